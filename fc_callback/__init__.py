@@ -1,0 +1,107 @@
+"""Handlers for Alibaba Cloud Function Compute that complete CloudFlow callback tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fc_callback.callback import task_callback
+    from fc_callback.cloudflow.client import CloudFlowClient, ReportResult
+    from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
+    from fc_callback.cloudflow.retry import RetryPolicy
+    from fc_callback.context import Credentials, FcContext
+    from fc_callback.errors import (
+        BatchFailed,
+        CredentialsNotFound,
+        FcCallbackError,
+        NoRunningTask,
+        OutputError,
+        OutputTooLarge,
+        PayloadInvalid,
+        ReportUndelivered,
+        ServiceUnreachable,
+        SettingsError,
+        TaskFailed,
+        TaskTokenNotFound,
+        TokenAmbiguous,
+    )
+    from fc_callback.idempotency import once
+    from fc_callback.sealing import TokenSeal
+    from fc_callback.task import Task, current_task
+    from fc_callback.token import TaskToken
+
+# Each name is loaded from its room when first used (PEP 562): a cold start pays for nothing that it does not call.
+_ROOMS = {
+    "BatchFailed": "fc_callback.errors",
+    "CloudFlowClient": "fc_callback.cloudflow.client",
+    "CloudFlowError": "fc_callback.cloudflow.errors",
+    "Credentials": "fc_callback.context",
+    "CredentialsNotFound": "fc_callback.errors",
+    "FcCallbackError": "fc_callback.errors",
+    "FcContext": "fc_callback.context",
+    "NoRunningTask": "fc_callback.errors",
+    "OutputError": "fc_callback.errors",
+    "OutputTooLarge": "fc_callback.errors",
+    "PayloadInvalid": "fc_callback.errors",
+    "ReportResult": "fc_callback.cloudflow.client",
+    "ReportUndelivered": "fc_callback.errors",
+    "RetryPolicy": "fc_callback.cloudflow.retry",
+    "ServiceUnreachable": "fc_callback.errors",
+    "SettingsError": "fc_callback.errors",
+    "Task": "fc_callback.task",
+    "TaskAlreadyCompleted": "fc_callback.cloudflow.errors",
+    "TaskFailed": "fc_callback.errors",
+    "TaskToken": "fc_callback.token",
+    "TaskTokenNotFound": "fc_callback.errors",
+    "TokenAmbiguous": "fc_callback.errors",
+    "TokenSeal": "fc_callback.sealing",
+    "current_task": "fc_callback.task",
+    "once": "fc_callback.idempotency",
+    "task_callback": "fc_callback.callback",
+}
+
+__all__ = [
+    "BatchFailed",
+    "CloudFlowClient",
+    "CloudFlowError",
+    "Credentials",
+    "CredentialsNotFound",
+    "FcCallbackError",
+    "FcContext",
+    "NoRunningTask",
+    "OutputError",
+    "OutputTooLarge",
+    "PayloadInvalid",
+    "ReportResult",
+    "ReportUndelivered",
+    "RetryPolicy",
+    "ServiceUnreachable",
+    "SettingsError",
+    "Task",
+    "TaskAlreadyCompleted",
+    "TaskFailed",
+    "TaskToken",
+    "TaskTokenNotFound",
+    "TokenAmbiguous",
+    "TokenSeal",
+    "current_task",
+    "once",
+    "task_callback",
+]
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

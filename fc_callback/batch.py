@@ -1,0 +1,122 @@
+"""Many tasks in one event: each runs, reports and fails on its own."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fc_callback.context import Deadline
+from fc_callback.errors import BatchFailed, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SHOWN = 5
+_MOST = 100
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """Return how many tasks of a batch may run at once; None for no batch.
+
+    Raises:
+        SettingsError: It is no number from 1 to 100.
+    """
+    if limit is None or (not isinstance(limit, bool) and 1 <= limit <= _MOST):
+        return limit
+    raise SettingsError(f"batch={limit!r} is no number of tasks.", hint=f"Say how many may run at once, 1 to {_MOST}.")
+
+
+@attrs.define(kw_only=True, eq=False)
+class Shares:
+    """Shares out what is left of an invocation's time: a task that begins gets its part, and what others left unused.
+
+    Args:
+        tasks: How many there are.
+        limit: How many run at once.
+        deadline: The invocation's; None where it is not known.
+    """
+
+    tasks: int
+    limit: int
+    deadline: Deadline | None
+    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False)
+
+    def next(self) -> Deadline | None:
+        """Return the deadline of the task that begins now."""
+        with self._lock:
+            rounds = max(1, math.ceil(self.tasks / self.limit))
+            self.tasks -= 1
+        if self.deadline is None:
+            return None
+        return Deadline.after(self.deadline.remaining_seconds() / rounds)
+
+
+def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | BaseException]:
+    """Run jobs, some at a time, each with a copy of the caller's context; return what each gave or raised, in order.
+
+    The threads do not keep a process alive: when FC ends it, nothing waits for them.
+    """
+    ended: list[str | BaseException] = [""] * len(jobs)
+    waiting = deque(enumerate(jobs))
+
+    def work() -> None:
+        while True:
+            try:
+                index, job = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                ended[index] = copy_context().run(job)
+            except BaseException as error:  # noqa: BLE001 - it is raised by the caller, with the others
+                ended[index] = error
+
+    if limit == 1 or len(jobs) == 1:
+        work()
+        return ended
+    context = copy_context()
+    threads = [
+        threading.Thread(target=context.copy().run, args=(work,), name=f"fc_callback-batch-{number}", daemon=True)
+        for number in range(min(limit, len(jobs)))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ended
+
+
+def joined(ended: Sequence[str | BaseException], names: Sequence[str]) -> str:
+    """Return the Outputs as one JSON text, or raise what failed, together.
+
+    Args:
+        ended: What each task gave or raised.
+        names: What to call each in an error.
+
+    Raises:
+        BatchFailed: At least one failed; FC delivers the whole event again.
+    """
+    for one in ended:
+        if isinstance(one, BaseException) and not isinstance(one, Exception):
+            raise one  # SystemExit and the like are not of the batch
+    failures = tuple((index, one) for index, one in enumerate(ended) if isinstance(one, Exception))
+    if not failures:
+        return f'{{"results":[{",".join(str(one) for one in ended)}]}}'
+    shown = "; ".join(f"{names[index]}: {type(error).__name__}" for index, error in failures[:_SHOWN])
+    more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
+    raise BatchFailed(
+        f"{len(failures)} of {len(ended)} tasks of this event failed: {shown}{more}.", failures=failures
+    ) from failures[0][1]
+
+
+def element_bytes(element: Any) -> bytes:
+    """Return one element of a batch as a function without annotations gets it: its JSON."""
+    import json
+
+    if isinstance(element, (str, bytes)):
+        return element if isinstance(element, bytes) else element.encode("utf-8", "surrogatepass")
+    return json.dumps(element, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -1,0 +1,150 @@
+"""The attempts of one report: repeated until the answer is certain or the time is up."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fc_callback.cloudflow.client import ReportResult
+from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed, ResourceThrottled, TaskAlreadyCompleted
+from fc_callback.cloudflow.throttle import turnstile_for
+from fc_callback.context import Deadline
+from fc_callback.errors import ReportUndelivered, ServiceUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fc_callback.cloudflow.retry import RetryPolicy
+
+# What a call needs at the least; a last attempt is begun this long before the end.
+_CALL_SECONDS = 1.0
+_SERVER_ERROR = 500
+
+
+@attrs.define(kw_only=True)
+class _Attempts:
+    """What the attempts so far have shown."""
+
+    made: int = 0
+    throttled: int = 0
+    ambiguous: bool = False
+    clock_corrected: bool = False
+    last_try: bool = False
+
+
+def deliver(
+    call: Callable[[Deadline | None], dict[str, Any]],
+    *,
+    action: str,
+    policy: RetryPolicy,
+    deadline: Deadline | None,
+    already_completed: str,
+    endpoint: str,
+) -> ReportResult:
+    """Make a call until it is certain what became of it.
+
+    An attempt whose answer was lost is ambiguous: the service may have taken the report. If it says afterwards that the
+    task has already completed, the report counts as delivered.
+
+    Args:
+        call: Makes one attempt, within the deadline that it is given.
+        action: The operation, for errors.
+        policy: How often, how long, how far apart.
+        deadline: The invocation's; the attempts end `policy.reserve_seconds` before it.
+        already_completed: What a task completed by somebody else is, `accept` or `raise`.
+        endpoint: Where the threads of this process take turns when throttled.
+
+    Raises:
+        CloudFlowError: The service refuses the report for good.
+        ReportUndelivered: The time was up first.
+    """
+    seen = _Attempts()
+    until = None if deadline is None else Deadline(at=deadline.at - policy.reserve_seconds)
+    last_start = time.monotonic() + policy.total_seconds if until is None else until.at - _CALL_SECONDS
+    while True:
+        if until is not None and until.remaining_seconds() <= 0:
+            raise _undelivered(action, seen, None)
+        seen.made += 1
+        try:
+            document = call(until)
+        except TaskAlreadyCompleted as error:
+            if not seen.ambiguous and already_completed == "raise":
+                raise
+            return _result(seen, {"RequestId": error.request_id}, already_completed=not seen.ambiguous)
+        except RequestTimeTooSkewed:
+            if seen.clock_corrected:
+                raise
+            seen.clock_corrected = True
+            continue
+        except (CloudFlowError, ServiceUnreachable) as error:
+            if not error.retryable:
+                raise
+            problem = error
+        else:
+            return _result(seen, document)
+        # Outside of the handler, so that what is raised here carries one error and not a chain of attempts.
+        if not _wait(problem, seen, policy, last_start, endpoint):
+            raise _undelivered(action, seen, problem)
+
+
+def _wait(
+    problem: CloudFlowError | ServiceUnreachable,
+    seen: _Attempts,
+    policy: RetryPolicy,
+    last_start: float,
+    endpoint: str,
+) -> bool:
+    """Wait before the next attempt; say whether there is time for one."""
+    throttled = isinstance(problem, ResourceThrottled)
+    if throttled:
+        seen.throttled += 1
+    elif isinstance(problem, ServiceUnreachable):
+        seen.ambiguous = seen.ambiguous or problem.ambiguous
+    else:
+        # A 5xx, or a 200 that is not the service's own, may have come after the report was taken.
+        seen.ambiguous = seen.ambiguous or problem.status >= _SERVER_ERROR or problem.status < 400  # noqa: PLR2004
+    left = last_start - time.monotonic()
+    if left <= 0 or seen.last_try:
+        return False
+    seconds = policy.wait_seconds(
+        seen.throttled if throttled else seen.made - seen.throttled,
+        throttled=throttled,
+        retry_after_seconds=getattr(problem, "retry_after_seconds", None),
+    )
+    turnstile = turnstile_for(endpoint) if throttled else None
+    try:
+        if turnstile is not None:
+            seconds = turnstile.wait_seconds(seconds)
+        if seconds > left:  # too long for the policy's wait: one last attempt while there is time for one
+            seen.last_try = True
+        time.sleep(min(seconds, left))
+    finally:
+        if turnstile is not None:
+            turnstile.leave()
+    return True
+
+
+def _result(seen: _Attempts, document: dict[str, Any], *, already_completed: bool = False) -> ReportResult:
+    event_id = document.get("EventId")
+    return ReportResult(
+        event_id=event_id if isinstance(event_id, int) else None,
+        request_id=str(document.get("RequestId") or ""),
+        attempts=seen.made,
+        throttled=seen.throttled,
+        already_completed=already_completed,
+    )
+
+
+def _undelivered(
+    action: str, seen: _Attempts, problem: CloudFlowError | ServiceUnreachable | None
+) -> ReportUndelivered:
+    why = f" The last one: {problem.args[0]}" if problem is not None else ""
+    calls = "1 call" if seen.made == 1 else f"{seen.made} calls"
+    return ReportUndelivered(
+        f"{action} could not be delivered in the time there was, with {calls}.{why}",
+        attempts=seen.made,
+        ambiguous=seen.ambiguous,
+        last_error=problem,
+    )

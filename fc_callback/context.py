@@ -1,0 +1,187 @@
+"""What FC tells a function about one invocation, as values.
+
+FC's own context object differs by runtime: up to Python 3.10 it carries `credentials` and `service`, on 3.12 it carries
+neither, and a function without a role gets empty strings. `FcContext.read` evens that out.
+Source: FC documentation, "Context" (event handlers of the Python runtimes) and "Environment variables".
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fc_callback.errors import CredentialsNotFound
+from fc_callback.secret import Masked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Credentials(Masked):
+    """A key pair, with the security token of a role where it is one.
+
+    Args:
+        access_key_id: The key's name.
+        access_key_secret: The key's secret.
+        security_token: The STS token; None for a long-lived key.
+    """
+
+    access_key_id: str = "LTAI-for-tests"
+    access_key_secret: str = "secret-for-tests"  # noqa: S105 - a default for tests, of no account
+    security_token: str | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Credentials | None:
+        """Read `ALIBABA_CLOUD_ACCESS_KEY_ID`, `_ACCESS_KEY_SECRET` and `_SECURITY_TOKEN`; None if not set.
+
+        FC sets these for a function with a role. They are read at every call, because they rotate.
+        """
+        source = os.environ if environ is None else environ
+        return _credentials(
+            source.get("ALIBABA_CLOUD_ACCESS_KEY_ID"),
+            source.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+            source.get("ALIBABA_CLOUD_SECURITY_TOKEN"),
+        )
+
+    def __repr__(self) -> str:
+        kind = "STS" if self.security_token else "key"
+        return f"<Credentials {kind} {self.access_key_id[:4]}***>"
+
+
+def _credentials(key_id: object, secret: object, token: object) -> Credentials | None:
+    if not (isinstance(key_id, str) and key_id and isinstance(secret, str) and secret):
+        return None
+    security_token = token if isinstance(token, str) and token else None
+    return Credentials(access_key_id=key_id, access_key_secret=secret, security_token=security_token)
+
+
+@attrs.frozen(kw_only=True)
+class Deadline:
+    """The moment by which an invocation must have ended.
+
+    Python on FC has no remaining-time call, so it is the time of entry plus the function's timeout.
+
+    Args:
+        at: On the clock of `time.monotonic()`, in seconds.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the moment `seconds` from now."""
+        return cls(at=time.monotonic() + seconds)
+
+    def remaining_seconds(self) -> float:
+        """Seconds left; negative when it has passed."""
+        return self.at - time.monotonic()
+
+
+@attrs.frozen(kw_only=True)
+class FcContext:
+    """One invocation, as FC describes it; every field has a default, so that a test writes only what it needs.
+
+    Attributes:
+        request_id: FC's id of this invocation.
+        function_name: The function.
+        handler: The handler string of s.yaml.
+        memory_mb: The function's memory.
+        timeout_seconds: The function's timeout; None where it is not known.
+        region: Like `cn-hangzhou`; None where it is not known.
+        account_id: The account that owns the function.
+        version_id: The function's version, where one was called.
+        qualifier: The version or alias that was called.
+        service_name: The service of an FC 2 function.
+        retry_count: How often FC has delivered this event before; 0 where FC does not say.
+        credentials: Those of this invocation; None for a function without a role.
+        deadline: When the invocation must have ended; None where the timeout is not known.
+        raw: FC's own object.
+    """
+
+    request_id: str = ""
+    function_name: str = ""
+    handler: str = ""
+    memory_mb: int | None = None
+    timeout_seconds: int | None = None
+    region: str | None = None
+    account_id: str | None = None
+    version_id: str | None = None
+    qualifier: str | None = None
+    service_name: str | None = None
+    retry_count: int = 0
+    credentials: Credentials | None = None
+    deadline: Deadline | None = None
+    raw: Any = attrs.field(default=None, repr=False, eq=False)
+
+    @classmethod
+    def read(cls, raw: object, *, entered_at: float | None = None) -> FcContext:
+        """Read FC's context object, whatever its generation; an `FcContext` is returned as it is.
+
+        Args:
+            raw: The second argument of a handler. None and objects with none of the attributes are read as well, so
+                that a handler can be called by hand.
+            entered_at: When the invocation began, on the clock of `time.monotonic()`; now, by default.
+        """
+        if isinstance(raw, FcContext):
+            return raw
+        function = getattr(raw, "function", None)
+        timeout = _number(function, "timeout")
+        deadline = None
+        if timeout:
+            deadline = Deadline(at=(time.monotonic() if entered_at is None else entered_at) + timeout)
+        return cls(
+            request_id=_text(raw, "request_id") or _text(raw, "requestId") or "",
+            function_name=_text(function, "name") or os.environ.get("FC_FUNCTION_NAME", ""),
+            handler=_text(function, "handler") or "",
+            memory_mb=_number(function, "memory"),
+            timeout_seconds=timeout,
+            region=_text(raw, "region") or os.environ.get("FC_REGION") or None,
+            account_id=_text(raw, "account_id") or os.environ.get("FC_ACCOUNT_ID") or None,
+            version_id=_text(function, "version_id") or _text(getattr(raw, "service", None), "version_id"),
+            qualifier=_text(function, "qualifier") or _text(getattr(raw, "service", None), "qualifier"),
+            service_name=_text(getattr(raw, "service", None), "name"),
+            retry_count=_number(raw, "retry_count") or 0,
+            credentials=_read_credentials(raw),
+            deadline=deadline,
+            raw=raw,
+        )
+
+    def require_credentials(self) -> Credentials:
+        """Return the credentials.
+
+        Raises:
+            CredentialsNotFound: The function has no role.
+        """
+        if self.credentials is None:
+            raise CredentialsNotFound("This invocation has no credentials to sign a report with.")
+        return self.credentials
+
+
+def _read_credentials(raw: object) -> Credentials | None:
+    given = getattr(raw, "credentials", None)
+    found = _credentials(
+        getattr(given, "access_key_id", None),
+        getattr(given, "access_key_secret", None),
+        getattr(given, "security_token", None),
+    )
+    # The context wins where it has them: they are of this invocation. Python 3.12's has none, only the environment.
+    return found or Credentials.from_environment()
+
+
+def _text(source: object, name: str) -> str | None:
+    value = getattr(source, name, None)
+    return value if isinstance(value, str) and value else None
+
+
+def _number(source: object, name: str) -> int | None:
+    value = getattr(source, name, None)
+    if value is None or value == "":
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

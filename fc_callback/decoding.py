@@ -1,0 +1,126 @@
+"""Read JSON that somebody else wrote, through the layers of text it was wrapped in on the way.
+
+A message may reach a function as JSON, as JSON in a string of JSON, or as base64 of JSON: an MNS SDK encodes message
+bodies by default, FC's HTTP trigger encodes binary bodies, and older EventBridge pushes deliver arrays of JSON strings.
+Nothing here raises anything but `NotJson`, whatever the bytes are, and no text here holds a part of what was read.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from typing import Any
+
+MAX_LAYERS = 10  # texts inside texts
+
+_URLSAFE = str.maketrans("-_", "+/")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_HEAD_CHARACTERS = 32
+_JSON_STARTS = ("{", "[", '"')
+_JSON_START_BYTES = (b"{", b"[", b'"')
+_BOM = "\ufeff"
+
+
+class NotJson(ValueError):
+    """Bytes or a text that cannot be read as JSON; its message says why, without showing them."""
+
+
+def json_type(value: object) -> str:
+    """Name the JSON type of a decoded value: object, array, string, number, boolean or null."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    for kind, name in ((str, "string"), (int, "number"), (float, "number"), (dict, "object"), (list, "array")):
+        if isinstance(value, kind):
+            return name
+    return type(value).__name__
+
+
+def read_json(source: bytes | bytearray | str) -> Any:
+    """Read one JSON text, with or without a byte order mark.
+
+    Raises:
+        NotJson: It is no JSON, nested too deeply, or holds a number too long to read.
+    """
+    try:
+        return json.loads(source.lstrip(_BOM) if isinstance(source, str) else source)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} at character {error.pos}" if source.strip() else "it is empty"
+    except UnicodeError:
+        reason = "its bytes are no UTF-8 text"
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except ValueError:
+        reason = "a number in it is too long"
+    # Raised here and not above: a JSONDecodeError carries the whole document, token and all, to whoever looks at it.
+    raise NotJson(reason)
+
+
+def looks_wrapped(text: str) -> bool:
+    """Tell cheaply whether `unwrap` has any hope with a text: one look at its first characters."""
+    head = text[:_HEAD_CHARACTERS].lstrip(" \t\r\n" + _BOM)
+    return head.startswith(_JSON_STARTS) or _is_base64_of_json(head)
+
+
+def unwrap(text: str) -> Any:
+    """Open one layer: read JSON in a string, or JSON in base64 in a string.
+
+    Standard and URL-safe alphabets are taken, with or without padding and line breaks.
+
+    Raises:
+        NotJson: The text is an ordinary text.
+    """
+    head = text[:_HEAD_CHARACTERS].lstrip(" \t\r\n" + _BOM)
+    if head.startswith(_JSON_STARTS):
+        return read_json(text)
+    if not _is_base64_of_json(head):
+        raise NotJson("it begins like no JSON object, array or string")
+    decoded = decode_base64(text)
+    if decoded is None:
+        raise NotJson("it is neither JSON nor base64")
+    return read_json(decoded)
+
+
+def open_layers(value: Any, layers: int = 0) -> tuple[Any, int]:
+    """Open the texts that a value is wrapped in, down to the first value that is no text, or an ordinary one.
+
+    Args:
+        value: Anything; what is no text is its own content.
+        layers: How many layers have been opened around it already.
+
+    Returns:
+        The value inside, and how many layers are open then: at most `MAX_LAYERS`.
+    """
+    while isinstance(value, str) and layers < MAX_LAYERS and looks_wrapped(value):
+        try:
+            value = unwrap(value)
+        except NotJson:
+            break
+        layers += 1
+    return value, layers
+
+
+def decode_base64(text: str) -> bytes | None:
+    """Decode base64 strictly; None where the text is none."""
+    compact = "".join(text.split()).translate(_URLSAFE)
+    if not _BASE64.fullmatch(compact):
+        return None
+    bare = compact.rstrip("=")
+    try:
+        return binascii.a2b_base64(bare + "=" * (-len(bare) % 4))
+    except binascii.Error:
+        return None
+
+
+def _is_base64_of_json(head: str) -> bool:
+    words = head.split(maxsplit=1)
+    usable = words[0].rstrip("=").translate(_URLSAFE) if words else ""
+    if not usable.isascii() or len(usable) < 3:  # noqa: PLR2004 - "{}" is three characters of base64
+        return False
+    try:
+        start = binascii.a2b_base64(usable[: len(usable) // 4 * 4] or usable + "=" * (-len(usable) % 4))
+    except binascii.Error:
+        return False
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_JSON_START_BYTES)

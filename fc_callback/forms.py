@@ -1,0 +1,184 @@
+"""The form in which a function asks for its event: its annotations, resolved once, when it is decorated."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import attrs
+
+from fc_callback.context import FcContext
+from fc_callback.errors import PayloadInvalid
+from fc_callback.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_PAYLOAD_KINDS = (dict, Mapping, MutableMapping, typing.Mapping, typing.Dict)  # noqa: UP006 - people write it
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """What an invocation has to give to its function."""
+
+    event: Any = attrs.field(repr=False)
+    raw_context: Any = attrs.field(repr=False)
+    context: FcContext = attrs.field(repr=False)
+    payload: Mapping[str, Any] | None = attrs.field(repr=False)
+    task: Task | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Form:
+    """How to call one function: where each of its arguments comes from."""
+
+    positional: tuple[Callable[[Delivery], Any], ...]
+    named: Mapping[str, Callable[[Delivery], Any]]
+
+    def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments for one invocation.
+
+        Raises:
+            PayloadInvalid: The payload or the event has not the shape that the function asks for.
+        """
+        return (
+            [supply(delivery) for supply in self.positional],
+            {name: supply(delivery) for name, supply in self.named.items()},
+        )
+
+
+_EVENT = Form(positional=(lambda one: one.event, lambda one: one.raw_context), named={})
+
+
+def form_of(function: Callable[..., Any]) -> Form:
+    """Resolve a function's parameters: no annotation or `bytes` is FC's event as it came, and so on.
+
+    The first parameter that is neither a `Task` nor an `FcContext` is the event, the second is FC's context.
+
+    Raises:
+        TypeError: An annotation names something that cannot be given, or a parameter has nothing to give.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none: the plain form
+        return _EVENT
+    parameters = list(signature.parameters.values())
+    if _is_method(function):
+        parameters = parameters[1:]  # `self` comes with the call
+    annotated = _Annotations(function)
+    positional: list[Callable[[Delivery], Any]] = []
+    named: dict[str, Callable[[Delivery], Any]] = {}
+    plain = 0
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional.extend(_EVENT.positional[plain:])
+            plain = len(_EVENT.positional)
+            continue
+        supply = _special(annotated, parameter)
+        if supply is None:
+            if plain == 2 or (plain and parameter.kind is parameter.KEYWORD_ONLY):  # noqa: PLR2004 - event, context
+                if parameter.default is not parameter.empty:
+                    continue
+                raise TypeError(
+                    f"{annotated.name} takes {parameter.name!r}, and there is nothing left to give it. A handler takes "
+                    "the event and the context, and parameters annotated FcContext or Task. Give it a default."
+                )
+            supply = _event_supply(annotated, parameter) if plain == 0 else _raw_context
+            plain += 1
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = supply
+        else:
+            positional.append(supply)
+    return Form(positional=tuple(positional), named=named)
+
+
+def _is_method(function: Callable[..., Any]) -> bool:
+    """Tell a function in a class's body, whose first parameter is the instance."""
+    if not inspect.isfunction(function):
+        return False
+    holder, _, _ = function.__qualname__.rpartition(".")
+    return bool(holder) and not holder.endswith("<locals>")
+
+
+class _Annotations:
+    """A function's annotations, resolved one by one: those that nobody needs may stay names."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        inner: Any = function
+        while hasattr(inner, "func") and not inspect.isroutine(inner):  # functools.partial
+            inner = inner.func
+        inner = inspect.unwrap(inner)
+        if not inspect.isroutine(inner):  # an instance with __call__
+            inner = type(inner).__call__
+        self.name = getattr(inner, "__qualname__", repr(function))
+        self._globals = getattr(inner, "__globals__", {})
+
+    def resolve(self, parameter: inspect.Parameter) -> Any:
+        """Return the annotation's type; None for none, and the name itself where it cannot be resolved."""
+        given = parameter.annotation
+        if given is parameter.empty:
+            return None
+        if isinstance(given, str):
+            try:
+                return eval(given, self._globals)  # noqa: S307 - the person's own annotation, as typing.get_type_hints does
+            except Exception:  # noqa: BLE001 - whatever an annotation raises, it cannot be resolved
+                return given
+        return given
+
+
+def _special(annotated: _Annotations, parameter: inspect.Parameter) -> Callable[[Delivery], Any] | None:
+    kind = annotated.resolve(parameter)
+    if kind is FcContext:
+        return lambda one: one.context
+    if kind is Task:
+        return lambda one: one.task
+    if get_origin(kind) is not None and set(get_args(kind)) == {Task, type(None)}:  # Task | None
+        return lambda one: one.task
+    return None
+
+
+def _raw_context(one: Delivery) -> Any:
+    return one.raw_context
+
+
+def _raw_event(one: Delivery) -> Any:
+    return one.event
+
+
+def _event_supply(annotated: _Annotations, parameter: inspect.Parameter) -> Callable[[Delivery], Any]:
+    kind = annotated.resolve(parameter)
+    if kind is None or kind is bytes or kind is Any or kind is object:
+        return _raw_event
+    where = f"parameter {parameter.name!r} of {annotated.name}"
+    if isinstance(kind, str):
+        raise TypeError(
+            f"The annotation {kind!r} of {where} cannot be resolved. Import the type where the function can see it when "
+            "it runs: at the top of the module, not under TYPE_CHECKING and not inside another function."
+        )
+    if kind in _PAYLOAD_KINDS or (get_origin(kind) in _PAYLOAD_KINDS and get_args(kind)[1:] == (Any,)):
+        return _payload
+    if isinstance(kind, type) and any(base.__module__.startswith("fc_callback.events") for base in kind.__mro__):
+        event_type: Any = kind
+        return lambda one: event_type.parse(one.event)
+    return _validated(kind, where)
+
+
+def _payload(one: Delivery) -> Any:
+    if one.payload is None:
+        raise PayloadInvalid(
+            "The event is not a JSON object, and the function asks for one.",
+            problems=(("$", "not a JSON object"),),
+        )
+    return one.payload
+
+
+def _validated(kind: Any, where: str) -> Callable[[Delivery], Any]:
+    from fc_callback.payloads import validator_for
+
+    validate = validator_for(kind, where)
+    return lambda one: validate(_payload(one))

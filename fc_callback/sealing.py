@@ -1,0 +1,125 @@
+"""Putting a task token away: sealed into a text that shows nothing and that nobody else can make.
+
+A deferred task needs its token later, a link by mail carries one, and `once=` keeps one for a late report. The text is a
+Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding: safe in a URL as it is.
+Source: github.com/fernet/spec.
+"""
+
+from __future__ import annotations
+
+import binascii
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TYPE_CHECKING
+
+import attrs
+
+from fc_callback import settings
+from fc_callback.errors import SealExpired, SealInvalid, SettingsError
+from fc_callback.secret import Masked
+from fc_callback.token import TaskToken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cryptography.fernet import MultiFernet
+
+_KEY_BYTES = 32
+_KEY_HINT = "Make one with TokenSeal.generate_key(), keep it as a secret, and set it as CLOUDFLOW_SEAL_KEY."
+# What the same key may have encrypted for another purpose does not pass for a task token.
+_PURPOSE = b"fc_callback task token\0"
+
+
+def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    each = (given,) if isinstance(given, (str, bytes)) else tuple(given)
+    texts = (one.decode("ascii", "replace") if isinstance(one, bytes) else one for one in each)
+    keys = tuple(key for text in texts for part in text.split(",") if (key := part.strip()))
+    for number, key in enumerate(keys, 1):
+        try:
+            size = len(urlsafe_b64decode(key))
+        except (binascii.Error, ValueError):
+            size = 0
+        if size != _KEY_BYTES:
+            raise SettingsError(
+                f"Seal key {number} of {len(keys)} is not {_KEY_BYTES} bytes in base64.", hint=_KEY_HINT
+            )
+    if not keys:
+        raise SettingsError("There is no seal key in what was given.", hint=_KEY_HINT)
+    return keys
+
+
+@attrs.frozen(repr=False)
+class TokenSeal(Masked):
+    """Seals task tokens and opens them again.
+
+    Args:
+        key: 32 bytes in URL-safe base64, as `generate_key` makes them. Several keys, in a list or with commas between,
+            let keys rotate: the first seals, all of them open. CLOUDFLOW_SEAL_KEY if it is left out.
+
+    Raises:
+        SettingsError: A key is not one.
+    """
+
+    key: tuple[str, ...] | None = attrs.field(default=None, converter=_keys)
+
+    @staticmethod
+    def generate_key() -> str:
+        """Return a fresh random key."""
+        return urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
+
+    def seal(self, token: TaskToken) -> str:
+        """Return the token, sealed: about a third longer, plus a hundred characters; letters, digits, `-` and `_`.
+
+        Raises:
+            SettingsError: There is no key, or the package cryptography is not installed.
+        """
+        content = _PURPOSE + token.reveal().encode("utf-8", "surrogatepass")
+        return self._fernet().encrypt(content).decode().rstrip("=")
+
+    def open(self, text: str, *, max_age_seconds: float | None = None) -> TaskToken:
+        """Return the token that was sealed.
+
+        Args:
+            text: What `seal` returned.
+            max_age_seconds: How long ago it may have been sealed, to the second.
+
+        Raises:
+            SealInvalid: It was not sealed with any of the keys, or was altered. Why exactly is not said, to nobody's help
+                who tries.
+            SealExpired: It was sealed longer ago.
+            SettingsError: There is no key, or the package cryptography is not installed.
+        """
+        fernet = self._fernet()
+        from cryptography.fernet import InvalidToken
+
+        padded = text.encode("ascii", "replace") + b"=" * (-len(text) % 4)
+        try:
+            content = fernet.decrypt(padded)
+        except InvalidToken:
+            content = b""
+        if not content.startswith(_PURPOSE):
+            raise SealInvalid("This is no sealed task token of ours.")
+        if max_age_seconds is not None:
+            try:
+                fernet.decrypt(padded, ttl=max_age_seconds)  # type: ignore[arg-type]  # compared only; fractions are fine
+            except InvalidToken:
+                raise SealExpired("This sealed task token has expired.") from None
+        return TaskToken(content[len(_PURPOSE) :].decode("utf-8", "surrogatepass"))
+
+    def __repr__(self) -> str:
+        return "<TokenSeal>"
+
+    def _fernet(self) -> MultiFernet:
+        keys = self.key or _keys(settings.text("CLOUDFLOW_SEAL_KEY"))
+        if keys is None:
+            raise SettingsError("There is no key to seal task tokens with.", hint=_KEY_HINT)
+        try:
+            from cryptography.fernet import Fernet, MultiFernet
+        except ImportError:
+            raise SettingsError(
+                "Sealing a task token takes the package cryptography, which is not installed.",
+                hint="Install it with the function's code: pip install 'fc-callback[seal]'.",
+            ) from None
+        return MultiFernet([Fernet(key) for key in keys])

@@ -1,0 +1,99 @@
+"""A function that is still running shortly before its timeout is reported as failed, not left hanging in the flow."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fc_callback.errors import FcCallbackError
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from fc_callback.cloudflow.client import CloudFlowClient
+    from fc_callback.task import Task
+
+logger = logging.getLogger("fc_callback")
+
+_FRAMES_SHOWN = 5
+
+
+@attrs.define(kw_only=True, eq=False)
+class SoftDeadline:
+    """A watch beside one task: either it reports `DeadlineExceeded`, or the function's outcome is reported, never both.
+
+    FC's own handling of the timeout (SIGTERM, a stack dump, exit 143) stays as it is.
+
+    Args:
+        task: The task; without a deadline there is no watch.
+        client: Who reports.
+        margin: Seconds before the deadline; None for no watch. At most half of the time there is.
+    """
+
+    task: Task
+    client: CloudFlowClient
+    margin: float | None
+    _timer: threading.Timer | None = attrs.field(init=False, default=None, repr=False)
+    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False)
+    _ended: threading.Event = attrs.field(init=False, factory=threading.Event, repr=False)
+    _taken: bool = attrs.field(init=False, default=False)
+    _reported: bool = attrs.field(init=False, default=False)
+
+    def __enter__(self) -> SoftDeadline:
+        deadline = self.task.deadline
+        if self.margin is None or deadline is None:
+            return self
+        left = deadline.remaining_seconds()
+        wait = max(0.0, left - min(self.margin, left / 2))
+        context = copy_context()
+        watched = threading.get_ident()
+        self._timer = threading.Timer(wait, context.run, args=(self._strike, watched, wait))
+        self._timer.daemon = True
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def claim(self) -> bool:
+        """Take the right to report this task; False when `DeadlineExceeded` has been reported instead."""
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return True
+        self._ended.wait(self.task.remaining_seconds if self.task.deadline else None)
+        return not self._reported  # a watch that could not deliver leaves the report to the function's own outcome
+
+    def _strike(self, watched: int, after: float) -> None:
+        with self._lock:
+            if self._taken:
+                return
+            self._taken = True
+        try:
+            frame: Any = sys._current_frames().get(watched)  # noqa: SLF001 - the documented way to another thread's stack
+            cause = f"The function was still running after {after:.1f} s, {_place(frame)}."
+            del frame
+            self.client.report_task_failed(self.task.token, "DeadlineExceeded", cause, deadline=self.task.deadline)
+            self._reported = True
+            logger.error("Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
+        except FcCallbackError as error:
+            logger.error("Task %s could not be reported as DeadlineExceeded: %s", self.task.token, error)
+        finally:
+            self._ended.set()
+
+
+def _place(frame: FrameType | None) -> str:
+    """Say where a thread stands: innermost last, file names and lines, no values."""
+    steps: list[str] = []
+    while frame is not None and "fc_callback" not in frame.f_globals.get("__name__", "").split(".")[:1]:
+        steps.append(f"{frame.f_code.co_name} ({frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno})")
+        frame = frame.f_back
+    return "in " + " < ".join(steps[:_FRAMES_SHOWN]) if steps else "at a place that cannot be told"

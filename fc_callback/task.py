@@ -1,0 +1,89 @@
+"""The running task: what a function may know about the task it is part of."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fc_callback.errors import NoRunningTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fc_callback.context import Deadline, FcContext
+    from fc_callback.token import TaskToken
+
+
+@attrs.frozen(kw_only=True)
+class Deferred:
+    """What a function returns when somebody else will report its task: made by `Task.defer()`."""
+
+    token: TaskToken
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """One waiting step of a flow's execution, while the function that works on it runs.
+
+    Attributes:
+        token: Names the task; masked in every text form, `token.reveal()` gives it.
+        payload: The JSON object in which the token was found.
+        context: The invocation.
+        path: Where in the event the token was found.
+        deadline: When this work must have ended; None where the function's timeout is not known.
+    """
+
+    token: TaskToken
+    payload: Mapping[str, Any] = attrs.field(repr=False)
+    context: FcContext = attrs.field(repr=False)
+    path: str = "$"
+    deadline: Deadline | None = None
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Seconds until the deadline, never below zero; infinite where there is none."""
+        return max(0.0, self.deadline.remaining_seconds()) if self.deadline else float("inf")
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first delivery of the event, 2 for FC's first retry of it, and so on."""
+        return self.context.retry_count + 1
+
+    def defer(self) -> Deferred:
+        """Say that somebody else will report this task: return what this returns, and nothing is reported.
+
+        Hand on `token.reveal()` first, or better a sealed form of it. Whoever finishes the task uses `CloudFlowClient`
+        or `fc-callback report`.
+        """
+        return Deferred(token=self.token)
+
+
+_current: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
+
+
+def current_task() -> Task:
+    """Return the task that this code runs for.
+
+    asyncio tasks see it by themselves; a thread sees it when it is started with a copy of the context
+    (`contextvars.copy_context().run`).
+
+    Raises:
+        NoRunningTask: This code does not run below a function made by `task_callback`.
+    """
+    task = _current.get()
+    if task is None:
+        raise NoRunningTask("No task is running here.")
+    return task
+
+
+@contextmanager
+def running(task: Task) -> Iterator[None]:
+    """Make a task the current one for the time of a `with` block."""
+    mark = _current.set(task)
+    try:
+        yield
+    finally:
+        _current.reset(mark)
