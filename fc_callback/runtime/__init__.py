@@ -1,0 +1,39 @@
+"""Running a handler as FC does: one function, each instance of it a process of its own.
+
+`FunctionSpec` is what s.yaml says about a function; `FunctionInstance` one process, kept warm between invocations;
+`FunctionPool` as many instances as requests arrive at once; `InvocationResult` what an invocation gave: the body, the
+kind of error, the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fc_callback.runtime.function import FunctionSpec, InvocationResult
+    from fc_callback.runtime.instance import FunctionInstance
+    from fc_callback.runtime.pool import FunctionPool
+
+_ROOMS = {
+    "FunctionInstance": "fc_callback.runtime.instance",
+    "FunctionPool": "fc_callback.runtime.pool",
+    "FunctionSpec": "fc_callback.runtime.function",
+    "InvocationResult": "fc_callback.runtime.function",
+}
+
+__all__ = ["FunctionInstance", "FunctionPool", "FunctionSpec", "InvocationResult"]
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,216 @@
+"""One instance of a function: a process that is kept warm, and replaced when it has to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import FcCallbackError
+from fc_callback.runtime.function import FunctionSpec, InvocationResult
+from fc_callback.runtime.process import GRACE_SECONDS, WorkerProcess
+from fc_callback.runtime.worker import CREDENTIAL_VARIABLES
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from fc_callback.context import Credentials
+
+__all__ = ["EVENT_MAX_BYTES", "FunctionInstance", "FunctionSpec", "InvocationResult", "new_request_id"]
+
+EVENT_MAX_BYTES = 32 * 1024 * 1024
+_KEPT_FROM_PARENT = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV", "LANG", "LC_ALL")
+
+
+def new_request_id() -> str:
+    """Return an id in the form of FC 3, like `1-64f6cd87-5d2c8e1f0a3b-9c7d4e2f1a0b`."""
+    digits = uuid.uuid4().hex
+    return f"1-{int(time.time()):08x}-{digits[:12]}-{digits[12:24]}"
+
+
+class FunctionInstance:
+    """One process of a function. It starts at the first invocation and serves one at a time.
+
+    A process that ended, timed out or failed to initialise is replaced at the next invocation. Safe for several threads:
+    they wait for each other.
+
+    Args:
+        spec: The function.
+    """
+
+    def __init__(self, spec: FunctionSpec) -> None:
+        self.spec = spec
+        self._id = f"c-{uuid.uuid4().hex[:8]}-{uuid.uuid4().hex[:12]}"
+        self._lock = threading.Lock()
+        self._process: WorkerProcess | None = None
+        self._initialized = False
+        self._closed = False
+        self._last_credentials = ("", "", "")
+
+    @property
+    def pid(self) -> int | None:
+        """The id of its process; None while it has none."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def invoke(
+        self,
+        event: bytes,
+        *,
+        credentials: Credentials | None,
+        request_id: str | None = None,
+        retry_count: int = 0,
+    ) -> InvocationResult:
+        """Run the function once.
+
+        Args:
+            event: What FC would hand over; at most 32 MB.
+            credentials: Those of this invocation; None for a function without a role.
+            request_id: Made up, if None.
+            retry_count: How often this event has been delivered before.
+
+        Raises:
+            SettingsError: The code directory or the interpreter does not exist.
+            FcCallbackError: The process could not be started, or the instance is closed.
+        """
+        request_id = request_id or new_request_id()
+        if len(event) > EVENT_MAX_BYTES:
+            message = f"The event is {len(event)} bytes and the limit is {EVENT_MAX_BYTES}."
+            return InvocationResult(request_id=request_id, body=_document(message), error_type="InvalidArgument")
+        with self._lock:
+            if self._closed:
+                raise FcCallbackError(f"This instance of function {self.spec.name!r} is closed.")
+            began = time.monotonic()
+            self._last_credentials = _as_strings(credentials)
+            call = {"request_id": request_id, "retry_count": retry_count, "credentials": self._last_credentials}
+            process = self._ready_process()
+            try:
+                failure = self._initialize(process, call)
+                body, error_type, exit_code = failure or self._call(process, "invoke", call, event)
+            except BaseException:  # Ctrl-C above all: an answer still to come must not meet the next request
+                if self._process is not None:
+                    self._end(process, ask=False)
+                raise
+            return InvocationResult(
+                request_id=request_id,
+                body=body,
+                error_type=error_type,
+                exit_code=exit_code,
+                log=process.take_log(),
+                duration_seconds=time.monotonic() - began,
+            )
+
+    def _ready_process(self) -> WorkerProcess:
+        if self._process is not None and self._process.has_ended():
+            self._end(self._process)
+        if self._process is None:
+            self._process = WorkerProcess(self.spec, self._environment())
+            self._initialized = False
+        return self._process
+
+    def _initialize(self, process: WorkerProcess, call: dict[str, Any]) -> tuple[bytes, str, int] | None:
+        if self._initialized or self.spec.initializer is None:
+            return None
+        body, error_type, exit_code = self._call(process, "initialize", call, b"")
+        self._initialized = error_type is None
+        if error_type is None:
+            return None
+        # The next request gets a new instance. Source: FC documentation, lifecycle hooks.
+        return body, "InitializationError", self._end(process) if exit_code is None else exit_code
+
+    def _call(
+        self,
+        process: WorkerProcess,
+        kind: Literal["invoke", "initialize", "pre_stop"],
+        call: dict[str, Any],
+        event: bytes,
+    ) -> tuple[bytes, str | None, int | None]:
+        what, handler, seconds = {
+            "invoke": ("Function", self.spec.handler, self.spec.timeout_seconds),
+            "initialize": ("Initializer", self.spec.initializer, self.spec.initializer_timeout_seconds),
+            "pre_stop": ("PreStop", self.spec.pre_stop, self.spec.pre_stop_timeout_seconds),
+        }[kind]
+        if self._closed and kind != "pre_stop":
+            process.stop()
+        exchange = process.exchange({**call, "kind": kind, "handler": handler}, event, seconds=seconds)
+        if exchange.answer is not None:
+            header, body = exchange.answer
+            return body, None if header["succeeded"] else "UnhandledInvocationError", None
+        if exchange.timed_out:
+            exit_code = self._end(process, ask=False)
+            return _document(f"{what} timed out after {seconds:g} seconds"), "FunctionTimeout", exit_code
+        exit_code = self._end(process, ask=False)
+        message = f"Process exited unexpectedly before completing request (exit code: {exit_code})"
+        return _document(message), "UnhandledInvocationError", exit_code
+
+    def _end(self, process: WorkerProcess, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
+        self._process = None
+        return process.end(ask=ask, seconds=seconds)
+
+    def _environment(self) -> dict[str, str]:
+        spec = self.spec
+        version = "FC_FUNCTION_VERSION" if spec.runtime == "python3.12" else "FC_VER_ID"
+        return {
+            "LANG": "C.UTF-8",
+            **{name: os.environ[name] for name in _KEPT_FROM_PARENT if name in os.environ},
+            "TZ": "UTC",
+            # As FC starts its runtime.
+            "PYTHONIOENCODING": "utf-8:surrogateescape",
+            # The code directory stays as it is, and an edit within the same second is seen.
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **spec.environment,
+            "FC_FUNC_CODE_PATH": str(spec.code_dir),
+            "FC_ACCOUNT_ID": spec.account_id,
+            "FC_FUNCTION_HANDLER": spec.handler,
+            "FC_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+            "FC_FUNCTION_NAME": spec.name,
+            "FC_REGION": spec.region,
+            "FC_INSTANCE_ID": self._id,
+            version: "LATEST",
+            **dict(zip(CREDENTIAL_VARIABLES, self._last_credentials, strict=True)),
+        }
+
+    def close(self) -> None:
+        """End the process: the pre-stop hook of an idle one first, then its own end, SIGTERM, SIGKILL.
+
+        A running invocation is cut off and returns as one whose process has ended. Closing twice does nothing.
+        """
+        self._closed = True
+        running = self._process
+        if not self._lock.acquire(blocking=False):
+            if running is not None:
+                running.stop()
+            self._lock.acquire()
+        try:
+            if self._process is None:
+                return
+            process = self._process
+            if self.spec.pre_stop is not None and not process.has_ended():
+                call = {"request_id": new_request_id(), "retry_count": 0, "credentials": self._last_credentials}
+                self._call(process, "pre_stop", call, b"")
+            if self._process is not None:
+                self._end(process, seconds=1.0)
+        finally:
+            self._lock.release()
+
+    def __enter__(self) -> FunctionInstance:  # noqa: PYI034 - typing.Self needs Python 3.11
+        """Return the instance."""
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Close it."""
+        self.close()
+
+
+def _as_strings(credentials: Credentials | None) -> tuple[str, str, str]:
+    # A function without a role gets three empty strings.
+    if credentials is None:
+        return ("", "", "")
+    return (credentials.access_key_id, credentials.access_key_secret, credentials.security_token or "")
+
+
+def _document(message: str) -> bytes:
+    return json.dumps({"errorMessage": message}).encode()

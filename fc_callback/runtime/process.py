@@ -1,0 +1,241 @@
+"""A function's process, seen from the parent: its pipes, its time limit, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.runtime import worker
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fc_callback.runtime.function import FunctionSpec
+
+START_SECONDS = 60.0
+GRACE_SECONDS = 3.0
+LOG_BYTES = 16 * 1024 * 1024
+# How often a process is looked at whose pipe stays silent: a child of the function may hold the pipe open.
+_POLL_SECONDS = 0.05
+_CHUNK = 1 << 16
+
+
+@attrs.frozen(kw_only=True)
+class Exchange:
+    """One request and what came of it.
+
+    Attributes:
+        answer: The worker's header and body; None where none came.
+        timed_out: Whether the time was up first; if neither, the process has ended.
+    """
+
+    answer: tuple[dict[str, Any], bytes] | None = None
+    timed_out: bool = False
+
+
+class WorkerProcess:
+    """One running worker. Not for several threads at once, except `interrupt`.
+
+    Args:
+        spec: The function.
+        environment: The whole environment of the process.
+
+    Raises:
+        SettingsError: The code directory or the interpreter does not exist.
+        FcCallbackError: The interpreter did not start the worker.
+    """
+
+    def __init__(self, spec: FunctionSpec, environment: Mapping[str, str]) -> None:
+        if not spec.code_dir.is_dir():
+            raise SettingsError(f"The code directory of function {spec.name!r} does not exist: {spec.code_dir}.")
+        child_reads, self._request_fd = os.pipe()
+        self._response_fd, child_writes = os.pipe()
+        self._log_fd, child_logs = os.pipe()
+        script = str(Path(worker.__file__).resolve())
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the person's own interpreter and our own file
+                [spec.python, "-W", "ignore", script, str(child_reads), str(child_writes)],
+                cwd=spec.code_dir,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=child_logs,
+                stderr=child_logs,
+                pass_fds=(child_reads, child_writes),
+                start_new_session=True,  # Ctrl-C is the parent's; and what the function starts can be ended with it
+            )
+        except OSError as error:
+            for fd in (self._request_fd, self._response_fd, self._log_fd):
+                os.close(fd)
+            raise SettingsError(f"Cannot run the interpreter {spec.python!r}: {error.strerror}.") from error
+        finally:
+            for fd in (child_reads, child_writes, child_logs):
+                os.close(fd)
+        self._log = bytearray()
+        self._stopped = False
+        self._selector = selectors.DefaultSelector()
+        for fd in (self._request_fd, self._response_fd, self._log_fd):
+            os.set_blocking(fd, False)
+        self._selector.register(self._response_fd, selectors.EVENT_READ)
+        self._selector.register(self._log_fd, selectors.EVENT_READ)
+        self._start(spec)
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def _start(self, spec: FunctionSpec) -> None:
+        config = {
+            "name": spec.name,
+            "runtime": spec.runtime,
+            "code_dir": str(spec.code_dir),
+            "package_home": str(Path(__file__).resolve().parents[2]),
+            "memory": spec.memory_mb,
+            "memory_limit": spec.memory_mb * 1024 * 1024 if spec.limit_memory else None,
+            "timeout": max(1, round(spec.timeout_seconds)),
+            "region": spec.region,
+            "account_id": spec.account_id,
+        }
+        if self.exchange(config, b"", seconds=START_SECONDS).answer is None:
+            exit_code = self.end()
+            raise FcCallbackError(
+                f"The process of function {spec.name!r} did not start (exit code {exit_code}): {self.take_log()[-2000:]}"
+            )
+
+    def exchange(self, header: dict[str, Any], body: bytes, *, seconds: float) -> Exchange:
+        """Send one request and wait for its answer, the process's end or the end of the time."""
+        deadline = time.monotonic() + seconds
+        request = memoryview(worker.encode_frame(header, body))
+        answer = bytearray()
+        self._selector.register(self._request_fd, selectors.EVENT_WRITE)
+        sending = True
+        try:
+            while not self._stopped:
+                if sending and not request:
+                    self._selector.unregister(self._request_fd)
+                    sending = False
+                remaining = deadline - time.monotonic()
+                ready = [key.fd for key, _ in self._selector.select(max(0.0, min(remaining, _POLL_SECONDS)))]
+                if self._request_fd in ready:
+                    request = self._send(request)
+                if self._log_fd in ready:
+                    self._read_log()
+                silent = not ready and self.has_ended()
+                open_still = self._receive(answer) if self._response_fd in ready or silent else True
+                whole = _whole_frame(answer)
+                if whole is not None or silent or not open_still:
+                    self._drain_log()
+                    return Exchange(answer=whole)
+                if remaining <= 0:
+                    return Exchange(timed_out=True)
+            return Exchange()
+        finally:
+            if sending:
+                self._selector.unregister(self._request_fd)
+
+    def _send(self, request: memoryview) -> memoryview:
+        try:
+            return request[os.write(self._request_fd, request[:_CHUNK]) :]
+        except BlockingIOError:
+            return request
+        except BrokenPipeError:  # it has ended; the response pipe tells the same
+            return request[:0]
+
+    def _receive(self, answer: bytearray) -> bool:
+        part = _read(self._response_fd)
+        answer += part or b""
+        return part != b""
+
+    def _read_log(self) -> bool:
+        part = _read(self._log_fd)
+        if part == b"":
+            self._selector.unregister(self._log_fd)
+        self._log += part or b""
+        del self._log[:-LOG_BYTES]
+        return bool(part)
+
+    def _drain_log(self) -> None:
+        # Bounded: a thread of the function may write without end, and a pipe holds less than this.
+        for _ in range(32):
+            if self._log_fd not in self._selector.get_map() or not self._read_log():
+                return
+
+    def take_log(self) -> str:
+        """Return what was written to the log since the last call; the last 16 MiB of it."""
+        text = self._log.decode(errors="replace")
+        self._log.clear()
+        return text
+
+    def has_ended(self) -> bool:
+        """Whether the process has ended, without giving up its id."""
+        if self._process.returncode is not None:
+            return True
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return self._process.poll() is not None
+        try:
+            # The id stays taken until `end` has ended the process's group too.
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """Let a running `exchange` return, from any thread; its caller then ends the process."""
+        self._stopped = True
+
+    def end(self, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
+        """End the process and what it started, and return its exit code.
+
+        Args:
+            ask: Whether it may finish by itself first, which closing its pipe tells it to.
+            seconds: How long it may take to finish by itself, and then how long after SIGTERM. SIGKILL comes last.
+        """
+        os.close(self._request_fd)
+        self._selector.unregister(self._response_fd)
+        if not (ask and self._wait_for_end(seconds)) and not self.has_ended():
+            os.kill(self.pid, signal.SIGTERM)
+            self._wait_for_end(seconds)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        exit_code = self._process.wait()
+        self._drain_log()
+        self._selector.close()
+        os.close(self._response_fd)
+        os.close(self._log_fd)
+        return exit_code
+
+    def _wait_for_end(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self.has_ended():
+            if time.monotonic() > deadline:
+                return False
+            # Its last words are taken up, so that a full pipe cannot hold it.
+            self._selector.select(_POLL_SECONDS / 5)
+            self._drain_log()
+        return True
+
+
+def _read(fd: int) -> bytes | None:
+    try:
+        return os.read(fd, _CHUNK)
+    except BlockingIOError:
+        return None
+
+
+def _whole_frame(data: bytearray) -> tuple[dict[str, Any], bytes] | None:
+    if len(data) < worker.LENGTHS:
+        return None
+    head, body = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
+    start = worker.LENGTHS + head
+    if len(data) < start + body:
+        return None
+    return json.loads(data[worker.LENGTHS : start]), bytes(data[start : start + body])

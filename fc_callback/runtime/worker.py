@@ -1,0 +1,426 @@
+"""One function in a process of its own, as FC's built-in Python runtimes run it: the child's side.
+
+Run as `python -W ignore worker.py <request fd> <response fd>` by `fc_callback.runtime.process`. It stands alone, on the
+standard library, and loads little before the user's module, so that what a function imports can be measured inside it.
+stdout and stderr are the function's log; the parent speaks over two pipes, in frames: two lengths of four bytes each, a
+JSON header, the raw body. What FC does is told in its documentation ("Context", "Error handling", "Environment
+variables", "Lifecycle hooks"); what only its runtime's behaviour shows is marked as observed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False  # without typing: the fewer modules here, the more honest the measure
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, ModuleType
+    from typing import Any
+
+# Observed: every other variable that begins with FC_ or _FC_ is deleted before the user's module loads.
+KEPT_VARIABLES = frozenset(
+    {
+        "FC_FUNC_CODE_PATH",
+        "FC_FUNCTION_MEMORY_SIZE",
+        "FC_RUNTIME_VERSION",
+        "FC_ACCOUNT_ID",
+        "FC_FUNCTION_HANDLER",
+        "FC_FUNCTION_NAME",
+        "FC_SERVICE_NAME",
+        "FC_VER_ID",
+        "FC_FUNCTION_VERSION",  # in place of FC_VER_ID from Debian 11 (python3.12) on
+        "FC_QUALIFIER",
+        "FC_REGION",
+        "FC_INSTANCE_ID",
+        "FC_SNAPSHOT_FLAG",
+    }
+)
+CREDENTIAL_VARIABLES = (
+    "ALIBABA_CLOUD_ACCESS_KEY_ID",
+    "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+    "ALIBABA_CLOUD_SECURITY_TOKEN",
+)
+LENGTHS = 8  # bytes before a frame: the header's length, the body's length
+LOG_RECORD_CHARACTERS = 128 * 1024  # observed: longer records are cut
+TIMEOUT_EXIT_CODE = 143
+_PHASES = {"invoke": "Invoke", "initialize": "Initialize", "pre_stop": "PreStop"}
+
+
+class LoadError(Exception):
+    """The handler cannot be loaded; `kind` is the errorType that FC gives, `frames` the flat form of its stackTrace."""
+
+    def __init__(self, kind: str, message: str, frames: list[str]) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.frames = frames
+
+
+class Credentials:
+    """`context.credentials` up to Python 3.10; empty strings for a function without a role."""
+
+    def __init__(self, access_key_id: str, access_key_secret: str, security_token: str) -> None:
+        self.access_key_id = access_key_id
+        self.access_key_secret = access_key_secret
+        self.security_token = security_token
+
+    @property
+    def accessKeyId(self) -> str:  # noqa: N802 - FC's name
+        """The same as `access_key_id`."""
+        return self.access_key_id
+
+    @property
+    def accessKeySecret(self) -> str:  # noqa: N802 - FC's name
+        """The same as `access_key_secret`."""
+        return self.access_key_secret
+
+    @property
+    def securityToken(self) -> str:  # noqa: N802 - FC's name
+        """The same as `security_token`."""
+        return self.security_token
+
+
+class Part:
+    """A part of the context: `function`, `service`, `tracing`."""
+
+    def __init__(self, **fields: object) -> None:
+        self.__dict__.update(fields)
+
+
+class FCContext:
+    """What both generations of the context share."""
+
+    def __init__(self, config: dict[str, Any], call: dict[str, Any]) -> None:
+        self.request_id: str = call["request_id"]
+        self.region: str = config["region"]
+        self.account_id: str = config["account_id"]
+        self.function = Part(
+            name=config["name"], handler=call["handler"], memory=config["memory"], timeout=config["timeout"]
+        )
+        self.logger: logging.Logger | None = None
+
+    def getLogger(self) -> logging.Logger:  # noqa: N802 - FC's name
+        """Return the root logger, as with one request at a time."""
+        self.logger = logging.getLogger()
+        return self.logger
+
+
+class FCContext310(FCContext):
+    """The context up to Python 3.10."""
+
+    def __init__(self, config: dict[str, Any], call: dict[str, Any]) -> None:
+        super().__init__(config, call)
+        self.credentials = Credentials(*call["credentials"])
+        self.service = Part(name="", log_project="", log_store="", qualifier="LATEST", version_id="")
+        self.tracing = Part(span_context="", span_baggages={}, jaeger_endpoint="")
+        self.retry_count: int = call["retry_count"]
+        self.logger = logging.getLogger()
+
+    @property
+    def requestId(self) -> str:  # noqa: N802 - FC's name
+        """The same as `request_id`."""
+        return self.request_id
+
+    def to_json(self) -> str:
+        """Return the context as JSON text; as on FC, it holds the secrets."""
+        fields = {name: value for name, value in vars(self).items() if name != "logger"}
+        return json.dumps(fields, default=vars)
+
+
+class FCContext312(FCContext):
+    """The context of Python 3.12: no `credentials`, no `service`."""
+
+    def __init__(self, config: dict[str, Any], call: dict[str, Any]) -> None:
+        super().__init__(config, call)
+        self.function.__dict__.update(version_id="", qualifier="LATEST")
+        self.log_project = ""
+        self.log_store = ""
+
+
+class RequestLogHandler(logging.Handler):
+    """The root logger's handler: each record with the id of the current request.
+
+    FC's own also puts each record into a binary frame for its log agent; here the text is written as people read it.
+    """
+
+    request_id = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record to stdout."""
+        try:
+            record.request_id = self.request_id
+            print(self.format(record)[:LOG_RECORD_CHARACTERS], file=sys.__stdout__, flush=True)
+        except Exception:  # noqa: BLE001 - what logging asks of a handler
+            self.handleError(record)
+
+
+class Worker:
+    """The loop: one request at a time, until the parent closes its pipe.
+
+    Args:
+        config: What stays the same for the whole instance.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.log = RequestLogHandler()
+        self._loaded: dict[str, Callable[..., Any]] = {}
+        self._busy = False
+
+    def prepare(self) -> None:
+        """Make the process what the user's module finds on FC."""
+        for name in list(os.environ):
+            if name.startswith(("FC_", "_FC_")) and name not in KEPT_VARIABLES:
+                del os.environ[name]
+        # The first entry is this file's directory; the code directory stands in its place.
+        sys.path[0] = self.config["code_dir"]
+        if self.config["package_home"] not in sys.path:
+            sys.path.append(self.config["package_home"])
+        logging.Formatter.converter = time.gmtime  # observed: for every formatter, not only this one
+        form = "%(asctime)s.%(msecs)03dZ %(request_id)s [%(levelname)s] %(message)s"
+        self.log.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
+        logging.getLogger().addHandler(self.log)
+        logging.getLogger().setLevel(logging.INFO)
+        signal.signal(signal.SIGTERM, self._terminate)
+        if self.config["memory_limit"]:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_AS, (self.config["memory_limit"], self.config["memory_limit"]))
+
+    def run(self, call: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
+        """Run the handler or a hook once.
+
+        Returns:
+            Whether it succeeded; and the encoded result or the error document. Only `Exception` is caught, as on FC:
+            SystemExit ends the process.
+        """
+        phase = _PHASES[call["kind"]]
+        self.log.request_id = call["request_id"]
+        if self.config["runtime"] == "python3.12":
+            # When FC renews them on a warm instance is not documented; a fresh set each time is the useful reading.
+            os.environ.update(zip(CREDENTIAL_VARIABLES, call["credentials"], strict=True))
+        _say(f"FC {phase} Start RequestId: {call['request_id']}")
+        self._busy = True
+        try:
+            function = self._load(call["handler"])
+            context_class = FCContext312 if self.config["runtime"] == "python3.12" else FCContext310
+            context = context_class(self.config, call)
+            result = function(event, context) if call["kind"] == "invoke" else function(context)
+            body, failed = encode_result(result), False
+        except Exception as error:  # noqa: BLE001 - FC reports every one of them
+            text = json.dumps(error_document(error))
+            logging.getLogger().error(text)
+            body, failed = text.encode(), True
+        finally:
+            self._busy = False
+        ending = ", Error: Unhandled function error" if failed else ""
+        _say(f"FC {phase} End RequestId: {call['request_id']}{ending}")
+        return not failed, body
+
+    def _load(self, handler: str) -> Callable[..., Any]:
+        if handler not in self._loaded:
+            self._loaded[handler] = load_handler(handler, self.config["runtime"])
+        return self._loaded[handler]
+
+    def _terminate(self, _number: int, _frame: FrameType | None) -> None:
+        if self._busy:
+            names = {thread.ident: thread.name for thread in threading.enumerate()}
+            lines = ["Dumping stack trace after function timeout\n"]
+            for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the one way to see every thread
+                lines += [f"Thread {names.get(ident, ident)}:\n", *traceback.format_stack(frame)]
+            # Straight to the descriptor: the interrupted code may be inside sys.stdout, which cannot be entered twice.
+            os.write(2, "".join(lines).encode(errors="backslashreplace"))
+        sys.exit(TIMEOUT_EXIT_CODE)
+
+
+def load_handler(handler: str, runtime: str) -> Callable[..., Any]:
+    """Import the module of `module.function` or `dir/module.function` and return the function.
+
+    A failing import leaves nothing behind: the next request tries again.
+
+    Raises:
+        LoadError: InvalidHandleName, ImportModuleError, UserCodeSyntaxError, UserCodeError or HandlerNotFound.
+    """
+    path, _, name = handler.rpartition(".")
+    if not path or not name:
+        raise LoadError("InvalidHandleName", f"Invalid handler '{handler}'; expected 'module.function'", [])
+    module_name = path.replace("/", ".")
+    try:
+        module = _import(module_name, runtime)
+    except ImportError as error:
+        raise LoadError("ImportModuleError", f"Unable to import module '{path}': {error}", _flat(error)) from error
+    except SyntaxError as error:
+        place = f'File "{error.filename}", line {error.lineno}'
+        frames = [place, (error.text or "").rstrip()]
+        raise LoadError("UserCodeSyntaxError", f"Syntax error in module '{path}': {error}", frames) from error
+    except Exception as error:
+        message = f"{type(error).__name__} while importing module '{path}': {_text(error)}"
+        raise LoadError("UserCodeError", message, _flat(error)) from error
+    function = getattr(module, name, None)
+    if function is None:
+        raise LoadError("HandlerNotFound", f"Handler '{name}' is missing on module '{path}'", [])
+    found: Callable[..., Any] = function
+    return found
+
+
+def _import(name: str, runtime: str) -> ModuleType:
+    if runtime == "python3.12" or "." not in name:
+        return importlib.import_module(name)
+    # Observed up to 3.10: the parent packages of a handler in a directory are not imported.
+    if name in sys.modules:
+        return sys.modules[name]
+    *parents, last = name.split(".")
+    spec = PathFinder.find_spec(last, [os.path.join(entry, *parents) for entry in sys.path])  # noqa: PTH118 - no pathlib
+    if spec is None or spec.loader is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, spec.origin, submodule_search_locations=spec.submodule_search_locations)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def encode_result(result: object) -> bytes:
+    """Encode what a handler returned, as FC does (observed).
+
+    Raises:
+        TypeError: FC cannot encode it: a set, a bytearray, a generator, a coroutine, keys of mixed types.
+        UnicodeEncodeError: A str holds a lone surrogate.
+    """
+    if isinstance(result, bytes):
+        return result
+    if isinstance(result, str):
+        return result.encode()
+    return json.dumps(result, indent=4, sort_keys=True, default=_encode_value).encode()
+
+
+def _encode_value(value: Any) -> object:
+    # A value of a module that was never loaded cannot exist: no import is needed to recognise it.
+    decimal, datetime = sys.modules.get("decimal"), sys.modules.get("datetime")
+    if decimal is not None and isinstance(value, decimal.Decimal):
+        return float(value)
+    if datetime is not None and isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def error_document(error: Exception) -> dict[str, object]:
+    """Return FC's error document: errorMessage, errorType and, unless empty, stackTrace.
+
+    A frame of the user's code is a list of four strings; an error of loading has flat strings instead. Causes and
+    contexts of the exception are not told.
+    """
+    kind = error.kind if isinstance(error, LoadError) else type(error).__name__
+    document: dict[str, object] = {"errorMessage": _text(error), "errorType": kind}
+    trace: list[Any]
+    if isinstance(error, LoadError):
+        trace = error.frames
+    else:
+        trace = [
+            [f'File "{frame.filename}"', f"line {frame.lineno}", f"in {frame.name}", frame.line or ""]
+            for frame in _frames(error)
+        ]
+    return {**document, "stackTrace": trace} if trace else document
+
+
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
+    frames = list(traceback.extract_tb(error.__traceback__))
+    own = (__file__, importlib.__file__)
+    foreign = [frame for frame in frames if frame.filename not in own and not frame.filename.startswith("<frozen imp")]
+    return foreign or frames
+
+
+def _flat(error: BaseException) -> list[str]:
+    return [line.rstrip("\n") for line in traceback.format_list(_frames(error))]
+
+
+def _say(line: str) -> None:
+    # What the handler printed comes first; a handler may have replaced or closed the streams.
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    with suppress(Exception):
+        print(line, file=sys.__stdout__, flush=True)
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error itself
+        return f"<{type(error).__name__} without text>"
+
+
+def read_frame(fd: int) -> tuple[dict[str, Any], bytes] | None:
+    """Read one frame; None when the other side has closed the pipe."""
+    lengths = _read(fd, LENGTHS)
+    if lengths is None:
+        return None
+    header = _read(fd, int.from_bytes(lengths[:4], "big"))
+    body = _read(fd, int.from_bytes(lengths[4:], "big"))
+    return None if header is None or body is None else (json.loads(header), body)
+
+
+def _read(fd: int, size: int) -> bytes | None:
+    parts = bytearray()
+    while len(parts) < size:
+        part = os.read(fd, min(size - len(parts), 1 << 20))
+        if not part:
+            return None
+        parts += part
+    return bytes(parts)
+
+
+def encode_frame(header: dict[str, Any], body: bytes = b"") -> bytes:
+    """Return one frame's bytes."""
+    head = json.dumps(header).encode()
+    return len(head).to_bytes(4, "big") + len(body).to_bytes(4, "big") + head + body
+
+
+def write_frame(fd: int, header: dict[str, Any], body: bytes = b"") -> None:
+    """Write one frame, whole."""
+    rest = memoryview(encode_frame(header, body))
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def main() -> None:
+    """Serve requests until the parent closes its pipe."""
+    request_fd, response_fd = int(sys.argv[1]), int(sys.argv[2])
+    del sys.argv[1:]
+    for fd in (request_fd, response_fd):
+        os.set_inheritable(fd, False)  # noqa: FBT003 - a positional-only argument
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper: this is the main program
+    first = read_frame(request_fd)
+    if first is None:
+        return
+    worker = Worker(first[0])
+    worker.prepare()
+    write_frame(response_fd, {"ready": True})
+    while (request := read_frame(request_fd)) is not None:
+        call, event = request
+        succeeded, body = worker.run(call, event)
+        write_frame(response_fd, {"succeeded": succeeded}, body)
+
+
+if __name__ == "__main__":
+    main()

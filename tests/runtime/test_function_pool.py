@@ -1,0 +1,100 @@
+"""Several instances of one function."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from runtime_support import eventually, lives
+
+from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.runtime import FunctionPool
+
+if TYPE_CHECKING:
+    from runtime_support import MakePool, MakeSpec
+
+# Each waits until the other has begun: only two processes at once can finish.
+MEETING = """
+    import os, pathlib, time
+    def handler(event, context):
+        pathlib.Path("here-" + event.decode()).touch()
+        deadline = time.monotonic() + 20
+        while len(list(pathlib.Path().glob("here-*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return [len(list(pathlib.Path().glob("here-*"))), os.getpid()]
+"""
+PID = """
+    import os
+    def handler(event, context): return str(os.getpid())
+"""
+
+
+def test_two_invocations_of_one_function_run_at_once_in_two_processes(pool: MakePool) -> None:
+    both = pool(MEETING, max_instances=2)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda event: both.invoke(event, credentials=None), [b"a", b"b"])
+    assert (first.error_type, second.error_type, len(both.instances)) == (None, None, 2)
+    assert first.body != second.body
+
+
+def test_a_free_warm_instance_takes_the_next_request(pool: MakePool) -> None:
+    several = pool(PID, max_instances=4)
+    bodies = {several.invoke(b"", credentials=None).body for _ in range(3)}
+    assert (len(bodies), len(several.instances)) == (1, 1)
+
+
+def test_requests_beyond_the_maximum_wait_for_an_instance(pool: MakePool) -> None:
+    one = pool(PID, max_instances=1)
+    with ThreadPoolExecutor(4) as threads:
+        bodies = {result.body for result in threads.map(lambda _: one.invoke(b"", credentials=None), range(8))}
+    assert len(bodies) == 1
+
+
+def test_closing_ends_every_process(pool: MakePool) -> None:
+    both = pool(MEETING, max_instances=2)
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda event: both.invoke(event, credentials=None), [b"a", b"b"]))
+    pids = [instance.pid for instance in both.instances]
+    assert all(pid is not None and lives(pid) for pid in pids)
+    both.close()
+    assert not [pid for pid in pids if pid is not None and lives(pid)]
+
+
+def test_closing_frees_those_who_wait_and_those_who_run(pool: MakePool) -> None:
+    one = pool(
+        """
+        import time
+        def handler(event, context):
+            open("running", "w").close()
+            time.sleep(60)
+        """,
+        max_instances=1,
+    )
+    ends: list[str] = []
+
+    def call() -> None:
+        try:
+            ends.append(one.invoke(b"", credentials=None).error_name)
+        except FcCallbackError:
+            ends.append("closed")
+
+    threads = [threading.Thread(target=call) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert eventually((one.spec.code_dir / "running").exists)
+    one.close()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(ends) == ["FC.Unknown", "closed"]
+
+
+def test_a_process_that_dies_does_not_use_up_a_place(pool: MakePool) -> None:
+    one = pool("def handler(event, context): import os; os._exit(1)", max_instances=1)
+    assert [one.invoke(b"", credentials=None).error_name for _ in range(3)] == ["FC.Unknown"] * 3
+
+
+def test_a_pool_without_room_is_refused(spec: MakeSpec) -> None:
+    with pytest.raises(SettingsError, match="max_instances"):
+        FunctionPool(spec(PID), max_instances=0)
