@@ -1,0 +1,88 @@
+"""Messages of an MNS (SMQ) topic, in each of the formats that a trigger can be set to.
+
+STREAM delivers the text of the message, bare or as `{"body", "attrs"}`; JSON delivers an object around it, into which the
+message's attributes are mixed. Source: FC documentation, "MNS topic triggers".
+"""
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic.alias_generators import to_pascal
+
+from fc_callback.decoding import NotJson, read_json
+from fc_callback.events.base import Carrier, Event, Milliseconds, Properties, dedup_key, open_text
+
+_ENVELOPE_KEYS = {"TopicOwner", "TopicName", "MessageId", "SubscriptionName"}
+
+
+def _none_if_unfit(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+# An attribute of the message may have taken the field's place, with any value.
+_Text = Annotated[str | None, WrapValidator(_none_if_unfit)]
+_Moment = Annotated[Milliseconds | None, WrapValidator(_none_if_unfit)]
+
+
+class MnsTopicEvent(Carrier, Event):
+    """A message of an MNS topic. `text` and `json()` read it, through the base64 that MNS SDKs add by default.
+
+    In STREAM format only `message`, and `attributes` if the trigger delivers them, are there. In JSON format attributes
+    stand among the envelope's own fields, and one of the same name hides the field.
+    """
+
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+    message: Annotated[str, BeforeValidator(_as_text)]
+    attrs: Properties = Field(default_factory=dict, alias="attrs")
+    topic_owner: _Text = None
+    topic_name: _Text = None
+    subscriber: _Text = None
+    subscription_name: _Text = None
+    message_id: _Text = None
+    message_md5: _Text = Field(default=None, alias="MessageMD5")
+    publish_time: _Moment = None
+
+    @classmethod
+    def _decode(cls, event: object) -> Any:
+        if isinstance(event, memoryview | bytearray):
+            event = bytes(event)
+        if isinstance(event, bytes):
+            event = event.decode("utf-8", "replace").removeprefix("\ufeff")
+        fields = event
+        if isinstance(event, str):
+            try:
+                fields = read_json(event)
+            except NotJson:
+                return {"Message": event}
+        if isinstance(fields, dict) and "Message" in fields and _ENVELOPE_KEYS & fields.keys():
+            return fields
+        if isinstance(fields, dict) and {"body", "attrs"} <= fields.keys():
+            return {**{key: value for key, value in fields.items() if key != "body"}, "Message": fields["body"]}
+        return {"Message": event}  # STREAM format: a message that happens to be JSON
+
+    def _content(self) -> str:
+        return self.message
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The message's attributes, those that STREAM format packs into `Extend` among them."""
+        extend = open_text(self.attrs.get("Extend"))
+        if isinstance(extend, dict):
+            return {**{name: value for name, value in self.attrs.items() if name != "Extend"}, **extend}
+        return {**self.attrs, **(self.model_extra or {})}
+
+    @property
+    def dedup_key(self) -> str | None:
+        """The topic and the message's id; None in STREAM format, which has no id."""
+        if self.message_id is None:
+            return None
+        return dedup_key("mns", self.topic_owner, self.topic_name, self.message_id)

@@ -1,0 +1,36 @@
+"""Log Service (SLS) triggers. Source: FC documentation, "Formats of event for different triggers"."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from fc_callback.events.base import Absent, Event, Part, Properties, Seconds, dedup_key
+
+
+class SlsSource(Part):
+    """Which logs the function is to read: those from `begin_cursor` up to, and without, `end_cursor`."""
+
+    endpoint: str
+    project_name: str
+    logstore_name: str
+    shard_id: int
+    begin_cursor: str
+    end_cursor: str
+
+
+class SlsEvent(Event):
+    """New logs in a logstore. The logs are not in the event: the function pulls them from `source.endpoint`."""
+
+    source: SlsSource
+    parameter: Properties = Field(default_factory=dict)
+    job_name: str = ""
+    task_id: str = ""
+    cursor_time: Annotated[Seconds | None, Absent] = None
+
+    @property
+    def dedup_key(self) -> str:
+        """The job, the shard and the cursor it begins at."""
+        source = self.source
+        return dedup_key(
+            "sls", source.project_name, source.logstore_name, self.job_name, source.shard_id, source.begin_cursor
+        )
