@@ -1,0 +1,144 @@
+"""Which work a payload asks for: the key that the person names, and the digest that must not change.
+
+Neither ever holds the task token. Each attempt of a flow's step comes with a fresh one, so a key with a token in it would
+make every delivery new work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import IdempotencyKeyMissing, SettingsError
+from fc_callback.finding import TOKEN_KEYS
+from fc_callback.idempotency.echo import holds, without
+from fc_callback.paths import parse_path
+from fc_callback.token import TaskToken
+
+if TYPE_CHECKING:
+    from fc_callback.context import FcContext
+
+_TOKEN_NAMES = frozenset(TOKEN_KEYS)
+
+Fields = tuple[str, ...]
+Key = Fields | Callable[[Mapping[str, Any]], Any]
+
+_KEY_HINT = 'Name fields of the payload, as key="order.id" or key=("order.id", "line"), or pass a callable.'
+_FRESH_EACH_TIME = "Each attempt of a step has a fresh token; name what makes it the same work, like an order's number."
+
+
+def fields(names: str | Fields, *, option: str) -> Fields:
+    """Return the paths that an option names as a tuple, after a look at each.
+
+    Args:
+        names: One path into the payload, like `order.id` or `lines[0].id`, or several.
+        option: The option's name, for the error.
+
+    Raises:
+        SettingsError: There is none, one is not a path, or one names the task token.
+    """
+    paths: object = (names,) if isinstance(names, str) else names
+    if not isinstance(paths, (tuple, list)) or not paths or not all(isinstance(path, str) for path in paths):
+        raise SettingsError(f"{option}= names no field of the payload.", hint=_KEY_HINT)
+    for path in paths:
+        try:
+            steps = parse_path(path)
+        except SettingsError:
+            raise SettingsError(f"{option}= holds {path!r}, which is no path.", hint=_KEY_HINT) from None
+        if _TOKEN_NAMES.intersection(steps):
+            raise SettingsError(f"{option}={path!r} names the task token.", hint=_FRESH_EACH_TIME)
+    return tuple(paths)
+
+
+def scope_of(function: object, context: FcContext) -> str:
+    """Return what keeps a function's keys apart from those of others in the same store: `pay-orders:index.handler`.
+
+    Handlers of many functions are called `index.handler`; the name of the function in FC tells them apart. Versions and
+    aliases of a function share their work, so that a new version does not begin it again.
+    """
+    module = getattr(function, "__module__", type(function).__module__)
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{context.function_name}:{module}.{name}" if context.function_name else f"{module}.{name}"
+
+
+def work_key(scope: str, key: Key, payload: Mapping[str, Any], token: TaskToken | None) -> str:
+    """Return the SHA-256 of the scope and the key's values, in hex.
+
+    Raises:
+        IdempotencyKeyMissing: A field is not there, or is None or empty; or the callable returned such a value.
+        SettingsError: The value holds the task token, or is not JSON.
+    """
+    if callable(key):
+        values = [key(without(payload, token, names=_TOKEN_NAMES))]
+        if _is_empty(values[0]):
+            raise IdempotencyKeyMissing(
+                "The callable given as key= returned nothing to tell this work from other work.",
+                hint="Let it return a value that is not None or empty.",
+            )
+    else:
+        values = [_required(payload, path) for path in key]
+    if token is not None and holds(values, token):
+        raise SettingsError("The value of key= holds the task token.", hint=_FRESH_EACH_TIME)
+    return _digest([scope, values], what="The value of key=")
+
+
+def payload_digest(payload: Mapping[str, Any], check: Fields | None, token: TaskToken | None) -> str:
+    """Return the SHA-256 of what must be the same in every delivery of this work: the payload without the task token.
+
+    Args:
+        payload: The payload.
+        check: Only these fields (one that is not there counts as null); None for all of it.
+        token: The token to leave out.
+    """
+    rest = without(payload, token, names=_TOKEN_NAMES)
+    seen = rest if check is None else [_find(rest, path) for path in check]
+    return _digest(seen, what="The payload")
+
+
+def token_in(payload: Mapping[str, Any]) -> TaskToken | None:
+    """Return the token that a payload holds under one of the names in use, where nobody looked for one."""
+    for name in TOKEN_KEYS:
+        value = payload.get(name)
+        if isinstance(value, str) and value:
+            return TaskToken(value)
+    return None
+
+
+def _required(payload: Mapping[str, Any], path: str) -> Any:
+    value = _find(payload, path)
+    if _is_empty(value):
+        raise IdempotencyKeyMissing(
+            f"The payload holds nothing at {path!r}, which key= names.",
+            hint="Send the field with every event, or name another one.",
+        )
+    return value
+
+
+def _find(payload: Any, path: str) -> Any:
+    value = payload
+    for step in parse_path(path):
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, (list, tuple)) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    # Zero and False are values like any other; what is blank would be shared by strangers.
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, (Mapping, list, tuple)) and not value)
+
+
+def _digest(value: Any, *, what: str) -> str:
+    from hashlib import sha256
+
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{what} is not JSON: {error}.", hint="Use text, numbers, lists and objects.") from None
+    return sha256(text.encode()).hexdigest()

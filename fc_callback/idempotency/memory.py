@@ -1,0 +1,72 @@
+"""Records in memory: for tests, and for trying things out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fc_callback.idempotency.record import Record
+
+
+class MemoryStore:
+    """A store that lives and ends with this process; other instances of the function know nothing of it.
+
+    Args:
+        clock: What `now` returns; a test may pass its own.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self.now = clock
+        self._lock = threading.Lock()
+        self._records: dict[str, Record] = {}
+
+    def get(self, key: str) -> Record | None:
+        """Return the record under this key."""
+        with self._lock:
+            return self._living(key)
+
+    def add(self, record: Record) -> bool:
+        """Write the record if there is none under its key."""
+        with self._lock:
+            if self._living(record.key) is not None:
+                return False
+            self._records[record.key] = record
+            return True
+
+    def replace(self, old: Record, new: Record) -> bool:
+        """Write `new` over the revision of `old`."""
+        with self._lock:
+            standing = self._living(old.key)
+            if standing is None or standing.revision != old.revision:
+                return False
+            self._records[old.key] = new
+            return True
+
+    def delete(self, old: Record) -> bool:
+        """Delete the revision of `old`."""
+        with self._lock:
+            standing = self._living(old.key)
+            if standing is None or standing.revision != old.revision:
+                return False
+            del self._records[old.key]
+            return True
+
+    def pending(self) -> Iterator[Record]:
+        """Yield the records with `is_pending`."""
+        with self._lock:
+            records = [record for key in tuple(self._records) if (record := self._living(key)) is not None]
+        yield from (record for record in records if record.is_pending)
+
+    def __repr__(self) -> str:
+        return f"<MemoryStore {len(self._records)} records>"
+
+    def _living(self, key: str) -> Record | None:
+        record = self._records.get(key)
+        if record is not None and record.expires_at <= self.now():
+            del self._records[key]
+            return None
+        return record

@@ -1,0 +1,90 @@
+"""The same for a handler that is no callback task: it runs once, and every later delivery gets what it returned."""
+
+from __future__ import annotations
+
+import inspect
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.context import FcContext
+from fc_callback.errors import SettingsError, StoreUnavailable, TaskFailed
+from fc_callback.idempotency.key import scope_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fc_callback.idempotency.options import Once
+    from fc_callback.idempotency.work import Work
+
+
+def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[[Any, Any], str]]:
+    """Let a handler `(event, context)` run once for each key.
+
+    The handler returns the JSON text that an Output would be (see `encode_output`): the first time, and every time after.
+    `TaskFailed` is remembered and raised again; any other exception passes through, and the next delivery runs.
+
+    Args:
+        once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
+            the field `event`, so `once(key="event")` takes the whole of it.
+
+    Raises:
+        SettingsError: The handler is an `async def` function.
+    """
+
+    def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
+        if inspect.iscoroutinefunction(function):
+            raise SettingsError("idempotent() takes plain functions, not async ones.", hint="Call asyncio.run inside.")
+
+        @wraps(function)
+        def handler(event: Any, context: Any) -> str:
+            known = FcContext.read(context)
+            work = once.enter(_payload(event), scope=scope_of(function, known), deadline=known.deadline)
+            if work.stored is None:
+                return _run(work, function, event, context)
+            if work.stored.failure is not None:
+                error, cause = work.stored.failure
+                raise TaskFailed(error, cause=cause)
+            assert work.stored.output is not None, "a plain handler has no task to defer"
+            return work.stored.output
+
+        return handler
+
+    return decorate
+
+
+def _run(work: Work, function: Callable[[Any, Any], object], event: Any, context: Any) -> str:
+    from fc_callback.output import encode_output
+
+    try:
+        output = encode_output(function(event, context))
+    except TaskFailed as failure:
+        _record(work.failed, failure.error, failure.cause)
+        raise
+    except BaseException:
+        work.abandon()
+        raise
+    _record(work.done, output)
+    return output
+
+
+def _record(write: Callable[..., None], *result: str) -> None:
+    try:
+        write(*result)
+    except StoreUnavailable as error:
+        # The work is done; to fail now would have it done again. Without a record, a duplicate may do so all the same.
+        import logging
+
+        logging.getLogger("fc_callback.idempotency").warning("A result could not be recorded: %s", error)
+
+
+def _payload(event: Any) -> dict[str, Any]:
+    import json
+
+    value = event
+    if isinstance(event, (bytes, bytearray, memoryview, str)):
+        text = event if isinstance(event, str) else bytes(event).decode("utf-8", "replace")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+    return value if isinstance(value, dict) else {"event": value}

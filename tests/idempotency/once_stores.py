@@ -1,0 +1,72 @@
+"""What the tests of this room share: a clock to move, and a real Redis server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import attrs
+import pytest
+import redis
+
+
+@attrs.define
+class Clock:
+    """A clock that a test moves."""
+
+    at: float = attrs.Factory(time.time)
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@attrs.define
+class RedisServer:
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=10)
+
+
+def start_redis(port: int | None = None) -> RedisServer:
+    program = shutil.which("redis-server")
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("redis-server is not installed, and CI must test the Redis store")
+        pytest.skip("redis-server is not installed")
+    for _ in range(5):
+        chosen = port or _free_port()
+        process = subprocess.Popen(
+            [program, "--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+        )
+        server = RedisServer(url=f"redis://127.0.0.1:{chosen}/0", process=process)
+        if _answers(server):
+            return server
+        server.stop()
+    pytest.fail("redis-server does not start")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(server: RedisServer) -> bool:
+    limit = time.monotonic() + 10
+    with redis.Redis.from_url(server.url) as client:
+        while time.monotonic() < limit and server.process.poll() is None:
+            try:
+                client.ping()
+            except redis.exceptions.RedisError:
+                time.sleep(0.02)
+            else:
+                return True
+    return False

@@ -1,0 +1,122 @@
+"""No task token stands in clear in any record, and every Output comes back with the token of its own delivery."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fc_callback.errors import SettingsError
+from fc_callback.idempotency import Once, Work, once, undelivered
+from fc_callback.idempotency.echo import hide, show
+from fc_callback.sealing import TokenSeal
+from fc_callback.token import TaskToken
+
+SECRETS = ["djEjZmxvdyNydW4jMSMyMHNp/bXB+ZQ==", 'odd "quoted" \\ token\n of Zoë']
+SECOND = TaskToken("djEjYW5vdGhlciNydW4jMiMyMG9m/b+==")
+
+
+def enter(options: Once, token: TaskToken) -> Work:
+    payload = {"order": 7, "taskToken": token.reveal(), "copy": [token.reveal()]}
+    return options.enter(payload, scope="shop.handler", token=token)
+
+
+def everything_in(url: str) -> bytes:
+    if url.startswith("sqlite"):
+        return b"".join(path.read_bytes() for path in Path(url[len("sqlite:///") :]).parent.glob("once.db*"))
+    with redis.Redis.from_url(url) as client:
+        return b"\n".join(bytes(name) + client.get(name) for name in client.keys("*"))
+
+
+def forms(secret: str) -> list[bytes]:
+    escaped, plain = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
+    twice = json.dumps(escaped)[1:-1]
+    return [form.encode() for form in (secret, escaped, plain, twice, quote(secret, safe=""), secret[:20])]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("sealed", [True, False])
+def test_no_record_holds_a_token_in_clear(shared_url: str, secret: str, sealed: bool) -> None:
+    token = TaskToken(secret)
+    seal = TokenSeal(TokenSeal.generate_key()) if sealed else None
+    options = once("order", store=shared_url, seal=seal)
+    work = enter(options, token)
+    seen = [everything_in(shared_url)]
+    work.done(json.dumps({"token": secret, "link": f"https://x/?t={quote(secret, safe='')}", "text": f"<{secret}>"}))
+    seen.append(everything_in(shared_url))
+    enter(options, SECOND).reported()
+    seen.append(everything_in(shared_url))
+    work.reported()
+    seen.append(everything_in(shared_url))
+    failing = once("order", store=shared_url, seal=seal, name="failing")
+    enter(failing, token).failed("Refused", f"{secret} was refused")
+    seen.append(everything_in(shared_url))
+    assert all(b"shop.handler" in content for content in seen)
+    found = [form for form in forms(secret) + forms(SECOND.reveal()) for content in seen if form in content]
+    assert found == []
+
+
+@pytest.mark.parametrize("ensure_ascii", [True, False])
+@pytest.mark.parametrize("secret", SECRETS)
+def test_an_output_that_repeats_its_token_comes_back_with_the_token_of_the_delivery(
+    secret: str, ensure_ascii: bool
+) -> None:
+    options = once("order", store="memory:")
+
+    def output(token: str) -> str:
+        echoed = {"t": token, "link": f"https://x/?t={quote(token, safe='')}", "in": f"<{token}>"}
+        return json.dumps(echoed, ensure_ascii=ensure_ascii)
+
+    enter(options, TaskToken(secret)).done(output(secret))
+    for token in (TaskToken(secret), SECOND):
+        stored = enter(options, token).stored
+        assert stored is not None
+        assert json.loads(str(stored.output)) == json.loads(output(token.reveal()))
+
+
+def test_a_failure_that_repeats_its_token_comes_back_with_the_token_of_the_delivery() -> None:
+    options = once("order", store="memory:")
+    enter(options, TaskToken(SECRETS[1])).failed("Refused", f"<{SECRETS[1]}>")
+    stored = enter(options, SECOND).stored
+    assert stored is not None
+    assert stored.failure == ("Refused", f"<{SECOND.reveal()}>")
+
+
+def test_a_token_that_nobody_asked_for_is_hidden_all_the_same(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/once.db"
+    payload = {"order": 7, "task_token": SECRETS[0]}
+    once("order", store=url).enter(payload, scope="plain").done(json.dumps(payload))
+    assert SECRETS[0].encode() not in everything_in(url)
+
+
+def test_nothing_of_a_record_shows_what_a_person_sent_or_got() -> None:
+    options = once("order", store="memory:", seal=TokenSeal(TokenSeal.generate_key()))
+    work = enter(options, SECOND)
+    work.done('{"card":"4111"}')
+    again = enter(options, SECOND)
+    shown = f"{work.record} {again.stored} {list(undelivered(options.store, options.seal))} {options}"
+    assert "4111" not in shown
+    assert SECOND.reveal() not in shown
+
+
+def test_a_seal_without_a_key_is_an_error_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLOUDFLOW_SEAL_KEY", raising=False)
+    options = once("order", store="memory:", seal=TokenSeal())
+    with pytest.raises(SettingsError, match="CLOUDFLOW_SEAL_KEY"):
+        enter(options, SECOND)
+    assert list(options.store.pending()) == []
+
+
+@given(
+    value=st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)), secret=st.text()
+)
+def test_what_is_hidden_is_shown_again_to_the_letter(value: object, secret: str) -> None:
+    text = json.dumps([value, secret, f"a{secret}b"])
+    assert (
+        show(hide(text, TaskToken(secret), mark="0123456789abcdef"), TaskToken(secret), mark="0123456789abcdef") == text
+    )

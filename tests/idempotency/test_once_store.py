@@ -1,0 +1,261 @@
+"""What every store must do, seen through its protocol."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import attrs
+import pytest
+import redis
+
+from fc_callback.errors import SettingsError, StoreUnavailable
+from fc_callback.idempotency import Record, Store, open_store
+from fc_callback.idempotency.record import Receiver, new_revision
+from fc_callback.idempotency.redis import RedisStore
+from fc_callback.idempotency.sqlite import SqliteStore
+from tests.idempotency.once_stores import Clock, start_redis
+
+
+def a_record(clock: Clock, key: str = "k" * 64, **changes: object) -> Record:
+    base = Record(
+        key=key,
+        scope="shop.handler",
+        state="RUNNING",
+        revision=new_revision(),
+        started_at=clock(),
+        lease_until=clock() + 10,
+        expires_at=clock() + 100,
+        receivers=(Receiver(fingerprint="0123456789ab", sealed="gAAAA-sealed"),),
+    )
+    return attrs.evolve(base, **changes)  # type: ignore[arg-type]  # each test names the fields it means
+
+
+def changed(record: Record, **changes: object) -> Record:
+    return attrs.evolve(record, revision=new_revision(), **changes)  # type: ignore[arg-type]  # as above
+
+
+def test_a_record_comes_back_as_it_was_written(store: Store, clock: Clock) -> None:
+    record = a_record(
+        clock, output='{"name":"Zoë 你好","n":0}', failure=("EmptyOrder", 'no "lines"\n'), finished_at=1.5
+    )
+    assert store.add(record)
+    assert store.get(record.key) == record
+
+
+def test_a_lone_surrogate_in_an_output_is_kept(store: Store, clock: Clock) -> None:
+    record = a_record(clock, output='{"odd":"\ud800"}')
+    store.add(record)
+    assert store.get(record.key) == record
+
+
+def test_only_the_first_of_two_adds_is_written(store: Store, clock: Clock) -> None:
+    first = a_record(clock)
+    assert store.add(first)
+    assert not store.add(a_record(clock))
+    assert store.get(first.key) == first
+
+
+def test_a_replace_needs_the_revision_that_stands(store: Store, clock: Clock) -> None:
+    first = a_record(clock)
+    store.add(first)
+    second, late = changed(first, state="DONE"), changed(first, state="DONE")
+    assert store.replace(first, second)
+    assert not store.replace(first, late)
+    assert store.get(first.key) == second
+
+
+def test_a_replace_of_nothing_writes_nothing(store: Store, clock: Clock) -> None:
+    record = a_record(clock)
+    assert not store.replace(record, changed(record))
+    assert store.get(record.key) is None
+
+
+def test_a_delete_needs_the_revision_that_stands(store: Store, clock: Clock) -> None:
+    first = a_record(clock)
+    store.add(first)
+    second = changed(first)
+    store.replace(first, second)
+    assert not store.delete(first)
+    assert store.delete(second)
+    assert store.get(first.key) is None
+    assert not store.delete(second)
+
+
+def test_pending_lists_results_that_a_task_waits_for_and_nothing_else(store: Store, clock: Clock) -> None:
+    reported = Receiver(fingerprint="0123456789ab", reported=True)
+    waiting = a_record(clock, key="1" * 64, state="DONE")
+    store.add(waiting)
+    store.add(a_record(clock, key="2" * 64, state="RUNNING"))
+    store.add(a_record(clock, key="3" * 64, state="REPORTED", receivers=(reported,)))
+    store.add(a_record(clock, key="4" * 64, state="DEFERRED"))
+    store.add(a_record(clock, key="5" * 64, state="DONE", receivers=()))
+    assert list(store.pending()) == [waiting]
+
+
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_an_expired_record_is_gone_for_every_method(request: pytest.FixtureRequest, clock: Clock, kind: str) -> None:
+    store: Store = request.getfixturevalue(f"{kind}_store")(clock=clock)
+    old = a_record(clock, state="DONE")
+    store.add(old)
+    clock.at += 101
+    assert store.get(old.key) is None
+    assert list(store.pending()) == []
+    assert not store.replace(old, changed(old))
+    assert not store.delete(old)
+    fresh = a_record(clock)
+    assert store.add(fresh)
+    assert store.get(old.key) == fresh
+
+
+def test_redis_itself_removes_a_record_that_expires(redis_url: str) -> None:
+    store = RedisStore(redis_url, prefix="expiring:")
+    now = store.now()
+    record = a_record(Clock(now), expires_at=now + 0.2, state="DONE")
+    assert store.add(record)
+    replaced = changed(record, expires_at=now + 0.3)
+    assert store.replace(record, replaced)
+    limit = time.monotonic() + 10
+    while store.get(record.key) is not None and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert store.get(record.key) is None
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.keys("expiring:*") == []
+
+
+def test_a_file_does_not_grow_with_what_has_expired(tmp_path: Path, clock: Clock) -> None:
+    store = SqliteStore(tmp_path / "once.db", clock=clock)
+    for number in range(5):
+        store.add(a_record(clock, key=f"{number:064}"))
+    clock.at += 101
+    store.add(a_record(clock, key="f" * 64))
+    connection = sqlite3.connect(store.path)
+    assert connection.execute("SELECT count(*) FROM once_records").fetchone() == (1,)
+    connection.close()
+
+
+def test_one_of_many_threads_gets_the_record(store: Store, clock: Clock) -> None:
+    base = a_record(clock)
+    store.add(base)
+    offers = [changed(base, state="DONE", output=str(number)) for number in range(8)]
+    gate, won = threading.Barrier(len(offers)), []
+
+    def offer(new: Record) -> None:
+        gate.wait(10)
+        if store.replace(base, new):
+            won.append(new)
+
+    threads = [threading.Thread(target=offer, args=(new,)) for new in offers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [store.get(base.key)] == won
+
+
+def test_readers_are_not_held_up_by_a_writer(tmp_path: Path, clock: Clock) -> None:
+    store = SqliteStore(tmp_path / "once.db", clock=clock, busy_timeout_seconds=0.1)
+    record = a_record(clock)
+    store.add(record)
+    writer = sqlite3.connect(store.path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    assert store.get(record.key) == record
+    with pytest.raises(StoreUnavailable, match="locked"):
+        store.add(a_record(clock, key="2" * 64))
+    writer.close()
+
+
+def test_the_file_keeps_the_journal_that_works_between_hosts(tmp_path: Path, clock: Clock) -> None:
+    store = SqliteStore(tmp_path / "once.db", clock=clock)
+    store.add(a_record(clock))
+    connection = sqlite3.connect(store.path)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    connection.close()
+
+
+def test_a_file_in_a_missing_folder_is_named(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "missing" / "once.db")
+    with pytest.raises(StoreUnavailable, match=r"missing/once\.db cannot be used.*folder must exist"):
+        store.get("k")
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a database, but long enough to look like something\n" * 20)
+    with pytest.raises(StoreUnavailable, match=r"notes\.txt cannot be used"):
+        SqliteStore(tmp_path / "notes.txt").get("k")
+
+
+def test_a_record_of_a_stranger_is_an_error_and_not_a_result(tmp_path: Path, redis_url: str, clock: Clock) -> None:
+    record = a_record(clock)
+    file = SqliteStore(tmp_path / "once.db", clock=clock)
+    file.add(record)
+    connection = sqlite3.connect(file.path)
+    connection.execute("UPDATE once_records SET record = '{}'")
+    connection.commit()
+    connection.close()
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("strange:" + record.key, b"\xff\xfe")
+    for store in (file, RedisStore(redis_url, prefix="strange:")):
+        with pytest.raises(StoreUnavailable, match="cannot be read"):
+            store.get(record.key)
+
+
+def test_members_that_a_later_version_adds_are_passed_over(clock: Clock) -> None:
+    record = a_record(clock)
+    assert Record.decode(record.encode().replace('{"format"', '{"colour":"red","format"')) == record
+
+
+def test_a_redis_that_is_gone_is_an_error_without_the_password() -> None:
+    server = start_redis()
+    server.stop()
+    store = RedisStore(server.url.replace("//", "//user:pa55word@"), timeout_seconds=0.2)
+    with pytest.raises(StoreUnavailable) as caught:
+        store.get("k")
+    assert "127.0.0.1" in str(caught.value)
+    assert "pa55word" not in f"{caught.value!s} {caught.value!r} {store!r} {caught.value.__cause__!r}"
+
+
+def test_a_redis_that_comes_back_is_used_again(clock: Clock) -> None:
+    server = start_redis()
+    store = RedisStore(server.url)
+    record = a_record(Clock(store.now()))
+    assert store.add(record)
+    server.stop()
+    again = start_redis(port=int(server.url.split(":")[2].split("/")[0]))
+    try:
+        assert store.get(record.key) is None
+        assert store.add(record)
+    finally:
+        again.stop()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "once.db",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://host/once.db",
+        "mysql://root:pa55word@host/db",
+        "redis:pa55word",
+        "redis://:pa55#word@host",
+        "",
+    ],
+)
+def test_a_url_that_names_no_store_is_refused_without_showing_a_password(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        open_store(url)
+    assert "pa55" not in str(caught.value)
+
+
+def test_a_url_names_each_store(tmp_path: Path) -> None:
+    file = open_store(f"sqlite:///{tmp_path}/once.db")
+    assert isinstance(file, SqliteStore)
+    assert file.path == f"{tmp_path}/once.db"
+    beside = open_store("sqlite:///once.db")
+    assert isinstance(beside, SqliteStore)
+    assert beside.path == str(Path.cwd() / "once.db")
+    assert repr(open_store("rediss://u:secret@tair.example:6380/2")) == "<RedisStore rediss://tair.example:6380/2>"
+    assert "Memory" in repr(open_store("memory:"))
