@@ -1,0 +1,48 @@
+"""The local CloudFlow: the service's HTTP API on this machine, with flows, functions, time and faults.
+
+    from fc_callback.local import LocalCloudFlow
+
+    with LocalCloudFlow() as service:
+        service.add_function(lambda event: {"sum": 3}, name="add")
+        service.create_flow("demo", definition)
+        execution = service.wait("demo", service.start("demo", {"a": 1, "b": 2}))
+
+It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 127.0.0.1 and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fc_callback.local.answers import ApiError
+    from fc_callback.local.faults import Fault, RandomFaults
+    from fc_callback.local.service import LocalCloudFlow
+    from fc_callback.local.values import Event, Execution, Invocation
+
+_ROOMS = {
+    "ApiError": "fc_callback.local.answers",
+    "Event": "fc_callback.local.values",
+    "Execution": "fc_callback.local.values",
+    "Fault": "fc_callback.local.faults",
+    "Invocation": "fc_callback.local.values",
+    "LocalCloudFlow": "fc_callback.local.service",
+    "RandomFaults": "fc_callback.local.faults",
+}
+
+__all__ = ["ApiError", "Event", "Execution", "Fault", "Invocation", "LocalCloudFlow", "RandomFaults"]
+
+
+def __getattr__(name: str) -> Any:
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(room), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,174 @@
+"""Who is calling: V1 and V3 signatures, clock skew, used nonces, and the accounts behind the keys."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from fc_callback.cloudflow.signature import V3_ALGORITHM, canonical_request_v3, sign_v1, sign_v3
+from fc_callback.local.answers import ApiError, invalid
+from fc_callback.local.clock import iso_seconds, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fc_callback.local.clock import Clock
+    from fc_callback.local.tokens import Mint
+
+# Source: Alibaba Cloud documentation of signature V3, "within 15 minutes".
+MAX_SKEW_SECONDS = 15 * 60
+_V1_PARAMETERS = ("AccessKeyId", "Signature", "Timestamp", "SignatureNonce")
+_V3_HEADERS = ("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
+_AUTHORIZATION = re.compile(rf"{V3_ALGORITHM}\s+Credential=([^,]*),\s*SignedHeaders=([^,]*),\s*Signature=([0-9a-f]*)")
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Call:
+    """One request, read.
+
+    Attributes:
+        method: Upper case.
+        path: As sent.
+        query: From the URL; blank values kept.
+        form: From the body; blank values kept.
+        headers: By lower-case name.
+        body: As sent.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Query and form together: clients differ in where they put what."""
+        return {**self.query, **self.form}
+
+    @property
+    def action(self) -> str:
+        """The operation, from the parameters or the header."""
+        return self.parameters.get("Action") or self.headers.get("x-acs-action", "")
+
+    @property
+    def version(self) -> str:
+        """The API version, from the parameters or the header."""
+        return self.parameters.get("Version") or self.headers.get("x-acs-version", "")
+
+
+class Authenticator:
+    """Says which account signed a call.
+
+    Args:
+        mint: Recognises STS credentials.
+        clock: For skew and expiry.
+    """
+
+    def __init__(self, mint: Mint, clock: Clock) -> None:
+        self._mint = mint
+        self._clock = clock
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._nonces: dict[tuple[str, str], float] = {}
+
+    def add_account(self, account_id: str) -> None:
+        """Let an account's long-lived key in."""
+        key = self._mint.account_key(account_id)
+        self._keys[key.access_key_id] = (account_id, key.access_key_secret)
+
+    def account_of(self, call: Call, *, skew_seconds: float = 0.0) -> str:
+        """Return the account that signed the call.
+
+        Args:
+            call: The request.
+            skew_seconds: How wrong this service's clock is for the moment.
+
+        Raises:
+            ApiError: Nobody did, or not now, or not like this.
+        """
+        now = self._clock.caller_time() + skew_seconds
+        if V3_ALGORITHM in call.headers.get("authorization", ""):
+            return self._account_v3(call, now)
+        return self._account_v1(call, now)
+
+    def _account_v1(self, call: Call, now: float) -> str:
+        given = call.parameters
+        for name in _V1_PARAMETERS:
+            if not given.get(name):
+                raise ApiError("MissingRequiredParams", name)
+        if given.get("SignatureMethod", "HMAC-SHA1") != "HMAC-SHA1" or given.get("SignatureVersion", "1.0") != "1.0":
+            raise invalid("The signature is neither HMAC-SHA1 version 1.0 nor ACS3-HMAC-SHA256.")
+        key_id = given["AccessKeyId"]
+        account_id, secret = self._key(key_id, given.get("SecurityToken", ""))
+        self._check_time(given["Timestamp"], now)
+        self._check_signature(sign_v1(call.method, given, secret), given["Signature"])
+        self._use_nonce(key_id, given["SignatureNonce"], now)
+        return account_id
+
+    def _account_v3(self, call: Call, now: float) -> str:
+        headers = call.headers
+        for name in _V3_HEADERS:
+            if not headers.get(name):
+                raise ApiError("MissingRequiredHeader", name)
+        match = _AUTHORIZATION.fullmatch(headers["authorization"].strip())
+        if match is None:
+            raise invalid("The Authorization header is not in the form of ACS3-HMAC-SHA256.")
+        key_id, names, signature = match.groups()
+        account_id, secret = self._key(key_id, headers.get("x-acs-security-token", ""))
+        self._check_time(headers["x-acs-date"], now)
+        signed = names.split(";")
+        # An x-acs header that is not signed could be changed on its way: date and nonce are among them.
+        unsigned = [name for name in headers if name.startswith("x-acs-") and name not in signed]
+        hashed = hashlib.sha256(call.body).hexdigest()
+        if unsigned or any(name not in headers for name in signed) or headers["x-acs-content-sha256"] != hashed:
+            raise ApiError("SignatureNotMatch")
+        canonical = canonical_request_v3(
+            call.method, call.path, call.query, headers, signed_headers=signed, hashed_payload=hashed
+        )
+        self._check_signature(sign_v3(canonical, secret), signature)
+        self._use_nonce(key_id, headers["x-acs-signature-nonce"], now)
+        return account_id
+
+    def _key(self, key_id: str, security_token: str) -> tuple[str, str]:
+        if not key_id.startswith("STS."):
+            if key_id not in self._keys:
+                raise ApiError("InvalidAccessKeyID", key_id)
+            if security_token:
+                raise ApiError("SignatureNotMatch")
+            return self._keys[key_id]
+        if not security_token:
+            raise ApiError("InvalidAccessKeyID", key_id)
+        session = self._mint.read_session(key_id, security_token)
+        if session is None:
+            raise ApiError("SignatureNotMatch")
+        account_id, expires_at = session
+        if expires_at <= self._clock.now():
+            raise ApiError("InvalidAccessKeyID", key_id)
+        return account_id, self._mint.session_secret(key_id)
+
+    def _check_time(self, text: str, now: float) -> None:
+        moment = parse_time(text)
+        if moment is None:
+            raise invalid("The timestamp is not in the form of 2024-01-01T00:00:00Z.")
+        if abs(moment - now) > MAX_SKEW_SECONDS:
+            raise ApiError("RequestTimeTooSkewed", text, iso_seconds(now))
+
+    def _check_signature(self, calculated: str, given: str) -> None:
+        if not hmac.compare_digest(calculated.encode(), given.encode()):
+            raise ApiError("SignatureNotMatch")
+
+    def _use_nonce(self, key_id: str, nonce: str, now: float) -> None:
+        if (key_id, nonce) in self._nonces:
+            raise invalid("The SignatureNonce was used before.")
+        self._nonces[key_id, nonce] = now
+        # In the order of use: the oldest, which can no longer pass the check of the time, stand first.
+        while self._nonces:
+            oldest, used_at = next(iter(self._nonces.items()))
+            if used_at > now - 2 * MAX_SKEW_SECONDS:
+                return
+            del self._nonces[oldest]

@@ -1,0 +1,256 @@
+"""Executions as a whole: starting, reporting, stopping, time, and what survives a restart."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from fc_callback.cloudflow.errors import InvalidArgument
+from fc_callback.local.answers import ApiError, invalid
+from fc_callback.local.flows.definition import TASK_TIMEOUT, parse_object
+from fc_callback.local.run import Place, Run, parsed
+from fc_callback.local.tokens import recognise
+
+if TYPE_CHECKING:
+    from fc_callback.local.clock import Clock
+    from fc_callback.local.invoker import Ended, Invoker
+    from fc_callback.local.store import Row, Store
+
+MAX_TIMER_NAP_SECONDS = 3600.0
+
+
+class Engine:
+    """Drives every execution of the store.
+
+    Args:
+        store: Where they are kept.
+        clock: The time.
+        invoker: What calls functions.
+        conflict: Whether a report that comes before a synchronous invocation has returned is answered with
+            TaskInvalidState.
+    """
+
+    def __init__(self, store: Store, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:
+        self._store = store
+        self._clock = clock
+        self._conflict = conflict
+        self._place = Place(store=store, clock=clock, functions=invoker)
+        self._invoker = invoker
+        self._waiting: dict[int, list[Future[None]]] = {}
+        self._changed = threading.Condition()
+        self._pending = False
+        self._closing = False
+        self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
+        invoker.when_ended = self.invocation_ended
+        invoker.when_postponed = self.look_at_timers
+
+    def start(self) -> None:
+        """Take up what a former process left, and begin to keep time."""
+        self._invoker.take_up()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop keeping time, and let go of everybody who waits for an execution."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=10)
+        for futures in list(self._waiting.values()):
+            for future in futures:
+                future.cancel()
+
+    def start_execution(self, flow: Row, *, name: str, execution_input: str) -> int:
+        """Start an execution and take it as far as it goes by itself; return its row's id."""
+        with self._store.transaction():
+            execution = self._store.run(
+                "INSERT INTO executions (flow, account, flow_name, name, definition, role_arn, input, started)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                *(flow["id"], flow["account"], flow["name"], name, flow["definition"], flow["role_arn"]),
+                *(self._store.seal(execution_input), self._clock.now()),
+            )
+            self._load(execution).begin()
+            self._after_change(execution)
+        return execution
+
+    def report_succeeded(self, account: str, task_token: str, output: str) -> int:
+        """Complete a task with its Output; return the event's id.
+
+        Raises:
+            ApiError: The report is refused.
+        """
+        with self._store.transaction():
+            task = self._task_of(account, task_token)
+            run = self._load(task["execution"])
+            if len(output.encode()) > run.flow.limit_bytes:
+                raise ApiError("EntityTooLarge", run.flow.limit_bytes)
+            result = parse_object(output)
+            if result is None:
+                raise invalid("The Output is not a JSON object.")
+            self._check_waiting(task, run)
+            event = run.task_succeeded(result)
+            self._after_change(run.id)
+        return event
+
+    def report_failed(self, account: str, task_token: str, error: str, cause: str) -> int:
+        """Complete a task with an error; return the event's id.
+
+        Raises:
+            ApiError: The report is refused.
+        """
+        with self._store.transaction():
+            task = self._task_of(account, task_token)
+            run = self._load(task["execution"])
+            self._check_waiting(task, run)
+            event = run.task_failed(error, cause)
+            self._after_change(run.id)
+        return event
+
+    def _task_of(self, account: str, task_token: str) -> Row:
+        task = self._store.one("SELECT * FROM tasks WHERE digest = ?", recognise(task_token))
+        if task is None or task["waits_for"] != "report":
+            raise invalid("The TaskToken is none of this service.")
+        owner = self._store.one("SELECT account FROM executions WHERE id = ?", task["execution"])
+        if owner is None or owner["account"] != account:
+            raise ApiError("AccessDenied")
+        return task
+
+    def _check_waiting(self, task: Row, run: Run) -> None:
+        if task["status"] == "ended":
+            name = f"{run.row['flow_name']}/{run.row['name']}/{task['event']}"
+            raise ApiError("TaskAlreadyCompleted", name)
+        if task["status"] == "scheduled":
+            if self._conflict:
+                raise ApiError("TaskInvalidState")
+            run.task_submitted()
+
+    def stop_execution(self, execution: int, error: str, cause: str) -> None:
+        """Stop an execution that is running."""
+        with self._store.transaction():
+            self._load(execution).stop(error, cause)
+            self._after_change(execution)
+
+    def invocation_ended(self, ended: Ended) -> None:
+        """Hand a function's result to the task that asked for it, where it still waits for it."""
+        with self._store.transaction():
+            task = self._store.one("SELECT * FROM tasks WHERE id = ?", ended.task)
+            if task is None or task["status"] == "ended":
+                return
+            run = self._load(task["execution"])
+            if not ended.asynchronous and task["waits_for"] == "report":
+                if ended.error_name:
+                    run.task_failed(ended.error_name, ended.error_message)
+                elif task["status"] == "scheduled":
+                    run.task_submitted()
+            elif task["waits_for"] in {"call", "function"}:
+                if ended.error_name:
+                    run.task_failed(ended.error_name, ended.error_message)
+                else:
+                    run.task_returned(ended.body)
+            self._after_change(run.id)
+
+    def _load(self, execution: int) -> Run:
+        row = self._store.one("SELECT * FROM executions WHERE id = ?", execution)
+        assert row is not None
+        return Run(self._place, row)
+
+    def _after_change(self, execution: int) -> None:
+        self._store.afterwards(lambda: self._tell(execution))
+
+    def _tell(self, execution: int) -> None:
+        self.look_at_timers()
+        if execution in self._waiting:
+            row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
+            if row is None or row["status"] != "Running":
+                for future in self._waiting.pop(execution, ()):
+                    if future.set_running_or_notify_cancel():
+                        future.set_result(None)
+
+    def when_ended(self, execution: int) -> Future[None]:
+        """Return a future that is done when the execution has ended."""
+        future: Future[None] = Future()
+        with self._store.transaction():
+            row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
+            if row is None or row["status"] != "Running":
+                future.set_result(None)
+            else:
+                self._waiting.setdefault(execution, []).append(future)
+        return future
+
+    def look_at_timers(self) -> None:
+        """Wake up whoever keeps the time: there is a new timer, or the clock has been moved."""
+        with self._changed:
+            self._pending = True
+            self._changed.notify_all()
+
+    def next_due(self) -> float | None:
+        """Return when the next timer is due."""
+        row = self._store.one("SELECT MIN(due) AS due FROM timers")
+        return None if row is None else row["due"]
+
+    def fire_due(self) -> bool:
+        """Do what the first timer that is due asks for; say whether there was one."""
+        with self._store.transaction():
+            timer = self._store.one("SELECT * FROM timers WHERE due <= ? ORDER BY due, id LIMIT 1", self._clock.now())
+            if timer is None:
+                return False
+            self._store.run("DELETE FROM timers WHERE id = ?", timer["id"])
+            self._fire(timer)
+        return True
+
+    def _fire(self, timer: Row) -> None:
+        if timer["kind"] == "invocation":
+            self._invoker.launch(timer["invocation"])
+            return
+        run = self._load(timer["execution"])
+        if timer["kind"] == "execution":
+            run.time_out()
+        elif timer["kind"] == "task":
+            run.task_failed(TASK_TIMEOUT, "The task has timed out.", event_type="TaskTimedOut")
+        elif timer["kind"] == "wait":
+            run.wait_ended()
+        else:
+            run.retry_due()
+        self._after_change(run.id)
+
+    def _keep_time(self) -> None:
+        while True:
+            with self._changed:
+                if self._closing:
+                    return
+                self._pending = False
+            if self.fire_due():
+                continue
+            due = self.next_due()
+            nap = MAX_TIMER_NAP_SECONDS if due is None else min(due - self._clock.now(), MAX_TIMER_NAP_SECONDS)
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending or self._closing, timeout=max(nap, 0.0))
+
+
+def check_definition(definition: str) -> None:
+    """Refuse a definition that cannot be run.
+
+    Raises:
+        ApiError: It cannot.
+    """
+    try:
+        parsed(definition)
+    except ValueError as error:
+        raise invalid(str(error)) from None
+
+
+def check_input(definition: str, text: str) -> str:
+    """Return the input of an execution, `{}` where none is given.
+
+    Raises:
+        ApiError: It is too large, or no JSON object.
+    """
+    limit = parsed(definition).limit_bytes
+    if len(text.encode()) > limit:
+        raise ApiError("EntityTooLarge", limit)
+    value = parse_object(text or "{}")
+    if value is None:
+        raise ApiError(InvalidArgument.documented_code, detail="The Input is not a JSON object.")
+    return json.dumps(value, ensure_ascii=False)

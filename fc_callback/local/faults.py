@@ -1,0 +1,179 @@
+"""Faults on purpose: what a network and a busy service do to a call, in a script or by chance.
+
+| kind | what the caller sees | whether the call takes effect |
+|---|---|---|
+| `error-before` | 500 InternalServerError | no |
+| `error-after` | 500 InternalServerError | yes: the answer is lost |
+| `throttle` | 429 ResourceThrottled; with `seconds`, a Retry-After | no |
+| `slow` | the answer, `seconds` later | yes |
+| `reset` | the connection is reset in the middle of the answer | yes |
+| `close` | the connection is closed before an answer | no |
+| `garbage` | 200, and a body that is no JSON | yes |
+| `html` | 502, and a page of HTML, as a proxy writes it | no |
+| `empty` | 200, and an empty body | yes |
+| `skew` | the service's clock is `seconds` ahead, for this call | as the call would |
+| `dead` | every connection is reset, for `seconds` | no |
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+import threading
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+KINDS = (
+    "error-before",
+    "error-after",
+    "throttle",
+    "slow",
+    "reset",
+    "close",
+    "garbage",
+    "html",
+    "empty",
+    "skew",
+    "dead",
+)
+_TAKE_EFFECT = frozenset({"error-after", "slow", "reset", "garbage", "empty", "skew"})
+_NEED_SECONDS = frozenset({"slow", "skew", "dead"})
+
+
+def _is_kind(_fault: Fault, _field: attrs.Attribute[Any], value: str) -> None:
+    if value not in KINDS:
+        raise ValueError(f"There is no fault {value!r}; there are {', '.join(KINDS)}.")
+
+
+@attrs.frozen
+class Fault:
+    """One thing that goes wrong.
+
+    Args:
+        kind: One of `KINDS`; the module's table says what each does.
+        action: The operations it befalls; `*` stands for anything.
+        times: How many calls; None for every one.
+        after: How many calls pass unharmed first.
+        seconds: For `slow`, `dead`, `skew` (may be negative) and `throttle`.
+        takes_effect: Whether the call does what it asks for all the same; the table's by default.
+
+    Raises:
+        ValueError: There is no such kind, or a number makes no sense.
+    """
+
+    kind: str = attrs.field(validator=_is_kind)
+    action: str = attrs.field(default="ReportTask*", kw_only=True)
+    times: int | None = attrs.field(default=1, kw_only=True)
+    after: int = attrs.field(default=0, kw_only=True)
+    seconds: float = attrs.field(default=0.0, kw_only=True)
+    takes_effect: bool = attrs.field(kw_only=True)
+
+    @takes_effect.default
+    def _by_kind(self) -> bool:
+        return self.kind in _TAKE_EFFECT
+
+    def __attrs_post_init__(self) -> None:
+        if self.kind in _NEED_SECONDS and not self.seconds:
+            raise ValueError(f"The fault {self.kind!r} needs seconds=.")
+        if (self.times is not None and self.times < 1) or self.after < 0:
+            raise ValueError("times is 1 or more (None: always), and after 0 or more.")
+
+    def befalls(self, action: str) -> bool:
+        """Say whether it is about this operation."""
+        return fnmatch.fnmatchcase(action, self.action)
+
+
+@attrs.frozen(kw_only=True)
+class RandomFaults:
+    """Faults by chance; the same seed gives the same ones, call by call.
+
+    Args:
+        seed: Where chance begins.
+        rate: How many of the calls go wrong, from 0 to 1.
+        faults: One of these is drawn each time; how often they occur in the list is how likely they are.
+        action: The operations they befall.
+    """
+
+    seed: int
+    rate: float = attrs.field(validator=[attrs.validators.ge(0), attrs.validators.le(1)])
+    faults: tuple[Fault, ...] = attrs.field(
+        default=tuple(
+            Fault(kind) for kind in ("error-before", "error-after", "throttle", "reset", "close", "html", "empty")
+        ),
+        converter=tuple,
+        validator=attrs.validators.min_len(1),
+    )
+    action: str = "ReportTask*"
+
+
+@attrs.define
+class _Armed:
+    fault: Fault
+    passed: int = 0
+    done: int = 0
+
+
+class Faults:
+    """What is to go wrong next. Scripted faults come first, in their order; then chance.
+
+    Args:
+        now: The clock, for `dead`.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._armed: list[_Armed] = []
+        self._chance: list[tuple[RandomFaults, random.Random]] = []
+        self._dead: list[tuple[Fault, float]] = []
+
+    def inject(self, faults: Iterable[Fault | RandomFaults]) -> None:
+        """Add faults behind those that are there."""
+        with self._lock:
+            for fault in faults:
+                if isinstance(fault, RandomFaults):
+                    self._chance.append((fault, random.Random(fault.seed)))  # noqa: S311 - chance that can be repeated
+                else:
+                    self._armed.append(_Armed(fault))
+
+    def clear(self) -> None:
+        """Take all of them away."""
+        with self._lock:
+            self._armed.clear()
+            self._chance.clear()
+            self._dead.clear()
+
+    def next(self, action: str) -> Fault | None:
+        """Return what befalls this call."""
+        with self._lock:
+            self._dead = [(fault, until) for fault, until in self._dead if until > self._now()]
+            for fault, _until in self._dead:
+                if fault.befalls(action):
+                    return fault
+            fault_now = self._scripted(action) or self._by_chance(action)
+            if fault_now is not None and fault_now.kind == "dead":
+                self._dead.append((fault_now, self._now() + fault_now.seconds))
+            return fault_now
+
+    def _scripted(self, action: str) -> Fault | None:
+        for armed in self._armed:
+            if not armed.fault.befalls(action):
+                continue
+            if armed.passed < armed.fault.after:
+                armed.passed += 1
+                continue
+            armed.done += 1
+            if armed.fault.times is not None and armed.done >= armed.fault.times:
+                self._armed.remove(armed)
+            return armed.fault
+        return None
+
+    def _by_chance(self, action: str) -> Fault | None:
+        for faults, chance in self._chance:
+            if fnmatch.fnmatchcase(action, faults.action) and chance.random() < faults.rate:
+                return chance.choice(faults.faults)
+        return None

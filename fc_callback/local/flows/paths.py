@@ -1,0 +1,59 @@
+"""Paths into JSON values, as both languages write them: `.name`, `[0]` and `[*]`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fc_callback.local.flows.definition import DefinitionError
+
+EVERY = "*"
+Segments = tuple["str | int", ...]
+_SEGMENT = re.compile(r"\.([^\s.\[\](){},\"'`&|=<>!]+)|\[\s*(\d+|\*)\s*\]")
+
+
+class Every:
+    """The segment `[*]`."""
+
+
+def parse_segments(text: str, start: int = 0) -> tuple[tuple[Any, ...], int]:
+    """Read segments from `start` on; return them and where they end."""
+    segments: list[Any] = []
+    position = start
+    while match := _SEGMENT.match(text, position):
+        name, index = match.groups()
+        segments.append(name if name is not None else Every if index == EVERY else int(index))
+        position = match.end()
+    return tuple(segments), position
+
+
+def parse_path(text: str, start: int, place: str) -> tuple[Any, ...]:
+    """Read a path that must take up the whole of `text` from `start` on.
+
+    Raises:
+        DefinitionError: Something else stands in it.
+    """
+    segments, end = parse_segments(text, start)
+    if end != len(text):
+        raise DefinitionError(f"{place}: {text!r} is not a path; a path has .name, [0] and [*].")
+    return segments
+
+
+def read_path(value: Any, segments: tuple[Any, ...]) -> Any:
+    """Return what stands at a path; None where nothing does.
+
+    With `[*]` the answer is a list, nested ones flattened, of the elements that have what is asked for.
+    """
+    found = [value]
+    many = False
+    for segment in segments:
+        if segment is Every:
+            many = True
+            found = [element for item in found if isinstance(item, list) for element in item]
+        elif isinstance(segment, int):
+            found = [item[segment] for item in found if isinstance(item, list) and segment < len(item)]
+        else:
+            found = [item[segment] for item in found if isinstance(item, dict) and segment in item]
+    if many:
+        return found
+    return found[0] if found else None

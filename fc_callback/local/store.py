@@ -1,0 +1,203 @@
+"""What the service keeps, in one SQLite file.
+
+One connection, one writer: whoever changes anything holds the store for the length of one transaction, and what it has
+changed is on disk before anybody is told of it. `synchronous=NORMAL` outlives the process (kill -9), as a test asks;
+losing the machine's power may lose the last moments.
+
+Task tokens are replaced on their way in by a mark, and made again on their way out, so that neither inputs, nor events,
+nor logs put one into the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import sqlite3
+import threading
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.local.tokens import TOKEN_PREFIX, Mint, recognise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS accounts (account TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS flows (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL,
+    description TEXT NOT NULL, type TEXT NOT NULL, role_arn TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL,
+    UNIQUE (account, name)
+);
+CREATE TABLE IF NOT EXISTS executions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, account TEXT NOT NULL, flow_name TEXT NOT NULL,
+    name TEXT NOT NULL, definition TEXT NOT NULL, role_arn TEXT NOT NULL, input TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'Running', output TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
+    cause TEXT NOT NULL DEFAULT '', started REAL NOT NULL, stopped REAL, state TEXT NOT NULL DEFAULT '{}',
+    events INTEGER NOT NULL DEFAULT 0, UNIQUE (flow, name)
+);
+CREATE TABLE IF NOT EXISTS events (
+    execution INTEGER NOT NULL, id INTEGER NOT NULL, type TEXT NOT NULL, step TEXT NOT NULL, cause INTEGER NOT NULL,
+    time REAL NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (execution, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tasks (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, event INTEGER NOT NULL, step TEXT NOT NULL,
+    waits_for TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, status TEXT NOT NULL DEFAULT 'scheduled'
+);
+CREATE INDEX IF NOT EXISTS tasks_of_executions ON tasks (execution);
+CREATE TABLE IF NOT EXISTS timers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, execution INTEGER, task INTEGER,
+    invocation INTEGER
+);
+CREATE INDEX IF NOT EXISTS timers_by_time ON timers (due);
+CREATE TABLE IF NOT EXISTS invocations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, function TEXT NOT NULL, account TEXT NOT NULL,
+    execution INTEGER, task INTEGER, asynchronous INTEGER NOT NULL, event TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'queued', retry_count INTEGER NOT NULL DEFAULT 0, queued REAL NOT NULL, ended REAL,
+    error_type TEXT NOT NULL DEFAULT '', error_name TEXT NOT NULL DEFAULT '', error_message TEXT NOT NULL DEFAULT '',
+    result TEXT NOT NULL DEFAULT '', log TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS unfinished_invocations ON invocations (status) WHERE status != 'ended';
+"""
+_TOKEN = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9+/]{36,}={0,2}")
+
+Row = sqlite3.Row
+
+
+class StoreClosedError(FcCallbackError):
+    """The service was closed while somebody still had something to write."""
+
+
+class Store:
+    """The file and its one connection.
+
+    Args:
+        path: The file; made, readable by its owner alone, where there is none.
+
+    Raises:
+        SettingsError: It is no database, or another service uses it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._afterwards: list[Callable[[], None]] = []
+        self.closed = False
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
+        self._connection.row_factory = sqlite3.Row
+        try:
+            # The lock is taken with the first write and kept: two services on one file would run every step twice.
+            self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            hint = "Another local CloudFlow uses it: stop that one, or choose another file."
+            if "locked" not in str(error):
+                hint = "Choose another file, or remove this one."
+            raise SettingsError(f"The database {path} cannot be used: {error}.", hint=hint) from None
+        if self.setting("secret") is None:
+            self.set("secret", secrets.token_hex(32))
+        self.mint = Mint(bytes.fromhex(self.setting("secret") or ""))
+        marker = self.mint.marker()
+        self._mark = f"<task-token {marker} {{}}>"
+        self._marked = re.compile(rf"<task-token {marker} (\d+)>")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the store; on leaving, everything is committed, or after an error nothing is.
+
+        What was given to `afterwards` runs then, outside of the transaction.
+        """
+        with self._lock:
+            if self.closed:
+                raise StoreClosedError(f"The database {self.path} is closed.")
+            if self._depth:
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                self._afterwards.clear()
+                raise
+            else:
+                self._connection.execute("COMMIT")
+            finally:
+                self._depth -= 1
+            calls, self._afterwards = self._afterwards, []
+        for call in calls:
+            call()
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Run `call` when the transaction is committed."""
+        self._afterwards.append(call)
+
+    def run(self, sql: str, *values: Any) -> int:
+        """Execute a change; return the new row's id, where it inserted one."""
+        return self._connection.execute(sql, values).lastrowid or 0
+
+    def one(self, sql: str, *values: Any) -> Row | None:
+        """Return the first row."""
+        with self._lock:
+            row: Row | None = self._connection.execute(sql, values).fetchone()
+            return row
+
+    def all(self, sql: str, *values: Any) -> list[Row]:
+        """Return every row."""
+        with self._lock:
+            return self._connection.execute(sql, values).fetchall()
+
+    def setting(self, name: str) -> str | None:
+        """Return what was kept under `name`."""
+        row = self.one("SELECT value FROM settings WHERE name = ?", name)
+        return None if row is None else str(row["value"])
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a value."""
+        with self.transaction():
+            self.run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
+
+    def seal(self, text: str) -> str:
+        """Replace each task token of this database in `text` by its mark."""
+        if TOKEN_PREFIX not in text:
+            return text
+        return _TOKEN.sub(self._sealed, text)
+
+    def _sealed(self, match: re.Match[str]) -> str:
+        row = self.one("SELECT id FROM tasks WHERE digest = ?", recognise(match[0]))
+        return match[0] if row is None else self._mark.format(row["id"])
+
+    def unseal(self, text: str) -> str:
+        """Put the task tokens back."""
+        return self._marked.sub(lambda match: self.task_token(int(match[1])), text)
+
+    def masked(self, text: str) -> str:
+        """Return sealed `text` for people: without tokens, and without what marks them."""
+        return self._marked.sub("<task-token>", text)
+
+    def task_token(self, task_id: int) -> str:
+        """Return a task's token."""
+        row = self.one(
+            "SELECT e.flow_name, e.name, e.id, t.event FROM tasks t JOIN executions e ON e.id = t.execution WHERE t.id = ?",
+            task_id,
+        )
+        assert row is not None
+        return self.mint.task_token(
+            flow=row["flow_name"], execution=row["name"], event_id=row["event"], execution_id=row["id"]
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self.closed = True
+            self._connection.close()

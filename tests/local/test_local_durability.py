@@ -1,0 +1,173 @@
+"""What a killed service leaves behind, and takes up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from raw_client import CALLBACK_FLOW, DATA, RawClient, error_of, until
+
+from fc_callback.context import Credentials
+from fc_callback.errors import SettingsError
+from fc_callback.local import LocalCloudFlow
+
+
+class Process:
+    """`tests/local/data/serve.py` in a process of its own."""
+
+    def __init__(self, directory, *, delay="0.05") -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(DATA / "serve.py"), str(directory), delay], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        about = json.loads(self.process.stdout.readline())
+        self.client = RawClient(
+            about["endpoint"], Credentials(access_key_id=about["id"], access_key_secret=about["secret"])
+        )
+
+    def kill(self) -> None:
+        self.client.session.close()
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def start(self, flow: str, name: str) -> None:
+        assert self.client.v1("StartExecution", {"FlowName": flow, "ExecutionName": name}).status_code == 200
+
+    def describe(self, flow: str, name: str) -> dict[str, str]:
+        return self.client.v1("DescribeExecution", {"FlowName": flow, "ExecutionName": name}).json()
+
+    def invocations(self) -> list[dict[str, object]]:
+        return self.client.session.get(f"{self.client.endpoint}/_local/invocations", timeout=10).json()
+
+    def create(self, name: str, definition: str) -> None:
+        form = {"Name": name, "Definition": definition, "Description": "", "Type": "FDL"}
+        assert self.client.v1("CreateFlow", form=form).status_code == 200
+
+
+@pytest.fixture
+def serve(tmp_path):
+    started = []
+
+    def start(**options) -> Process:
+        process = Process(tmp_path, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.process.poll() is None:
+            process.kill()
+
+
+def lines(path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_a_task_that_waited_when_the_service_was_killed_can_still_be_reported(serve, tmp_path):
+    first = serve()
+    first.create("approve", CALLBACK_FLOW)
+    first.start("approve", "waits")
+    first.start("approve", "ends")
+    until(lambda: len(lines(tmp_path / "events")) == 2)
+    tokens = [json.loads(line)["taskToken"] for line in lines(tmp_path / "events")]
+    by_name = {name: token for token in tokens for name in ("waits", "ends") if f"#{name}#" in _decoded(token)}
+    assert first.client.report(by_name["ends"], {"n": 1}).status_code == 200
+    first.kill()
+
+    second = serve()
+    assert second.describe("approve", "ends")["Status"] == "Succeeded"
+    assert json.loads(second.describe("approve", "ends")["Output"]) == {"n": 1}
+    assert error_of(second.client.report(by_name["ends"])) == (400, "TaskAlreadyCompleted")
+    assert second.describe("approve", "waits")["Status"] == "Running"
+    assert second.client.report(by_name["waits"], {"n": 2}).status_code == 200
+    assert json.loads(second.describe("approve", "waits")["Output"]) == {"n": 2}
+    second.kill()
+    database = b"".join(path.read_bytes() for path in tmp_path.glob("cloudflow.db*"))
+    assert b"ReportTask" not in database
+    assert b"approve" in database
+    for token in tokens:
+        assert token.encode() not in database
+
+
+def _decoded(token: str) -> str:
+    from base64 import b64decode
+
+    return b64decode(token).decode()
+
+
+def test_an_invocation_that_ran_when_the_service_was_killed_is_delivered_again(serve, tmp_path):
+    first = serve()
+    first.create("hang", CALLBACK_FLOW.replace("functions/notify", "functions/hang"))
+    first.start("hang", "e")
+    until(lambda: len(lines(tmp_path / "hung")) == 1)
+    first.kill()
+    (tmp_path / "go").touch()
+    second = serve()
+    until(lambda: len(lines(tmp_path / "hung")) == 2)
+    one, other = lines(tmp_path / "hung")
+    assert one == other, "the same event, with the same token"
+    assert second.client.report(json.loads(other)["taskToken"]).status_code == 200
+
+
+def test_a_retry_that_was_queued_when_the_service_was_killed_goes_on(serve, tmp_path):
+    first = serve(delay="0.5")
+    first.create("broken", CALLBACK_FLOW.replace("functions/notify", "functions/broken"))
+    first.start("broken", "e")
+    until(lambda: first.invocations()[0]["retry_count"] == 1)
+    first.kill()
+    second = serve(delay="0.01")
+    until(lambda: second.invocations()[0]["status"] == "ended")
+    assert [int(line) for line in lines(tmp_path / "broken")] == [0, 1, 2, 3]
+
+
+def test_time_goes_on_while_the_service_is_down(serve):
+    first = serve()
+    wait = "Type: StateMachine\nSpecVersion: v1\nStartAt: W\nStates: [{Type: Wait, Name: W, Seconds: 1, End: true}]"
+    first.create("pause", wait)
+    first.start("pause", "e")
+    assert first.describe("pause", "e")["Status"] == "Running"
+    first.kill()
+    second = serve()
+    until(lambda: second.describe("pause", "e")["Status"] == "Succeeded")
+
+
+def test_a_moved_clock_is_remembered(tmp_path):
+    with LocalCloudFlow(database=tmp_path / "db") as service:
+        service.advance(5000)
+    with LocalCloudFlow(database=tmp_path / "db") as service:
+        assert service.now == pytest.approx(time.time() + 5000, abs=60)
+
+
+def test_the_same_database_has_the_same_keys_and_another_has_others(tmp_path):
+    keys = []
+    for name in ("one", "one", "two"):
+        with LocalCloudFlow(database=tmp_path / name) as service:
+            keys.append(service.credentials)
+    assert keys[0] == keys[1]
+    assert keys[0] != keys[2]
+
+
+def test_two_services_cannot_share_a_database(tmp_path):
+    path = tmp_path / "db"
+    with LocalCloudFlow(database=path), pytest.raises(SettingsError, match="Another local CloudFlow uses it"):
+        LocalCloudFlow(database=path).start_service()
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "db"
+    path.write_text("no database at all, but long enough to be looked at " * 20)
+    with pytest.raises(SettingsError, match="Choose another file"):
+        LocalCloudFlow(database=path).start_service()
+
+
+def test_only_its_owner_can_read_the_database(tmp_path):
+    with LocalCloudFlow(database=tmp_path / "db"):
+        for path in tmp_path.iterdir():
+            assert path.stat().st_mode & 0o077 == 0

@@ -1,0 +1,119 @@
+"""Functions in processes of their own, called as FC calls them."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import pytest
+from raw_client import CALLBACK_FLOW, RawClient, until
+
+from fc_callback.local import LocalCloudFlow
+from fc_callback.runtime import FunctionSpec
+
+REPORTER = """
+    import json, os, sys, urllib.parse, urllib.request, uuid, datetime
+    sys.path.insert(0, {package!r})
+    from fc_callback.cloudflow.signature import sign_v1
+
+    def handler(event, context):
+        assert type(event) is bytes
+        print("working on it, token", json.loads(event)["taskToken"])
+        keys = context.credentials
+        given = {{
+            "Action": "ReportTaskSucceeded", "Version": "2019-03-15", "Format": "JSON", "SignatureMethod": "HMAC-SHA1",
+            "SignatureVersion": "1.0", "SignatureNonce": uuid.uuid4().hex, "AccessKeyId": keys.access_key_id,
+            "SecurityToken": keys.security_token,
+            "Timestamp": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "TaskToken": json.loads(event)["taskToken"],
+            "Output": json.dumps({{"key": keys.access_key_id, "retries": context.retry_count}}),
+        }}
+        given["Signature"] = sign_v1("POST", given, keys.access_key_secret)
+        print("secret", keys.access_key_secret)
+        body = urllib.parse.urlencode(given).encode()
+        with urllib.request.urlopen(os.environ["CLOUDFLOW_ENDPOINT"], data=body, timeout=20) as answer:
+            return json.loads(answer.read())
+"""
+
+
+@pytest.fixture
+def reporter(tmp_path):
+    from pathlib import Path
+
+    import fc_callback
+
+    package = str(Path(fc_callback.__file__).parents[1])
+    (tmp_path / "index.py").write_text(textwrap.dedent(REPORTER.format(package=package)))
+    return FunctionSpec(name="notify", code_dir=tmp_path, timeout_seconds=30)
+
+
+@pytest.mark.parametrize("kind", ["Sync", "Async"])
+def test_a_function_in_its_own_process_reports_to_the_service_that_waits_for_it(reporter, kind):
+    with LocalCloudFlow(functions=[reporter]) as service:
+        service.create_flow("f", CALLBACK_FLOW.replace("Async", kind))
+        service.start("f", {"order": 1}, execution_name="e")
+        execution = service.wait("f", "e")
+        assert execution.status == "Succeeded", service.invocations()
+        assert execution.output["key"].startswith("STS.")
+        until(lambda: service.invocations()[0].status == "ended")
+        invocation = service.invocations("notify")[0]
+        assert "working on it" in invocation.log
+        assert json.loads(invocation.result)["EventId"]
+        assert "secret <secret>" in invocation.log
+        assert "<task-token>" in invocation.log
+        assert "<task-token>" in invocation.event
+
+
+def test_each_invocation_has_credentials_of_its_own(reporter):
+    with LocalCloudFlow(functions=[reporter]) as service:
+        service.create_flow("f", CALLBACK_FLOW)
+        keys = set()
+        for name in ("e1", "e2"):
+            service.start("f", {"order": 1}, execution_name=name)
+            keys.add(service.wait("f", name).output["key"])
+        assert len(keys) == 2
+
+
+def test_a_functions_exception_in_its_own_process_is_named_by_its_class(tmp_path):
+    (tmp_path / "index.py").write_text("class OrderRejected(Exception): pass\ndef handler(e, c): raise OrderRejected('no')\n")
+    spec = FunctionSpec(name="notify", code_dir=tmp_path, timeout_seconds=30)
+    with LocalCloudFlow(functions=[spec]) as service:
+        service.create_flow("f", CALLBACK_FLOW.replace("Async", "Sync"))
+        service.start("f", {}, execution_name="e")
+        execution = service.wait("f", "e")
+        assert (execution.status, execution.error, execution.cause) == ("Failed", "OrderRejected", "no")
+        assert service.invocations()[0].error_type == "UnhandledInvocationError"
+
+
+def test_a_closed_service_leaves_a_running_invocation_for_the_next_one(tmp_path):
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "index.py").write_text(
+        "import os, time\n"
+        "def handler(event, context):\n"
+        "    open(os.environ['MARK'], 'a').write('run\\n')\n"
+        "    while not os.path.exists(os.environ['GO']): time.sleep(0.01)\n"
+        "    return {'done': True}\n"
+    )
+    mark, go = tmp_path / "mark", tmp_path / "go"
+    spec = FunctionSpec(
+        name="notify", code_dir=code, timeout_seconds=30, environment={"MARK": str(mark), "GO": str(go)}
+    )
+    flow = CALLBACK_FLOW.replace("waitForCallback", "requestResponse").replace("Async", "Sync")
+    with LocalCloudFlow(database=tmp_path / "db", functions=[spec]) as service:
+        service.create_flow("f", flow)
+        service.start("f", {}, execution_name="e")
+        until(mark.exists)
+    go.touch()
+    with LocalCloudFlow(database=tmp_path / "db", functions=[spec]) as service:
+        assert service.wait("f", "e").output == {"done": True}
+        assert mark.read_text() == "run\nrun\n"
+
+
+def test_the_environment_to_export_is_enough_for_a_client(service):
+    environment = service.environment
+    from fc_callback.context import Credentials
+
+    client = RawClient(environment["CLOUDFLOW_ENDPOINT"], Credentials.from_environment(environment))
+    assert client.v1("ListFlows").status_code == 200
+    client.session.close()

@@ -1,0 +1,75 @@
+"""No token, and no secret of a function, in anything that the service says or keeps."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from raw_client import CALLBACK_FLOW, Inbox, RawClient, until
+
+from fc_callback.local import LocalCloudFlow
+
+
+def test_no_token_is_in_any_answer_log_or_file(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    path = tmp_path / "db"
+    with LocalCloudFlow(database=path) as service:
+        seen: list[bytes] = []
+        sessions = []
+        inbox = Inbox()
+
+        def notify(event: bytes, context) -> dict[str, object]:
+            """Does what it must not: hands its token on in its result, its error and its credentials."""
+            inbox(event)
+            sessions.append(context.credentials)
+            return {"echo": json.loads(event), "secret": context.credentials.access_key_secret}
+
+        service.add_function(notify)
+        service.create_flow("approve", CALLBACK_FLOW)
+        service.create_flow("next", CALLBACK_FLOW)
+        service.start("approve", {"order": 7}, execution_name="ask")
+        token = inbox.token()
+        client = RawClient(service.endpoint, service.credentials)
+        # A function may hand its token on in another execution's input, and in an Output.
+        start = {"FlowName": "next", "ExecutionName": "child", "Input": json.dumps({"order": {"parent": token}})}
+        seen.append(client.v1("StartExecution", form=start).content)
+        assert inbox.wait(2)[1]["order"] == {"parent": token}, "the function itself still gets it"
+        second = inbox.token(1)
+        seen.append(client.report(second, {"mine": second, "parents": token}).content)
+        seen.append(client.report(second).content)
+        failed = {"Error": "E", "Cause": f"token {token}"}
+        seen.append(client.v1("ReportTaskFailed", {"TaskToken": token}, failed).content)
+        for flow, name in (("approve", "ask"), ("next", "child")):
+            given = {"FlowName": flow, "ExecutionName": name}
+            seen.append(client.v1("DescribeExecution", given).content)
+            seen.append(client.v1("GetExecutionHistory", given).content)
+            seen.append(client.v1("ListExecutions", given).content)
+            seen.append(repr(service.describe(flow, name)).encode())
+            seen.append(repr(service.history(flow, name)).encode())
+        until(lambda: all(invocation.status == "ended" for invocation in service.invocations()))
+        seen.append(client.session.get(f"{service.endpoint}/_local/invocations").content)
+        seen.append(repr(service.invocations()).encode())
+        client.session.close()
+        marker = service._parts.store.mint.marker()
+    seen.append(caplog.text.encode())
+    everything = b"".join(seen)
+    files = b"".join(file.read_bytes() for file in tmp_path.glob("db*"))
+    assert b"<task-token>" in everything
+    for secret in (token, second, *(session.access_key_secret for session in sessions)):
+        assert secret.encode() not in everything.replace(b"\\/", b"/")
+        assert secret.encode() not in files
+    for session in sessions:
+        assert session.security_token.encode() not in everything + files
+    assert marker.encode() not in everything
+
+
+def test_text_that_looks_like_a_mark_does_not_become_a_token(service, raw, waiting):
+    inbox = Inbox()
+    service.add_function(inbox, name="notify")
+    service.start("approve", {"order": "<task-token> <task-token 0123456789abcdef 1>"}, execution_name="two")
+    assert inbox.wait()[0]["order"] == "<task-token> <task-token 0123456789abcdef 1>"
+
+
+def test_a_services_keys_are_masked_in_their_texts(service):
+    assert service.credentials.access_key_secret not in repr(service.credentials)
+    assert service.session().security_token not in f"{service.session()}"
