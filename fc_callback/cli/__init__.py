@@ -1,0 +1,20 @@
+"""The command line, `fc-callback`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line.
+
+    `serve` runs in the cloud, where only its own extra is installed; every other command needs the extra `[local]`.
+    """
+    try:
+        from fc_callback.cli.app import app
+    except ImportError as error:
+        name = (error.name or "").partition(".")[0]
+        if name in {"", "fc_callback"}:
+            raise
+        sys.exit(f"fc-callback needs {name}, which is not installed. Run: pip install 'fc-callback[local]'")
+    app()

@@ -1,0 +1,162 @@
+"""`fc-callback demo`: the whole loop in one go, on this machine."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fc_callback.errors import FcCallbackError
+
+if TYPE_CHECKING:
+    from fc_callback.local import Event, Execution, Invocation, LocalCloudFlow
+    from fc_callback.runtime import FunctionSpec
+
+_ORDER = {"order": {"id": "o-1", "amount": "12.50"}}
+_FLAKY_ORDER = {
+    "order": {"id": "flaky-2", "amount": "12.50"}
+}  # the template's provider does not answer at the first delivery
+_LANGUAGES = {
+    "legacy": "Serverless Workflow, pattern: waitForCallback",
+    "cloudflow": "CloudFlow, TaskMode: WaitForCustomCallback",
+}
+_SECONDS = 30.0
+_LOG_CHARACTERS = 132
+_OTHER_COLUMNS = 46  # what the table takes for all but the details
+
+
+def command(
+    keep: Annotated[
+        Path | None, typer.Option(help="Make the project in this directory, and leave it there for a look.")
+    ] = None,
+) -> None:
+    """Scaffold a function and run it through two flows on a local CloudFlow, then once with a failure."""
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="fc-callback-demo-") as temporary:
+        project = keep or Path(temporary) / "demo"
+        try:
+            demo = _Demo.prepare(project, console)
+            ok = demo.run()
+        except (FcCallbackError, TimeoutError, OSError) as error:
+            console.print(f"The demo could not go on: {error}", style="red", markup=False)
+            raise typer.Exit(1) from None
+    if keep:
+        console.print(f"The project is in {keep}. Next: cd {keep} and read README.md.", markup=False)
+    if not ok:
+        console.print("Something is not as it should be: see above.", style="red")
+        raise typer.Exit(1)
+    console.print("All three ended as they should.", style="green")
+
+
+@attrs.define(kw_only=True)
+class _Demo:
+    """A scaffolded project, run on a local CloudFlow."""
+
+    project: Path
+    function: FunctionSpec
+    console: Console
+    ok: bool = True
+
+    @classmethod
+    def prepare(cls, project: Path, console: Console) -> _Demo:
+        """Scaffold the project."""
+        from fc_callback.runtime import FunctionSpec
+        from fc_callback.scaffold import render_template
+
+        render_template("event-callback", project)
+        resource = _first_resource(project / "s.yaml")
+        console.print(f"Scaffolded a function from templates/event-callback: {resource['functionName']}.", markup=False)
+        function = FunctionSpec(
+            name=resource["functionName"],
+            handler=resource["handler"],
+            code_dir=project / "code",
+            runtime=resource["runtime"],
+            timeout_seconds=int(resource["timeout"]),
+        )
+        return cls(project=project, function=function, console=console)
+
+    def run(self) -> bool:
+        """Run the three executions, and say whether all ended as they should."""
+        from fc_callback.local import LocalCloudFlow
+
+        service = LocalCloudFlow(functions=[self.function], async_retries=1, async_retry_delay_seconds=0.2)
+        with service:
+            self.console.print(f"Started a local CloudFlow at {service.endpoint}.\n", markup=False)
+            try:
+                self._run_flows(service)
+            except TimeoutError:
+                for invocation in service.invocations():
+                    self.console.print(invocation.log, markup=False, highlight=False)
+                raise
+        return self.ok
+
+    def _run_flows(self, service: LocalCloudFlow) -> None:
+        for language, title in _LANGUAGES.items():
+            definition = (self.project / "flows" / f"{language}.yaml").read_text("utf-8")
+            service.create_flow(f"demo-{language}", definition)
+            self._succeed(service, f"demo-{language}", title)
+        self._fail_once(service, "demo-cloudflow")
+
+    def _succeed(self, service: LocalCloudFlow, flow: str, title: str) -> None:
+        ended = service.wait(flow, service.start(flow, _ORDER), timeout=_SECONDS)
+        reported = any(event.type == "TaskSucceeded" for event in service.history(flow, ended))
+        self._show(service, ended, title, expected=ended.status == "Succeeded" and reported)
+
+    def _fail_once(self, service: LocalCloudFlow, flow: str) -> None:
+        """Let the function raise: the exception passes through, nothing is reported, and FC delivers the event again."""
+        ended = service.wait(flow, service.start(flow, _FLAKY_ORDER), timeout=_SECONDS)
+        tried = _when_ended(service, self.function.name)
+        first_error = "ConnectionError" in tried.log
+        expected = ended.status == "Succeeded" and tried.retry_count == 1 and first_error
+        self._show(service, ended, "a failure passes through, and FC delivers the event again", expected=expected)
+        self.console.print("  What the function wrote, over both deliveries:", markup=False)
+        for line in tried.log.splitlines():
+            if "FC Invoke" in line or "ConnectionError" in line or "Charging" in line:
+                self.console.print(f"    {line[:_LOG_CHARACTERS]}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print()
+
+    def _show(self, service: LocalCloudFlow, ended: Execution, title: str, *, expected: bool) -> None:
+        self.ok = self.ok and expected
+        table = Table(title=f"{ended.flow} ({title})", title_justify="left", title_style="bold", expand=False)
+        for column in ("event", "type", "step", "detail"):
+            table.add_column(column, justify="right" if column == "event" else "left", no_wrap=True)
+        for event in service.history(ended.flow, ended):
+            table.add_row(str(event.id), event.type, event.step, _short(event, self.console.width - _OTHER_COLUMNS))
+        self.console.print(table)
+        self.console.print(
+            f"  {ended.status}, {ended.error or json.dumps(ended.output)}"
+            f"{'' if expected else '  <- this is not as it should be'}\n",
+            style=None if expected else "red",
+            markup=False,
+        )
+
+
+def _first_resource(file: Path) -> dict[str, Any]:
+    import yaml
+
+    document = yaml.safe_load(file.read_text("utf-8"))
+    props: dict[str, Any] = next(iter(document["resources"].values()))["props"]
+    return props
+
+
+def _when_ended(service: LocalCloudFlow, function: str) -> Invocation:
+    """Return the function's last invocation; it returns to FC a moment after its report has ended the execution."""
+    until = time.monotonic() + _SECONDS
+    while (last := service.invocations(function)[-1]).status != "ended":
+        if time.monotonic() > until:
+            raise TimeoutError(f"Function {function} did not return.")
+        time.sleep(0.02)
+    return last
+
+
+def _short(event: Event, width: int) -> str:
+    shown = {key: value for key, value in event.detail.items() if value not in ({}, "")}
+    text = json.dumps(shown, ensure_ascii=False) if shown else ""
+    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."

@@ -1,0 +1,23 @@
+"""New projects from templates: the same bytes as `s init` makes of them.
+
+    render_template("event-callback", Path("orders"), {"functionName": "orders"})
+
+A template is a folder in the form of a Serverless Devs application: `publish.yaml` with the parameters, `src/` with the
+files, `hook/files.json` with those files that hold placeholders. s.yaml is rendered always.
+"""
+
+from __future__ import annotations
+
+from fc_callback.scaffold.errors import TemplateError
+from fc_callback.scaffold.rendering import render_template
+from fc_callback.scaffold.template import Parameter, Template, find_template, template_names, template_root
+
+__all__ = [
+    "Parameter",
+    "Template",
+    "TemplateError",
+    "find_template",
+    "render_template",
+    "template_names",
+    "template_root",
+]
