@@ -1,0 +1,208 @@
+"""Invocations while everything goes wrong: calls fail, processes are killed, every event is delivered until it succeeds.
+
+    python -m benchmarks.chaos --invocations 2000 --seed 7
+
+At the end every task must have exactly one end, with the Output of the work that was recorded for it; work that was not
+killed ran exactly once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import attrs
+
+from fc_callback.local import RandomFaults
+from tests.waiting import WaitingTask, WaitingTasks
+
+
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """One event on its way to a function, and how often it has been."""
+
+    job: int
+    task: WaitingTask
+    attempt: int = 1
+
+
+@attrs.define(kw_only=True)
+class Outcome:
+    """What came of a run: `wrong` must be empty."""
+
+    seed: int
+    invocations: int
+    deliveries: int = 0
+    killed: int = 0
+    seconds: float = 0.0
+    errors: Counter[str] = attrs.field(factory=Counter)
+    faulted: int = 0
+    wrong: list[str] = attrs.field(factory=list)
+
+
+class _Worker:
+    """A process that runs the function, replaced after each kill."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+
+    def deliver(self, delivery: Delivery, kill_after: float | None) -> str:
+        """Return the function's answer; `killed` where the process did not live to give one."""
+        process = self._started()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        line = json.dumps({"id": f"{delivery.job}-{delivery.attempt}", "event": delivery.task.event.decode()})
+        killer = threading.Timer(kill_after, process.kill) if kill_after is not None else None
+        if killer:
+            killer.start()
+        try:
+            process.stdin.write(f"{line}\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if killer:
+            killer.cancel()
+        if not answer.endswith("\n"):
+            self.close()
+            return "killed"
+        return answer.strip()
+
+    def _started(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.chaos_worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=self._environment,
+                cwd=Path(__file__).parent.parent,
+            )
+            assert self._process.stdout is not None
+            self._process.stdout.readline()
+        return self._process
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def run(*, invocations: int, seed: int, workers: int = 4, fault_rate: float = 0.3, kill_rate: float = 0.15) -> Outcome:
+    """Run the invocations and look at what came of them."""
+    chance = random.Random(seed)
+    outcome = Outcome(seed=seed, invocations=invocations)
+    with tempfile.TemporaryDirectory() as folder, WaitingTasks() as tasks:
+        ledger = Path(folder) / "ledger"
+        ledger.touch()
+        environment = {
+            **os.environ,
+            **tasks.service.environment,
+            "CHAOS_LEDGER": str(ledger),
+            "CHAOS_STORE": str(Path(folder) / "once.db"),
+        }
+        waiting = [Delivery(job=job, task=tasks.new(order={"job": job})) for job in range(invocations)]
+        tasks.service.inject(RandomFaults(seed=seed, rate=fault_rate))
+        began = time.monotonic()
+        kills = _deliver_until_done(waiting, environment, chance, outcome, workers=workers, kill_rate=kill_rate)
+        outcome.seconds = time.monotonic() - began
+        outcome.faulted = sum(n for (_, how), n in tasks.service.calls.items() if how.startswith("fault:"))
+        _judge(waiting, ledger, kills, outcome)
+    return outcome
+
+
+def _deliver_until_done(
+    waiting: list[Delivery],
+    environment: dict[str, str],
+    chance: random.Random,
+    outcome: Outcome,
+    *,
+    workers: int,
+    kill_rate: float,
+) -> Counter[int]:
+    kills: Counter[int] = Counter()
+    todo: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+    for delivery in waiting:
+        todo.put(delivery)
+    left = len(waiting)
+    lock = threading.Lock()
+
+    def work() -> None:
+        nonlocal left
+        worker = _Worker(environment)
+        while left:
+            try:
+                delivery = todo.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            with lock:
+                outcome.deliveries += 1
+                kill_after = chance.random() * 0.06 if chance.random() < kill_rate else None
+            answer = worker.deliver(delivery, kill_after)
+            with lock:
+                if answer.startswith("ok"):
+                    left -= 1
+                    continue
+                if answer == "killed":
+                    outcome.killed += 1
+                    kills[delivery.job] += 1
+                outcome.errors[answer] += 1
+            todo.put(attrs.evolve(delivery, attempt=delivery.attempt + 1))
+        worker.close()
+
+    threads = [threading.Thread(target=work) for _ in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return kills
+
+
+def _judge(waiting: list[Delivery], ledger: Path, kills: Counter[int], outcome: Outcome) -> None:
+    ran: dict[int, list[int]] = defaultdict(list)
+    for line in ledger.read_text("utf-8").splitlines():
+        job, number = line.split()
+        ran[int(job)].append(int(number))
+    for delivery in waiting:
+        job, task = delivery.job, delivery.task
+        if task.status != "Succeeded" or task.reports() != 1:
+            outcome.wrong.append(f"job {job}: {task.status} with {task.reports()} ends")
+        elif task.output != {"job": job, "number": ran[job][-1]}:
+            outcome.wrong.append(f"job {job}: the Output is not that of the work that was recorded")
+        if len(ran[job]) > 1 + kills[job]:
+            outcome.wrong.append(f"job {job}: ran {len(ran[job])} times with {kills[job]} kills")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--invocations", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    arguments = parser.parse_args()
+    outcome = run(invocations=arguments.invocations, seed=arguments.seed)
+    print(
+        f"seed {outcome.seed}: {outcome.invocations} invocations took {outcome.deliveries} deliveries in "
+        f"{outcome.seconds:.0f} s; {outcome.killed} processes killed, {outcome.faulted} calls faulted, "
+        f"errors {dict(outcome.errors)}"
+    )
+    for line in outcome.wrong:
+        print(f"  WRONG: {line}")
+    sys.exit(1 if outcome.wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""`fc-callback report`: finish one task by hand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+from fc_callback.errors import FcCallbackError
+
+if TYPE_CHECKING:
+    from fc_callback.token import TaskToken
+
+
+def command(
+    output: Annotated[
+        str | None, typer.Option(help="Complete the task with this Output: a JSON object, or @FILE.", show_default="{}")
+    ] = None,
+    error: Annotated[
+        str | None, typer.Option(help="Fail the task with this name instead: what the flow's Catch sees.")
+    ] = None,
+    cause: Annotated[str, typer.Option(help="With --error: what happened, for people.")] = "",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="The task token. Other users of this machine can see it here: leave it out, and it is asked for."
+        ),
+    ] = None,
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="The token is a sealed one; CLOUDFLOW_SEAL_KEY opens it.")
+    ] = False,
+    region: Annotated[str | None, typer.Option(help="The flow's region.", show_default="CLOUDFLOW_REGION")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Where CloudFlow is.", show_default="CLOUDFLOW_ENDPOINT")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")] = False,
+) -> None:
+    """Complete or fail one waiting task. The token comes from standard input, or from a prompt."""
+    if error is not None and output is not None:
+        raise typer.BadParameter("--output and --error exclude each other: a task ends in one way.")
+    if cause and error is None:
+        raise typer.BadParameter("--cause goes with --error.")
+    from fc_callback.cloudflow.client import CloudFlowClient
+    from fc_callback.token import TaskToken
+
+    try:
+        task_token = _opened(token or _read_token(), sealed=sealed)
+        client = CloudFlowClient(region=region, endpoint=endpoint, already_completed="raise")
+        if error is not None:
+            result = client.report_task_failed(task_token, error, cause)
+        else:
+            result = client.report_task_succeeded(task_token, _json_object(output))
+    except (FcCallbackError, ValueError, OSError) as problem:
+        typer.echo(f"fc-callback report: {problem}", err=True)
+        raise typer.Exit(1) from None
+    assert isinstance(task_token, TaskToken)
+    if as_json:
+        typer.echo(json.dumps(attrs.asdict(result)))
+        return
+    what = f"failed as {error}" if error is not None else "succeeded"
+    typer.echo(f"{task_token} is reported as {what} (EventId {result.event_id}, RequestId {result.request_id}).")
+
+
+def _read_token() -> str:
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        given = getpass("Task token (not shown): ")
+    else:
+        given = sys.stdin.readline()
+    if not given.strip():
+        raise typer.BadParameter("There is no token. Give it on standard input: fc-callback report < token.txt")
+    return given.strip()
+
+
+def _opened(text: str, *, sealed: bool) -> TaskToken:
+    from fc_callback.token import TaskToken
+
+    if not sealed:
+        return TaskToken(text)
+    from fc_callback.sealing import TokenSeal
+
+    return TokenSeal().open(text)
+
+
+def _json_object(output: str | None) -> str:
+    """Return the Output's text.
+
+    Raises:
+        typer.BadParameter: It is no JSON object.
+    """
+    if output is None:
+        return "{}"
+    if output.startswith("@"):
+        from pathlib import Path
+
+        output = Path(output[1:]).read_text(encoding="utf-8")
+    try:
+        document = json.loads(output)
+    except ValueError as problem:
+        raise typer.BadParameter(f"--output is not JSON: {problem}.") from None
+    if not isinstance(document, dict):
+        raise typer.BadParameter('--output must be a JSON object, such as {"approved": true}.')
+    return output
