@@ -175,8 +175,8 @@ def _deliver_until_done(
 def _judge(waiting: list[Delivery], ledger: Path, kills: Counter[int], outcome: Outcome) -> None:
     ran: dict[int, list[int]] = defaultdict(list)
     for line in ledger.read_text("utf-8").splitlines():
-        job, number = line.split()
-        ran[int(job)].append(int(number))
+        name, number = line.split()
+        ran[int(name)].append(int(number))
     for delivery in waiting:
         job, task = delivery.job, delivery.task
         if task.status != "Succeeded" or task.reports() != 1:
