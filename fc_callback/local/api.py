@@ -142,7 +142,16 @@ class Operations:
         self._store.run(
             "INSERT INTO flows (account, name, definition, description, type, role_arn, created, modified)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(account, name, self._store.seal(definition), description, kind, given.get("RoleArn", ""), now, now),
+            *(
+                account,
+                name,
+                self._store.seal(definition),
+                self._store.seal(description),
+                kind,
+                given.get("RoleArn", ""),
+                now,
+                now,
+            ),
         )
         return self._flow_answer(self._flow(account, name))
 
@@ -154,7 +163,7 @@ class Operations:
         _check_kind(kind)
         self._store.run(
             "UPDATE flows SET definition = ?, description = ?, type = ?, role_arn = ?, modified = ? WHERE id = ?",
-            *(self._store.seal(definition), given.get("Description", flow["description"]), kind),
+            *(self._store.seal(definition), self._store.seal(given.get("Description", flow["description"])), kind),
             *(given.get("RoleArn", flow["role_arn"]), self._clock.now(), flow["id"]),
         )
         return self._flow_answer(self._flow(account, flow["name"]))
@@ -186,7 +195,7 @@ class Operations:
             "Name": row["name"],
             "Type": row["type"],
             "Definition": self._store.masked(row["definition"]),
-            "Description": row["description"],
+            "Description": self._store.masked(row["description"]),
             "RoleArn": row["role_arn"],
             "ExecutionMode": "Standard",
             "CreatedTime": iso_milliseconds(row["created"]),

@@ -74,7 +74,7 @@ class BrokenAnswer(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Break the connection."""
-        del receive, send
+        del send
         transport = self._transports.get(tuple(scope["client"]))
         if transport is None:
             return
@@ -85,6 +85,9 @@ class BrokenAnswer(Response):
             # Closing a socket that lingers for no time sends a reset instead of a goodbye.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
+        # uvicorn complains about an answer that never began, unless it has seen the connection go.
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 class Face:
@@ -144,7 +147,7 @@ class Face:
                 "HostId": call.headers.get("host", ""),
             }
             return self._json(content, error.status, skew_seconds)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer in the service's form
             _LOG.exception("%s could not be answered", action)
             self.calls[action, "InternalServerError"] += 1
             return self._error("InternalServerError")
@@ -158,12 +161,14 @@ class Face:
         if not parts.quota.take(account, call.action):
             raise ApiError("ResourceThrottled")
         given = call.parameters
+        answer = parts.operations.perform(call.action, account, given)
         if call.action == "DescribeExecution" and wait_seconds(given):
             await self._wait(account, given)
-        return parts.operations.perform(call.action, account, given)
+            answer = parts.operations.perform(call.action, account, given)
+        return answer
 
     async def _wait(self, account: str, given: Mapping[str, str]) -> None:
-        row = self._parts.operations.execution_row(account, given.get("FlowName", ""), given.get("ExecutionName", ""))
+        row = self._parts.operations.execution_row(account, given["FlowName"], given["ExecutionName"])
         ended = asyncio.wrap_future(self._parts.engine.when_ended(row["id"]))
         await asyncio.wait([ended], timeout=wait_seconds(given))
         ended.cancel()

@@ -113,6 +113,6 @@ def is_local(request: Request) -> bool:
 
     The Host header is looked at because a page's own domain may be made to lead to 127.0.0.1.
     """
-    host = request.headers.get("host", "").rpartition(":")[0]
+    host = request.headers.get("host", "").partition(":")[0]
     from_here = request.client is not None and request.client.host == "127.0.0.1"
     return from_here and host in {"127.0.0.1", "localhost"} and "origin" not in request.headers

@@ -87,6 +87,10 @@ class Fault:
         return fnmatch.fnmatchcase(action, self.action)
 
 
+def _as_tuple(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(faults)
+
+
 @attrs.frozen(kw_only=True)
 class RandomFaults:
     """Faults by chance; the same seed gives the same ones, call by call.
@@ -104,7 +108,7 @@ class RandomFaults:
         default=tuple(
             Fault(kind) for kind in ("error-before", "error-after", "throttle", "reset", "close", "html", "empty")
         ),
-        converter=tuple,
+        converter=_as_tuple,
         validator=attrs.validators.min_len(1),
     )
     action: str = "ReportTask*"

@@ -305,7 +305,8 @@ def _call(function: Callable[..., Any], event: bytes, context: FcContext) -> Res
 
 def _takes_two(function: Callable[..., Any]) -> bool:
     try:
-        parameters = inspect.signature(function).parameters.values()
+        # Of the function itself: what a decorator has wrapped may take something else.
+        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
         return False
     kinds = [parameter.kind for parameter in parameters]

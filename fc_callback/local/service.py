@@ -142,7 +142,7 @@ class LocalCloudFlow:
     def _parts(self) -> Parts:
         return self._open.parts
 
-    def __enter__(self) -> LocalCloudFlow:  # noqa: PYI034 - typing.Self needs Python 3.11
+    def __enter__(self) -> LocalCloudFlow:
         """Start, and return the service."""
         self.start_service()
         return self
@@ -323,20 +323,7 @@ class LocalCloudFlow:
         """
         if not seconds >= 0:
             raise ValueError("The clock moves forward only.")
-        target = self._parts.clock.moved_seconds + seconds
-        while (
-            due := self._parts.engine.next_due()
-        ) is not None and due <= self._parts.clock.now() + target - self._parts.clock.moved_seconds:
-            step = min(max(0.0, due - self._parts.clock.now()), target - self._parts.clock.moved_seconds)
-            self._parts.clock.moved_seconds += step
-            if not self._parts.engine.fire_due():
-                self._parts.clock.moved_seconds = min(target, self._parts.clock.moved_seconds + 0.001)
-        self._parts.clock.moved_seconds = target
-        if skew:
-            self._parts.clock.skewed_seconds += seconds
-        self._parts.store.set("moved_seconds", str(self._parts.clock.moved_seconds))
-        self._parts.store.set("skewed_seconds", str(self._parts.clock.skewed_seconds))
-        self._parts.engine.look_at_timers()
+        self._parts.engine.advance(seconds, skew=skew)
 
     def _perform(self, action: str, **parameters: str) -> dict[str, Any]:
         return self._parts.operations.perform(action, self._options.account_id, parameters)

@@ -126,12 +126,12 @@ class Store:
             self._depth += 1
             try:
                 yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                self._afterwards.clear()
-                raise
-            else:
                 self._connection.execute("COMMIT")
+            except BaseException:
+                self._afterwards.clear()
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
             finally:
                 self._depth -= 1
             calls, self._afterwards = self._afterwards, []

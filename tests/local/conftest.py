@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from raw_client import CALLBACK_FLOW, Inbox, RawClient
 
 from fc_callback.local import LocalCloudFlow
+from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
-def service():
+def service() -> Iterator[LocalCloudFlow]:
     with LocalCloudFlow(async_retry_delay_seconds=0.01) as service:
         yield service
 
 
 @pytest.fixture
-def raw(service):
+def raw(service: LocalCloudFlow) -> Iterator[RawClient]:
     client = RawClient(service.endpoint, service.credentials)
     yield client
     client.session.close()
 
 
 @pytest.fixture
-def inbox(service):
+def inbox(service: LocalCloudFlow) -> Inbox:
     inbox = Inbox()
     service.add_function(inbox, name="notify")
     return inbox
 
 
 @pytest.fixture
-def waiting(service, inbox):
+def waiting(service: LocalCloudFlow, inbox: Inbox) -> str:
     """A waiting task's token; its execution is `ask` of the flow `approve`."""
     service.create_flow("approve", CALLBACK_FLOW)
     service.start("approve", {"order": 7}, execution_name="ask")
     return inbox.token()
-

@@ -8,14 +8,18 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import requests
 
 from fc_callback.cloudflow.signature import authorization_v3, canonical_request_v3, sign_v1, sign_v3
-from fc_callback.context import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fc_callback.context import Credentials
 
 DATA = Path(__file__).parent / "data"
 
@@ -126,7 +130,7 @@ class RawClient:
         url = f"{self.endpoint}/?" + "&".join(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in query.items())
         return self.session.post(url, data=body, headers=headers, timeout=30)
 
-    def report(self, token: str, output: object = None, **options: object) -> requests.Response:
+    def report(self, token: str, output: object = None, **options: Any) -> requests.Response:
         text = output if isinstance(output, str) else json.dumps(output or {})
         return self.v1("ReportTaskSucceeded", {"TaskToken": token}, {"Output": text}, **options)
 

@@ -7,20 +7,27 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from raw_client import CALLBACK_FLOW, DATA, RawClient, error_of, until
+import requests
 
 from fc_callback.context import Credentials
 from fc_callback.errors import SettingsError
 from fc_callback.local import LocalCloudFlow
+from tests.local.raw_client import CALLBACK_FLOW, DATA, RawClient, error_of, until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 class Process:
     """`tests/local/data/serve.py` in a process of its own."""
 
-    def __init__(self, directory, *, delay="0.05") -> None:
+    def __init__(self, directory: Path, *, delay: str = "0.05") -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(DATA / "serve.py"), str(directory), delay], stdout=subprocess.PIPE, text=True
         )
@@ -40,10 +47,10 @@ class Process:
     def start(self, flow: str, name: str) -> None:
         assert self.client.v1("StartExecution", {"FlowName": flow, "ExecutionName": name}).status_code == 200
 
-    def describe(self, flow: str, name: str) -> dict[str, str]:
+    def describe(self, flow: str, name: str) -> Any:
         return self.client.v1("DescribeExecution", {"FlowName": flow, "ExecutionName": name}).json()
 
-    def invocations(self) -> list[dict[str, object]]:
+    def invocations(self) -> Any:
         return self.client.session.get(f"{self.client.endpoint}/_local/invocations", timeout=10).json()
 
     def create(self, name: str, definition: str) -> None:
@@ -52,10 +59,10 @@ class Process:
 
 
 @pytest.fixture
-def serve(tmp_path):
-    started = []
+def serve(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
 
-    def start(**options) -> Process:
+    def start(**options: Any) -> Process:
         process = Process(tmp_path, **options)
         started.append(process)
         return process
@@ -66,11 +73,13 @@ def serve(tmp_path):
             process.kill()
 
 
-def lines(path) -> list[str]:
+def lines(path: Any) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def test_a_task_that_waited_when_the_service_was_killed_can_still_be_reported(serve, tmp_path):
+def test_a_task_that_waited_when_the_service_was_killed_can_still_be_reported(
+    serve: Callable[..., Process], tmp_path: Path
+) -> None:
     first = serve()
     first.create("approve", CALLBACK_FLOW)
     first.start("approve", "waits")
@@ -102,7 +111,38 @@ def _decoded(token: str) -> str:
     return b64decode(token).decode()
 
 
-def test_an_invocation_that_ran_when_the_service_was_killed_is_delivered_again(serve, tmp_path):
+def test_an_acknowledged_report_outlives_a_kill_at_any_moment(serve: Callable[..., Process], tmp_path: Path) -> None:
+    process = serve()
+    process.create("approve", CALLBACK_FLOW)
+    for number in range(30):
+        process.start("approve", f"e{number}")
+    until(lambda: len(lines(tmp_path / "events")) == 30)
+    tokens = {str(json.loads(line)["taskToken"]) for line in lines(tmp_path / "events")}
+    acknowledged: dict[str, int] = {}
+    for _ in range(3):
+        killer = threading.Timer(0.05, process.process.kill)
+        killer.start()
+        for number, token in enumerate(tokens - set(acknowledged)):
+            try:
+                answer = process.client.report(token, {"n": number})
+            except requests.RequestException:
+                break
+            if answer.status_code == 200:
+                acknowledged[token] = number
+            else:
+                assert error_of(answer) == (400, "TaskAlreadyCompleted"), "its answer was lost in a kill"
+        killer.join()
+        process.kill()
+        process = serve()
+    assert acknowledged
+    for token, number in acknowledged.items():
+        execution = process.describe("approve", _decoded(token).split("#")[2])
+        assert (execution["Status"], json.loads(execution["Output"])) == ("Succeeded", {"n": number})
+
+
+def test_an_invocation_that_ran_when_the_service_was_killed_is_delivered_again(
+    serve: Callable[..., Process], tmp_path: Path
+) -> None:
     first = serve()
     first.create("hang", CALLBACK_FLOW.replace("functions/notify", "functions/hang"))
     first.start("hang", "e")
@@ -116,7 +156,9 @@ def test_an_invocation_that_ran_when_the_service_was_killed_is_delivered_again(s
     assert second.client.report(json.loads(other)["taskToken"]).status_code == 200
 
 
-def test_a_retry_that_was_queued_when_the_service_was_killed_goes_on(serve, tmp_path):
+def test_a_retry_that_was_queued_when_the_service_was_killed_goes_on(
+    serve: Callable[..., Process], tmp_path: Path
+) -> None:
     first = serve(delay="0.5")
     first.create("broken", CALLBACK_FLOW.replace("functions/notify", "functions/broken"))
     first.start("broken", "e")
@@ -127,7 +169,7 @@ def test_a_retry_that_was_queued_when_the_service_was_killed_goes_on(serve, tmp_
     assert [int(line) for line in lines(tmp_path / "broken")] == [0, 1, 2, 3]
 
 
-def test_time_goes_on_while_the_service_is_down(serve):
+def test_time_goes_on_while_the_service_is_down(serve: Callable[..., Process]) -> None:
     first = serve()
     wait = "Type: StateMachine\nSpecVersion: v1\nStartAt: W\nStates: [{Type: Wait, Name: W, Seconds: 1, End: true}]"
     first.create("pause", wait)
@@ -138,14 +180,14 @@ def test_time_goes_on_while_the_service_is_down(serve):
     until(lambda: second.describe("pause", "e")["Status"] == "Succeeded")
 
 
-def test_a_moved_clock_is_remembered(tmp_path):
+def test_a_moved_clock_is_remembered(tmp_path: Path) -> None:
     with LocalCloudFlow(database=tmp_path / "db") as service:
         service.advance(5000)
     with LocalCloudFlow(database=tmp_path / "db") as service:
         assert service.now == pytest.approx(time.time() + 5000, abs=60)
 
 
-def test_the_same_database_has_the_same_keys_and_another_has_others(tmp_path):
+def test_the_same_database_has_the_same_keys_and_another_has_others(tmp_path: Path) -> None:
     keys = []
     for name in ("one", "one", "two"):
         with LocalCloudFlow(database=tmp_path / name) as service:
@@ -154,20 +196,20 @@ def test_the_same_database_has_the_same_keys_and_another_has_others(tmp_path):
     assert keys[0] != keys[2]
 
 
-def test_two_services_cannot_share_a_database(tmp_path):
+def test_two_services_cannot_share_a_database(tmp_path: Path) -> None:
     path = tmp_path / "db"
     with LocalCloudFlow(database=path), pytest.raises(SettingsError, match="Another local CloudFlow uses it"):
         LocalCloudFlow(database=path).start_service()
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path):
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "db"
     path.write_text("no database at all, but long enough to be looked at " * 20)
     with pytest.raises(SettingsError, match="Choose another file"):
         LocalCloudFlow(database=path).start_service()
 
 
-def test_only_its_owner_can_read_the_database(tmp_path):
+def test_only_its_owner_can_read_the_database(tmp_path: Path) -> None:
     with LocalCloudFlow(database=tmp_path / "db"):
         for path in tmp_path.iterdir():
             assert path.stat().st_mode & 0o077 == 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from raw_client import DATA, Inbox, until
 
-from fc_callback.local import ApiError
+from fc_callback.local import ApiError, LocalCloudFlow
+from tests.local.raw_client import DATA, Inbox, RawClient, until
 
 FLOWS = DATA / "flows"
 
@@ -25,7 +26,7 @@ def boom(event: bytes) -> None:
     raise Temporary("try later")
 
 
-def cases(*names: str) -> list[object]:
+def cases(*names: str) -> list[Any]:
     found = []
     for name in names:
         for number, line in enumerate((FLOWS / f"{name}.cases").read_text().splitlines()):
@@ -35,7 +36,7 @@ def cases(*names: str) -> list[object]:
     return found
 
 
-def run(service, flow, given):
+def run(service: LocalCloudFlow, flow: str, given: Any) -> Any:
     """Run an execution to its end, with the clock moved over its waits and retries."""
     name = service.start(flow, given).name
     for _ in range(60):
@@ -47,10 +48,10 @@ def run(service, flow, given):
     return service.wait(flow, name)
 
 
-@pytest.mark.parametrize(
-    ("name", "given", "status", "output"), cases("L1", "L2", "L7", "L10", "C1", "C2", "C6", "C8")
-)
-def test_an_example_flow_ends_as_it_should(service, name, given, status, output):
+@pytest.mark.parametrize(("name", "given", "status", "output"), cases("L1", "L2", "L7", "L10", "C1", "C2", "C6", "C8"))
+def test_an_example_flow_ends_as_it_should(
+    service: LocalCloudFlow, name: str, given: Any, status: str, output: Any
+) -> None:
     service.add_function(add)
     service.add_function(boom)
     service.create_flow("example", (FLOWS / f"{name}.yaml").read_text())
@@ -63,7 +64,9 @@ def test_an_example_flow_ends_as_it_should(service, name, given, status, output)
 
 
 @pytest.mark.parametrize(("name", "given", "status", "output"), cases("C7"))
-def test_an_example_flow_waits_for_a_report(service, raw, inbox, name, given, status, output):
+def test_an_example_flow_waits_for_a_report(
+    service: LocalCloudFlow, raw: RawClient, inbox: Inbox, name: str, given: Any, status: str, output: Any
+) -> None:
     service.create_flow("example", (FLOWS / f"{name}.yaml").read_text())
     mark = given.pop("#", "")
     service.start("example", given, execution_name="e")
@@ -93,7 +96,9 @@ def test_an_example_flow_waits_for_a_report(service, raw, inbox, name, given, st
         ("C10", "'Choice'", "'C'"),
     ],
 )
-def test_a_step_that_is_not_supported_is_refused_by_name(service, name, word, step):
+def test_a_step_that_is_not_supported_is_refused_by_name(
+    service: LocalCloudFlow, name: str, word: str, step: str
+) -> None:
     with pytest.raises(ApiError) as refused:
         service.create_flow("example", (FLOWS / f"{name}.yaml").read_text())
     assert refused.value.code == "InvalidArgument"
@@ -101,7 +106,7 @@ def test_a_step_that_is_not_supported_is_refused_by_name(service, name, word, st
     assert step in refused.value.message
 
 
-def test_a_retry_waits_longer_each_time(service):
+def test_a_retry_waits_longer_each_time(service: LocalCloudFlow) -> None:
     service.add_function(boom)
     service.create_flow("example", (FLOWS / "L7.yaml").read_text())
     service.start("example", {}, execution_name="e")
@@ -118,7 +123,9 @@ def test_a_retry_waits_longer_each_time(service):
     assert service.wait("example", "e").output == {"errCode": "Temporary", "handled": "Temporary"}
 
 
-def test_a_retried_callback_task_gets_a_fresh_token_and_the_old_one_is_spent(service, raw):
+def test_a_retried_callback_task_gets_a_fresh_token_and_the_old_one_is_spent(
+    service: LocalCloudFlow, raw: RawClient
+) -> None:
     inbox = Inbox()
     service.add_function(inbox, name="notify")
     service.create_flow(

@@ -7,29 +7,31 @@ import sys
 
 import pytest
 import requests
-from raw_client import DATA, RawClient, error_of
 
 from fc_callback.local import Fault, LocalCloudFlow, RandomFaults
+from tests.local.raw_client import DATA, RawClient, error_of
 
 
-def status(service) -> str:
+def status(service: LocalCloudFlow) -> str:
     return service.describe("approve", "ask").status
 
 
-def test_an_error_before_the_commit_leaves_the_task_waiting(service, raw, waiting):
+def test_an_error_before_the_commit_leaves_the_task_waiting(
+    service: LocalCloudFlow, raw: RawClient, waiting: str
+) -> None:
     service.inject(Fault("error-before"))
     assert error_of(raw.report(waiting)) == (500, "InternalServerError")
     assert status(service) == "Running"
 
 
-def test_an_error_after_the_commit_is_a_lost_answer(service, raw, waiting):
+def test_an_error_after_the_commit_is_a_lost_answer(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     service.inject(Fault("error-after"))
     assert error_of(raw.report(waiting)) == (500, "InternalServerError")
     assert status(service) == "Succeeded"
     assert error_of(raw.report(waiting)) == (400, "TaskAlreadyCompleted")
 
 
-def test_a_throttled_call_can_say_when_to_come_again(service, raw, waiting):
+def test_a_throttled_call_can_say_when_to_come_again(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     service.inject(Fault("throttle", seconds=2))
     answer = raw.report(waiting)
     assert error_of(answer) == (429, "ResourceThrottled")
@@ -37,29 +39,38 @@ def test_a_throttled_call_can_say_when_to_come_again(service, raw, waiting):
     assert status(service) == "Running"
 
 
-def test_a_slow_answer_runs_into_the_callers_time_out_and_still_counts(service, raw, waiting):
+def test_a_slow_answer_runs_into_the_callers_time_out_and_still_counts(
+    service: LocalCloudFlow, raw: RawClient, waiting: str
+) -> None:
     service.inject(Fault("slow", seconds=0.3))
     assert raw.report(waiting).status_code == 200
     assert status(service) == "Succeeded"
 
 
 @pytest.mark.parametrize(("kind", "after"), [("reset", "Succeeded"), ("close", "Running")])
-def test_a_broken_connection_is_no_answer(service, raw, waiting, kind, after):
+def test_a_broken_connection_is_no_answer(
+    service: LocalCloudFlow, raw: RawClient, waiting: str, kind: str, after: str
+) -> None:
     service.inject(Fault(kind))
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         raw.report(waiting)
     assert status(service) == after
 
 
-def test_a_connection_can_be_closed_after_the_commit_too(service, raw, waiting):
+def test_a_connection_can_be_closed_after_the_commit_too(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     service.inject(Fault("close", takes_effect=True))
     with pytest.raises(requests.ConnectionError):
         raw.report(waiting)
     assert status(service) == "Succeeded"
 
 
-@pytest.mark.parametrize(("kind", "http_status", "after"), [("garbage", 200, "Succeeded"), ("html", 502, "Running"), ("empty", 200, "Succeeded")])
-def test_an_answer_can_be_no_json(service, raw, waiting, kind, http_status, after):
+@pytest.mark.parametrize(
+    ("kind", "http_status", "after"),
+    [("garbage", 200, "Succeeded"), ("html", 502, "Running"), ("empty", 200, "Succeeded")],
+)
+def test_an_answer_can_be_no_json(
+    service: LocalCloudFlow, raw: RawClient, waiting: str, kind: str, http_status: int, after: str
+) -> None:
     service.inject(Fault(kind))
     answer = raw.report(waiting)
     assert answer.status_code == http_status
@@ -68,14 +79,16 @@ def test_an_answer_can_be_no_json(service, raw, waiting, kind, http_status, afte
     assert status(service) == after
 
 
-def test_a_skewed_service_refuses_the_callers_time_and_tells_its_own(service, raw, waiting):
+def test_a_skewed_service_refuses_the_callers_time_and_tells_its_own(
+    service: LocalCloudFlow, raw: RawClient, waiting: str
+) -> None:
     service.inject(Fault("skew", seconds=7200))
     answer = raw.report(waiting)
     assert error_of(answer) == (403, "RequestTimeTooSkewed")
     assert raw.report(waiting).status_code == 200
 
 
-def test_a_dead_service_comes_back(service, raw, waiting):
+def test_a_dead_service_comes_back(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     service.inject(Fault("dead", seconds=60))
     for _ in range(3):
         with pytest.raises(requests.ConnectionError):
@@ -85,17 +98,17 @@ def test_a_dead_service_comes_back(service, raw, waiting):
     assert raw.report(waiting).status_code == 200
 
 
-def test_faults_befall_the_calls_they_are_meant_for_in_their_order(service, raw, waiting):
-    service.inject(
-        Fault("throttle", action="ListFlows", after=1, times=2), Fault("error-before", action="ListFlows")
-    )
+def test_faults_befall_the_calls_they_are_meant_for_in_their_order(
+    service: LocalCloudFlow, raw: RawClient, waiting: str
+) -> None:
+    service.inject(Fault("throttle", action="ListFlows", after=1, times=2), Fault("error-before", action="ListFlows"))
     codes = [raw.v1("ListFlows").status_code for _ in range(5)]
     assert sorted(codes) == [200, 200, 429, 429, 500]
     assert codes[-1] == 200
     assert raw.report(waiting).status_code == 200
 
 
-def test_faults_by_chance_are_the_same_for_the_same_seed(service, raw):
+def test_faults_by_chance_are_the_same_for_the_same_seed(service: LocalCloudFlow, raw: RawClient) -> None:
     def outcomes() -> list[object]:
         service.clear_faults()
         service.inject(RandomFaults(seed=7, rate=0.5, action="*", faults=(Fault("throttle"), Fault("error-before"))))
@@ -106,7 +119,7 @@ def test_faults_by_chance_are_the_same_for_the_same_seed(service, raw):
     assert {200, 429, 500} == set(first)
 
 
-def test_every_call_is_counted_by_what_it_ended_in(service, raw, waiting):
+def test_every_call_is_counted_by_what_it_ended_in(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     service.inject(Fault("throttle"))
     raw.report(waiting)
     raw.report(waiting)
@@ -120,14 +133,14 @@ def test_every_call_is_counted_by_what_it_ended_in(service, raw, waiting):
     }
 
 
-def test_a_fault_that_is_none_is_refused():
+def test_a_fault_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="There is no fault 'boom'"):
         Fault("boom")
     with pytest.raises(ValueError, match="needs seconds"):
         Fault("slow")
 
 
-def test_faults_the_clock_and_the_counts_can_be_had_over_http(service, raw):
+def test_faults_the_clock_and_the_counts_can_be_had_over_http(service: LocalCloudFlow, raw: RawClient) -> None:
     base = f"{service.endpoint}/_local"
     assert raw.session.post(f"{base}/faults", json=[{"kind": "throttle", "action": "*"}]).json() == {"faults": 1}
     assert raw.v1("ListFlows").status_code == 429
@@ -148,30 +161,31 @@ def test_faults_the_clock_and_the_counts_can_be_had_over_http(service, raw):
 @pytest.mark.parametrize(
     "headers", [{"Host": "attacker.example"}, {"Origin": "https://attacker.example"}, {"Content-Type": "text/plain"}]
 )
-def test_a_page_in_a_browser_cannot_set_faults(service, raw, headers):
+def test_a_page_in_a_browser_cannot_set_faults(
+    service: LocalCloudFlow, raw: RawClient, headers: dict[str, str]
+) -> None:
     answer = raw.session.post(f"{service.endpoint}/_local/faults", data='{"kind": "html"}', headers=headers)
     assert answer.status_code in {400, 403}
     assert raw.report("x").status_code == 400
 
 
-def test_the_service_listens_on_loopback_only():
+def test_the_service_listens_on_loopback_only() -> None:
     with pytest.raises(ValueError, match=r"127\.0\.0\.1 and nowhere else"):
         LocalCloudFlow(host="0.0.0.0")
 
 
-def test_a_port_that_is_taken_is_refused_with_words(service):
+def test_a_port_that_is_taken_is_refused_with_words(service: LocalCloudFlow) -> None:
     with pytest.raises(ValueError, match="Choose another one, or 0"):
         LocalCloudFlow(port=int(service.endpoint.rpartition(":")[2])).start_service()
 
 
-def test_a_service_that_is_not_running_says_so():
+def test_a_service_that_is_not_running_says_so() -> None:
     with pytest.raises(Exception, match="not running"):
         LocalCloudFlow().endpoint  # noqa: B018 - reading it is the point
 
 
-def test_nothing_is_written_to_the_terminal(tmp_path):
+def test_nothing_is_written_to_the_terminal() -> None:
     done = subprocess.run(
         [sys.executable, str(DATA / "report_once.py")], capture_output=True, text=True, timeout=60, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
-    assert RawClient

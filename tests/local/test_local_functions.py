@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
+from pathlib import Path
 
 import pytest
-from raw_client import CALLBACK_FLOW, RawClient, until
 
+from fc_callback.context import Credentials
 from fc_callback.local import LocalCloudFlow
 from fc_callback.runtime import FunctionSpec
+from tests.local.raw_client import CALLBACK_FLOW, RawClient, until
 
 REPORTER = """
     import json, os, sys, urllib.parse, urllib.request, uuid, datetime
@@ -37,9 +39,7 @@ REPORTER = """
 
 
 @pytest.fixture
-def reporter(tmp_path):
-    from pathlib import Path
-
+def reporter(tmp_path: Path) -> FunctionSpec:
     import fc_callback
 
     package = str(Path(fc_callback.__file__).parents[1])
@@ -48,13 +48,15 @@ def reporter(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["Sync", "Async"])
-def test_a_function_in_its_own_process_reports_to_the_service_that_waits_for_it(reporter, kind):
+def test_a_function_in_its_own_process_reports_to_the_service_that_waits_for_it(
+    reporter: FunctionSpec, kind: str
+) -> None:
     with LocalCloudFlow(functions=[reporter]) as service:
         service.create_flow("f", CALLBACK_FLOW.replace("Async", kind))
         service.start("f", {"order": 1}, execution_name="e")
         execution = service.wait("f", "e")
         assert execution.status == "Succeeded", service.invocations()
-        assert execution.output["key"].startswith("STS.")
+        assert (execution.output or {})["key"].startswith("STS.")
         until(lambda: service.invocations()[0].status == "ended")
         invocation = service.invocations("notify")[0]
         assert "working on it" in invocation.log
@@ -64,18 +66,20 @@ def test_a_function_in_its_own_process_reports_to_the_service_that_waits_for_it(
         assert "<task-token>" in invocation.event
 
 
-def test_each_invocation_has_credentials_of_its_own(reporter):
+def test_each_invocation_has_credentials_of_its_own(reporter: FunctionSpec) -> None:
     with LocalCloudFlow(functions=[reporter]) as service:
         service.create_flow("f", CALLBACK_FLOW)
         keys = set()
         for name in ("e1", "e2"):
             service.start("f", {"order": 1}, execution_name=name)
-            keys.add(service.wait("f", name).output["key"])
+            keys.add((service.wait("f", name).output or {})["key"])
         assert len(keys) == 2
 
 
-def test_a_functions_exception_in_its_own_process_is_named_by_its_class(tmp_path):
-    (tmp_path / "index.py").write_text("class OrderRejected(Exception): pass\ndef handler(e, c): raise OrderRejected('no')\n")
+def test_a_functions_exception_in_its_own_process_is_named_by_its_class(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text(
+        "class OrderRejected(Exception): pass\ndef handler(e, c): raise OrderRejected('no')\n"
+    )
     spec = FunctionSpec(name="notify", code_dir=tmp_path, timeout_seconds=30)
     with LocalCloudFlow(functions=[spec]) as service:
         service.create_flow("f", CALLBACK_FLOW.replace("Async", "Sync"))
@@ -85,7 +89,7 @@ def test_a_functions_exception_in_its_own_process_is_named_by_its_class(tmp_path
         assert service.invocations()[0].error_type == "UnhandledInvocationError"
 
 
-def test_a_closed_service_leaves_a_running_invocation_for_the_next_one(tmp_path):
+def test_a_closed_service_leaves_a_running_invocation_for_the_next_one(tmp_path: Path) -> None:
     code = tmp_path / "code"
     code.mkdir()
     (code / "index.py").write_text(
@@ -110,10 +114,11 @@ def test_a_closed_service_leaves_a_running_invocation_for_the_next_one(tmp_path)
         assert mark.read_text() == "run\nrun\n"
 
 
-def test_the_environment_to_export_is_enough_for_a_client(service):
+def test_the_environment_to_export_is_enough_for_a_client(service: LocalCloudFlow) -> None:
     environment = service.environment
-    from fc_callback.context import Credentials
+    credentials = Credentials.from_environment(environment)
+    assert credentials is not None
 
-    client = RawClient(environment["CLOUDFLOW_ENDPOINT"], Credentials.from_environment(environment))
+    client = RawClient(environment["CLOUDFLOW_ENDPOINT"], credentials)
     assert client.v1("ListFlows").status_code == 200
     client.session.close()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from raw_client import CALLBACK_FLOW, Inbox, RawClient, error_of, until
 
 from fc_callback.local import ApiError, LocalCloudFlow
+from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient, error_of, until
+
+if TYPE_CHECKING:
+    from fc_callback.context import FcContext
 
 
 class OrderRejected(Exception):
@@ -50,11 +54,11 @@ States:
 """
 
 
-def types(service) -> list[str]:
+def types(service: LocalCloudFlow) -> list[str]:
     return [event.type for event in service.history("f", "e")]
 
 
-def execute(service, definition, function=None, given=None):
+def execute(service: LocalCloudFlow, definition: str, function: Any = None, given: Any = None) -> Any:
     service.add_function(function or (lambda event: {"doubled": json.loads(event)["n"] * 2}), name="work")
     service.create_flow("f", definition)
     service.start("f", given or {"n": 4}, execution_name="e")
@@ -73,7 +77,9 @@ def execute(service, definition, function=None, given=None):
         (cloudflow("WaitForSystemCallback", "Async"), {"doubled": 8}),
     ],
 )
-def test_a_task_that_needs_no_report_ends_with_its_function_or_its_call(service, definition, output):
+def test_a_task_that_needs_no_report_ends_with_its_function_or_its_call(
+    service: LocalCloudFlow, definition: str, output: Any
+) -> None:
     assert execute(service, definition).output == output
 
 
@@ -86,7 +92,7 @@ def test_a_task_that_needs_no_report_ends_with_its_function_or_its_call(service,
         (cloudflow("WaitForSystemCallback", "Async"), True),
     ],
 )
-def test_the_history_shows_how_a_task_was_called(service, definition, submitted):
+def test_the_history_shows_how_a_task_was_called(service: LocalCloudFlow, definition: str, submitted: bool) -> None:
     execute(service, definition)
     middle = ["TaskSubmitted"] if submitted else []
     assert types(service) == [
@@ -103,8 +109,10 @@ def test_the_history_shows_how_a_task_was_called(service, definition, submitted)
     ]
 
 
-@pytest.mark.parametrize("definition", [legacy("requestResponse"), legacy("sync"), cloudflow("RequestComplete", "Sync")])
-def test_a_functions_exception_is_the_steps_error_by_its_class(service, definition):
+@pytest.mark.parametrize(
+    "definition", [legacy("requestResponse"), legacy("sync"), cloudflow("RequestComplete", "Sync")]
+)
+def test_a_functions_exception_is_the_steps_error_by_its_class(service: LocalCloudFlow, definition: str) -> None:
     def work(event: bytes) -> None:
         raise OrderRejected("no lines")
 
@@ -114,12 +122,15 @@ def test_a_functions_exception_is_the_steps_error_by_its_class(service, definiti
 
 
 @pytest.mark.parametrize("value", [None, [1], "plain text", 3, b"\xff", '{"a": NaN}'])
-def test_a_function_that_returns_no_object_fails_its_step(service, value):
+def test_a_function_that_returns_no_object_fails_its_step(service: LocalCloudFlow, value: Any) -> None:
     execution = execute(service, legacy("requestResponse"), lambda event: value)
-    assert (execution.status, execution.error) == ("Failed", "FnF.InvalidLocal" if value != b"\xff" else "UnicodeDecodeError")
+    assert (execution.status, execution.error) == (
+        "Failed",
+        "FnF.InvalidLocal" if value != b"\xff" else "UnicodeDecodeError",
+    )
 
 
-def test_a_sync_callback_task_fails_at_once_when_its_function_does(service):
+def test_a_sync_callback_task_fails_at_once_when_its_function_does(service: LocalCloudFlow) -> None:
     def work(event: bytes) -> None:
         raise OrderRejected("no lines")
 
@@ -127,7 +138,7 @@ def test_a_sync_callback_task_fails_at_once_when_its_function_does(service):
     assert (execution.status, execution.error) == ("Failed", "OrderRejected")
 
 
-def test_a_sync_callback_task_ignores_what_its_function_returns(service, raw):
+def test_a_sync_callback_task_ignores_what_its_function_returns(service: LocalCloudFlow, raw: RawClient) -> None:
     tokens = []
 
     def work(event: bytes) -> dict[str, str]:
@@ -142,10 +153,10 @@ def test_a_sync_callback_task_ignores_what_its_function_returns(service, raw):
     assert service.wait("f", "e").output == {"reported": True}
 
 
-def test_an_async_callback_task_does_not_see_its_functions_exceptions(service, raw):
+def test_an_async_callback_task_does_not_see_its_functions_exceptions(service: LocalCloudFlow, raw: RawClient) -> None:
     tries = []
 
-    def work(event: bytes, context) -> None:
+    def work(event: bytes, context: FcContext) -> None:
         tries.append((context.retry_count, context.request_id, json.loads(event)["token"]))
         raise OrderRejected("no lines")
 
@@ -162,7 +173,7 @@ def test_an_async_callback_task_does_not_see_its_functions_exceptions(service, r
 
 
 @pytest.mark.parametrize("count", [0, 2])
-def test_fcs_retries_can_be_set_and_their_end_fails_a_system_callback(count):
+def test_fcs_retries_can_be_set_and_their_end_fails_a_system_callback(count: int) -> None:
     with LocalCloudFlow(async_retries=count, async_retry_delay_seconds=0.01) as service:
         tries = []
 
@@ -175,7 +186,7 @@ def test_fcs_retries_can_be_set_and_their_end_fails_a_system_callback(count):
         assert len(tries) == count + 1
 
 
-def test_a_function_that_is_not_there_fails_the_submission(service):
+def test_a_function_that_is_not_there_fails_the_submission(service: LocalCloudFlow) -> None:
     service.create_flow("f", legacy("requestResponse"))
     service.start("f", {}, execution_name="e")
     execution = service.wait("f", "e")
@@ -183,7 +194,7 @@ def test_a_function_that_is_not_there_fails_the_submission(service):
     assert "TaskSubmitFailed" in types(service)
 
 
-def test_a_task_that_outlasts_its_time_is_timed_out_and_its_late_result_ignored(service):
+def test_a_task_that_outlasts_its_time_is_timed_out_and_its_late_result_ignored(service: LocalCloudFlow) -> None:
     go = threading.Event()
 
     def work(event: bytes) -> dict[str, bool]:
@@ -201,11 +212,11 @@ def test_a_task_that_outlasts_its_time_is_timed_out_and_its_late_result_ignored(
     assert types(service)[-3:] == ["TaskTimedOut", "StepFailed", "ExecutionFailed"]
 
 
-def test_two_reports_at_the_same_moment_have_one_winner(service, waiting):
+def test_two_reports_at_the_same_moment_have_one_winner(service: LocalCloudFlow, waiting: str) -> None:
     clients = [RawClient(service.endpoint, service.credentials) for _ in range(8)]
     barrier = threading.Barrier(8)
 
-    def report(place: int):
+    def report(place: int) -> Any:
         barrier.wait()
         return clients[place].report(waiting, {"winner": place})
 
@@ -219,7 +230,7 @@ def test_two_reports_at_the_same_moment_have_one_winner(service, waiting):
     assert service.wait("approve", "ask").output == {"winner": winners[0]}
 
 
-def test_two_hundred_tasks_that_finish_together_are_all_taken(service):
+def test_two_hundred_tasks_that_finish_together_are_all_taken(service: LocalCloudFlow) -> None:
     inbox = Inbox()
     service.add_function(inbox, name="notify")
     service.create_flow("approve", CALLBACK_FLOW)
@@ -240,7 +251,7 @@ def test_two_hundred_tasks_that_finish_together_are_all_taken(service):
     assert {service.wait("approve", f"e{number}").status for number in range(200)} == {"Succeeded"}
 
 
-def test_a_loop_of_steps_ends_at_the_limit_of_events(service):
+def test_a_loop_of_steps_ends_at_the_limit_of_events(service: LocalCloudFlow) -> None:
     service.create_flow(
         "f",
         "Type: StateMachine\nSpecVersion: v1\nStartAt: A\n"
@@ -252,25 +263,25 @@ def test_a_loop_of_steps_ends_at_the_limit_of_events(service):
     assert "5000 events" in execution.cause
 
 
-def test_a_loop_by_way_of_catch_ends_there_too(service):
+def test_a_loop_by_way_of_catch_ends_there_too(service: LocalCloudFlow) -> None:
     service.create_flow("f", legacy("requestResponse", more="    catch: [{errors: [FnF.ALL], goto: work}]"))
     service.start("f", {}, execution_name="e")
     assert "5000 events" in service.wait("f", "e").cause
 
 
-def test_data_over_the_limit_fails_the_execution(service):
-    execution = execute(service, legacy("requestResponse"), lambda event: {"x": "a" * 20_000})
+def test_data_over_the_limit_fails_the_execution(service: LocalCloudFlow) -> None:
+    execution = execute(service, legacy("requestResponse"), lambda event: {"x": "a" * 33_000})
     assert (execution.status, execution.error) == ("Failed", "FnF.RuntimeError")
     assert "the limit is 32768" in execution.cause
 
 
-def test_an_input_over_the_limit_is_refused(service):
+def test_an_input_over_the_limit_is_refused(service: LocalCloudFlow) -> None:
     service.create_flow("f", legacy("requestResponse"))
     with pytest.raises(ApiError, match="EntityTooLarge"):
         service.start("f", {"x": "a" * 40_000})
 
 
-def test_executions_waits_and_time_outs_happen_in_their_order_when_the_clock_is_moved(service):
+def test_executions_waits_and_time_outs_happen_in_their_order_when_the_clock_is_moved(service: LocalCloudFlow) -> None:
     service.create_flow(
         "f",
         """
@@ -290,7 +301,7 @@ steps:
     assert service.wait("f", "e").status == "Succeeded"
 
 
-def test_a_deleted_flow_stops_its_executions(service, raw, waiting):
+def test_a_deleted_flow_stops_its_executions(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     assert raw.v1("DeleteFlow", form={"Name": "approve"}).status_code == 200
     assert error_of(raw.report(waiting)) == (400, "TaskAlreadyCompleted")
     with pytest.raises(ApiError, match="FlowNotExists"):
@@ -299,6 +310,105 @@ def test_a_deleted_flow_stops_its_executions(service, raw, waiting):
     assert service.start("approve", {}, execution_name="ask").status == "Running"
 
 
-def test_waiting_too_long_says_where_the_execution_stands(service, waiting):
+def test_waiting_too_long_says_where_the_execution_stands(service: LocalCloudFlow, waiting: str) -> None:
     with pytest.raises(TimeoutError, match="at step 'ask'"):
         service.wait("approve", "ask", timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "cause"),
+    [
+        ({"pause": 2}, "Succeeded", ""),
+        ({"pause": 0}, "Failed", "from 1 to 300"),
+        ({"pause": "soon"}, "Failed", "from 1 to 300"),
+        ({}, "Failed", "from 1 to 300"),
+    ],
+)
+def test_a_cloudflow_wait_takes_its_seconds_from_its_input(
+    service: LocalCloudFlow, given: dict[str, Any], status: str, cause: str
+) -> None:
+    service.create_flow(
+        "f",
+        "Type: StateMachine\nSpecVersion: v1\nStartAt: W\n"
+        "States: [{Type: Wait, Name: W, Seconds.$: $Input.pause, End: true}]",
+    )
+    service.start("f", given, execution_name="e")
+    service.advance(2)
+    execution = service.wait("f", "e")
+    assert execution.status == status
+    assert cause in execution.cause
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ({"until": "2019-05-02T15:04:05Z"}, "Succeeded"),
+        ({"until": "2999-05-02T15:04:05Z"}, "Failed"),
+        ({"until": "tomorrow"}, "Failed"),
+        ({"until": 5}, "Failed"),
+    ],
+)
+def test_a_legacy_wait_takes_its_time_from_its_input(
+    service: LocalCloudFlow, given: dict[str, Any], status: str
+) -> None:
+    step = {"type": "wait", "name": "w", "timestamp": "$.until"}
+    service.create_flow("f", {"version": "v1", "type": "flow", "steps": [step]})
+    service.start("f", given, execution_name="e")
+    assert service.wait("f", "e").status == status
+
+
+def test_a_cloudflow_catch_without_a_constructor_goes_on_with_the_states_input(service: LocalCloudFlow) -> None:
+    more = "  - {Type: Pass, Name: Handler, End: true}"
+    definition = cloudflow("RequestComplete", "Sync", more=more).replace(
+        "End: true\n  -", "Catch: [{Errors: [FnF.ALL], Next: Handler}]\n    End: true\n  -"
+    )
+
+    def work(event: bytes) -> None:
+        raise OrderRejected("no lines")
+
+    assert execute(service, definition, work, {"n": 3}).output == {"n": 3}
+
+
+def test_a_cloudflow_timeout_can_be_an_expression(service: LocalCloudFlow, inbox: Inbox) -> None:
+    service.add_function(inbox, name="work")
+    definition = cloudflow("WaitForCustomCallback", "Async").replace("End: true", "Timeout.$: $Input.n\n    End: true")
+    service.create_flow("f", definition)
+    service.start("f", {"n": 40}, execution_name="e")
+    service.advance(39)
+    assert service.describe("f", "e").status == "Running"
+    service.advance(2)
+    assert service.wait("f", "e").error == "FnF.TaskTimeout"
+
+
+def test_a_function_can_be_replaced_while_an_invocation_of_it_runs(service: LocalCloudFlow) -> None:
+    go, runs = threading.Event(), []
+
+    def work(event: bytes) -> dict[str, str]:
+        runs.append(1)
+        go.wait(20)
+        return {"by": "the old one"}
+
+    service.add_function(work)
+    service.create_flow("f", legacy("requestResponse"))
+    service.start("f", {}, execution_name="e")
+    until(lambda: runs)
+    service.add_function(lambda event: {"by": "the new one"}, name="work")
+    service.start("f", {}, execution_name="next")
+    assert service.wait("f", "next").output == {"by": "the new one"}
+    go.set()
+    assert service.wait("f", "e").output == {"by": "the old one"}
+    assert len(runs) == 1
+
+
+def test_closing_the_service_ends_a_long_poll(inbox: Inbox) -> None:
+    with LocalCloudFlow() as service, ThreadPoolExecutor(1) as pool:
+        service.add_function(inbox, name="notify")
+        service.create_flow("approve", CALLBACK_FLOW)
+        service.start("approve", {}, execution_name="ask")
+        client = RawClient(service.endpoint, service.credentials)
+        polling = {"FlowName": "approve", "ExecutionName": "ask", "WaitTimeSeconds": "60"}
+        poll = pool.submit(client.v1, "DescribeExecution", polling)
+        until(lambda: any(service._parts.engine._waiting.values()))
+        service.close()
+        assert poll.result(10).json()["Status"] == "Running"
+        client.session.close()

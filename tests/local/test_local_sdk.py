@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alibabacloud_fnf20190315 import models
 from alibabacloud_fnf20190315.client import Client
 from alibabacloud_tea_openapi.models import Config
-from raw_client import CALLBACK_FLOW, DATA
+
+from tests.local.raw_client import CALLBACK_FLOW, DATA, Inbox, RawClient
+
+if TYPE_CHECKING:
+    from fc_callback.context import Credentials
+    from fc_callback.local import LocalCloudFlow
 
 # The SDK closes no connections by itself; its garbage is not this project's to collect.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def client_of(service, credentials=None):
+def client_of(service: LocalCloudFlow, credentials: Credentials | None = None) -> Any:
     credentials = credentials or service.credentials
     return Client(
         Config(
@@ -29,7 +35,9 @@ def client_of(service, credentials=None):
 
 
 @pytest.mark.parametrize("language", ["legacy", "CloudFlow"])
-def test_the_official_sdk_takes_a_flow_from_its_creation_to_its_history(service, inbox, language):
+def test_the_official_sdk_takes_a_flow_from_its_creation_to_its_history(
+    service: LocalCloudFlow, inbox: Inbox, language: str
+) -> None:
     client = client_of(service)
     definition = CALLBACK_FLOW if language == "legacy" else (DATA / "flows" / "C7.yaml").read_text()
     created = client.create_flow(
@@ -77,7 +85,7 @@ def test_the_official_sdk_takes_a_flow_from_its_creation_to_its_history(service,
     assert history.events[1].step_name == ("ask" if language == "legacy" else "Ask")
 
 
-def test_the_official_sdk_reports_a_failure(service, waiting):
+def test_the_official_sdk_reports_a_failure(service: LocalCloudFlow, waiting: str) -> None:
     client = client_of(service)
     request = models.ReportTaskFailedRequest(task_token=waiting, error="Rejected", cause="why & how = 100%")
     assert client.report_task_failed(request).status_code == 200
@@ -85,18 +93,18 @@ def test_the_official_sdk_reports_a_failure(service, waiting):
     assert (execution.status, execution.error, execution.cause) == ("Failed", "Rejected", "why & how = 100%")
 
 
-def test_the_official_sdk_reads_code_and_status_of_an_error(service, waiting):
+def test_the_official_sdk_reads_code_and_status_of_an_error(service: LocalCloudFlow, waiting: str) -> None:
     client = client_of(service)
     request = models.ReportTaskSucceededRequest(task_token=waiting, output="{}")
     client.report_task_succeeded(request)
     with pytest.raises(Exception, match="TaskAlreadyCompleted") as refused:
         client.report_task_succeeded(request)
-    assert refused.value.code == "TaskAlreadyCompleted"
-    assert refused.value.status_code == 400
-    assert refused.value.request_id
+    error: Any = refused.value
+    assert (error.code, error.status_code) == ("TaskAlreadyCompleted", 400)
+    assert error.request_id
 
 
-def test_the_official_sdk_updates_lists_and_deletes_flows(service):
+def test_the_official_sdk_updates_lists_and_deletes_flows(service: LocalCloudFlow) -> None:
     client = client_of(service)
     for name in ("one", "two", "three"):
         service.create_flow(name, CALLBACK_FLOW)
@@ -111,7 +119,7 @@ def test_the_official_sdk_updates_lists_and_deletes_flows(service):
         client.describe_flow(models.DescribeFlowRequest(name="one"))
 
 
-def test_the_official_sdk_lists_executions_and_stops_one(service, inbox):
+def test_the_official_sdk_lists_executions_and_stops_one(service: LocalCloudFlow, inbox: Inbox) -> None:
     client = client_of(service)
     service.create_flow("orders", CALLBACK_FLOW)
     for name in ("a1", "a2", "b1"):
@@ -122,7 +130,7 @@ def test_the_official_sdk_lists_executions_and_stops_one(service, inbox):
     assert stopped.status == "Stopped"
     assert service.describe("orders", "a2").error == "Enough"
 
-    def names(**options):
+    def names(**options: Any) -> Any:
         request = models.ListExecutionsRequest(flow_name="orders", **options)
         return [execution.name for execution in client.list_executions(request).body.executions]
 
@@ -132,7 +140,7 @@ def test_the_official_sdk_lists_executions_and_stops_one(service, inbox):
     assert names(limit=1) == ["b1"]
 
 
-def test_the_history_comes_in_pages(service, raw, waiting):
+def test_the_history_comes_in_pages(service: LocalCloudFlow, raw: RawClient, waiting: str) -> None:
     client = client_of(service)
     raw.report(waiting)
     service.wait("approve", "ask")
@@ -148,7 +156,9 @@ def test_the_history_comes_in_pages(service, raw, waiting):
     assert collected == [event.id for event in service.history("approve", "ask")]
 
 
-def test_a_name_that_runs_is_started_once_and_one_that_has_ended_not_again(service, raw, waiting):
+def test_a_name_that_runs_is_started_once_and_one_that_has_ended_not_again(
+    service: LocalCloudFlow, raw: RawClient, waiting: str
+) -> None:
     client = client_of(service)
     request = models.StartExecutionRequest(flow_name="approve", execution_name="ask")
     assert client.start_execution(request).body.status == "Running"

@@ -156,6 +156,8 @@ class _Parser:
 
     def expect(self, mark: str) -> None:
         if not self.ahead(mark):
+            if not self.text[self.position :].strip():
+                raise self.wrong("ends too early")
             raise self.wrong(f"lacks a {mark!r} at character {self.position + 1}")
 
     def end(self) -> None:

@@ -178,7 +178,8 @@ class LegacyFlow:
     def _merged(
         self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, local: JsonObject, output: JsonObject
     ) -> tuple[JsonObject, JsonObject]:
-        size = size_bytes(step_input) + size_bytes(local) + size_bytes(output)
+        # Where nothing is mapped the output is the local, and counts once.
+        size = size_bytes(step_input) + size_bytes(local) + (0 if output is local else size_bytes(output))
         require_size(f"Step {step.name!r}: input, local and output together", size, self.limit_bytes)
         merged = {**scope["local"], **output}
         require_size(f"The flow's local after step {step.name!r}", size_bytes(merged), self.limit_bytes)

@@ -7,22 +7,23 @@ from typing import Any
 
 from fc_callback.local.flows.definition import DefinitionError
 
-EVERY = "*"
-Segments = tuple["str | int", ...]
 _SEGMENT = re.compile(r"\.([^\s.\[\](){},\"'`&|=<>!]+)|\[\s*(\d+|\*)\s*\]")
 
 
 class Every:
-    """The segment `[*]`."""
+    """Stands in a path for `[*]`; a key may itself be a star."""
 
 
 def parse_segments(text: str, start: int = 0) -> tuple[tuple[Any, ...], int]:
-    """Read segments from `start` on; return them and where they end."""
+    """Read segments from `start` on: keys as text, places as numbers, and `Every`; return them and where they end."""
     segments: list[Any] = []
     position = start
     while match := _SEGMENT.match(text, position):
         name, index = match.groups()
-        segments.append(name if name is not None else Every if index == EVERY else int(index))
+        if name is not None:
+            segments.append(name)
+        else:
+            segments.append(Every if index == "*" else int(index))
         position = match.end()
     return tuple(segments), position
 
@@ -45,15 +46,13 @@ def read_path(value: Any, segments: tuple[Any, ...]) -> Any:
     With `[*]` the answer is a list, nested ones flattened, of the elements that have what is asked for.
     """
     found = [value]
-    many = False
     for segment in segments:
         if segment is Every:
-            many = True
             found = [element for item in found if isinstance(item, list) for element in item]
         elif isinstance(segment, int):
             found = [item[segment] for item in found if isinstance(item, list) and segment < len(item)]
         else:
             found = [item[segment] for item in found if isinstance(item, dict) and segment in item]
-    if many:
+    if Every in segments:
         return found
     return found[0] if found else None

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import requests
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from raw_client import CALLBACK_FLOW, Inbox, RawClient
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from fc_callback.local import Fault, LocalCloudFlow
+from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient
 
 with LocalCloudFlow() as service:
     inbox = Inbox()

@@ -1,0 +1,338 @@
+"""Definitions: what is read, what is refused, and with which words."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fc_callback.local import ApiError, LocalCloudFlow
+from fc_callback.local.flows import DefinitionError, parse_flow
+from tests.local.raw_client import DATA, RawClient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LEGACY = """
+version: v1
+type: flow
+steps:
+  - type: task
+    name: work
+    resourceArn: acs:fc:::services/s/functions/work
+    {more}
+  - {{type: pass, name: last}}
+"""
+CLOUDFLOW = """
+Type: StateMachine
+SpecVersion: v1
+StartAt: Work
+States:
+  - Type: Task
+    Name: Work
+    Action: FC:InvokeFunction
+    Parameters: {{resourceArn: acs:fc:::functions/work}}
+    {more}
+    Next: Last
+  - {{Type: Pass, Name: Last, End: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("retries: []", ["'work'", "'retries'"]),
+        ("pattern: waitForever", ["'work'", "'pattern'", "waitForCallback"]),
+        ("catch: [{errors: [FnF.ALL], goto: nowhere}]", ["'work'", "'nowhere'"]),
+        ("catch: [{errors: [], goto: last}]", ["'work'", "'errors'"]),
+        ("retry: [{errors: [A], intervalSeconds: 100000}]", ["'work'", "'intervalSeconds'", "86400"]),
+        ("retry: [{errors: [A], backoff: 2}]", ["'work'", "'backoff'"]),
+        ("serviceParams: {StatefulAsyncInvocationID: x}", ["'work'", "'StatefulAsyncInvocationID'"]),
+        ("{pattern: sync, serviceParams: {InvocationType: Sync}}", ["'work'", "Async"]),
+        ("inputMappings: [{target: a, source: $input..b}]", ["'work'", "'$input..b'"]),
+        ("inputMappings: [{target: a, source: '$input.list[?(@.x)]'}]", ["'work'", "is not a path"]),
+        ("inputMappings: [{target: a, source: $context.task.tokn}]", ["'work'", "$context.task.token"]),
+        ("inputMappings: [{source: $input.a}]", ["'work'", "'target'"]),
+        ("errorMappings: [{target: a, source: $input.a}]", ["'work'", "$local"]),
+        ("timeoutSeconds: soon", ["'work'", "'timeoutSeconds'"]),
+        ("resourceArn: acs:mns:::/queues/q/messages", ["given twice"]),
+    ],
+)
+def test_a_legacy_flow_is_refused_with_the_step_and_the_reason(more: str, words: Any) -> None:
+    if more.startswith("{"):
+        more = "pattern: sync\n    serviceParams: {InvocationType: Sync}"
+    with pytest.raises(DefinitionError) as refused:
+        parse_flow(LEGACY.format(more=more))
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("ResultPath: $", ["'Work'", "'ResultPath'"]),
+        ("TaskMode: WaitForToken", ["'Work'", "WaitForCustomCallback"]),
+        ("Catch: [{Errors: [A], Next: Nowhere}]", ["'Work'", "'Nowhere'"]),
+        ("Retry: [{Errors: [A], MaxAttempts: 1}]", ["'Work'", "'IntervalSeconds'"]),
+        ("OutputConstructor: {a.$: split($Output.x)}", ["'Work'", "'split'", "jsonMerge"]),
+        ("OutputConstructor: {a.$: 'length(1, 2)'}", ["'Work'", "length", "2 arguments"]),
+        ("OutputConstructor: {a.$: $Output.x + 1}", ["'Work'", "'+ 1'"]),
+        ("OutputConstructor: {a.$: $Context.Current.Token}", ["'Work'", "$Context"]),
+        ("OutputConstructor: {a.$: 5}", ["'Work'", "takes an expression"]),
+        ("OutputConstructor: {a.$: 'format(\"x\"'}", ["'Work'", "ends too early"]),
+        ("InputConstructor: {a.$: $Output.x}", ["'Work'", "$Output", "does not exist here"]),
+        ("InputConstructor: {a: 1, a.$: $Input.a}", ["'Work'", "given twice"]),
+        ("Timeout: 700000", ["'Work'", "'Timeout'", "604800"]),
+        ("Timeout: 1\n    Timeout.$: $Input.t", ["'Work'", "both"]),
+        ("InputConstructor: {a.$: '" + "length(" * 11 + "1" + ")" * 11 + "'}", ["'Work'", "10 levels"]),
+    ],
+)
+def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, words: Any) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        parse_flow(CLOUDFLOW.format(more=more))
+    for word in words:
+        assert word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("definition", "words"),
+    [
+        ("", "not a mapping"),
+        ("[1]", "not a mapping"),
+        ("a: [", "neither YAML nor JSON"),
+        ("{}", "'type'"),
+        ("{version: v2, type: flow, steps: []}", "'version'"),
+        ("{version: v1, type: flow, steps: []}", "at least one step"),
+        ("{version: v1, type: flow, steps: [{type: map, name: m}]}", "'map'"),
+        ("{version: v1, type: flow, steps: [{type: pass}]}", "number 1"),
+        ("{version: v1, type: flow, steps: [{type: pass, name: a b}]}", "letters"),
+        ("{version: v1, type: flow, steps: [{type: pass, name: a}, {type: pass, name: a}]}", "two steps"),
+        ("{version: v1, type: flow, steps: [{type: wait, name: a}]}", "duration or a timestamp"),
+        ("{version: v1, type: flow, steps: [{type: wait, name: a, duration: 200000}]}", "172800"),
+        ("{version: v1, type: flow, steps: [{type: wait, name: a, timestamp: tomorrow}]}", "2019-05-02T15:04:05Z"),
+        ("{version: v1, type: flow, steps: [{type: task, name: a, action: 'ocr:Do'}]}", "'action'"),
+        ("{Type: StateMachine, SpecVersion: v1, StartAt: A, States: []}", "at least one state"),
+        ("{Type: StateMachine, SpecVersion: v1, StartAt: B, States: [{Type: Pass, Name: A, End: true}]}", "'B'"),
+        (
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Pass, Name: A}]}",
+            "'Next' nor 'End: true'",
+        ),
+        (
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Wait, Name: A, Seconds: 301, End: true}]}",
+            "300",
+        ),
+        (
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Task, Name: A, Action: 'HTTP:Request', End: true}]}",
+            "'HTTP:Request'",
+        ),
+        ("{Type: Machine, SpecVersion: v1, StartAt: A, States: [{Type: Pass, Name: A, End: true}]}", "'Machine'"),
+        ("a: 1\na: 2", "given twice"),
+        ("1: a", "put it in quotes"),
+        ("a: &x [*x]", "neither YAML nor JSON"),
+        ("a: !!python/object:os.system {}", "neither YAML nor JSON"),
+    ],
+)
+def test_a_definition_that_cannot_be_run_is_refused_with_words(definition: str, words: Any) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        parse_flow(definition)
+    assert words in str(refused.value)
+
+
+def test_yamls_traps_are_no_traps(service: LocalCloudFlow) -> None:
+    service.create_flow(
+        "f",
+        """
+version: v1
+type: flow
+steps:
+  - type: pass
+    name: yes
+    outputMappings:
+      - {target: date, source: 2019-05-02}
+      - {target: moment, source: 2019-05-02T15:04:05Z}
+      - {target: country, source: no}
+      - {target: octal, source: 010}
+      - {target: time, source: 12:30:00}
+      - {target: number, source: 1.5e3}
+      - {target: flag, source: true}
+      - {target: nothing, source: ~}
+      - {target: hex, source: 0x10}
+      - {target: nan, source: .nan}
+""",
+    )
+    service.start("f", execution_name="e")
+    assert service.wait("f", "e").output == {
+        "date": "2019-05-02",
+        "moment": "2019-05-02T15:04:05Z",
+        "country": "no",
+        "octal": "010",
+        "time": "12:30:00",
+        "number": 1500.0,
+        "flag": True,
+        "nothing": None,
+        "hex": "0x10",
+        "nan": ".nan",
+    }
+
+
+def test_a_definition_may_be_json_text_or_a_mapping(service: LocalCloudFlow) -> None:
+    document = {"version": "v1", "type": "flow", "steps": [{"type": "pass", "name": "p", "outputMappings": []}]}
+    service.create_flow("text", json.dumps(document, indent="\t"))
+    service.create_flow("mapping", document)
+    for flow in ("text", "mapping"):
+        service.start(flow, execution_name="e")
+        assert service.wait(flow, "e").output == {}
+
+
+def test_a_flow_is_created_once_unless_it_is_to_be_replaced(service: LocalCloudFlow) -> None:
+    def flow(word: str) -> dict[str, object]:
+        step = {"type": "pass", "name": "p", "outputMappings": [{"target": "word", "source": word}]}
+        return {"version": "v1", "type": "flow", "steps": [step]}
+
+    service.create_flow("f", flow("one"))
+    with pytest.raises(ApiError, match="FlowAlreadyExists"):
+        service.create_flow("f", flow("two"))
+    service.create_flow("f", flow("two"), replace=True)
+    service.start("f", execution_name="e")
+    assert service.wait("f", "e").output == {"word": "two"}
+
+
+@pytest.mark.parametrize(
+    ("action", "given_parameters", "words"),
+    [
+        ("CreateFlow", {"ExecutionMode": "Express"}, "Express"),
+        ("CreateFlow", {"Environment": "{}"}, "Environment"),
+        ("CreateFlow", {"Name": "1 flow"}, "name"),
+        ("CreateFlow", {"Type": "XML"}, "FDL"),
+        ("StartExecution", {"FlowName": "f", "Qualifier": "2"}, "Qualifier"),
+        ("StartExecution", {"FlowName": "f", "CallbackFnFTaskToken": "t"}, "CallbackFnFTaskToken"),
+        ("StartExecution", {"FlowName": "f", "Input": "[1]"}, "Input"),
+        ("StartExecution", {"FlowName": "f", "ExecutionName": "a b"}, "name"),
+        ("ListExecutions", {"FlowName": "f", "Status": "Done"}, "Status"),
+        ("ListFlows", {"Limit": "0"}, "Limit"),
+        ("DescribeExecution", {"FlowName": "f", "ExecutionName": "e", "WaitTimeSeconds": "61"}, "WaitTimeSeconds"),
+    ],
+)
+def test_what_is_asked_for_in_vain_is_refused_by_name(
+    service: LocalCloudFlow, raw: RawClient, action: str, given_parameters: dict[str, str], words: Any
+) -> None:
+    definition = '{"version": "v1", "type": "flow", "steps": [{"type": "pass", "name": "p"}]}'
+    service.create_flow("f", definition)
+    form = dict(given_parameters)
+    if action == "CreateFlow":
+        form = {"Name": "g", "Definition": definition, "Description": "", "Type": "FDL", **form}
+    answer = raw.v1(action, form=form)
+    assert (answer.status_code, answer.json()["Code"]) == (400, "InvalidArgument")
+    assert words in answer.json()["Message"]
+
+
+def flow_with(constructor: str, *, kind: str = "OutputConstructor") -> str:
+    return f"""
+Type: StateMachine
+SpecVersion: v1
+StartAt: P
+States:
+  - Type: Pass
+    Name: P
+    {kind}: {{r.$: {json.dumps(constructor)}}}
+    End: true
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("$Input.list[1].x", 2),
+        ("$Input.list[*].x", [1, 2]),
+        ("$Input.list[9]", None),
+        ("$Input.missing.deeper", None),
+        ("$Context.Execution.Name", "e"),
+        ("$Context.Execution.Input.name", "Tom"),
+        ("$Context.Current.Name", "P"),
+        ("$Context.Current.RetryCount", 0),
+        ('format("{} is {}", $Input.name, length($Input.list))', "Tom is 2"),
+        ("format('a{}', `b`)", "ab"),
+        ('length("name")', 4),
+        ('arrayContains(["Tom", 10], true)', False),
+        ("arrayUnique([1, 2, 3, 1, true])", [1, 2, 3, True]),
+        (
+            'jsonMerge({"name": "Tom", "age": 10}, {"name": "Tom", "address": "beijing"})',
+            {"name": "Tom", "age": 10, "address": "beijing"},
+        ),
+        ("stringToJson('{\"a\": [1, null]}').a", None),
+        ("stringToJson('{\"a\": [1, null]}')", {"a": [1, None]}),
+        ('fromBase64("Rm5G")', "FnF"),
+        ('hash("abc", "SHA-256")', "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ("-1.5", -1.5),
+        ("null", None),
+    ],
+)
+def test_an_expression_has_its_documented_value(service: LocalCloudFlow, expression: str, expected: Any) -> None:
+    given_input = {"name": "Tom", "list": [{"x": 1}, {"x": 2}]}
+    if expression.endswith(").a"):
+        with pytest.raises(ApiError, match="not supported here"):
+            service.create_flow("f", flow_with(expression))
+        return
+    service.create_flow("f", flow_with(expression))
+    service.start("f", given_input, execution_name="e")
+    assert service.wait("f", "e").output == {"r": expected}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "length(5)",
+        'format("{}")',
+        'jsonMerge({"a": 1}, [])',
+        'stringToJson("{")',
+        'fromBase64("?")',
+        'hash("a", "CRC")',
+        "arrayContains(1, 1)",
+    ],
+)
+def test_a_function_that_cannot_take_its_arguments_fails_the_execution(
+    service: LocalCloudFlow, expression: str
+) -> None:
+    service.create_flow("f", flow_with(expression))
+    service.start("f", execution_name="e")
+    execution = service.wait("f", "e")
+    assert (execution.status, execution.error) == ("Failed", "FnF.RuntimeError")
+    assert expression.partition("(")[0] in execution.cause
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+EXAMPLES = [
+    yaml.safe_load((DATA / "flows" / f"{name}.yaml").read_text().replace("Z\n", "x\n"))
+    for name in ("L7", "C1", "C7", "C8")
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in items:
+        yield from places(part, (*path, key))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_whatever_stands_in_a_definition_it_is_read_or_refused(data: st.DataObject) -> None:
+    document = copy.deepcopy(data.draw(st.sampled_from(EXAMPLES)))
+    path = data.draw(st.sampled_from(list(places(document))[1:]))
+    parent = document
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = data.draw(JSON)
+    try:
+        parse_flow(json.dumps(document))
+    except DefinitionError:
+        return
