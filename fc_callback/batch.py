@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections import deque
@@ -16,17 +17,21 @@ from fc_callback.errors import BatchFailed, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+logger = logging.getLogger("fc_callback")
+
 _SHOWN = 5
 _MOST = 100
+# A signal that arrives a moment before a wait begins is acted upon when the wait ends, so no wait is long.
+_LOOK_SECONDS = 0.2
 
 
-def checked_limit(limit: int | None) -> int | None:
+def checked_limit(limit: object) -> int | None:
     """Return how many tasks of a batch may run at once; None for no batch.
 
     Raises:
         SettingsError: It is no number from 1 to 100.
     """
-    if limit is None or (not isinstance(limit, bool) and 1 <= limit <= _MOST):
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= _MOST):
         return limit
     raise SettingsError(f"batch={limit!r} is no number of tasks.", hint=f"Say how many may run at once, 1 to {_MOST}.")
 
@@ -59,10 +64,12 @@ class Shares:
 def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | BaseException]:
     """Run jobs, some at a time, each with a copy of the caller's context; return what each gave or raised, in order.
 
-    The threads do not keep a process alive: when FC ends it, nothing waits for them.
+    They run in threads that keep no process alive, while the caller's thread only waits: there it is that FC's SIGTERM
+    ends an invocation, by a SystemExit which must not be taken for one of a job's. What has not begun by then is left.
     """
     ended: list[str | BaseException] = [""] * len(jobs)
     waiting = deque(enumerate(jobs))
+    context = copy_context()
 
     def work() -> None:
         while True:
@@ -70,32 +77,34 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
                 index, job = waiting.popleft()
             except IndexError:
                 return
+            its_own = context.copy()
             try:
-                ended[index] = copy_context().run(job)
+                ended[index] = its_own.run(job)
             except BaseException as error:  # noqa: BLE001 - it is raised by the caller, with the others
                 ended[index] = error
+                # Now, and each: FC shows only the last of the exceptions that an invocation ends in, without its cause.
+                its_own.run(logger.error, "Element [%d] of this event failed.", index, exc_info=error)
 
-    if limit == 1 or len(jobs) == 1:
-        work()
-        return ended
-    context = copy_context()
     threads = [
-        threading.Thread(target=context.copy().run, args=(work,), name=f"fc_callback-batch-{number}", daemon=True)
+        threading.Thread(target=work, name=f"fc_callback-batch-{number}", daemon=True)
         for number in range(min(limit, len(jobs)))
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_LOOK_SECONDS)
+    finally:
+        waiting.clear()
     return ended
 
 
-def joined(ended: Sequence[str | BaseException], names: Sequence[str]) -> str:
+def joined(ended: Sequence[str | BaseException]) -> str:
     """Return the Outputs as one JSON text, or raise what failed, together.
 
     Args:
         ended: What each task gave or raised.
-        names: What to call each in an error.
 
     Raises:
         BatchFailed: At least one failed; FC delivers the whole event again.
@@ -106,7 +115,7 @@ def joined(ended: Sequence[str | BaseException], names: Sequence[str]) -> str:
     failures = tuple((index, one) for index, one in enumerate(ended) if isinstance(one, Exception))
     if not failures:
         return f'{{"results":[{",".join(str(one) for one in ended)}]}}'
-    shown = "; ".join(f"{names[index]}: {type(error).__name__}" for index, error in failures[:_SHOWN])
+    shown = "; ".join(f"[{index}]: {type(error).__name__}" for index, error in failures[:_SHOWN])
     more = f"; and {len(failures) - _SHOWN} more" if len(failures) > _SHOWN else ""
     raise BatchFailed(
         f"{len(failures)} of {len(ended)} tasks of this event failed: {shown}{more}.", failures=failures
@@ -114,9 +123,9 @@ def joined(ended: Sequence[str | BaseException], names: Sequence[str]) -> str:
 
 
 def element_bytes(element: Any) -> bytes:
-    """Return one element of a batch as a function without annotations gets it: its JSON."""
+    """Return one element of a batch as a function without annotations gets it: its JSON; a text as it is."""
     import json
 
-    if isinstance(element, (str, bytes)):
-        return element if isinstance(element, bytes) else element.encode("utf-8", "surrogatepass")
+    if isinstance(element, str):
+        return element.encode("utf-8", "surrogatepass")
     return json.dumps(element, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -105,14 +105,14 @@ class Finder:
         return [self._try(element, (None, index)) for index, element in enumerate(decoded)]
 
     @staticmethod
-    def elements(event: object) -> list[Any]:
-        """Return the elements of an event that carries many tasks; an event that is no array is its own only one.
+    def elements(event: object) -> list[Any] | None:
+        """Return the elements of an event that carries many tasks; None for an event that is no array.
 
         Raises:
             TaskTokenNotFound: The event as a whole cannot be read.
         """
         decoded, _ = open_layers(_decode(event))
-        return list(decoded) if isinstance(decoded, _ARRAYS) else [decoded]
+        return list(decoded) if isinstance(decoded, _ARRAYS) else None
 
     def _try(self, element: object, trail: Trail) -> Found | TaskTokenNotFound:
         try:
@@ -267,8 +267,8 @@ def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]], subject: str) -> 
     return TokenAmbiguous(
         f"{subject} holds {len(found)} different task tokens, at {places}{more}.",
         paths=tuple(paths),
-        hint=f"Say which one is meant with token='{paths[0]}' or the like. An event that carries many tasks is a "
-        "batch: Finder.find_all gives them one by one.",
+        hint=f"Say which one is meant with token='{paths[0]}' or the like. For an event that carries many tasks, "
+        "task_callback(batch=10) runs the function once for each, ten at a time.",
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import attrs
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+# No JSON object is ever one of these.
+_NEVER_PAYLOAD = (str, int, float, complex, bool, type(None), bytearray, memoryview, list, tuple, set, frozenset)
+_EVENTS = "fc_callback.events"
 _PAYLOAD_KINDS = (dict, Mapping, MutableMapping, typing.Mapping, typing.Dict)  # noqa: UP006 - people write it
 
 
@@ -102,7 +106,10 @@ def _is_method(function: Callable[..., Any]) -> bool:
     if not inspect.isfunction(function):
         return False
     holder, _, _ = function.__qualname__.rpartition(".")
-    return bool(holder) and not holder.endswith("<locals>")
+    if not holder or holder.endswith("<locals>"):
+        return False
+    # A static method stands in a class's body as well: the name tells them apart, as it does for readers.
+    return next(iter(inspect.signature(function).parameters), "") in {"self", "cls"}
 
 
 class _Annotations:
@@ -119,27 +126,36 @@ class _Annotations:
         self._globals = getattr(inner, "__globals__", {})
 
     def resolve(self, parameter: inspect.Parameter) -> Any:
-        """Return the annotation's type; None for none, and the name itself where it cannot be resolved."""
+        """Return the annotation's type; None for none, and an `_Unresolved` where its text cannot be resolved."""
         given = parameter.annotation
         if given is parameter.empty:
             return None
         if isinstance(given, str):
             try:
-                return eval(given, self._globals)  # noqa: S307 - the person's own annotation, as typing.get_type_hints does
-            except Exception:  # noqa: BLE001 - whatever an annotation raises, it cannot be resolved
-                return given
-        return given
+                given = eval(given, self._globals)  # noqa: S307 - the person's own annotation, as typing.get_type_hints does
+            except Exception as error:  # noqa: BLE001 - whatever an annotation raises, it cannot be resolved
+                return _Unresolved(text=given, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        return get_args(given)[0] if get_origin(given) is Annotated else given
+
+
+@attrs.frozen(kw_only=True)
+class _Unresolved:
+    text: str
+    reason: str
 
 
 def _special(annotated: _Annotations, parameter: inspect.Parameter) -> Callable[[Delivery], Any] | None:
     kind = annotated.resolve(parameter)
-    if kind is FcContext:
+    kinds = set(get_args(kind)) - {type(None)} if _is_union(kind) else {kind}  # Task | None
+    if kinds == {FcContext}:
         return lambda one: one.context
-    if kind is Task:
-        return lambda one: one.task
-    if get_origin(kind) is not None and set(get_args(kind)) == {Task, type(None)}:  # Task | None
+    if kinds == {Task}:
         return lambda one: one.task
     return None
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in {Union, types.UnionType}
 
 
 def _raw_context(one: Delivery) -> Any:
@@ -155,17 +171,41 @@ def _event_supply(annotated: _Annotations, parameter: inspect.Parameter) -> Call
     if kind is None or kind is bytes or kind is Any or kind is object:
         return _raw_event
     where = f"parameter {parameter.name!r} of {annotated.name}"
-    if isinstance(kind, str):
+    if isinstance(kind, _Unresolved):
         raise TypeError(
-            f"The annotation {kind!r} of {where} cannot be resolved. Import the type where the function can see it when "
-            "it runs: at the top of the module, not under TYPE_CHECKING and not inside another function."
+            f"The annotation {kind.text!r} of {where} cannot be resolved ({kind.reason}). Import the type where the "
+            "function can see it when it runs: at the top of the module, not under TYPE_CHECKING and not inside another "
+            "function."
         )
     if kind in _PAYLOAD_KINDS or (get_origin(kind) in _PAYLOAD_KINDS and get_args(kind)[1:] == (Any,)):
         return _payload
-    if isinstance(kind, type) and any(base.__module__.startswith("fc_callback.events") for base in kind.__mro__):
+    if _is_of_events(kind) and hasattr(kind, "parse"):
         event_type: Any = kind
         return lambda one: event_type.parse(one.event)
+    if any(_is_of_events(one) for one in _parts(kind)):
+        raise TypeError(
+            f"The annotation of {where} cannot be served: {_name(kind)} is made of fc_callback.events, but no event of a "
+            "trigger by itself. Annotate with the class of one trigger's event, like HttpEvent or EventBridgeEvents[Order]."
+        )
+    if all((get_origin(one) or one) in _NEVER_PAYLOAD for one in (get_args(kind) if _is_union(kind) else (kind,))):
+        raise TypeError(
+            f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {_name(kind)}. Use "
+            "bytes for the event as it came, dict for the payload, or a model of it."
+        )
     return _validated(kind, where)
+
+
+def _is_of_events(kind: Any) -> bool:
+    return isinstance(kind, type) and any(base.__module__.startswith(_EVENTS) for base in kind.__mro__)
+
+
+def _parts(kind: Any) -> list[Any]:
+    """Return a type and all that its brackets hold."""
+    return [kind, *(part for argument in get_args(kind) for part in _parts(argument))]
+
+
+def _name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 
 def _payload(one: Delivery) -> Any:

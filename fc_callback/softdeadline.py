@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from fc_callback.cloudflow.client import CloudFlowClient
+    from fc_callback.context import Deadline
     from fc_callback.task import Task
 
 logger = logging.getLogger("fc_callback")
 
 _FRAMES_SHOWN = 5
+_CALLERS = ("fc_callback.callback", "fc_callback.waiting")  # what stands between FC and the person's function
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -69,8 +71,14 @@ class SoftDeadline:
             if not self._taken:
                 self._taken = True
                 return True
-        self._ended.wait(self.task.remaining_seconds if self.task.deadline else None)
+        until = self._report_until
+        self._ended.wait(None if until is None else max(0.0, until.remaining_seconds()))
         return not self._reported  # a watch that could not deliver leaves the report to the function's own outcome
+
+    @property
+    def _report_until(self) -> Deadline | None:
+        """The invocation's end: a task of a batch has a share of the time to work in, its report has all of it."""
+        return self.task.context.deadline or self.task.deadline
 
     def _strike(self, watched: int, after: float) -> None:
         with self._lock:
@@ -81,7 +89,7 @@ class SoftDeadline:
             frame: Any = sys._current_frames().get(watched)  # noqa: SLF001 - the documented way to another thread's stack
             cause = f"The function was still running after {after:.1f} s, {_place(frame)}."
             del frame
-            self.client.report_task_failed(self.task.token, "DeadlineExceeded", cause, deadline=self.task.deadline)
+            self.client.report_task_failed(self.task.token, "DeadlineExceeded", cause, deadline=self._report_until)
             self._reported = True
             logger.error("Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
         except FcCallbackError as error:
@@ -93,7 +101,7 @@ class SoftDeadline:
 def _place(frame: FrameType | None) -> str:
     """Say where a thread stands: innermost last, file names and lines, no values."""
     steps: list[str] = []
-    while frame is not None and "fc_callback" not in frame.f_globals.get("__name__", "").split(".")[:1]:
+    while frame is not None and frame.f_globals.get("__name__") not in _CALLERS:
         steps.append(f"{frame.f_code.co_name} ({frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno})")
         frame = frame.f_back
     return "in " + " < ".join(steps[:_FRAMES_SHOWN]) if steps else "at a place that cannot be told"

@@ -57,7 +57,8 @@ class Work:
         self._expires_after_seconds = expires_after_seconds
         self._fingerprint = fingerprint
         self._unwritten: Record | None = None
-        if record.state == "RUNNING":
+        self._runs = record.state == "RUNNING"
+        if self._runs:
             _entered.set((*_entered.get(), record.revision))
         else:
             output, failure = echo.result(record, secret)
@@ -67,6 +68,12 @@ class Work:
     def record(self) -> Record:
         """The record, as this delivery last knew it."""
         return self._standing
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the task of this very token has its report, from an earlier delivery of the same event."""
+        receiver = self._standing.receiver(self._fingerprint)
+        return receiver is not None and receiver.reported
 
     def done(self, output: str) -> None:
         """Record the Output: RUNNING becomes DONE.
@@ -103,7 +110,8 @@ class Work:
         Does nothing once there is a result, or where this delivery never ran the work. Never raises, for it stands where
         another exception is on its way: if the store is down, the end of the lease does the same.
         """
-        if self.stored is None and self._standing.state == "RUNNING" and self._unwritten is None:
+        if self._runs and self._unwritten is None:
+            self._runs = False
             self._leave()
             try:
                 self._store.delete(self._standing)
@@ -125,8 +133,8 @@ class Work:
         self._standing = record_report(self._store, self._standing, self._fingerprint)
 
     def _finish(self, state: State, *, output: str | None = None, failure: tuple[str, str] | None = None) -> None:
-        if self.stored is not None or self._standing.state != "RUNNING":
-            raise RuntimeError("This work has its result already; `stored` holds it, or an earlier call recorded it.")
+        if not self._runs:
+            raise RuntimeError("This delivery does not run the work: there is a result already, or it was given up.")
         self._leave()
         if self._unwritten is None:
             self._unwritten = attrs.evolve(
@@ -143,7 +151,7 @@ class Work:
             raise LeaseLost(
                 f"The lease of {result.scope} on this work ({result.key[:12]}) ended, and another delivery took it over."
             )
-        self._standing, self._unwritten = result, None
+        self._standing, self._unwritten, self._runs = result, None, False
 
     def _leave(self) -> None:
         revision = self._standing.revision
@@ -164,7 +172,7 @@ def record_report(store: Store, record: Record, fingerprint: str | None) -> Reco
         fingerprint: Of the task's token; None for work that no task asked for.
 
     Returns:
-        The record as it is now known; unchanged where there was nothing to record.
+        The record as it is now known.
 
     Raises:
         StoreUnavailable: It could not be recorded.
