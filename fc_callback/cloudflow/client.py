@@ -7,19 +7,16 @@ repeated until the service's answer is certain or the time is up.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from fc_callback import settings
+from fc_callback.cloudflow.answers import learn_clock, read_document
+from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of
-from fc_callback.cloudflow.errors import (
-    EXCERPT_CHARACTERS,
-    RequestTimeTooSkewed,
-    error_for,
-)
+from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.context import Credentials
 from fc_callback.errors import (
@@ -34,7 +31,8 @@ from fc_callback.token import TaskToken
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.cloudflow.transport import Answer, Transport
+    from fc_callback.cloudflow.delivery import ReportResult
+    from fc_callback.cloudflow.request import SignedRequest
     from fc_callback.context import Deadline
 
 AlreadyCompleted = Literal["accept", "raise"]
@@ -44,26 +42,7 @@ def _optional_endpoint(given: str | None) -> str:
     return checked_endpoint(given) if given else ""
 
 
-@attrs.frozen(kw_only=True)
-class ReportResult:
-    """What became of a report.
-
-    Attributes:
-        event_id: The id of the history event that the report made; None where its answer was lost.
-        request_id: The service's id of the last call, for a ticket.
-        attempts: How many calls it took.
-        throttled: How many of them were answered with 429.
-        already_completed: The task had an end before this report: somebody else's, or an earlier delivery's.
-    """
-
-    event_id: int | None
-    request_id: str
-    attempts: int = 1
-    throttled: int = 0
-    already_completed: bool = False
-
-
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class CloudFlowClient:
     """Reports tasks to CloudFlow.
 
@@ -170,34 +149,31 @@ class CloudFlowClient:
         from fc_callback.cloudflow.transport import transport_for
 
         transport = transport_for(self.endpoint)
-        request = build_request(
-            action,
-            endpoint=self.endpoint,
-            query=query or {},
-            form=form or {},
-            credentials=self._current_credentials(),
-            signature=self.signature,
-            now=time.time() + transport.clock_offset_seconds,
-        )
-        left = deadline.remaining_seconds() if deadline else float("inf")
-        answer = transport.post(
-            request.path,
-            headers=request.headers,
-            body=request.body,
-            connect=max(0.001, min(self._connect, left)),
-            read=max(0.001, min(self._read, left)),
-        )
+        credentials = self._current_credentials()
+
+        def request() -> SignedRequest:
+            return build_request(
+                action,
+                endpoint=self.endpoint,
+                query=query or {},
+                form=form or {},
+                credentials=credentials,
+                signature=self.signature,
+                now=time.time() + transport.clock_offset_seconds,
+            )
+
+        answer = transport.post(request, connect=self._connect, read=self._read, deadline=deadline)
         try:
-            return _document(action, answer)
-        except RequestTimeTooSkewed:
-            _learn_clock(transport, answer)
+            return read_document(action, answer)
+        except CloudFlowError as error:
+            error.ambiguous = answer.resent
+            if isinstance(error, RequestTimeTooSkewed):
+                learn_clock(transport, answer)
             raise
 
     def _report(
         self, action: str, task_token: str | TaskToken, form: Mapping[str, str], deadline: Deadline | None
     ) -> ReportResult:
-        from fc_callback.cloudflow.delivery import deliver
-
         token = task_token if isinstance(task_token, TaskToken) else TaskToken(task_token)
         query = {"TaskToken": token.reveal()}
         return deliver(
@@ -230,80 +206,3 @@ def _endpoint(region: str | None, network: str | None) -> str:
             hint="Pass region=, or set CLOUDFLOW_REGION or CLOUDFLOW_ENDPOINT. On FC the region is known by itself.",
         )
     return endpoint_of(name, network=settings.choice("CLOUDFLOW_NETWORK", network, of=NETWORKS))
-
-
-def _document(action: str, answer: Answer) -> dict[str, Any]:
-    """Return the answer's JSON object, or raise the error that it is."""
-    document = _json_object(answer.body)
-    if answer.status == 200 and document is not None and ("RequestId" in document or "EventId" in document):  # noqa: PLR2004
-        return document
-    if document is None or not (code := _text(document, "Code", "code")):
-        raise error_for(
-            action=action,
-            status=answer.status,
-            code="",
-            service_message=f"no error document of CloudFlow, but {_excerpt(answer)}",
-            request_id=answer.headers.get("x-acs-request-id", ""),
-            retry_after_seconds=retry_after_seconds(answer.headers),
-        )
-    raise error_for(
-        action=action,
-        status=answer.status,
-        code=code,
-        service_message=_masked(_text(document, "Message", "message")),
-        request_id=_text(document, "RequestId", "requestId"),
-        retry_after_seconds=retry_after_seconds(answer.headers),
-    )
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _text(document: Mapping[str, Any], *names: str) -> str:
-    return next((value for name in names if isinstance(value := document.get(name), str)), "")
-
-
-def _excerpt(answer: Answer) -> str:
-    text = " ".join(answer.body[: 4 * EXCERPT_CHARACTERS].decode("utf-8", "replace").split())
-    if not text:
-        return "an empty body"
-    kind = answer.headers.get("content-type", "no content type").split(";")[0]
-    return f"{kind}: {_masked(text)[:EXCERPT_CHARACTERS]!r}"
-
-
-def _masked(text: str) -> str:
-    """Mask what looks like a token or a key: long runs of the letters that base64 and key ids are made of."""
-    import re
-
-    return re.sub(r"[A-Za-z0-9+/_%.=-]{24,}", lambda run: f"{run[0][:4]}***", text)
-
-
-def _learn_clock(transport: Transport, answer: Answer) -> None:
-    from email.utils import parsedate_to_datetime
-
-    try:
-        theirs = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
-    except (TypeError, ValueError):
-        return
-    transport.clock_offset_seconds = theirs - time.time()
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Return what a `Retry-After` header asks for in seconds; None where there is none that can be read.
-
-    Source: RFC 9110, section 10.2.3: a number of seconds or a date.
-    """
-    given = headers.get("retry-after", "").strip()
-    if given.isdecimal():
-        return float(given[:6])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(given).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.cloudflow.client import ReportResult
 from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed, ResourceThrottled, TaskAlreadyCompleted
 from fc_callback.cloudflow.throttle import turnstile_for
 from fc_callback.context import Deadline
@@ -23,7 +22,26 @@ _CALL_SECONDS = 1.0
 _SERVER_ERROR = 500
 
 
-@attrs.define(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
+class ReportResult:
+    """What became of a report.
+
+    Attributes:
+        event_id: The id of the history event that the report made; None where its answer was lost.
+        request_id: The service's id of the last call, for a ticket.
+        attempts: How many calls it took.
+        throttled: How many of them were answered with 429.
+        already_completed: The task had an end before this report: somebody else's, or an earlier delivery's.
+    """
+
+    event_id: int | None
+    request_id: str
+    attempts: int = 1
+    throttled: int = 0
+    already_completed: bool = False
+
+
+@attrs.define(kw_only=True, slots=False, eq=False, repr=False)
 class _Attempts:
     """What the attempts so far have shown."""
 
@@ -70,12 +88,14 @@ def deliver(
         try:
             document = call(until)
         except TaskAlreadyCompleted as error:
+            seen.ambiguous = seen.ambiguous or error.ambiguous
             if not seen.ambiguous and already_completed == "raise":
                 raise
             return _result(seen, {"RequestId": error.request_id}, already_completed=not seen.ambiguous)
-        except RequestTimeTooSkewed:
+        except RequestTimeTooSkewed as error:
             if seen.clock_corrected:
                 raise
+            seen.ambiguous = seen.ambiguous or error.ambiguous
             seen.clock_corrected = True
             continue
         except (CloudFlowError, ServiceUnreachable) as error:
@@ -83,6 +103,8 @@ def deliver(
                 raise
             problem = error
         else:
+            if seen.throttled:
+                turnstile_for(endpoint).passed()
             return _result(seen, document)
         # Outside of the handler, so that what is raised here carries one error and not a chain of attempts.
         if not _wait(problem, seen, policy, last_start, endpoint):
@@ -97,26 +119,25 @@ def _wait(
     endpoint: str,
 ) -> bool:
     """Wait before the next attempt; say whether there is time for one."""
-    throttled = isinstance(problem, ResourceThrottled)
+    # Something before the service may throttle in words of its own: the status counts.
+    throttled = getattr(problem, "status", 0) == ResourceThrottled.documented_status
+    seen.ambiguous = seen.ambiguous or problem.ambiguous
     if throttled:
         seen.throttled += 1
-    elif isinstance(problem, ServiceUnreachable):
-        seen.ambiguous = seen.ambiguous or problem.ambiguous
-    else:
+    elif isinstance(problem, CloudFlowError):
         # A 5xx, or a 200 that is not the service's own, may have come after the report was taken.
         seen.ambiguous = seen.ambiguous or problem.status >= _SERVER_ERROR or problem.status < 400  # noqa: PLR2004
     left = last_start - time.monotonic()
     if left <= 0 or seen.last_try:
         return False
+    asked = getattr(problem, "retry_after_seconds", None)
     seconds = policy.wait_seconds(
-        seen.throttled if throttled else seen.made - seen.throttled,
-        throttled=throttled,
-        retry_after_seconds=getattr(problem, "retry_after_seconds", None),
+        seen.throttled if throttled else seen.made - seen.throttled, throttled=throttled, retry_after_seconds=asked
     )
     turnstile = turnstile_for(endpoint) if throttled else None
     try:
         if turnstile is not None:
-            seconds = turnstile.wait_seconds(seconds)
+            seconds = max(turnstile.wait_seconds(seconds, again=seen.throttled > 1), asked or 0.0)
         if seconds > left:  # too long for the policy's wait: one last attempt while there is time for one
             seen.last_try = True
         time.sleep(min(seconds, left))

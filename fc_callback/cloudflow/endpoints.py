@@ -24,6 +24,7 @@ NETWORKS = ("public", "internal")
 
 # A region becomes part of a host name: nothing but what a region's name is made of may get there.
 _REGION = re.compile(r"[a-z]{2}(-[a-z0-9]+)+")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-f:.]+")  # the second: an IPv6 address
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -57,7 +58,16 @@ def checked_endpoint(given: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
-    if not host or parts.scheme not in {"http", "https"} or parts.path.strip("/") or parts.query or parts.username:
+    if (
+        not host
+        or not _HOST.fullmatch(host)
+        or not given.isprintable()  # urlsplit takes line breaks away in silence
+        or parts.scheme not in {"http", "https"}
+        or parts.path.strip("/")
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
         raise SettingsError(
             f"The endpoint must be a host or a URL without a path, such as https://{REGIONS[0]}.fnf.aliyuncs.com.",
             hint="Check the argument endpoint= or the variable CLOUDFLOW_ENDPOINT.",

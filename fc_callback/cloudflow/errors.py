@@ -23,12 +23,14 @@ class CloudFlowError(FcCallbackError):
         request_id: The service's `RequestId`, for a ticket; empty where the answer had none.
         retry_after_seconds: How long the service asked to wait; None where it did not.
         retryable: Whether the same call may succeed later.
+        ambiguous: Whether the request was sent twice, on a connection that broke, and may have been taken the first time.
     """
 
     documented_code: ClassVar[str] = ""
     documented_status: ClassVar[int] = 0
     template: ClassVar[str] = ""
     retryable: bool = False
+    ambiguous: bool = False
 
     def __init__(
         self,

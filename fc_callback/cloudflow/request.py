@@ -22,7 +22,7 @@ API_VERSION = "2019-03-15"
 FORM = "application/x-www-form-urlencoded"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False)
 class SignedRequest:
     """A POST to `/`: path with query, headers, body."""
 

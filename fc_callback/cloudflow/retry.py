@@ -16,7 +16,7 @@ def _positive(_instance: object, attribute: attrs.Attribute[float], value: float
         raise ValueError(f"{attribute.name} must be above zero, not {value}.")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class RetryPolicy:
     """How a report is repeated until it is certain or the time is up.
 

@@ -1,11 +1,13 @@
 """A turn for each thread while the account is being throttled.
 
 Threads of one instance share the account's quota and can see each other, so they need not guess: after a 429 they
-queue, and each is told a moment at the pace of the quota. Instances cannot see each other; for them there is jitter.
+queue, and each is told a moment at the pace of the quota. Other instances cannot be seen, only felt: when a thread is
+throttled again after it waited for its turn, somebody else uses the quota too, and the pace of the queue slows down.
 """
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 
@@ -14,35 +16,52 @@ import attrs
 # The quota's refill: 2 calls a second for all of an account (CloudFlow documentation, "Limits").
 # A little slower, so that a turn does not come a moment before its token.
 SECONDS_PER_CALL = 0.52
+SLOWEST_SECONDS_PER_CALL = 14.0
 _FORGOTTEN_AFTER_SECONDS = 30.0
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class Turnstile:
-    """Hands out moments, `SECONDS_PER_CALL` apart, to the threads whose calls were throttled."""
+    """Hands out moments to the threads whose calls were throttled, one after another."""
 
     _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False)
     _next_turn: float = attrs.field(init=False, default=0.0)
     _waiting: int = attrs.field(init=False, default=0)
+    _pace: float = attrs.field(init=False, default=SECONDS_PER_CALL)
 
-    def wait_seconds(self, alone: float) -> float:
+    def wait_seconds(self, alone: float, *, again: bool = False) -> float:
         """Return how long a throttled thread waits: `alone` by itself, its turn when others wait as well.
 
         Every call is followed by one of `leave`, when the wait is over or given up.
+
+        Args:
+            alone: What the thread would wait by itself, in seconds.
+            again: Whether it has waited before and was throttled all the same.
         """
         with self._lock:
             self._waiting += 1
             now = time.monotonic()
-            if self._next_turn < now - _FORGOTTEN_AFTER_SECONDS or self._waiting == 1:
-                self._next_turn = max(self._next_turn, now)
+            if self._next_turn < now - _FORGOTTEN_AFTER_SECONDS:
+                self._pace = SECONDS_PER_CALL
+            if again:
+                self._pace = min(SLOWEST_SECONDS_PER_CALL, self._pace * 2)
+            self._next_turn = max(self._next_turn, now)
+            if self._waiting == 1:
                 return alone
-            self._next_turn = max(self._next_turn, now) + SECONDS_PER_CALL
+            # At the pace of the quota turns are exact; slower ones are spread, so that instances do not march in step.
+            spread = 1.0 if self._pace == SECONDS_PER_CALL else 0.5 + random.random()  # noqa: S311 - guards nothing
+            self._next_turn += self._pace * spread
             return self._next_turn - now
 
     def leave(self) -> None:
         """Say that a thread's wait is over."""
         with self._lock:
             self._waiting -= 1
+
+    def passed(self) -> None:
+        """Say that a call after a wait was taken: the quota has room."""
+        with self._lock:
+            self._pace = max(SECONDS_PER_CALL, self._pace / 2)
 
 
 _turnstiles: dict[str, Turnstile] = {}

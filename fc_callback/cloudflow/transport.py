@@ -12,14 +12,16 @@ import re
 import ssl
 import threading
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+import certifi
+from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
+    ClosedPoolError,
     ConnectTimeoutError,
     HTTPError,
     NameResolutionError,
@@ -33,25 +35,33 @@ from urllib3.util import Retry, Timeout
 from fc_callback.errors import ServiceUnreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from fc_callback.cloudflow.request import SignedRequest
+    from fc_callback.context import Deadline
 
 # An answer is a small JSON document; more than this is something else.
 MAX_ANSWER_BYTES = 1 << 20
 # FC freezes an instance between invocations. Whatever was open for longer than this is not worth trusting: a middle box
 # may have forgotten the connection without telling either side.
 IDLE_SECONDS = 30.0
+_CONNECTIONS = 64
 _NO_RETRIES = Retry(total=False, redirect=0)  # repeating is the business of `delivery`
 
 _SECRETS_IN_URL = re.compile(r"\b(TaskToken|SecurityToken|Signature|AccessKeyId)=[^&\s\"']+", re.ASCII)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Answer:
-    """What the service sent back: status, headers by lower-case name, body."""
+    """What the service sent back: status, headers by lower-case name, body.
+
+    `resent` says that the request was sent twice, and that the first of them may have reached the service.
+    """
 
     status: int
     headers: Mapping[str, str] = attrs.field(repr=False)
     body: bytes = attrs.field(repr=False)
+    resent: bool = False
 
 
 class _ScrubUrls(logging.Filter):
@@ -74,12 +84,24 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_ScrubUrls())
 
 
+# Whether the call in progress opened its connection, rather than taking one that was kept.
+_opened: ContextVar[bool] = ContextVar("fc_callback_connection_opened", default=False)
+
+
 class _HttpConnection(HTTPConnection):
     debuglevel = 0  # http.client would print request lines, whatever a person set on its own class
+
+    def connect(self) -> None:
+        _opened.set(True)
+        super().connect()
 
 
 class _HttpsConnection(HTTPSConnection):
     debuglevel = 0
+
+    def connect(self) -> None:
+        _opened.set(True)
+        super().connect()
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -90,29 +112,43 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _HttpsConnection
 
 
-class _Adapter(HTTPAdapter):
-    """requests' adapter with one TLS context for all its connections.
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
-    By default each new connection reads the CA bundle again, which costs tens of milliseconds; a context reads it once.
+
+def _manager_for(endpoint: str) -> PoolManager:
+    """Return urllib3's pools for an endpoint, with one TLS context for all their connections.
+
+    They are the ones that requests' adapter is made of; its sessions, cookies and character sets would cost a cold start
+    a third more, for nothing that a report uses. By default each new connection reads the CA bundle again, which costs
+    tens of milliseconds; a context reads it once.
     """
+    options: dict[str, Any] = {}
+    proxy = None
+    if endpoint.startswith("https"):
+        # TLS 1.2 and later, certificate and host name checked, as Python's default context has it.
+        options["ssl_context"] = ssl.create_default_context(cafile=_ca_bundle())
+        # Plain http is for loopback alone: no proxy is to see it.
+        proxy = _proxy_for(endpoint)
+    if proxy:
+        from requests.adapters import HTTPAdapter
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
-        super().__init__(pool_connections=1, pool_maxsize=64, max_retries=0)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002 - requests' signature
-        if self._tls is not None:
-            options["ssl_context"] = self._tls
-        super().init_poolmanager(connections, maxsize, block, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        if self._tls is not None:
-            options["ssl_context"] = self._tls
-        return super().proxy_manager_for(proxy, **options)
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS)
+        manager: PoolManager = adapter.proxy_manager_for(proxy, **options)
+    else:
+        manager = PoolManager(num_pools=1, maxsize=_CONNECTIONS, **options)
+    manager.pool_classes_by_scheme = _POOLS
+    return manager
 
 
-@attrs.define(kw_only=True, eq=False)
+def _proxy_for(endpoint: str) -> str | None:
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from requests.utils import get_environ_proxies, select_proxy  # requests knows every form of NO_PROXY
+
+    return select_proxy(endpoint, get_environ_proxies(endpoint))
+
+
+@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class Transport:
     """The connections to one endpoint.
 
@@ -123,36 +159,33 @@ class Transport:
 
     endpoint: str
     clock_offset_seconds: float = 0.0
-    _adapter: _Adapter = attrs.field(init=False, repr=False)
-    _proxy: str | None = attrs.field(init=False)
+    _manager: PoolManager = attrs.field(init=False, repr=False)
     _last_used: float = attrs.field(init=False, factory=time.time)
 
     def __attrs_post_init__(self) -> None:
-        # TLS 1.2 and later, certificate and host name checked, as Python's default context has it.
-        tls = ssl.create_default_context(cafile=_ca_bundle()) if self.endpoint.startswith("https") else None
-        self._adapter = _Adapter(tls)
-        self._proxy = select_proxy(self.endpoint, get_environ_proxies(self.endpoint))
+        self._manager = _manager_for(self.endpoint)
 
-    def post(self, path: str, *, headers: Mapping[str, str], body: bytes, connect: float, read: float) -> Answer:
+    def post(
+        self, request: Callable[[], SignedRequest], *, connect: float, read: float, deadline: Deadline | None = None
+    ) -> Answer:
         """Send one POST and return the answer, whatever its status.
 
-        A kept connection that turns out to be dead is replaced, and the request sent once more, at once.
+        A kept connection that turns out to be dead is replaced, and the request made and sent once more, at once.
 
         Args:
-            path: Path and query as they go on the wire.
-            headers: The request's headers.
-            body: The form.
+            request: Makes the request, with a nonce of its own each time.
             connect: Seconds for opening a connection.
             read: Seconds for the whole answer.
+            deadline: All of it ends by then, whatever the other two say.
 
         Raises:
             ServiceUnreachable: No answer came.
         """
         self._drop_idle_connections()
-        problem = self._try(path, headers, body, connect, read)
+        problem = self._try(request(), connect, read, deadline)
         if isinstance(problem, _DeadConnection):
-            self._adapter.poolmanager.clear()
-            problem = self._try(path, headers, body, connect, read, ambiguous_before=True)
+            self.close()
+            problem = self._try(request(), connect, read, deadline, resent=problem.error.ambiguous)
         if isinstance(problem, Answer):
             return problem
         # Raised outside of every handler: the errors of urllib3 hold the URL.
@@ -172,68 +205,64 @@ class Transport:
 
     def close(self) -> None:
         """Close every connection."""
-        self._adapter.close()
+        self._manager.clear()
 
-    def _pool(self) -> Any:
-        if self._proxy:
-            return self._adapter.proxy_manager_for(self._proxy).connection_from_url(self.endpoint)
-        return self._adapter.poolmanager.connection_from_url(self.endpoint)
+    def _pool(self) -> HTTPConnectionPool:
+        return self._manager.connection_from_url(self.endpoint)
 
     def _drop_idle_connections(self) -> None:
         now = time.time()
         # Wall time on purpose: it also counts while the instance is frozen. A clock set back drops them as well.
         if not 0 <= now - self._last_used <= IDLE_SECONDS:
-            self._adapter.poolmanager.clear()
+            self.close()
         self._last_used = now
 
     def _try(
         self,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
+        request: SignedRequest,
         connect: float,
         read: float,
+        deadline: Deadline | None,
         *,
-        ambiguous_before: bool = False,
+        resent: bool | None = None,
     ) -> Answer | _Problem:
-        pool = self._pool()
-        connections_before = pool.num_connections
-        ends_at = time.monotonic() + read
+        left = max(0.001, min(connect + read, deadline.remaining_seconds() if deadline else connect + read))
+        ends_at = time.monotonic() + left
+        _opened.set(False)
         try:
-            response = pool.urlopen(
+            response = self._pool().urlopen(
                 "POST",
-                path,
-                body=body,
-                headers=headers,
+                request.path,
+                body=request.body,
+                headers=request.headers,
                 retries=_NO_RETRIES,
                 redirect=False,
                 preload_content=False,
-                timeout=Timeout(connect=connect, read=read),
+                timeout=Timeout(connect=min(connect, left), read=min(read, left), total=left),
             )
         except (HTTPError, OSError) as error:
-            reused = pool.num_connections == connections_before
-            return self._problem(error, reused=reused, ambiguous_before=ambiguous_before)
+            return self._problem(error, kept=not _opened.get(), resent=resent)
         try:
             data = _read_bounded(response, ends_at)
         except (HTTPError, OSError) as error:
             response.close()
-            return self._problem(error, reused=False, ambiguous_before=True)
+            return self._problem(error, kept=False, resent=True)
         response.release_conn()
-        return Answer(status=response.status, headers=response.headers, body=data)
+        return Answer(status=response.status, headers=response.headers, body=data, resent=bool(resent))
 
-    def _problem(self, error: Exception, *, reused: bool, ambiguous_before: bool) -> _Problem:
-        what, sent, hint = _described(error)
+    def _problem(self, error: Exception, *, kept: bool, resent: bool | None) -> _Problem:
+        what, sent, hint = _described(error, kept=kept)
         unreachable = ServiceUnreachable(
             f"No answer from {self.endpoint}: {what}.",
             endpoint=self.endpoint,
-            ambiguous=sent or ambiguous_before,
+            ambiguous=sent or bool(resent),
             hint=hint,
         )
-        dead = reused and not ambiguous_before and isinstance(error, (ProtocolError, OSError)) and sent
+        dead = kept and resent is None and isinstance(error, (ClosedPoolError, ProtocolError, SSLError, OSError))
         return (_DeadConnection if dead else _Problem)(error=unreachable)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class _Problem:
     error: ServiceUnreachable
 
@@ -245,7 +274,8 @@ class _DeadConnection(_Problem):
 def _read_bounded(response: Any, ends_at: float) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    for chunk in response.stream(65536, decode_content=True):
+    # What has come, piece by piece: `read` would wait for all of it, as long as something trickles in.
+    while chunk := response.read1(65536):
         chunks.append(chunk)
         size += len(chunk)
         if size > MAX_ANSWER_BYTES or time.monotonic() > ends_at:
@@ -259,25 +289,27 @@ _HINT_NETWORK = (
 )
 
 
-def _described(error: Exception) -> tuple[str, bool, str]:
+def _described(error: Exception, *, kept: bool) -> tuple[str, bool, str]:
     """Say in our own words what happened, whether the request may have been sent, and what to do."""
+    if isinstance(error, ClosedPoolError):
+        return "another thread closed the connection", False, _HINT_NETWORK
     if isinstance(error, NameResolutionError):
         return "its name cannot be resolved", False, "Check the region (CLOUDFLOW_REGION) and the function's DNS."
-    if isinstance(error, ConnectTimeoutError):
-        return "the connection was not accepted in time", False, _HINT_NETWORK
     if isinstance(error, NewConnectionError):
         return "the connection was refused", False, _HINT_NETWORK
+    if isinstance(error, ConnectTimeoutError):
+        return "the connection was not accepted in time", False, _HINT_NETWORK
     if isinstance(error, ProxyError):
         return "the proxy did not pass the request on", False, "Check HTTPS_PROXY and NO_PROXY."
-    if isinstance(error, SSLError):
+    if isinstance(error, SSLError) and not kept:
         return "TLS failed", False, "Check the endpoint's certificate, and REQUESTS_CA_BUNDLE where one is set."
-    if isinstance(error, (ProtocolError, ConnectionError)):
+    if isinstance(error, (ProtocolError, ConnectionError, SSLError)):
         return "the connection was broken off", True, _HINT_NETWORK
     return "the answer did not come in time", True, _HINT_NETWORK
 
 
 def _ca_bundle() -> str:
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
 
 
 _transports: dict[tuple[int, str], Transport] = {}

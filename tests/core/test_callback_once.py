@@ -1,0 +1,175 @@
+"""once=: a second delivery does not run the function again, but it does report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fc_callback import CloudFlowClient, ReportUndelivered, Task, TaskFailed, once, task_callback
+from fc_callback.errors import StoreUnavailable
+from fc_callback.idempotency import Record
+from fc_callback.idempotency.memory import MemoryStore
+from fc_callback.local.faults import Fault
+from tests.core.invoking import fc_context
+from tests.core.quick import QUICK
+from tests.waiting import WaitingTask, WaitingTasks
+
+
+def made(store: MemoryStore, ran: list[Any], **options: Any) -> Any:
+    @task_callback(once=once("order.id", store=store), **options)
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        ran.append(event["order"]["id"])
+        return {"charged": event["order"]["id"], "run": len(ran)}
+
+    return handler
+
+
+def new(tasks: WaitingTasks, number: int = 1) -> WaitingTask:
+    return tasks.new("cloudflow", {"id": number})
+
+
+def test_a_replay_reports_the_stored_output_with_its_own_token(tasks: WaitingTasks) -> None:
+    store = MemoryStore()
+    ran: list[Any] = []
+    handler = made(store, ran)
+    first, second = new(tasks), new(tasks)
+    handler(first.event, fc_context(tasks))
+    handler(second.event, fc_context(tasks))
+    assert ran == [1]
+    assert first.output == second.output == {"charged": 1, "run": 1}
+
+
+def test_fc_gets_the_stored_output_as_well(tasks: WaitingTasks) -> None:
+    handler = made(MemoryStore(), [])
+    assert handler(new(tasks).event, fc_context(tasks)) == handler(new(tasks).event, fc_context(tasks))
+
+
+def test_other_work_runs(tasks: WaitingTasks) -> None:
+    store = MemoryStore()
+    ran: list[Any] = []
+    handler = made(store, ran)
+    for number in (1, 2, 1):
+        handler(new(tasks, number).event, fc_context(tasks))
+    assert ran == [1, 2]
+
+
+def test_after_a_report_that_was_not_delivered_the_retry_only_reports(tasks: WaitingTasks) -> None:
+    store = MemoryStore()
+    ran: list[Any] = []
+    handler = made(store, ran, client=CloudFlowClient(retry=QUICK))
+    task = new(tasks)
+    tasks.service.inject(Fault("error-before", times=None))
+    try:
+        with pytest.raises(ReportUndelivered):
+            handler(task.event, fc_context(tasks, timeout=1.1))
+    finally:
+        tasks.service.clear_faults()
+    assert [record.state for record in store.pending()] == ["DONE"]
+    handler(task.event, fc_context(tasks))
+    assert ran == [1]
+    assert task.output == {"charged": 1, "run": 1}
+    assert not list(store.pending())
+
+
+def test_a_named_failure_is_remembered_like_a_result(tasks: WaitingTasks) -> None:
+    ran: list[int] = []
+
+    @task_callback(once=once("order.id", store=MemoryStore()))
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+        raise TaskFailed("Declined", cause="no funds")
+
+    first, second = new(tasks), new(tasks)
+    for task in (first, second):
+        handler(task.event, fc_context(tasks))
+        assert task.failure == ("Declined", "no funds")
+    assert ran == [1]
+
+
+@pytest.mark.parametrize("on_failure", ["raise", "report"])
+def test_a_technical_failure_is_forgotten_so_that_a_retry_runs(tasks: WaitingTasks, on_failure: Any) -> None:
+    ran: list[int] = []
+
+    @task_callback(once=once("order.id", store=MemoryStore()), on_failure=on_failure)
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+        if len(ran) == 1:
+            raise RuntimeError("for the moment")
+        return {"run": len(ran)}
+
+    first, second = new(tasks), new(tasks)
+    if on_failure == "raise":
+        with pytest.raises(RuntimeError):
+            handler(first.event, fc_context(tasks))
+    else:
+        handler(first.event, fc_context(tasks))
+    handler(second.event, fc_context(tasks))
+    assert second.output == {"run": 2}
+
+
+def test_an_output_that_cannot_be_encoded_is_not_remembered(tasks: WaitingTasks) -> None:
+    store = MemoryStore()
+
+    @task_callback(once=once("order.id", store=store))
+    def handler(event: bytes, context: Any) -> Any:
+        return object()
+
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            handler(new(tasks).event, fc_context(tasks))
+
+
+def test_a_deferred_task_is_not_asked_for_again(tasks: WaitingTasks) -> None:
+    ran: list[int] = []
+
+    @task_callback(once=once("order.id", store=MemoryStore()))
+    def handler(event: bytes, context: Any, task: Task) -> Any:
+        ran.append(1)
+        return task.defer()
+
+    task = new(tasks)
+    for _ in range(2):
+        assert json.loads(handler(task.event, fc_context(tasks))) == {"deferred": True}
+    assert ran == [1]
+    assert task.status == "Running"
+
+
+class Failing(MemoryStore):
+    """A store that goes away once the work has begun."""
+
+    def replace(self, old: Record, new: Record) -> bool:
+        raise StoreUnavailable("The store is gone.")
+
+
+def test_a_store_that_is_gone_when_the_work_is_done_does_not_lose_the_report(
+    tasks: WaitingTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = new(tasks)
+    made(Failing(), [])(task.event, fc_context(tasks))
+    assert task.output == {"charged": 1, "run": 1}
+    assert "may run it again" in caplog.text
+
+
+class Gone(MemoryStore):
+    def get(self, key: str) -> Record | None:
+        raise StoreUnavailable("The store is gone.")
+
+
+def test_a_store_that_is_gone_from_the_start_lets_nothing_run(tasks: WaitingTasks) -> None:
+    ran: list[Any] = []
+    task = new(tasks)
+    with pytest.raises(StoreUnavailable):
+        made(Gone(), ran)(task.event, fc_context(tasks))
+    assert not ran
+    assert task.status == "Running"
+
+
+def test_a_plain_call_is_done_once_as_well(tasks: WaitingTasks) -> None:
+    store = MemoryStore()
+    ran: list[Any] = []
+    handler = made(store, ran, missing_token="ignore")
+    event = b'{"order": {"id": 9}}'
+    assert handler(event, fc_context(tasks)) == handler(event, fc_context(tasks)) == '{"charged":9,"run":1}'
+    assert ran == [9]

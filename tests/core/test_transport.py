@@ -1,0 +1,351 @@
+"""Connections: kept, found dead, replaced, bounded."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from fc_callback import ReportUndelivered, RetryPolicy
+from fc_callback.cloudflow.errors import TaskAlreadyCompleted
+from fc_callback.cloudflow.transport import MAX_ANSWER_BYTES, transport_for
+from fc_callback.context import Deadline
+from fc_callback.errors import ServiceUnreachable
+from tests.core.certificates import server_context
+from tests.core.quick import TOKEN, client_of
+from tests.core.scripted import Reply, ScriptedService, error
+
+
+def reported(service: ScriptedService, **options: Any) -> int:
+    return client_of(service.endpoint, **options).report_task_succeeded(TOKEN, {}).attempts
+
+
+def unreachable(endpoint: str, **options: Any) -> ServiceUnreachable:
+    with pytest.raises(ServiceUnreachable) as caught:
+        client_of(endpoint, **options).call("ReportTaskSucceeded", query={"TaskToken": TOKEN})
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert TOKEN[:20] not in str(caught.value)
+    return caught.value
+
+
+def test_reports_share_one_connection() -> None:
+    with ScriptedService() as service:
+        assert [reported(service) for _ in range(5)] == [1] * 5
+        assert (service.connections, service.calls) == (1, 5)
+
+
+def test_a_connection_that_the_service_closed_while_idle_costs_no_attempt() -> None:
+    with ScriptedService() as service:
+        reported(service)
+        service.drop_connections()
+        assert reported(service) == 1
+        assert (service.connections, service.calls) == (2, 2)
+
+
+@pytest.mark.parametrize("step", ["close", "reset"])
+def test_a_kept_connection_that_breaks_under_the_request_costs_no_attempt(step: str) -> None:
+    with ScriptedService(Reply(), step, Reply()) as service:
+        reported(service)
+        assert reported(service) == 1
+        assert (service.connections, service.calls) == (2, 3)
+
+
+@pytest.mark.parametrize("step", ["close", "reset"])
+def test_a_new_connection_that_breaks_is_an_attempt(step: str) -> None:
+    with ScriptedService(step, Reply()) as service:
+        assert reported(service) == 2
+
+
+def test_what_is_sent_again_on_a_new_connection_has_a_nonce_of_its_own() -> None:
+    with ScriptedService(Reply(), "close", Reply()) as service:
+        reported(service)
+        reported(service)
+        nonces = {parse_qs(urlsplit(one.path).query)["SignatureNonce"][0] for one in service.requests}
+        assert len(nonces) == 3
+
+
+@pytest.mark.parametrize("policy", ["accept", "raise"])
+def test_a_report_that_was_taken_before_its_kept_connection_broke_is_ours(policy: str) -> None:
+    with ScriptedService(Reply(), "close", error("TaskAlreadyCompleted", 400)) as service:
+        client = client_of(service.endpoint, already_completed=policy)
+        client.report_task_succeeded(TOKEN, {})
+        result = client.report_task_succeeded(TOKEN, {})
+        assert (result.attempts, result.already_completed) == (1, False)
+
+
+def test_a_single_call_says_that_it_was_sent_twice() -> None:
+    with ScriptedService(Reply(), "close", error("TaskAlreadyCompleted", 400)) as service:
+        client = client_of(service.endpoint)
+        client.call("ReportTaskSucceeded")
+        with pytest.raises(TaskAlreadyCompleted) as caught:
+            client.call("ReportTaskSucceeded")
+        assert caught.value.ambiguous
+
+
+def test_the_replacement_of_a_dead_connection_is_replaced_no_further() -> None:
+    with ScriptedService(Reply(), "close") as service:
+        client = client_of(service.endpoint)
+        client.call("ReportTaskSucceeded")
+        with pytest.raises(ServiceUnreachable) as caught:
+            client.call("ReportTaskSucceeded")
+        assert caught.value.ambiguous
+        assert service.calls == 3
+
+
+def test_a_service_that_came_back_on_the_same_port_costs_no_attempt() -> None:
+    with ScriptedService() as first:
+        reported(first)
+    with ScriptedService(port=first.port) as second:
+        assert reported(second) == 1
+        assert second.calls == 1
+
+
+@pytest.mark.parametrize("seconds", [-31, 100])
+def test_a_connection_that_was_frozen_is_not_trusted(seconds: float) -> None:
+    with ScriptedService() as service:
+        reported(service)
+        transport_for(service.endpoint)._last_used += seconds
+        assert reported(service) == 1
+        assert service.connections == 2
+
+
+def test_a_pause_that_is_short_keeps_the_connection() -> None:
+    with ScriptedService() as service:
+        reported(service)
+        transport_for(service.endpoint)._last_used -= 20
+        reported(service)
+        assert service.connections == 1
+
+
+def test_threads_share_a_transport_and_mix_nothing_up() -> None:
+    with ScriptedService() as service, ThreadPoolExecutor(8) as threads:
+        client = client_of(service.endpoint)
+        list(threads.map(lambda n: client.report_task_succeeded(TOKEN, {"n": n}), range(64)))
+        assert sorted(one.body for one in service.requests) == sorted(
+            f"Output=%7B%22n%22%3A{n}%7D".encode() for n in range(64)
+        )
+
+
+def test_threads_that_find_their_connections_dead_at_once_all_deliver() -> None:
+    with ScriptedService() as service, ThreadPoolExecutor(8) as threads:
+        client, barrier = client_of(service.endpoint), threading.Barrier(8)
+
+        def deliver(_: int) -> int:
+            barrier.wait(10)
+            return client.report_task_succeeded(TOKEN, {}).attempts
+
+        for _ in range(5):
+            list(threads.map(deliver, range(8)))
+            transport_for(service.endpoint)._last_used -= 31
+        assert service.calls == 40
+
+
+# Bounds
+
+
+def test_an_answer_that_does_not_come_is_given_up_and_ambiguous() -> None:
+    with ScriptedService("hang") as service:
+        problem = unreachable(service.endpoint, read_timeout=0.05)
+    assert problem.ambiguous
+    assert "did not come in time" in str(problem)
+
+
+def test_an_answer_that_trickles_in_is_given_up_as_well() -> None:
+    with ScriptedService("trickle") as service:
+        problem = unreachable(service.endpoint, connect_timeout=0.1, read_timeout=0.1)
+    assert "does not end" in str(problem) or "broken off" in str(problem)
+    assert problem.ambiguous
+
+
+def test_an_answer_that_never_ends_is_not_read_to_the_end() -> None:
+    with ScriptedService(Reply(b" " * (MAX_ANSWER_BYTES + 100_000), close=True)) as service:
+        assert unreachable(service.endpoint).ambiguous
+
+
+def test_an_answer_cut_short_is_ambiguous() -> None:
+    with ScriptedService(Reply(cut=5)) as service:
+        assert unreachable(service.endpoint).ambiguous
+
+
+@pytest.fixture
+def full() -> Iterator[str]:
+    """A service that accepts no more connections."""
+    with socket.socket() as listening, ExitStack() as fillers:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(3):
+            filler = fillers.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_connection_that_nobody_accepts_is_given_up_and_was_never_sent(full: str) -> None:
+    problem = unreachable(full, connect_timeout=0.05)
+    assert not problem.ambiguous
+    assert "not accepted in time" in str(problem)
+
+
+def test_waiting_for_a_connection_ends_with_the_deadline(full: str) -> None:
+    deadline = Deadline.after(1.5)
+    with pytest.raises(ReportUndelivered) as caught:
+        client_of(full, connect_timeout=30, retry=RetryPolicy(reserve_seconds=0.8)).report_task_succeeded(
+            TOKEN, {}, deadline=deadline
+        )
+    assert deadline.remaining_seconds() > 0
+    assert not caught.value.ambiguous
+
+
+def test_a_refused_connection_was_never_sent() -> None:
+    with ScriptedService() as gone:
+        pass
+    problem = unreachable(gone.endpoint)
+    assert not problem.ambiguous
+    assert problem.endpoint == gone.endpoint
+    assert "the connection was refused" in str(problem)
+    assert "CLOUDFLOW_NETWORK=internal" in str(problem)
+
+
+def test_a_name_that_is_not_known_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    problem = unreachable("https://cn-nowhere.fnf.aliyuncs.com")
+    assert not problem.ambiguous
+    assert "name cannot be resolved. Check the region (CLOUDFLOW_REGION)" in str(problem)
+
+
+def test_something_that_does_not_speak_http_is_no_answer() -> None:
+    class Mute(Reply):
+        def content(self) -> bytes:
+            return b"SSH-2.0-OpenSSH_9.0\r\n"
+
+    with ScriptedService(Mute(close=True)) as service:
+        assert unreachable(service.endpoint).ambiguous
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with (
+        ScriptedService() as elsewhere,
+        ScriptedService(Reply(b"", status=302, headers={"Location": elsewhere.endpoint}), Reply()) as service,
+    ):
+        reported(service)
+        assert elsewhere.calls == 0
+
+
+# TLS
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    context, trusted = server_context(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+    return context
+
+
+def test_a_report_goes_over_tls(tls: ssl.SSLContext) -> None:
+    with ScriptedService(tls=tls) as service:
+        assert [reported(service), reported(service)] == [1, 1]
+        assert service.connections == 1
+
+
+def test_reconnecting_reads_the_ca_bundle_no_second_time(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[object] = []
+    real = ssl.SSLContext.load_verify_locations
+
+    def counting(self: ssl.SSLContext, *given: Any, **named: Any) -> None:
+        loads.append(self)
+        real(self, *given, **named)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counting)
+    with ScriptedService(tls=tls) as service:
+        for _ in range(4):
+            reported(service)
+            service.drop_connections()
+        assert service.connections == 4
+    assert len(loads) == 1
+
+
+@pytest.mark.parametrize("step", ["close", "reset"])
+def test_a_kept_tls_connection_that_breaks_costs_no_attempt(tls: ssl.SSLContext, step: str) -> None:
+    with ScriptedService(Reply(), step, Reply(), tls=tls) as service:
+        reported(service)
+        assert reported(service) == 1
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with ScriptedService(tls=tls) as service:
+        problem = unreachable(service.endpoint)
+        assert service.calls == 0
+    assert "TLS failed" in str(problem)
+    assert not problem.ambiguous
+
+
+# Proxies and processes
+
+
+def test_plain_http_to_this_machine_passes_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedService() as proxy, ScriptedService() as service:
+        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
+        monkeypatch.setenv("ALL_PROXY", proxy.endpoint)
+        reported(service)
+        assert (proxy.calls, service.calls) == (0, 1)
+
+
+def test_https_goes_through_the_proxy_that_is_set(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedService(Reply(b"", status=403)) as proxy, ScriptedService(tls=tls) as service:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
+        problem = unreachable(service.endpoint)
+        assert service.calls == 0
+    assert "HTTPS_PROXY" in str(problem)
+    assert not problem.ambiguous
+
+
+def test_a_process_has_one_transport_for_each_endpoint() -> None:
+    assert transport_for("http://127.0.0.1:1") is transport_for("http://127.0.0.1:1")
+    assert transport_for("http://127.0.0.1:1") is not transport_for("http://127.0.0.1:2")
+
+
+def test_a_forked_child_opens_connections_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = transport_for("http://127.0.0.1:1")
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert transport_for("http://127.0.0.1:1") is not parent
+
+
+def test_a_connection_opened_ahead_is_the_one_that_is_used(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with ScriptedService() as service:
+        transport_for(service.endpoint).open(connect=1)
+        reported(service)
+        assert service.connections == 1
+
+
+def test_opening_ahead_leaves_a_failure_for_the_call_to_find() -> None:
+    with ScriptedService() as gone:
+        pass
+    transport_for(gone.endpoint).open(connect=1)
+    unreachable(gone.endpoint)
+
+
+class Chunked(Reply):
+    def content(self) -> bytes:
+        return b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"EventId": 7, "\r\n11\r\nRequestId": "A-1"\r\n1\r\n}\r\n0\r\n\r\n'
+
+
+def test_an_answer_in_chunks_is_read_whole_and_the_connection_kept() -> None:
+    with ScriptedService(Chunked()) as service:
+        for _ in range(2):
+            assert client_of(service.endpoint).report_task_succeeded(TOKEN, {}).event_id == 7
+        assert service.connections == 1
