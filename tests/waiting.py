@@ -1,77 +1,53 @@
-"""Tasks that wait on a local CloudFlow, and what became of them."""
+"""Tasks that wait on a local CloudFlow, and what became of them: `fc_callback.testing`, with our tests' own words."""
 
 from __future__ import annotations
 
-import json
-import queue
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
-from fc_callback.local import LocalCloudFlow
-
-LEGACY = """
-version: v1
-type: flow
-steps:
-  - type: task
-    name: wait
-    resourceArn: acs:fc:::services/s/functions/catch
-    pattern: waitForCallback
-    timeoutSeconds: 600
-    serviceParams: {InvocationType: Async}
-    inputMappings:
-      - {target: taskToken, source: $context.task.token}
-      - {target: order, source: $input.order}
-"""
-
-CLOUDFLOW = """
-Type: StateMachine
-Name: cloudflow
-SpecVersion: v1
-StartAt: Wait
-States:
-  - Name: Wait
-    Type: Task
-    Action: FC:InvokeFunction
-    TaskMode: WaitForCustomCallback
-    Timeout: 600
-    Parameters:
-      resourceArn: acs:fc:cn-hangzhou:1000000000000001:functions/catch/LATEST
-      invocationType: Async
-      body:
-        taskToken.$: $Context.Current.TaskToken
-        order.$: $Input.order
-    End: true
-"""
+from fc_callback.testing import TaskCloudFlow
+from fc_callback.testing import WaitingTask as PublicTask
 
 
 @attrs.frozen(kw_only=True)
 class WaitingTask:
-    """One task that waits, and a look at its execution."""
+    """One task that waits; what is asked of its end waits for it."""
 
-    service: LocalCloudFlow = attrs.field(repr=False)
-    flow: str
-    execution: str
-    event: bytes = attrs.field(repr=False)
+    task: PublicTask
+
+    @property
+    def service(self) -> TaskCloudFlow:
+        return self.task.service
+
+    @property
+    def flow(self) -> str:
+        return self.task.flow
+
+    @property
+    def execution(self) -> str:
+        return self.task.execution
+
+    @property
+    def event(self) -> bytes:
+        return self.task.event
 
     @property
     def token(self) -> str:
-        return str(json.loads(self.event)["taskToken"])
+        return self.task.token.reveal()
 
     @property
     def status(self) -> str:
-        return self.service.describe(self.flow, self.execution).status
+        return self.task.status
 
     @property
     def output(self) -> dict[str, Any] | None:
         """The Output that CloudFlow has, once the execution has ended."""
-        return self.service.wait(self.flow, self.execution, timeout=10).output
+        return self.task.wait().output
 
     @property
     def failure(self) -> tuple[str, str]:
-        ended = self.service.wait(self.flow, self.execution, timeout=10)
-        return ended.error, ended.cause
+        return self.task.wait().failure or ("", "")
 
     def reports(self) -> int:
         """How many reports of it were taken: never more than one."""
@@ -80,37 +56,18 @@ class WaitingTask:
 
 
 class WaitingTasks:
-    """A local CloudFlow with a flow in each language, whose one step waits for a callback."""
+    """A local CloudFlow that hands out waiting tasks, in either language."""
 
     def __init__(self, **options: Any) -> None:
-        self.service = LocalCloudFlow(**options)
-        self._caught: dict[str, bytes] = {}
-        self._arrived: queue.Queue[bytes] = queue.Queue()
+        self.service = TaskCloudFlow(**options)
 
     def __enter__(self) -> WaitingTasks:
         self.service.start_service()
-        self.service.add_function(self._catch, name="catch")
-        self.service.create_flow("legacy", LEGACY)
-        self.service.create_flow("cloudflow", CLOUDFLOW)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.service.close()
 
-    def _catch(self, event: bytes) -> str:
-        self._arrived.put(event)
-        return "{}"
-
-    def new(self, flow: str = "cloudflow", order: Any = None) -> WaitingTask:
+    def new(self, flow: Literal["cloudflow", "legacy"] = "cloudflow", order: Any = None) -> WaitingTask:
         """Start an execution and return its waiting task."""
-        execution = self.service.start(flow, {"order": order})
-        while True:
-            event = self._caught.pop(execution.name, None)
-            if event is not None:
-                return WaitingTask(service=self.service, flow=flow, execution=execution.name, event=event)
-            arrived = self._arrived.get(timeout=10)
-            from fc_callback.token import TaskToken
-
-            name = TaskToken(json.loads(arrived)["taskToken"]).execution
-            assert name is not None
-            self._caught[name] = arrived
+        return WaitingTask(task=self.service.new_task({"order": order}, language=flow, timeout_seconds=600))

@@ -68,9 +68,9 @@ def test_fc_gets_the_same_bytes_as_the_flow(tasks: WaitingTasks, result: Any, ou
 
 def test_event_and_context_arrive_exactly_as_fc_gave_them(tasks: WaitingTasks) -> None:
     got: list[Any] = []
-    task, context = tasks.new(), fc_context(tasks)
-    task_callback(lambda event, context: got.extend([event, context]))(task.event, context)
-    assert got[0] is task.event
+    event, context = tasks.new().event, fc_context(tasks)
+    task_callback(lambda event, context: got.extend([event, context]))(event, context)
+    assert got[0] is event
     assert got[1] is context
 
 
