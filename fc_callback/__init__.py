@@ -8,7 +8,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fc_callback.callback import task_callback
-    from fc_callback.cloudflow.client import CloudFlowClient, ReportResult
+    from fc_callback.cloudflow.client import CloudFlowClient
+    from fc_callback.cloudflow.delivery import ReportResult
     from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
     from fc_callback.cloudflow.retry import RetryPolicy
     from fc_callback.context import Credentials, FcContext
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
         TokenAmbiguous,
     )
     from fc_callback.idempotency import once
+    from fc_callback.logger import Logger
+    from fc_callback.middleware import layers
+    from fc_callback.parser import event_parser
     from fc_callback.sealing import TokenSeal
     from fc_callback.task import Task, current_task
     from fc_callback.token import TaskToken
+    from fc_callback.warmup import initializer
 
 # Each name is loaded from its room when first used (PEP 562): a cold start pays for nothing that it does not call.
 _ROOMS = {
@@ -41,11 +46,12 @@ _ROOMS = {
     "CredentialsNotFound": "fc_callback.errors",
     "FcCallbackError": "fc_callback.errors",
     "FcContext": "fc_callback.context",
+    "Logger": "fc_callback.logger",
     "NoRunningTask": "fc_callback.errors",
     "OutputError": "fc_callback.errors",
     "OutputTooLarge": "fc_callback.errors",
     "PayloadInvalid": "fc_callback.errors",
-    "ReportResult": "fc_callback.cloudflow.client",
+    "ReportResult": "fc_callback.cloudflow.delivery",
     "ReportUndelivered": "fc_callback.errors",
     "RetryPolicy": "fc_callback.cloudflow.retry",
     "ServiceUnreachable": "fc_callback.errors",
@@ -58,6 +64,9 @@ _ROOMS = {
     "TokenAmbiguous": "fc_callback.errors",
     "TokenSeal": "fc_callback.sealing",
     "current_task": "fc_callback.task",
+    "event_parser": "fc_callback.parser",
+    "initializer": "fc_callback.warmup",
+    "layers": "fc_callback.middleware",
     "once": "fc_callback.idempotency",
     "task_callback": "fc_callback.callback",
 }
@@ -70,6 +79,7 @@ __all__ = [
     "CredentialsNotFound",
     "FcCallbackError",
     "FcContext",
+    "Logger",
     "NoRunningTask",
     "OutputError",
     "OutputTooLarge",
@@ -87,6 +97,9 @@ __all__ = [
     "TokenAmbiguous",
     "TokenSeal",
     "current_task",
+    "event_parser",
+    "initializer",
+    "layers",
     "once",
     "task_callback",
 ]

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import functools
 import logging
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 import attrs
 
 from fc_callback import settings
-from fc_callback.batch import checked_limit
 from fc_callback.context import FcContext
 from fc_callback.errors import (
+    ERROR_MAX_CHARACTERS,
     OutputTooLarge,
     SettingsError,
     StoreUnavailable,
@@ -26,15 +27,21 @@ from fc_callback.errors import (
 from fc_callback.failure import Failure, failure_of
 from fc_callback.finding import Finder
 from fc_callback.forms import Delivery, Form, form_of
+from fc_callback.invocation import begin
+from fc_callback.metrics import measured, recorded
 from fc_callback.output import encode_output
 from fc_callback.task import Deferred, Task, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient, ReportResult
+    from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient
+    from fc_callback.cloudflow.delivery import ReportResult
+    from fc_callback.context import Deadline
     from fc_callback.finding import Found, TokenOption
     from fc_callback.idempotency import Once, Stored, Work
+    from fc_callback.metrics import TaskRecord
+    from fc_callback.token import TaskToken
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -59,12 +66,14 @@ class TaskHandler(Protocol, Generic[P, R_co]):
         """Run the task."""
 
 
-@attrs.frozen(kw_only=True)
+# attrs writes and compiles what a class has when it is imported: slots, eq and repr, which nobody needs of these, are half
+# a millisecond of every cold start. So it is with the other classes that only pass through an invocation.
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class _Succeeded:
     text: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class _Failed:
     failure: Failure
 
@@ -76,7 +85,7 @@ class _Failed:
 _DEFERRED = '{"deferred":true}'
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class _Callback:
     """One decorated function, and how its tasks are found, run and reported."""
 
@@ -98,52 +107,81 @@ class _Callback:
     def invoke(self, bound: tuple[Any, ...], event: Any, raw_context: Any) -> str:
         """Serve one invocation of FC and return the text that FC gets."""
         context = FcContext.read(raw_context)
-        if self.batch is not None:
-            return self._serve_each(self.batch, bound, event, context, raw_context)
-        return self._serve(bound, event, context, raw_context)
+        with begin(context, event):
+            if self.batch is not None:
+                return self._serve_each(self.batch, bound, event, context, raw_context)
+            return self._serve(bound, event, context, raw_context, deadline=context.deadline)
 
-    def _serve(self, bound: tuple[Any, ...], event: Any, context: FcContext, raw_context: Any) -> str:
-        found = self._find(event)
-        if found is None:
-            return self._serve_without_task(bound, event, context, raw_context)
-        task = Task(
-            token=found.token, payload=found.payload, path=found.path, context=context, deadline=context.deadline
-        )
-        delivery = Delivery(event=event, raw_context=raw_context, context=context, payload=found.payload, task=task)
-        return self._run(bound, delivery, task)
+    def _serve(
+        self,
+        bound: tuple[Any, ...],
+        event: Any,
+        context: FcContext,
+        raw_context: Any,
+        *,
+        deadline: Deadline | None,
+        place: str = "$",
+    ) -> str:
+        with recorded(event) as record:
+            with measured("find"):
+                found = self._find(event)
+            if found is None:
+                return self._serve_without_task(bound, event, context, raw_context)
+            path = place + found.path[1:]
+            task = Task(token=found.token, payload=found.payload, path=path, context=context, deadline=deadline)
+            record.begins(task)
+            delivery = Delivery(event=event, raw_context=raw_context, context=context, payload=found.payload, task=task)
+            return self._run(bound, delivery, task, record)
 
     def _serve_each(self, limit: int, bound: tuple[Any, ...], event: Any, context: FcContext, raw_context: Any) -> str:
         """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""
         from fc_callback.batch import Shares, element_bytes, joined, run_all
+        from fc_callback.warmup import load_client
 
         elements = self.finder.elements(event)
+        if elements is None:
+            return self._serve(bound, event, context, raw_context, deadline=context.deadline)
+        load_client()  # before there are threads: several that import the same at once may see it half done
         shares = Shares(tasks=len(elements), limit=limit, deadline=context.deadline)
 
-        def serve(element: Any) -> str:
-            its_context = attrs.evolve(context, deadline=shares.next())
-            return self._serve(bound, element_bytes(element), its_context, raw_context)
+        def serve(index: int, element: Any) -> str:
+            deadline, place = shares.next(), f"$[{index}]"
+            return self._serve(bound, element_bytes(element), context, raw_context, deadline=deadline, place=place)
 
-        ended = run_all([functools.partial(serve, element) for element in elements], limit=limit)
-        return joined(ended, [f"[{index}]" for index in range(len(elements))])
+        jobs = [functools.partial(serve, index, element) for index, element in enumerate(elements)]
+        return joined(run_all(jobs, limit=limit))
 
-    def _run(self, bound: tuple[Any, ...], delivery: Delivery, task: Task) -> str:
+    def _run(self, bound: tuple[Any, ...], delivery: Delivery, task: Task, record: TaskRecord) -> str:
         """Work on one task and report it."""
         client = self._client_for(task.context)  # before the work: what cannot be reported is not begun
+        self._limit_bytes()
         from fc_callback.softdeadline import SoftDeadline
         from fc_callback.warmup import load_in_background
 
         margin = self.deadline_margin_seconds if self.on_failure == "report" else None
-        loaded = load_in_background()
-        with running(task), SoftDeadline(task=task, client=client, margin=margin) as soft:
-            work = self._enter_once(task)
+        loaded = load_in_background(client)
+        with running(task), ExitStack() as watched:
+            # Before the watch: a delivery that waits for another's work is no function that runs too long.
+            work = self._enter_once(task.payload, task.context, token=task.token)
+            record.replayed = bool(work and work.stored)
+            soft = watched.enter_context(SoftDeadline(task=task, client=client, margin=margin))
             outcome = _stored(work.stored) if work and work.stored else self._outcome_of(bound, delivery, task, work)
             if outcome is None:
+                record.outcome = "deferred"
                 soft.claim()
                 logger.info("Task %s is deferred: somebody else reports it.", task.token)
                 return _DEFERRED
             loaded()
-            if soft.claim():
-                self._report(client, task, outcome)
+            record.ended(outcome.text, error=outcome.failure.error if isinstance(outcome, _Failed) else "")
+            if not soft.claim():
+                record.outcome = "deadline_exceeded"
+            elif work is not None and work.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
+                logger.info("Task %s has its report already, from an earlier delivery.", task.token)
+            else:
+                if work is not None and work.came_before:  # an end that the task has may well be of our making
+                    client = attrs.evolve(client, already_completed="accept")
+                with measured("report"):
+                    record.reported(self._report(client, task, outcome))
             _remember(work, "reported")
             return outcome.text
 
@@ -153,7 +191,7 @@ class _Callback:
         except TokenAmbiguous:
             raise
         except TaskTokenNotFound:
-            if self.missing_token == "raise":
+            if self.missing_token == "raise":  # noqa: S105 - a policy, not a password
                 raise
             return None
 
@@ -166,18 +204,32 @@ class _Callback:
             decoded = None
         payload = decoded if isinstance(decoded, dict) else None
         delivery = Delivery(event=event, raw_context=raw_context, context=context, payload=payload)
-        return encode_output(self._call(bound, delivery))
+        work = self._enter_once(payload or {}, context, token=None)
+        if work is not None and work.stored is not None:
+            if work.stored.failure is not None:
+                error, cause = work.stored.failure
+                raise TaskFailed(error, cause=cause)
+            return work.stored.output or "{}"
+        try:
+            text = encode_output(self._call(bound, delivery))
+        except TaskFailed as failure:
+            _remember(work, "failed", failure.error, failure.cause)
+            raise
+        except BaseException:
+            _remember(work, "abandon")
+            raise
+        _remember(work, "done", text)
+        return text
 
     def _outcome_of(
         self, bound: tuple[Any, ...], delivery: Delivery, task: Task, work: Work | None
     ) -> _Succeeded | _Failed | None:
         """Run the function; None for a deferred task."""
         try:
-            result = self._call(bound, delivery)
-            if isinstance(result, Deferred):
-                _remember(work, "deferred")
-                return None
-            text = self._encode(result, task)
+            with measured("run"):
+                result = self._call(bound, delivery)
+            with measured("encode"):
+                text = None if isinstance(result, Deferred) else self._encode(result, task)
         except BaseException as problem:
             if not self._is_reported(problem):
                 _remember(work, "abandon")
@@ -187,6 +239,9 @@ class _Callback:
             )
             _remember(work, "abandon") if failure.technical else _remember(work, "failed", failure.error, failure.cause)
             return _Failed(failure=failure)
+        if text is None:
+            _remember(work, "deferred")
+            return None
         _remember(work, "done", text)
         return _Succeeded(text=text)
 
@@ -206,10 +261,13 @@ class _Callback:
             self.on_failure == "report" and isinstance(problem, Exception) and not isinstance(problem, self.transient)
         )
 
-    def _encode(self, result: Any, task: Task) -> str:
-        limit = settings.byte_count(
+    def _limit_bytes(self) -> int:
+        return settings.byte_count(
             "CLOUDFLOW_OUTPUT_LIMIT", self.output_limit_bytes, default=settings.CLOUDFLOW_OUTPUT_LIMIT_BYTES
         )
+
+    def _encode(self, result: Any, task: Task) -> str:
+        limit = self._limit_bytes()
         try:
             return encode_output(result, limit_bytes=limit)
         except OutputTooLarge:
@@ -219,7 +277,12 @@ class _Callback:
 
     def _client_for(self, context: FcContext) -> CloudFlowClient:
         if self.client is not None:
-            return self.client
+            changed: dict[str, Any] = {}
+            if self.client.credentials is None:
+                changed["credentials"] = context.require_credentials()
+            if self.already_completed == "raise":
+                changed["already_completed"] = "raise"
+            return attrs.evolve(self.client, **changed) if changed else self.client
         from fc_callback.cloudflow.client import CloudFlowClient
 
         return CloudFlowClient(
@@ -228,23 +291,25 @@ class _Callback:
             already_completed=self.already_completed,
         )
 
-    def _report(self, client: CloudFlowClient, task: Task, outcome: _Succeeded | _Failed) -> None:
+    def _report(self, client: CloudFlowClient, task: Task, outcome: _Succeeded | _Failed) -> ReportResult:
+        # Not the task's own: what is worked out after its share of a batch's time is reported all the same.
+        until = task.context.deadline
         if isinstance(outcome, _Failed):
             failure = outcome.failure
-            result = client.report_task_failed(task.token, failure.error, failure.cause, deadline=task.deadline)
+            result = client.report_task_failed(task.token, failure.error, failure.cause, deadline=until)
         else:
-            result = client.report_task_succeeded(task.token, outcome.text, deadline=task.deadline)
+            result = client.report_task_succeeded(task.token, outcome.text, deadline=until)
         _log_report(task, result)
+        return result
 
-    def _enter_once(self, task: Task) -> Work | None:
+    def _enter_once(self, payload: Mapping[str, Any], context: FcContext, *, token: TaskToken | None) -> Work | None:
         if self.once is None:
             return None
-        return self.once.enter(
-            task.payload,
-            scope=getattr(self.function, "__qualname__", type(self.function).__qualname__),
-            deadline=task.deadline,
-            token=task.token,
-        )
+        from fc_callback.idempotency.key import scope_of
+
+        # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.
+        scope = scope_of(self.function, context)
+        return self.once.enter(payload, scope=scope, deadline=context.deadline, token=token)
 
 
 def _stored(stored: Stored) -> _Succeeded | _Failed | None:
@@ -341,7 +406,8 @@ def task_callback(
         once: Work that is done once, whatever is delivered twice: see `fc_callback.idempotency`.
         batch: For events that carry many tasks (arrays of EventBridge and MNS): the function runs once for each
             element, so many at a time, each reports on its own, and what failed is raised together as `BatchFailed`.
-        client: Who reports; by default a client with the region and the credentials of each invocation.
+        client: Who reports, where retrying or the endpoint are set by hand; one without credentials gets those of each
+            invocation. By default a client with the region and the credentials of each invocation.
 
     Raises:
         SettingsError: An option cannot be used.
@@ -360,8 +426,17 @@ def task_callback(
     _check("already_completed", already_completed, ("accept", "raise"))
     if large_output != "raise" and not callable(large_output):
         raise SettingsError("large_output= is neither 'raise' nor a callable.", hint="Pass a callable (text, task).")
+    for kind, name in (error_names or {}).items():
+        if not 1 <= len(name) <= ERROR_MAX_CHARACTERS:
+            raise SettingsError(
+                f"error_names= gives {kind.__name__} a name of {len(name)} characters.",
+                hint=f"An Error has 1 to {ERROR_MAX_CHARACTERS}.",
+            )
     finder = Finder(token)
-    limit = checked_limit(batch)
+    if batch is not None:
+        from fc_callback.batch import checked_limit
+
+        checked_limit(batch)
 
     def decorate(plain: Callable[..., Any]) -> Any:
         if not callable(plain):
@@ -381,7 +456,7 @@ def task_callback(
             error_names=dict(error_names or {}),
             deadline_margin_seconds=deadline_margin_seconds,
             once=once,
-            batch=limit,
+            batch=batch,
             client=client,
         )
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from contextvars import Token
+    from types import TracebackType
 
     from fc_callback.context import FcContext
     from fc_callback.metrics import TaskRecord
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
     Observer = Callable[[str, Any], AbstractContextManager[object]]
 
 
-@attrs.define(kw_only=True, eq=False)
+# The attribute of a log record that holds the fields of one call: any name may be among them.
+LOG_FIELDS = "fc_fields"
+
+
+@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class Invocation:
     """What belongs to one invocation.
 
@@ -34,9 +40,10 @@ class Invocation:
         cold_start: Whether it is the first of this process.
         began: When, on the clock of `time.perf_counter()`.
         failed: Whether it ended in an exception, or its task in a failure.
+        sampled: Whether the logger writes all its records, by `sample=`.
         ended: Whether it is over: what was bound to it is gone then.
-        seconds: How long its parts took that belong to no single task, by name.
         tasks: A record of each task in it.
+        notes: What a helper keeps with it, under a key of its own.
         at_end: Called, in order, when it ends.
     """
 
@@ -45,9 +52,10 @@ class Invocation:
     cold_start: bool = False
     began: float = attrs.field(factory=time.perf_counter)
     failed: bool = False
+    sampled: bool = False
     ended: bool = False
-    seconds: dict[str, float] = attrs.field(factory=dict)
     tasks: list[TaskRecord] = attrs.field(factory=list, repr=False)
+    notes: dict[Any, Any] = attrs.field(factory=dict, repr=False)
     at_end: list[Callable[[Invocation], None]] = attrs.field(factory=list, repr=False)
 
     @property
@@ -87,46 +95,71 @@ def recent_secrets() -> tuple[str, ...]:
     return tuple(_recent)
 
 
-@contextmanager
-def begin(context: FcContext, event: Any = None) -> Iterator[Invocation]:
-    """Make an invocation the current one for a `with` block; inside of one with the same context, it is that one."""
-    outer = _current.get()
-    if outer is not None and not outer.ended and _same(outer.context, context):
-        yield outer
-        return
-    invocation = Invocation(context=context, event=event, cold_start=_process["cold"])
-    _process["cold"] = False
-    remember_secrets(*invocation.secrets)
-    mark = _current.set(invocation)
-    try:
-        with observed("invocation", invocation):
-            yield invocation
-    except BaseException:
-        invocation.failed = True
-        raise
-    finally:
-        for call in invocation.at_end:
-            call(invocation)
-        invocation.ended = True
-        _current.reset(mark)
-
-
-def _same(one: FcContext, other: FcContext) -> bool:
-    return one is other or (one.raw is not None and one.raw is other.raw)
-
-
-@contextmanager
-def observed(part: str, subject: object) -> Iterator[None]:
-    """Let those who look on wrap a part of an invocation.
+class begin:  # noqa: N801 - it reads as what it does: with begin(context, event) as invocation
+    """Make an invocation the current one for a `with` block; inside of one with the same context, it is that one.
 
     Args:
-        part: `invocation`, or a step of a task: `run`, `encode`, `report`.
+        context: What FC says about it.
+        event: What FC delivered.
+    """
+
+    # A class: a generator would cost each invocation several times as much.
+    __slots__ = ("_context", "_event", "_invocation", "_mark", "_observed")
+
+    def __init__(self, context: FcContext, event: Any = None) -> None:
+        self._context = context
+        self._event = event
+        self._mark: Token[Invocation | None] | None = None
+
+    def __enter__(self) -> Invocation:
+        """Begin, and return the invocation."""
+        outer = _current.get()
+        if outer is not None and not outer.ended and is_of(outer, self._context.raw or self._context):
+            return outer
+        invocation = Invocation(context=self._context, event=self._event, cold_start=_process["cold"])
+        _process["cold"] = False
+        remember_secrets(*invocation.secrets)
+        self._invocation, self._mark = invocation, _current.set(invocation)
+        self._observed = observed("invocation", invocation)
+        self._observed.__enter__()
+        return invocation
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it: what was held for its end happens, and what was bound to it is gone."""
+        if self._mark is None:
+            return
+        invocation = self._invocation
+        invocation.failed = invocation.failed or error is not None
+        try:
+            self._observed.__exit__(kind, error, trace)
+            for call in invocation.at_end:
+                call(invocation)
+        finally:
+            invocation.ended = True
+            _current.reset(self._mark)
+
+
+def is_of(invocation: Invocation, raw_context: object) -> bool:
+    """Say whether an invocation is the one of this context, FC's own object or what was read from it."""
+    context = invocation.context
+    return raw_context is not None and (context.raw is raw_context or context is raw_context)
+
+
+_unobserved = nullcontext()
+
+
+def observed(part: str, subject: object) -> AbstractContextManager[object]:
+    """Return what those who look on wrap around a part of an invocation.
+
+    Args:
+        part: `invocation`, or a step of a task: `find`, `run`, `encode`, `report`.
         subject: The `Invocation`, or the step's `TaskRecord`.
     """
     if not observers:
-        yield
-        return
-    with ExitStack() as stack:
-        for observer in observers:
-            stack.enter_context(observer(part, subject))
-        yield
+        return _unobserved
+    stack = ExitStack()
+    for observer in observers:
+        stack.enter_context(observer(part, subject))
+    return stack

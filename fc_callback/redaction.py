@@ -12,18 +12,20 @@ Masked are, wherever they stand:
 from __future__ import annotations
 
 import binascii
+import json
 import logging
 import re
 import sys
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import current_invocation, recent_secrets
+from fc_callback.invocation import LOG_FIELDS, current_invocation, recent_secrets
 from fc_callback.secret import Masked
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MASK = "***"
 
@@ -32,13 +34,17 @@ NAMES = (
     "token", "secret", "password", "passwd", "authorization", "signature", "cookie",
     "api_key", "access_key_id", "private_key", "credentials",
 )  # fmt: skip
-_HINTS = ("token", "secret", "passw", "authoriz", "signature", "cookie", "key", "credentials")
+_HINTS = ("token", "secret", "passw", "authoriz", "signature", "cookie", "api", "access", "private", "credentials")
 
 _SHORTEST_SECRET = 8
 _DEEPEST = 10
-_MOST_VALUES = 2000
+_MOST_NAMES = 2000
+_MOST_CHARACTERS = 128 * 1024  # of one value, each part of which counts a little more than its text
+_PART = 16
 _LONGEST_TEXT = 64 * 1024
+_LOWEST, _HIGHEST = -1.7e308, 1.7e308
 
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SAFE = r"(?:[A-Za-z0-9+/_-]|%2[BbFf]|\\/)"
 _SHAPES = re.compile(
     rf"djEj{_SAFE}{{16,}}(?:=|%3[Dd])*"  # a task token: base64 of "v1#..."
@@ -55,12 +61,14 @@ class Redactor:
     Args:
         names: Further names whose values are masked, whatever their case and separators: `card_number` is also
             `cardNumber` and `CARD-NUMBER`.
+        enabled: False leaves everything as it is.
     """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str] = (), *, enabled: bool = True) -> None:
         own = tuple(names)
-        if isinstance(names, str) or not all(isinstance(name, str) and _plain(name) for name in own):
-            raise TypeError("The names to mask are given as a list of texts.")
+        if isinstance(names, str) or not all(map(_plain, own)):
+            raise TypeError("The names to mask are given as a list of texts, none of them empty.")
+        self._enabled = enabled
         self._own = frozenset(_plain(name) for name in own)
         self._endings = tuple(_plain(name) for name in NAMES)
         self._hints = tuple({*_HINTS, *(_words(name)[0].lower() for name in own)})
@@ -69,17 +77,23 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text with every secret in it masked; far beyond what a log takes, it is cut."""
-        if len(text) > _LONGEST_TEXT:
-            text = text[:_LONGEST_TEXT]
-        return self.values_by_name(mask_secrets(text))
+        return self.line(self.by_name(text))
 
-    def values_by_name(self, text: str) -> str:
-        """Mask what stands under a telling name in a text."""
+    def by_name(self, text: str) -> str:
+        """Mask only what stands under a telling name in a text."""
+        if len(text) > _LONGEST_TEXT:
+            text = f"{text[:_LONGEST_TEXT]}..."
+        if not self._enabled or ("=" not in text and ":" not in text):
+            return text
         lower = text.lower()
         for hint in self._hints:
             if hint in lower:
                 return self._named.sub(_masked_value, text)
         return text
+
+    def line(self, text: str) -> str:
+        """Mask only the secrets that are known and what looks like one; a line of JSON stays JSON."""
+        return mask_secrets(text) if self._enabled else text
 
     def value(self, value: Any) -> Any:
         """Return a copy of a value that JSON can hold, with secrets masked.
@@ -87,60 +101,70 @@ class Redactor:
         Mappings, sequences, sets, and the fields of attrs, dataclass and pydantic objects are gone through; anything
         else becomes its text.
         """
-        return self._copy(value, 0, [_MOST_VALUES])
+        return self._copy(value, 0, [_MOST_CHARACTERS], self.text)
+
+    def value_by_name(self, value: Any) -> Any:
+        """Do what `value` does, but mask only what stands under a telling name: `line` does the rest."""
+        kind = type(value)
+        if kind is str:
+            return self.by_name(value)
+        if kind is int or kind is bool or value is None or (kind is float and _LOWEST < value < _HIGHEST):
+            return value
+        return self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
 
     def is_secret(self, name: str) -> bool:
         """Say whether what stands under this name is a secret."""
         verdict = self._verdicts.get(name)
         if verdict is None:
             plain = _plain(name)
-            verdict = plain in self._own or plain.endswith(self._endings)
-            if len(self._verdicts) < _MOST_VALUES:
+            verdict = self._enabled and (plain in self._own or plain.endswith(self._endings))
+            if len(self._verdicts) < _MOST_NAMES:
                 self._verdicts[name] = verdict
         return verdict
 
-    def _copy(self, value: Any, depth: int, left: list[int]) -> Any:
+    def _copy(  # noqa: PLR0911 - one return for each kind of value
+        self, value: Any, depth: int, left: list[int], mask: Callable[[str], str]
+    ) -> Any:
         kind = type(value)
         if kind is str:
-            return self.text(value)
+            left[0] -= len(value)
+            return mask(value) if left[0] >= 0 else f"... ({len(value)} characters)"
         if value is None or kind is int or kind is bool:
             return value
         if kind is float:
-            return value if -1e308 < value < 1e308 else str(value)  # NaN and infinities are not JSON
-        left[0] -= 1
+            return value if _LOWEST < value < _HIGHEST else str(value)  # NaN and infinities are not JSON
+        left[0] -= _PART
         if depth > _DEEPEST or left[0] < 0:
             return "..."
-        if isinstance(value, Masked):
-            return str(value)
         if isinstance(value, dict):
-            return self._members(value.items(), depth, left)
+            return self._members(value.items(), depth, left, mask)
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [self._copy(item, depth + 1, left) for item in _bounded(value, left)]
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            return self.text(bytes(value[:_LONGEST_TEXT]).decode("utf-8", "replace"))
+            return [self._copy(item, depth + 1, left, mask) for item in _bounded(value, left)]
         if hasattr(kind, "__members__"):  # an enum
-            return self._copy(value.value, depth + 1, left)
-        names = _field_names(kind)
+            return self._copy(value.value, depth + 1, left, mask)
+        names = None if isinstance(value, Masked) else _field_names(kind)
         if names is not None:
-            return self._members(((name, getattr(value, name, None)) for name in names), depth, left)
-        return self.text(_text_of(value))
+            return self._members(((name, getattr(value, name, None)) for name in names), depth, left, mask)
+        return self._copy(_text_of(value), depth, left, mask)
 
-    def _members(self, members: Iterable[tuple[Any, Any]], depth: int, left: list[int]) -> dict[str, Any]:
+    def _members(
+        self, members: Iterable[tuple[Any, Any]], depth: int, left: list[int], mask: Callable[[str], str]
+    ) -> dict[str, Any]:
         copy: dict[str, Any] = {}
         for key, member in _bounded(members, left):
             name = key if type(key) is str else _text_of(key)
-            safe = name if len(name) < _SHORTEST_SECRET else self.text(name)
+            safe = name if len(name) < _SHORTEST_SECRET else mask(name)
             if member is not None and self.is_secret(name) and not isinstance(member, Masked):
                 copy[safe] = MASK
             else:
-                copy[safe] = self._copy(member, depth + 1, left)
+                copy[safe] = self._copy(member, depth + 1, left, mask)
         return copy
 
 
 def mask_secrets(text: str) -> str:
     """Mask the running invocation's secrets in a text, and what looks like a token or a key.
 
-    Nothing but letters, digits and signs of base64 is replaced: a line of JSON stays one.
+    What is replaced holds no quote and no half of an escape: a line of JSON stays one.
     """
     for form in known_forms():
         if form in text:
@@ -150,27 +174,33 @@ def mask_secrets(text: str) -> str:
     return text
 
 
-def known_forms() -> Iterator[str]:
-    """Yield the secrets that are known here, in each form in which they may stand in a text."""
+def known_forms() -> tuple[str, ...]:
+    """Return the secrets that are known here, in each form in which they may stand in a text."""
     invocation = current_invocation()
     if invocation is None or invocation.ended:
-        for secret in recent_secrets():
-            yield from _forms(secret)
-        return
-    for secret in invocation.secrets:
-        yield from _forms(secret)
+        return _all_forms(recent_secrets())
     task = running_task()
-    if task is not None:
-        yield from _forms(task.token.secret)
+    return _all_forms(invocation.secrets if task is None else (*invocation.secrets, task.token.secret))
+
+
+@lru_cache(maxsize=16)
+def _all_forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(form for secret in secrets for form in _forms(secret))
 
 
 @lru_cache(maxsize=64)
 def _forms(secret: str) -> tuple[str, ...]:
     if len(secret) < _SHORTEST_SECRET:  # masking it would tear texts apart
         return ()
-    upper = secret.replace("%", "%25").replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-    lower = upper.replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d")
-    return tuple(dict.fromkeys((secret, upper, lower, secret.replace("/", "\\/"), *_inside_base64(secret))))
+    upper = "".join(sign if sign in _UNRESERVED else _percent(sign) for sign in secret)
+    lower = re.sub("%..", lambda code: code[0].lower(), upper)
+    plus = upper.replace("%20", "+"), lower.replace("%20", "+")  # as forms write a space
+    escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], secret.replace("/", "\\/")
+    return tuple(dict.fromkeys((secret, upper, lower, *plus, *escaped, *_inside_base64(secret))))
+
+
+def _percent(sign: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
 def _inside_base64(secret: str) -> Iterator[str]:
@@ -219,19 +249,21 @@ def _field_names(kind: type) -> Iterable[str] | None:
     fields = getattr(kind, "__dataclass_fields__", None)
     if fields is not None:
         return tuple(name for name, field in fields.items() if field.repr)
-    fields = getattr(kind, "__pydantic_fields__", None)
+    fields = getattr(kind, "model_fields", None)  # pydantic
     return tuple(name for name, field in fields.items() if field.repr) if isinstance(fields, dict) else None
 
 
 def _bounded(items: Iterable[Any], left: list[int]) -> Iterator[Any]:
     for item in items:
-        left[0] -= 1
+        left[0] -= _PART
         if left[0] < 0:
             return
         yield item
 
 
 def _text_of(value: object) -> str:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value[:_LONGEST_TEXT]).decode("utf-8", "replace")
     try:
         return str(value)
     except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the log must still be written
@@ -262,20 +294,23 @@ class RedactionFilter(logging.Filter):
         for name in ("exc_text", "stack_info"):
             text = getattr(masked, name)
             setattr(masked, name, self._redactor.text(text) if text else text)
-        for name, value in extra_fields(record).items():
+        fields = {name: value for name, value in extra_fields(record).items() if name != LOG_FIELDS}
+        for name, value in fields.items():
             masked.__dict__[name] = MASK if self._redactor.is_secret(name) else self._redactor.value(value)
+        if LOG_FIELDS in record.__dict__:
+            masked.__dict__[LOG_FIELDS] = self._redactor.value(record.__dict__[LOG_FIELDS])
         return masked
 
 
+_COUNT = len(logging.makeLogRecord({}).__dict__)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 def extra_fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """Return what `extra=` put into a record."""
     fields = record.__dict__
-    if len(fields) <= len(_STANDARD) - 3 and fields.keys() <= _STANDARD:
-        return {}
-    return {name: value for name, value in fields.items() if name not in _STANDARD}
+    names = [name for name in islice(fields, _COUNT, None) if name not in _STANDARD]  # they come after its own
+    return {name: fields[name] for name in names}
 
 
 def message_of(record: logging.LogRecord) -> str:

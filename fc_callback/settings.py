@@ -20,7 +20,7 @@ CLOUDFLOW_OUTPUT_LIMIT_BYTES = 64 * KIB
 LEGACY_OUTPUT_LIMIT_BYTES = 32 * KIB
 
 
-@attrs.frozen
+@attrs.frozen(slots=False, eq=False, repr=False)
 class Variable:
     """One environment variable: its name, what it means, and its default in words."""
 
@@ -39,6 +39,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CLOUDFLOW_CONNECT_TIMEOUT", "Seconds to wait for a connection", "3"),
     Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10"),
     Variable("CLOUDFLOW_OUTPUT_LIMIT", "Bytes an Output may have; 32768 for Serverless Workflow flows", "65536"),
+    Variable("CLOUDFLOW_LOG_LEVEL", "What `Logger` writes: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),
     Variable("CLOUDFLOW_ONCE_STORE", "Where `once=` keeps its records: `sqlite:///...`, `redis://...`", "none"),
     Variable("CLOUDFLOW_SEAL_KEY", "The key that seals task tokens put away; newest first, commas between", "none"),
 )

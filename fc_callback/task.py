@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from fc_callback.token import TaskToken
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Deferred:
     """What a function returns when somebody else will report its task: made by `Task.defer()`."""
 
     token: TaskToken
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Task:
     """One waiting step of a flow's execution, while the function that works on it runs.
 
@@ -52,6 +52,16 @@ class Task:
         """1 for the first delivery of the event, 2 for FC's first retry of it, and so on."""
         return self.context.retry_count + 1
 
+    def __copy__(self) -> Task:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Task:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickled task is one in a log record or a crash report, and the payload holds the token in the clear.
+        return _from_pickle, (self.context, self.path, str(self.token))
+
     def defer(self) -> Deferred:
         """Say that somebody else will report this task: return what this returns, and nothing is reported.
 
@@ -59,6 +69,12 @@ class Task:
         or `fc-callback report`.
         """
         return Deferred(token=self.token)
+
+
+def _from_pickle(context: FcContext, path: str, shown: str) -> Task:
+    from fc_callback.token import TaskToken
+
+    return Task(token=TaskToken(shown), payload={}, context=context, path=path)
 
 
 _current: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
@@ -77,6 +93,11 @@ def current_task() -> Task:
     if task is None:
         raise NoRunningTask("No task is running here.")
     return task
+
+
+def running_task() -> Task | None:
+    """Return the task that this code runs for, or None: for helpers that work with and without one."""
+    return _current.get()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ PUBLIC = [
     "CredentialsNotFound",
     "FcCallbackError",
     "FcContext",
+    "Logger",
     "NoRunningTask",
     "OutputError",
     "OutputTooLarge",
@@ -35,7 +36,9 @@ PUBLIC = [
     "TokenAmbiguous",
     "TokenSeal",
     "current_task",
+    "event_parser",
     "initializer",
+    "layers",
     "once",
     "task_callback",
 ]

@@ -47,6 +47,7 @@ class Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Note the connection."""
+        self.access_log = False  # URLs hold task tokens, and pytest listens even to loggers that do not propagate
         super().connection_made(transport)
         if self.client is not None:
             self.transports[self.client] = transport

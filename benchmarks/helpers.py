@@ -1,0 +1,186 @@
+"""What the helpers cost an invocation, beside Powertools for AWS Lambda on the same handler.
+
+    pip install -r benchmarks/requirements.txt
+    python -m benchmarks.helpers
+
+One invocation reads an event of 330 bytes into the same pydantic model, logs one line with the same fields, and returns. Ours also masks
+secrets, and measures and logs a task's record (a second line). Each side runs in a process of its own, as on its platform:
+lines go to a handler that throws them away. What is compared is the best time of one invocation, over rounds that
+alternate between the sides: what is added to it by others on the machine says nothing about either.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+ROUNDS = 7
+BATCHES = 5
+INVOCATIONS = 400
+
+EVENT = json.dumps(
+    {
+        "taskToken": "djEjZGVtby1mbG93I3J1bi0xIzUjNit6dDd1L3c4Zkx6OVBYMjkvajUrdnY4L2Y0PQ==",
+        "orderId": "o-20250102-000001",
+        "customer": {"name": "Anna Berg", "email": "anna@example.com", "country": "SE"},
+        "lines": [{"sku": f"sku-{number}", "count": number, "price": 12.5} for number in range(1, 4)],
+    }
+)
+
+_MODEL = """
+from pydantic import BaseModel
+class Customer(BaseModel):
+    name: str
+    email: str
+    country: str
+class Line(BaseModel):
+    sku: str
+    count: int
+    price: float
+class Order(BaseModel):
+    orderId: str
+    customer: Customer
+    lines: list[Line]
+"""
+
+_COMMON = f"""
+import io, json, logging, sys, time
+class Nothing(io.TextIOBase):
+    lines = 0
+    def write(self, text):
+        Nothing.lines += text.count("\\n")
+        return len(text)
+EVENT = {EVENT!r}
+{_MODEL}
+"""
+
+OURS = f"""{_COMMON}
+from fc_callback import Credentials, FcContext, Task, TaskToken
+from fc_callback.logger import Logger
+from fc_callback.metrics import measured, recorded
+from fc_callback.parser import event_parser
+from fc_callback.task import running
+
+class FcHandler(logging.StreamHandler):
+    pass
+handler_of_fc = FcHandler(sys.stderr)
+logging.getLogger().addHandler(handler_of_fc)
+log = Logger("bench", form="json")
+handler_of_fc.setStream(Nothing())
+
+class Raw:
+    request_id, region, account_id = "1-64f6cd87-5d2c8e1f0a3b-9c7d4e2f1a0b", "cn-hangzhou", "1000000000000001"
+    class function: name, handler, memory, timeout = "orders", "index.handler", 512, 60
+    class credentials:
+        access_key_id, access_key_secret = "STS.NUgYrLnoC37mZZCNnAbez1", "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+        security_token = "CAIS" + "abcdefghijklmnopqrstuvwxyz0123456789ABCD" * 20
+context = Raw()
+event = EVENT.encode()
+
+TOKEN = TaskToken(json.loads(EVENT)["taskToken"]).secret
+
+@event_parser
+def handler(order: Order, context: FcContext):
+    with recorded(event) as record:  # as task_callback does it
+        task = Task(token=TaskToken(TOKEN), payload={{}}, context=context)
+        record.begins(task)
+        with running(task), measured("run"):
+            log.bind(order_id=order.orderId)
+            log.info("Charged the order", extra={{"lines": len(order.lines), "country": order.customer.country}})
+    return {{"orderId": order.orderId}}
+"""
+
+THEIRS = f"""{_COMMON}
+import os
+os.environ.update(POWERTOOLS_SERVICE_NAME="bench", AWS_LAMBDA_FUNCTION_NAME="orders", AWS_REGION="eu-west-1")
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.parser import event_parser
+log = Logger(stream=Nothing())
+
+class Context:
+    function_name, memory_limit_in_mb = "orders", 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
+    aws_request_id = "1-64f6cd87-5d2c8e1f0a3b-9c7d4e2f1a0b"
+context = Context()
+class event:
+    pass
+
+@log.inject_lambda_context(clear_state=True)
+@event_parser(model=Order)
+def parsed(event: Order, context):
+    log.append_keys(order_id=event.orderId)
+    log.info("Charged the order", extra={{"lines": len(event.lines), "country": event.customer.country}})
+    return {{"orderId": event.orderId}}
+
+def handler(event, context):
+    return parsed(json.loads(EVENT), context)  # Lambda's runtime decodes the event, FC's does not
+"""
+
+# The same with their Metrics, which also write a line: what our task record is nearest to.
+THEIRS_WITH_METRICS = (
+    THEIRS.replace(
+        "@log.inject_lambda_context",
+        "from aws_lambda_powertools import Metrics\n"
+        "import builtins\n"
+        "metrics = Metrics(namespace='bench')\n"
+        "nothing = Nothing()\n"
+        "builtins.print = lambda *texts, file=None: nothing.write(' '.join(map(str, texts)) + '\\n')\n"
+        "@metrics.log_metrics\n"
+        "@log.inject_lambda_context",
+    )
+    .replace("    return {{", "    return {")
+    .replace("    log.append_keys(", "    metrics.add_metric('Orders', 'Count', 1)\n    log.append_keys(")
+)
+OURS_WITHOUT_RECORD = OURS.replace('Logger("bench", form="json")', 'Logger("bench", form="json", task_record=False)')
+
+OURS_WITHOUT_MASKING = OURS.replace('form="json")', 'form="json", redact=False)')
+
+_MEASURE = f"""
+def measure():
+    for _ in range(200):
+        handler(event, context)
+    best = float("inf")
+    for _ in range({BATCHES}):
+        began = time.perf_counter()
+        for _ in range({INVOCATIONS}):
+            handler(event, context)
+        best = min(best, (time.perf_counter() - began) / {INVOCATIONS})
+    return best
+best, invocations = measure(), 200 + {BATCHES} * {INVOCATIONS}
+assert Nothing.lines >= invocations, Nothing.lines
+sys.stdout.write(json.dumps([best * 1e6, Nothing.lines / invocations]))
+"""
+
+SIDES = {
+    "fc_callback: logger, masking, parser, task record": OURS,
+    "fc_callback: logger, parser, task record": OURS_WITHOUT_MASKING,
+    "fc_callback: logger, masking, parser": OURS_WITHOUT_RECORD,
+    "Powertools: logger, parser": THEIRS,
+    "Powertools: logger, parser, metrics": THEIRS_WITH_METRICS,
+}
+
+
+def measure(side: str) -> tuple[float, float]:
+    """Return microseconds for an invocation, and lines logged by one."""
+    ran = subprocess.run([sys.executable, "-c", side + _MEASURE], check=True, capture_output=True, text=True)
+    microseconds, lines = json.loads(ran.stdout)
+    return microseconds, lines
+
+
+def main() -> None:
+    """Measure and print."""
+    measured: dict[str, list[float]] = {name: [] for name in SIDES}
+    lines: dict[str, float] = {}
+    for _ in range(ROUNDS):
+        for name, side in SIDES.items():
+            microseconds, lines[name] = measure(side)
+            measured[name].append(microseconds)
+    peer = min(measured["Powertools: logger, parser"])
+    print(f"event of {len(EVENT)} bytes, best of {ROUNDS} rounds, Python {sys.version.split()[0]}")
+    for name, times in measured.items():
+        print(f"{name:52} {min(times):7.1f} us  {min(times) / peer:5.2f}  {lines[name]:g} lines")
+
+
+if __name__ == "__main__":
+    main()

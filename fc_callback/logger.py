@@ -1,0 +1,190 @@
+"""A structured log: one line of JSON for each record, with the invocation and the task it belongs to.
+
+    log = Logger("orders")
+
+    @task_callback
+    def handler(event, context):
+        log.bind(order_id=7)                      # on every record from here to the end of this invocation
+        log.info("Charged %s", card, amount=3)    # fields of this record
+
+It works through the standard `logging`, on the handler that FC's runtime has put on the root logger: the lines of
+libraries come out in the same form, and none comes twice. Secrets are masked (see `fc_callback.redaction`).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from fc_callback import metrics, settings
+from fc_callback.errors import SettingsError
+from fc_callback.invocation import LOG_FIELDS
+from fc_callback.logs.binding import bind, bound, bound_keys, unbind
+from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter
+from fc_callback.logs.holding import Gate
+from fc_callback.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, MutableMapping
+    from contextlib import AbstractContextManager
+
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+    _StreamHandler = logging.StreamHandler[Any]
+else:  # not subscriptable before Python 3.11
+    _Adapter = logging.LoggerAdapter
+    _StreamHandler = logging.StreamHandler
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
+
+
+class Logger(_Adapter):
+    """A logger whose calls take fields, and which sets the process's log up.
+
+    What is set up is the process's, not this logger's: the level and the form of all records. The first `Logger` does
+    it; a further one changes it only where it is given options.
+
+    Args:
+        name: The logger's name, as for `logging.getLogger`.
+        level: What is written: a name or a number; else `CLOUDFLOW_LOG_LEVEL`, else INFO.
+        mask: Further names whose values are masked, beside those of tokens, keys and passwords.
+        redact: False writes secrets too.
+        hold_debug: Keep records below the level in memory, up to 256 KiB, and write them if the invocation fails.
+        sample: Write every record of this share of the invocations, 0 to 1.
+        form: `json`, or `console` for people; by default `console` where standard error is a terminal.
+        fields: Fields of every record, like `{"service": "orders"}`.
+        task_record: Whether each task writes its record (see `fc_callback.metrics`).
+
+    Raises:
+        SettingsError: An option or the variable cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str = "app",
+        *,
+        level: str | int | None = None,
+        mask: Iterable[str] = (),
+        redact: bool = True,
+        hold_debug: bool = False,
+        sample: float = 0.0,
+        form: Literal["json", "console"] | None = None,
+        fields: Mapping[str, Any] | None = None,
+        task_record: bool = True,
+    ) -> None:
+        super().__init__(logging.getLogger(name), {})
+        given = (level, tuple(mask), redact, hold_debug, sample, form, fields, task_record)
+        if given != _DEFAULTS or not _is_set_up():
+            redactor = Redactor(given[1], enabled=redact)
+            _set_up(
+                _level(level), redactor, hold_debug=hold_debug, sample=_share(sample), form=form, fields=fields or {}
+            )
+            metrics.log_records(task_record)
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Put the keyword arguments that logging does not know onto the record."""
+        if kwargs.keys() <= _LOGGING_ARGUMENTS:
+            return msg, kwargs
+        known = {name: value for name, value in kwargs.items() if name in _LOGGING_ARGUMENTS}
+        fields = {name: value for name, value in kwargs.items() if name not in _LOGGING_ARGUMENTS}
+        return msg, {**known, "extra": {**(known.get("extra") or {}), LOG_FIELDS: fields}}
+
+    def bind(self, **keys: Any) -> None:
+        """Put keys on every record of this invocation, from here on; outside of an invocation nothing happens.
+
+        They are gone when it ends, in threads and asyncio tasks as well.
+        """
+        bind(**keys)
+
+    def unbind(self, *names: str) -> None:
+        """Take keys away again."""
+        unbind(*names)
+
+    def bound(self, **keys: Any) -> AbstractContextManager[None]:
+        """Put keys on every record of a `with` block."""
+        return bound(**keys)
+
+    @property
+    def keys(self) -> Mapping[str, Any]:
+        """The keys that are bound here."""
+        return dict(bound_keys())
+
+
+_DEFAULTS = (None, (), True, False, 0.0, None, None, True)
+
+
+class _StandardError(_StreamHandler):
+    """A handler for a process without one: writes to what `sys.stderr` is at that time."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        """Where records go."""
+        return sys.stderr
+
+
+def _level(level: str | int | None) -> int:
+    if isinstance(level, int):
+        return level
+    given = settings.text("CLOUDFLOW_LOG_LEVEL", level) or "INFO"
+    if given.upper() not in LEVELS:
+        raise SettingsError(
+            f"CLOUDFLOW_LOG_LEVEL (or the argument for it) is {given!r}.", hint=f"Use one of {', '.join(LEVELS)}."
+        )
+    return int(logging.getLevelName(given.upper()))
+
+
+def _share(sample: float) -> float:
+    if not 0 <= sample <= 1:
+        raise SettingsError(f"sample={sample!r} is no share of the invocations.", hint="Give a number from 0 to 1.")
+    return sample
+
+
+def _set_up(
+    level: int,
+    redactor: Redactor,
+    *,
+    hold_debug: bool,
+    sample: float,
+    form: str | None,
+    fields: Mapping[str, Any],
+) -> None:
+    if form not in {None, "json", "console"}:
+        raise SettingsError(f"form={form!r} is not known.", hint="Use 'json' or 'console'.")
+    root = logging.getLogger()
+    handlers = [handler for handler in root.handlers if _writes_lines(handler)]
+    if not handlers:
+        handlers = [_StandardError()]
+        root.addHandler(handlers[0])
+    root.setLevel(logging.DEBUG if hold_debug or sample else level)
+    for handler in handlers:
+        colour = _is_terminal(handler)
+        if form == "console" or (form is None and colour):
+            handler.setFormatter(ConsoleFormatter(redactor=redactor, constants=fields, colour=colour))
+        else:
+            handler.setFormatter(JsonFormatter(redactor=redactor, constants=fields))
+        for earlier in [one for one in handler.filters if isinstance(one, Gate)]:
+            handler.removeFilter(earlier)
+        handler.addFilter(Gate(handler, level=level, hold=hold_debug, sample=sample))
+
+
+def _is_set_up() -> bool:
+    return any(isinstance(one, Gate) for handler in logging.getLogger().handlers for one in handler.filters)
+
+
+def _writes_lines(handler: logging.Handler) -> bool:
+    """Tell the handlers whose form is ours: FC's own, and those on a standard stream; not files, nor a test's capture."""
+    if isinstance(handler, logging.StreamHandler):
+        return handler.stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return handler.formatter is not None and type(handler).__module__.partition(".")[0] not in {"logging", "_pytest"}
+
+
+def _is_terminal(handler: logging.Handler) -> bool:
+    stream = getattr(handler, "stream", None)
+    try:
+        return bool(stream is not None and stream.isatty())
+    except (AttributeError, ValueError):  # no file, or a closed one
+        return False

@@ -1,0 +1,248 @@
+"""How a record is written: one line of JSON for FC's log, a readable line for a terminal.
+
+FC takes log records of 32 KB (FC documentation, "Limits"): a longer line is made to fit, its longest parts first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.invocation import LOG_FIELDS, Invocation, current_invocation
+from fc_callback.logs.binding import bound_keys, place
+from fc_callback.logs.exceptions import describe_exception
+from fc_callback.redaction import MASK, extra_fields, message_of
+from fc_callback.task import running_task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fc_callback.redaction import Redactor
+
+RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
+WRITTEN = "fc_line"  # where a record that was held back carries its line
+
+_LEAST_ROOM = 120
+_FRAMES_KEPT = 5
+_NAMES_KEPT = 1000
+_LOWEST, _HIGHEST = -1.7e308, 1.7e308  # between the infinities, which are not JSON
+_COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
+_ALWAYS = ("timestamp", "level", "message", "logger", "location", "request_id", "task", "exception")
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_quote = json.encoder.encode_basestring  # a text as JSON has it
+_OWN = frozenset(
+    {
+        "timestamp",
+        "level",
+        "message",
+        "logger",
+        "location",
+        "service",
+        "sampled",
+        "cut",
+        "request_id",
+        "function",
+        "region",
+        "cold_start",
+    }
+    | {"flow", "execution", "task", "exception", "stack"}
+)
+
+
+class RecordFormatter(logging.Formatter):
+    """What both forms share: which fields a record has.
+
+    Args:
+        redactor: What masks secrets.
+        constants: Fields of every record.
+    """
+
+    def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.redactor = redactor
+        self.constants: dict[str, Any] = redactor.value(dict(constants))
+        self._reserved = _OWN | self.constants.keys()
+
+    def fields(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return what was bound and what the record brought, as they are."""
+        fields = {**bound_keys(), **extra_fields(record)}
+        if LOG_FIELDS in fields:
+            fields.update(fields.pop(LOG_FIELDS))
+        fields.pop("request_id", None)  # the runtime's own handler puts it on every record
+        return fields
+
+
+class JsonFormatter(RecordFormatter):
+    """One line of JSON for each record.
+
+    The line is put together as text: a dict of it, encoded, would take twice as long, and a function logs all the time.
+    """
+
+    def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
+        super().__init__(redactor=redactor, constants=constants)
+        self._constants = _members(self.constants)
+        self._names: dict[str, tuple[str, bool]] = {}
+        self._second = (-1, "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        written: str | None = record.__dict__.get(WRITTEN)
+        if written is not None:
+            return written
+        line = self.redactor.line(
+            f'{{"timestamp":"{self._timestamp(record.created)}","level":{_quote(record.levelname)},'
+            f'"message":{self._message(record)},"logger":{_quote(record.name)},'
+            f'"location":{_quote(record.filename)[:-1]}:{record.lineno}"'
+            f"{self._constants}{self._place(record)}{self._fields(record)}{self._trouble(record)}}}"
+        )
+        if len(line) <= RECORD_MAX_BYTES and line.isascii():
+            return line
+        return _fitting(line)
+
+    def _message(self, record: logging.LogRecord) -> str:
+        message = record.msg
+        if isinstance(message, dict) and not record.args:
+            return _encode(self.redactor.value_by_name(message))
+        return _quote(self.redactor.by_name(message_of(record)))
+
+    def _place(self, record: logging.LogRecord) -> str:
+        invocation = current_invocation()
+        if invocation is not None:
+            return place_text(invocation)
+        request_id = record.__dict__.get("request_id")  # outside of invocations the runtime's own handler knows it
+        return f',"request_id":{_quote(str(request_id))}' if request_id else ""
+
+    def _fields(self, record: logging.LogRecord) -> str:
+        text, redactor = "", self.redactor
+        for name, value in self.fields(record).items():
+            prefix, secret = self._names.get(name) or self._named(name)
+            if secret and value is not None:
+                text += f'{prefix}"{MASK}"'
+            else:
+                text += prefix + _written(redactor.value_by_name(value))
+        return text
+
+    def _named(self, name: str) -> tuple[str, bool]:
+        written = f"{name}_" if name in self._reserved else name
+        known = f",{_quote(self.redactor.by_name(written))}:", self.redactor.is_secret(name)
+        if len(self._names) < _NAMES_KEPT:
+            self._names[name] = known
+        return known
+
+    def _trouble(self, record: logging.LogRecord) -> str:
+        redactor, text = self.redactor, ""
+        if record.exc_info and record.exc_info[1] is not None:
+            text = f',"exception":{_encode(describe_exception(record.exc_info[1], redactor))}'
+        elif record.exc_text:
+            text = f',"exception":{_encode({"stack": redactor.by_name(record.exc_text)})}'
+        if record.stack_info:
+            text += f',"stack":{_quote(redactor.by_name(record.stack_info))}'
+        return text
+
+    def _timestamp(self, created: float) -> str:
+        """Write a time like `2020-09-22T23:43:40.073Z`."""
+        second = int(created)
+        known, text = self._second
+        if known != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = (second, text)
+        return f"{text}.{int((created - second) * 1000):03d}Z"
+
+
+class ConsoleFormatter(RecordFormatter):
+    """A line for people: time, level, message, fields; an exception below it as Python writes it."""
+
+    def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any], colour: bool) -> None:
+        super().__init__(redactor=redactor, constants=constants)
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        written: str | None = record.__dict__.get(WRITTEN)
+        if written is not None:
+            return written
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        level = f"{record.levelname:<8}"
+        if self._colour:
+            level = f"\x1b[{_COLOURS.get(record.levelname, '0')}m{level}\x1b[0m"
+        fields: dict[str, Any] = self.redactor.value_by_name(self.fields(record))
+        invocation = current_invocation()
+        if invocation is not None:
+            where = place(invocation)
+            fields |= {name: where[name] for name in ("flow", "execution") if name in where}
+        shown = [f"{name}={value if isinstance(value, str) else _encode(value)}" for name, value in fields.items()]
+        lines = [" ".join([clock, level, self.redactor.by_name(message_of(record)), *shown])]
+        if record.exc_info:
+            lines.append(self.formatException(record.exc_info))
+        elif record.exc_text:
+            lines.append(record.exc_text)
+        if record.stack_info:
+            lines.append(record.stack_info)
+        return self.redactor.text("\n".join(lines))
+
+
+def _members(fields: Mapping[str, Any]) -> str:
+    return "".join(f",{_quote(name)}:{_written(value)}" for name, value in fields.items())
+
+
+def _written(value: Any) -> str:
+    """Write a value as JSON; the encoder itself takes several times as long for the simple ones."""
+    kind = type(value)
+    if kind is str:
+        return _quote(value)
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or (kind is float and _LOWEST < value < _HIGHEST):
+        return repr(value)
+    return _encode(value)
+
+
+def place_text(invocation: Invocation) -> str:
+    """Return what names an invocation and its task, as JSON; made once for each task, not for each record."""
+    task = running_task()
+    kept = invocation.notes.get(place_text)
+    if kept is None or kept[0] is not task or kept[1] is not invocation.sampled:
+        sampled = {"sampled": True} if invocation.sampled else {}
+        kept = invocation.notes[place_text] = task, invocation.sampled, _members({**place(invocation), **sampled})
+    text: str = kept[2]
+    return text
+
+
+def _fitting(line: str) -> str:
+    """Return a masked line as valid UTF-8 within FC's limit, its longest parts cut."""
+    size = _size(line)
+    if size is None:  # lone surrogates: written as escapes
+        line = json.dumps(json.loads(line), separators=(",", ":"))
+        size = len(line)
+    if size <= RECORD_MAX_BYTES:
+        return line
+    entry: dict[str, Any] = json.loads(line)
+    room = RECORD_MAX_BYTES // 2
+    while room > _LEAST_ROOM:
+        short = {name: _shortened(value, room) for name, value in entry.items()}
+        line = json.dumps({**short, "cut": True}, separators=(",", ":"))
+        if len(line) <= RECORD_MAX_BYTES:
+            return line
+        room //= 2
+    return json.dumps({name: _shortened(entry[name], _LEAST_ROOM) for name in _ALWAYS if name in entry} | {"cut": True})
+
+
+def _size(line: str) -> int | None:
+    try:
+        return len(line.encode())
+    except UnicodeEncodeError:
+        return None
+
+
+def _shortened(value: Any, room: int) -> Any:
+    text = json.dumps(value)
+    if len(text) <= room:
+        return value
+    if isinstance(value, dict) and "stack" in value:  # an exception keeps its type, and the innermost of its stack
+        stack = value["stack"][-_FRAMES_KEPT:]
+        return {name: _shortened(part, room // 4) for name, part in {**value, "stack": stack}.items()}
+    shown = (value if isinstance(value, str) else text)[: room // 6]  # an escape takes six characters
+    return f"{shown}... ({len(text)} characters)"

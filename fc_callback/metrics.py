@@ -1,0 +1,226 @@
+"""A record of each task: how long its steps took, and what came of it.
+
+`Logger` writes it as one line of JSON, which SLS can chart; `log_records()` does so without `Logger`, `listen()` hands it
+to code of your own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import nullcontext
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from fc_callback.invocation import LOG_FIELDS, current_invocation, observed, remember_secrets
+from fc_callback.task import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from fc_callback.cloudflow.delivery import ReportResult
+    from fc_callback.task import Task
+
+    Listener = Callable[["TaskRecord"], object]
+
+logger = logging.getLogger("fc_callback.metrics")
+
+STEPS = ("find", "run", "encode", "report")
+
+
+@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
+class TaskRecord:
+    """What one task took.
+
+    Attributes:
+        task: The task; None where the event held no token.
+        outcome: `succeeded`, `failed` (reported as such), `deferred`, `deadline_exceeded`, or `raised`: an exception
+            passed through, and nothing was reported.
+        error: The name of the failure, or the class of the exception; empty otherwise.
+        cold_start: Whether this was the first invocation of its process.
+        attempt: 1 for the first delivery of the event.
+        replayed: Whether the outcome was stored already (`once=`), and the function did not run.
+        seconds: How long each step took: `find`, `run`, `encode`, `report`; a step that did not happen is not there.
+        total_seconds: From the entry of the task to its end.
+        event_bytes: The size of what FC delivered; None where it is not bytes or text.
+        output_bytes: The size of the Output; None where there is none.
+        report_attempts: How many calls the report took; 0 where there was none.
+        throttled: How many of them were answered with 429.
+        already_completed: Whether the task had an end before.
+    """
+
+    task: Task | None = attrs.field(default=None, repr=False)
+    outcome: Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"] = "succeeded"
+    error: str = ""
+    cold_start: bool = False
+    attempt: int = 1
+    replayed: bool = False
+    seconds: dict[str, float] = attrs.field(factory=dict)
+    total_seconds: float = 0.0
+    event_bytes: int | None = None
+    output_bytes: int | None = None
+    report_attempts: int = 0
+    throttled: int = 0
+    already_completed: bool = False
+
+    def begins(self, task: Task) -> None:
+        """Take over the task that was found."""
+        self.task, self.attempt = task, task.attempt
+        remember_secrets(task.token.secret)
+
+    def ended(self, output: str, *, error: str = "") -> None:
+        """Take over what the function's work came to.
+
+        Args:
+            output: The text that FC gets: the Output, for a task that succeeded.
+            error: The failure's name, for one that did not.
+        """
+        if error:
+            self.outcome, self.error = "failed", error
+        else:
+            self.output_bytes = _size(output)
+
+    def reported(self, result: ReportResult) -> None:
+        """Take over what a report took."""
+        self.report_attempts = result.attempts
+        self.throttled = result.throttled
+        self.already_completed = result.already_completed
+
+    def fields(self) -> dict[str, Any]:
+        """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`."""
+        fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
+        if self.error:
+            fields["error"] = self.error
+        for step, seconds in self.seconds.items():
+            fields[f"{step}_ms"] = round(seconds * 1000, 3)
+        fields["total_ms"] = round(self.total_seconds * 1000, 3)
+        fields["attempt"] = self.attempt
+        fields["report_attempts"], fields["throttled"] = self.report_attempts, self.throttled
+        if self.event_bytes is not None:
+            fields["event_bytes"] = self.event_bytes
+        if self.output_bytes is not None:
+            fields["output_bytes"] = self.output_bytes
+        fields["replayed"], fields["already_completed"] = self.replayed, self.already_completed
+        return fields
+
+
+_record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> Callable[[], None]:
+    """Call `listener` with the record of each task, at its end; return what stops that.
+
+    An exception of the listener's is logged and costs nothing else.
+    """
+
+    def tell(record: TaskRecord) -> None:  # one of its own for each call: equal listeners are told apart
+        listener(record)
+
+    _listeners.append(tell)
+    return lambda: _listeners.remove(tell) if tell in _listeners else None
+
+
+def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
+    """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
+    if on and _write not in _listeners:
+        _listeners.append(_write)
+    elif not on and _write in _listeners:
+        _listeners.remove(_write)
+
+
+def _write(record: TaskRecord) -> None:
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    words, told = "Task %s.", (record.outcome.replace("_", " "),)
+    line = logging.LogRecord(logger.name, logging.INFO, __file__, 0, words, told, None)
+    line.__dict__[LOG_FIELDS] = record.fields()
+    with running(record.task) if record.task else nullcontext():  # the line names its task
+        logger.handle(line)
+
+
+def current_record() -> TaskRecord | None:
+    """Return the record of the running task."""
+    return _record.get()
+
+
+class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
+    """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
+
+    Args:
+        event: What FC delivered.
+    """
+
+    __slots__ = ("_began", "_invocation", "_mark", "_record")
+
+    def __init__(self, event: object) -> None:
+        invocation = current_invocation()
+        self._invocation = invocation
+        self._record = TaskRecord(event_bytes=_size(event), cold_start=invocation is not None and invocation.cold_start)
+
+    def __enter__(self) -> TaskRecord:
+        """Begin, and return the record."""
+        if self._invocation is not None:
+            self._invocation.tasks.append(self._record)
+        self._mark = _record.set(self._record)
+        self._began = time.perf_counter()
+        return self._record
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Close the record and tell the listeners."""
+        record = self._record
+        record.total_seconds = time.perf_counter() - self._began
+        if error is not None:
+            record.outcome, record.error = "raised", type(error).__name__
+        if self._invocation is not None and record.outcome not in {"succeeded", "deferred"}:
+            self._invocation.failed = True
+        if record.task is not None or record.outcome == "raised":
+            _tell(record)
+        _record.reset(self._mark)
+
+
+def _tell(record: TaskRecord) -> None:
+    for listener in tuple(_listeners):
+        try:
+            listener(record)
+        except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
+            logger.warning("A listener of task records failed: %s", type(error).__name__)
+
+
+class measured:  # noqa: N801 - with measured("run"): ...
+    """Add the time of a `with` block to the running task's record.
+
+    Args:
+        step: One of `STEPS`.
+    """
+
+    __slots__ = ("_began", "_observed", "_record", "_step")
+
+    def __init__(self, step: str) -> None:
+        self._step = step
+        self._record = _record.get()
+
+    def __enter__(self) -> None:
+        """Begin."""
+        if self._record is not None:
+            self._observed = observed(self._step, self._record)
+            self._observed.__enter__()
+            self._began = time.perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End, whatever the block ended in."""
+        if self._record is not None:
+            took = time.perf_counter() - self._began
+            self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took
+            self._observed.__exit__(kind, error, trace)
+
+
+def _size(event: object) -> int | None:
+    if isinstance(event, str):
+        return len(event.encode("utf-8", "replace"))
+    return len(event) if isinstance(event, (bytes, bytearray)) else None

@@ -1,0 +1,85 @@
+"""FC's context, as each of its runtimes makes it: the second argument of a handler under test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from fc_callback.runtime.headers import HeaderContext
+from fc_callback.runtime.instance import new_request_id
+from fc_callback.runtime.worker import CREDENTIAL_VARIABLES, FCContext310, FCContext312
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from fc_callback.context import Credentials
+
+RUNTIMES = ("python3.10", "python3.12", "custom")
+
+
+def make_context(
+    runtime: Literal["python3.10", "python3.12", "custom"] = "python3.10",
+    *,
+    request_id: str | None = None,
+    function_name: str = "function",
+    handler: str = "index.handler",
+    timeout_seconds: int = 60,
+    memory_mb: int = 512,
+    region: str = "cn-hangzhou",
+    account_id: str = "1000000000000001",
+    retry_count: int = 0,
+    credentials: Credentials | None = None,
+    environ: MutableMapping[str, str] | None = None,
+) -> Any:
+    """Return a context as a runtime hands it to a handler.
+
+    Args:
+        runtime: `python3.10` (and before): with `credentials` and `service`. `python3.12`: with neither; credentials are
+            in the environment. `custom`: made of the headers that a custom runtime gets.
+        request_id: Made up, if None.
+        function_name: The function's name.
+        handler: The handler string of s.yaml.
+        timeout_seconds: The function's timeout; the deadline follows from it.
+        memory_mb: The function's memory.
+        region: The function's region.
+        account_id: The account that owns the function.
+        retry_count: How often FC has delivered the event before; python3.12 does not tell.
+        credentials: Those of the invocation; None for a function without a role.
+        environ: Where python3.12's credentials are put; None leaves the environment as it is.
+
+    Raises:
+        ValueError: There is no such runtime.
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"There is no runtime {runtime!r}; there are {', '.join(RUNTIMES)}.")
+    key = (
+        ("", "", "")
+        if credentials is None
+        else (credentials.access_key_id, credentials.access_key_secret, credentials.security_token or "")
+    )
+    request_id = new_request_id() if request_id is None else request_id
+    if runtime == "custom":
+        told = {
+            "request-id": request_id,
+            "region": region,
+            "account-id": account_id,
+            "retry-count": str(retry_count),
+            "function-name": function_name,
+            "function-handler": handler,
+            "function-memory": str(memory_mb),
+            "function-timeout": str(timeout_seconds),
+            **dict(zip(("access-key-id", "access-key-secret", "security-token"), key, strict=True)),
+        }
+        return HeaderContext({f"x-fc-{name}": value for name, value in told.items()})
+    config = {
+        "region": region,
+        "account_id": account_id,
+        "name": function_name,
+        "memory": memory_mb,
+        "timeout": timeout_seconds,
+    }
+    call = {"request_id": request_id, "handler": handler, "credentials": key, "retry_count": retry_count}
+    if runtime == "python3.10":
+        return FCContext310(config, call)
+    if environ is not None:
+        environ.update(zip(CREDENTIAL_VARIABLES, key, strict=True))
+    return FCContext312(config, call)

@@ -1,0 +1,214 @@
+"""The record of each task."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
+from fc_callback.idempotency import once
+from fc_callback.idempotency.memory import MemoryStore
+from fc_callback.logger import Logger
+from fc_callback.metrics import TaskRecord
+from fc_callback.testing import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fc_callback.testing import TaskCloudFlow
+    from tests.helpers.conftest import FramedLog
+
+    Contexts = Callable[..., Any]
+
+
+@pytest.fixture
+def records() -> list[TaskRecord]:
+    found: list[TaskRecord] = []
+    metrics.listen(found.append)
+    return found
+
+
+@task_callback
+def pay(order: dict[str, Any], context: object) -> dict[str, Any]:
+    if not order.get("id"):
+        raise TaskFailed("EmptyOrder")
+    return {"id": order["id"]}
+
+
+def test_a_task_that_succeeds_tells_how_long_each_step_took(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    task = local_cloudflow.new_task({"id": 1})
+
+    pay(task.event, fc_context(retry_count=1))
+
+    [record] = records
+    assert record.outcome == "succeeded"
+    assert set(record.seconds) == {"find", "run", "encode", "report"}
+    assert all(seconds >= 0 for seconds in record.seconds.values())
+    assert record.total_seconds >= sum(record.seconds.values())
+    assert record.event_bytes == len(task.event)
+    assert record.output_bytes == len('{"id":1}')
+    assert (record.attempt, record.report_attempts, record.throttled) == (2, 1, 0)
+
+
+def test_attempts_and_throttling_are_counted(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    local_cloudflow.inject(Fault("error-before"), Fault("throttle"))
+
+    pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    assert (records[0].report_attempts, records[0].throttled) == (3, 1)
+
+
+def test_a_task_that_fails_tells_its_error(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    pay(local_cloudflow.new_task().event, fc_context())
+
+    assert (records[0].outcome, records[0].error, records[0].output_bytes) == ("failed", "EmptyOrder", None)
+
+
+def test_an_exception_that_passes_through_is_told(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    @task_callback
+    def broken(event: bytes, context: object) -> None:
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        broken(local_cloudflow.new_task().event, fc_context())
+
+    assert (records[0].outcome, records[0].error) == ("raised", "KeyError")
+    assert "report" not in records[0].seconds
+
+
+def test_an_event_without_a_token_is_told(fc_context: Contexts, records: list[TaskRecord]) -> None:
+    with pytest.raises(TaskTokenNotFound):
+        pay(b"{}", fc_context())
+
+    assert (records[0].outcome, records[0].error, records[0].task) == ("raised", "TaskTokenNotFound", None)
+
+
+def test_a_plain_call_without_a_task_has_no_record(fc_context: Contexts, records: list[TaskRecord]) -> None:
+    @task_callback(missing_token="ignore")
+    def handler(event: bytes, context: object) -> None: ...
+
+    handler(b"{}", fc_context())
+
+    assert records == []
+
+
+def test_a_deferred_task_is_told(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    from fc_callback.task import current_task
+
+    @task_callback
+    def ask(event: bytes, context: object) -> Any:
+        return current_task().defer()
+
+    ask(local_cloudflow.new_task().event, fc_context())
+
+    assert records[0].outcome == "deferred"
+    assert "report" not in records[0].seconds
+
+
+def test_a_function_that_outlives_its_time_is_told(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    task = local_cloudflow.new_task()
+
+    @task_callback(on_failure="report")
+    def slow(event: bytes, context: object) -> None:
+        task.wait()  # until DeadlineExceeded is reported, half-way through the time that there is
+
+    slow(task.event, fc_context(timeout_seconds=4))
+
+    task.assert_failed_with("DeadlineExceeded")
+    assert (records[0].outcome, records[0].report_attempts) == ("deadline_exceeded", 0)
+
+
+def test_a_stored_outcome_is_told_as_replayed(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    @task_callback(once=once(key="id", store=MemoryStore()))
+    def handler(order: dict[str, Any], context: object) -> dict[str, Any]:
+        return {"id": order["id"]}
+
+    for _ in range(2):
+        handler(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    assert [record.replayed for record in records] == [False, True]
+    assert "run" not in records[1].seconds
+
+
+def test_the_tasks_of_a_batch_have_a_record_each(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    @task_callback(batch=4)
+    def handler(order: dict[str, Any], context: object) -> dict[str, Any]:
+        return {"id": order["id"]}
+
+    tasks = [local_cloudflow.new_task({"id": number}) for number in (1, 2, 3)]
+    handler(b"[" + b",".join(task.event for task in tasks) + b"]", fc_context())
+
+    assert {record.task.token.reveal() for record in records if record.task} == {task.token.reveal() for task in tasks}
+    assert all("report" in record.seconds for record in records)
+
+
+def test_the_logger_writes_it_as_one_line_to_chart(
+    local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts
+) -> None:
+    Logger("orders")
+
+    pay(local_cloudflow.new_task({"id": 1}).event, fc_context(request_id="r-1"))
+
+    [line] = [one for one in fc_log.records if one.get("record") == "task"]
+    assert line["message"] == "Task succeeded."
+    assert line["outcome"] == "succeeded"
+    assert line["report_ms"] > 0
+    assert line["request_id"] == "r-1"
+    assert line["task"]
+    assert isinstance(line["cold_start"], bool)
+
+
+def test_it_can_be_left_out_of_the_log(local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts) -> None:
+    Logger("orders", task_record=False)
+
+    pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    assert not [one for one in fc_log.records if one.get("record") == "task"]
+
+
+def test_it_can_be_logged_without_the_logger(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics.log_records()
+    metrics.log_records()
+
+    with caplog.at_level(logging.INFO, "fc_callback.metrics"):
+        pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    assert caplog.messages.count("Task succeeded.") == 1
+
+
+def test_a_listener_that_fails_costs_nothing_and_one_that_stops_hears_nothing(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    def broken(record: TaskRecord) -> None:
+        raise RuntimeError
+
+    metrics.listen(broken)
+    stop = metrics.listen(records.append)
+    stop()
+    stop()
+    task = local_cloudflow.new_task({"id": 1})
+
+    pay(task.event, fc_context())
+
+    task.assert_succeeded()
+    assert len(records) == 1

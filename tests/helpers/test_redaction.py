@@ -1,0 +1,296 @@
+"""Secrets do not get through."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import enum
+import io
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from fc_callback.context import Credentials, FcContext
+from fc_callback.invocation import begin
+from fc_callback.logger import Logger
+from fc_callback.redaction import RedactionFilter, Redactor
+from fc_callback.task import Task, running
+from fc_callback.token import TaskToken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.helpers.conftest import FramedLog
+
+TOKEN = base64.b64encode(b"v1#flow#run-1#3#" + base64.b64encode(b"?" * 20)).decode()
+ODD_TOKEN = "tok/+=%~end of it"
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfi"
+STS = "CAIS" + base64.b64encode(b"content of a security token" * 3).decode()
+KEY_ID = "STS.NUgYrLnoC37mZZCNnAbez1"
+ALL = (TOKEN, ODD_TOKEN, SECRET, STS, KEY_ID)
+
+
+@pytest.fixture(params=[TOKEN, ODD_TOKEN], ids=["usual token", "odd token"])
+def inside(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The inside of a task; the token is the value."""
+    credentials = Credentials(access_key_id=KEY_ID, access_key_secret=SECRET, security_token=STS)
+    context = FcContext(request_id="r", credentials=credentials)
+    with begin(context), running(Task(token=TaskToken(request.param), payload={}, context=context)):
+        yield request.param
+
+
+def assert_masked(text: str) -> None:
+    for secret in ALL:
+        assert secret not in text
+        assert json.dumps(secret)[1:-1] not in text
+        assert quote(secret, safe="") not in text
+    assert "***" in text
+
+
+@pytest.mark.parametrize("secret", [SECRET, STS, KEY_ID, "token"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda secret: f"the secret is {secret}, and more",
+        lambda secret: f"https://x/?A=1&B={quote(secret, safe='')}&C=2",
+        lambda secret: f"https://x/?B={quote_plus(secret)}",
+        lambda secret: json.dumps({"data": {"ticket": secret}}),
+        lambda secret: json.dumps({"body": json.dumps({"ticket": secret})}),
+        lambda secret: repr({"ticket": secret}),
+        lambda secret: repr(json.dumps({"ticket": secret}).encode()),
+    ],
+)
+def test_a_known_secret_is_masked_in_every_form_of_text(inside: str, secret: str, form: Any) -> None:
+    secret = inside if secret == "token" else secret
+
+    assert_masked(Redactor().text(form(secret)))
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy", "xyz"])
+def test_a_token_inside_of_base64_is_masked(inside: str, before: str) -> None:
+    text = base64.b64encode(f'{before}{{"taskToken": "{inside}", "order": 7}}'.encode()).decode()
+
+    masked = Redactor().text(f"message {text}")
+
+    assert "***" in masked
+    kept = masked.removeprefix("message ").split("***")
+    assert not any(
+        inside[4:-4] in base64.b64decode(part + "=" * (-len(part) % 4)).decode("latin-1") for part in kept[:1]
+    )
+    assert len(kept[0]) < len(before) * 2 + 24
+
+
+@pytest.mark.parametrize("secret", [TOKEN, STS, KEY_ID, "LTAI5tEXAMPLEEXAMPLE1234"])
+def test_what_looks_like_a_secret_is_masked_outside_of_invocations_too(secret: str) -> None:
+    masked = Redactor().text(f"a {secret} b {quote(secret, safe='')} c")
+
+    assert secret not in masked
+    assert masked.startswith("a ")
+    assert masked.endswith("*** c")
+
+
+def test_secrets_of_an_invocation_that_has_ended_are_still_masked() -> None:
+    with begin(FcContext(credentials=Credentials(access_key_secret="a-secret-of-mine"))):
+        pass
+
+    assert Redactor().text("a-secret-of-mine") == "***"
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('{"password": "two words"}', '{"password": "***"}'),
+        ("{'dbPassword': 'a\"b', 'n': 1}", "{'dbPassword': '***', 'n': 1}"),
+        ('{"password": "a \\" b", "n": 1}', '{"password": "***", "n": 1}'),
+        (r'"{\"password\": \"two words\", \"n\": 1}"', r'"{\"password\": \"***\", \"n\": 1}"'),
+        ("?taskToken=abc&n=1", "?taskToken=***&n=1"),
+        ("x-fc-access-key-secret: abc1", "x-fc-access-key-secret: ***"),
+        ("Authorization: Bearer abc.def", "Authorization: ***"),
+        ("Order(password='x y', n=1)", "Order(password='***', n=1)"),
+        ('{"credentials": {"a": 1}, "n": 2}', '{"credentials": ***, "n": 2}'),
+        ('{"secret": 1234}', '{"secret": ***}'),
+        ("SECRET = hunter2", "SECRET = ***"),
+        ("secret = 'no end", "secret = '***'"),
+    ],
+)
+def test_values_under_a_telling_name_are_masked_in_texts(text: str, masked: str) -> None:
+    assert Redactor().text(text) == masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The event holds no task token: no taskToken, TaskToken, task_token in the 3 objects searched.",
+        "Task <TaskToken flow/run/3 0123456789ab> is deferred.",
+        "secrets are masked, tokens: many",
+        '{"order": "o-1", "amount": 12}',
+    ],
+)
+def test_ordinary_texts_stay_as_they_are(text: str) -> None:
+    assert Redactor().text(text) == text
+
+
+def test_masking_twice_changes_nothing_more() -> None:
+    once = Redactor().text("{'password': 'x', \"token\": 1} secret=abc Authorization: Bearer 1")
+
+    assert Redactor().text(once) == once
+
+
+@pytest.mark.parametrize("name", ["cardNumber", "card_number", "CARD-NUMBER", "card number"])
+def test_people_s_own_fields_are_masked_however_they_are_spelled(name: str) -> None:
+    redactor = Redactor(["card_number"])
+
+    assert redactor.value({name: 4111}) == {name: "***"}
+    assert redactor.text(json.dumps({name: "4111 1111"})) == json.dumps({name: "***"})
+
+
+@pytest.mark.parametrize("names", ["card", [""], [" _"]])
+def test_names_that_would_mask_everything_or_nothing_are_refused(names: Any) -> None:
+    with pytest.raises(TypeError, match="list of texts"):
+        Redactor(names)
+
+
+@attrs.frozen
+class AttrsOrder:
+    id: int
+    password: str
+    hidden: str = attrs.field(default="never shown", repr=False)
+
+
+@dataclasses.dataclass
+class DataOrder:
+    id: int
+    password: str
+    hidden: str = dataclasses.field(default="never shown", repr=False)
+
+
+class ModelOrder(BaseModel):
+    id: int
+    password: str
+
+
+class Kind(enum.Enum):
+    GIFT = "gift"
+
+
+@pytest.mark.parametrize("kind", [AttrsOrder, DataOrder, ModelOrder])
+def test_fields_of_objects_are_gone_through(kind: Any) -> None:
+    assert Redactor().value([kind(id=1, password="x")]) == [{"id": 1, "password": "***"}]
+
+
+def test_the_copy_is_json_and_the_original_stays(inside: str) -> None:
+    value = {"a": (1, {Kind.GIFT}), "ticket": inside, "deep": {"password": ["x"]}, "none": {"token": None}}
+
+    copy = Redactor().value(value)
+
+    assert copy == {
+        "a": [1, ["gift"]], "ticket": "***", "deep": {"password": "***"}, "none": {"token": None},
+    }  # fmt: skip
+    assert value["ticket"] == inside
+
+
+def test_a_value_without_end_is_cut() -> None:
+    deep: dict[str, Any] = {}
+    deep["deep"] = deep
+
+    assert len(json.dumps(Redactor().value({"wide": ["x" * 100] * 100_000, "deep": deep}))) < 400_000
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_any_value_becomes_json(value: Any) -> None:
+    json.dumps(Redactor().value(value), allow_nan=False)
+
+
+@given(st.text(), st.text())
+def test_a_secret_is_masked_wherever_it_stands(before: str, after: str) -> None:
+    with begin(FcContext(credentials=Credentials(access_key_secret=SECRET))):
+        assert SECRET not in Redactor(["card"]).text(before + SECRET + after)
+
+
+@given(st.text(alphabet="\\\"'{}[]:= passwordtoken", max_size=300))
+def test_no_text_breaks_the_masking(text: str) -> None:
+    Redactor().text(text)
+
+
+@pytest.mark.parametrize("text", ["password=\\" * 8000, 'token:"' * 9000, 'secret:\\"' * 7000, "token=[" * 9000])
+def test_hostile_texts_cost_no_more_than_long_ones(text: str) -> None:
+    Redactor().text(text)  # a quadratic one would take minutes, which the test run would notice
+
+
+def test_a_record_holds_no_secret_in_message_arguments_fields_nested_values_exception_and_stack(
+    fc_log: FramedLog, inside: str
+) -> None:
+    log = Logger("orders")
+    log.bind(ticket=inside)
+    try:
+        try:
+            raise KeyError(STS)
+        except KeyError as error:
+            raise ValueError(f"no access with {SECRET}") from error
+    except ValueError:
+        log.exception(
+            "message %s %s",
+            inside,
+            {"k": SECRET},
+            extra={"nested": {"list": [STS]}},
+            stack_info=True,
+            event=inside.encode(),
+        )
+
+    assert_masked("\n".join(fc_log.lines))
+    assert fc_log.last["message"] == "message *** {'k': '***'}"
+
+
+def test_masking_can_be_switched_off(fc_log: FramedLog, inside: str) -> None:
+    Logger("orders", redact=False).info("%s", {"password": "x"}, ticket=inside)
+
+    assert fc_log.last["message"] == "{'password': 'x'}"
+    assert fc_log.last["ticket"] == inside
+
+
+def test_a_filter_masks_the_records_of_anyone_s_handler(inside: str) -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s %(ticket)s %(card)s"))
+    handler.addFilter(RedactionFilter(["card"]))
+    logger = logging.getLogger("theirs")
+    logger.addHandler(handler)
+    try:
+        raise ValueError(STS)
+    except ValueError:
+        logger.exception("failed with %s and %s", SECRET, inside, extra={"ticket": [inside], "card": "4111"})
+
+    logger.removeHandler(handler)
+
+    assert_masked(stream.getvalue())
+    assert stream.getvalue().startswith("failed with *** and *** ['***'] ***\n")
+    assert "ValueError: ***" in stream.getvalue()
+
+
+def test_a_filter_masks_the_fields_of_a_logger_s_call_too(inside: str) -> None:
+    kept: list[logging.LogRecord] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            kept.append(record)
+
+    handler = Keeping()
+    handler.addFilter(RedactionFilter())
+    logging.getLogger("orders").addHandler(handler)
+    Logger("orders").warning("x", ticket=[inside], password="y")
+    logging.getLogger("orders").removeHandler(handler)
+
+    assert_masked(repr(kept[0].__dict__))
+    assert "'password': '***'" in repr(kept[0].__dict__)
