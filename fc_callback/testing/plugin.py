@@ -1,0 +1,61 @@
+"""The pytest plugin of fc_callback: `local_cloudflow` and `fc_context`, see `fc_callback.testing`.
+
+pytest loads it at every start, before coverage measures anything: so everything is imported when a test asks for a
+fixture, and not here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fc_callback.testing import TaskCloudFlow
+
+
+@pytest.fixture
+def local_cloudflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskCloudFlow]:
+    """A local CloudFlow for this test: `new_task`, `inject(Fault(...))`, `advance(seconds)`.
+
+    Clients find it by themselves: its endpoint, region and access key are in the environment.
+    """
+    try:
+        from fc_callback.testing.tasks import TaskCloudFlow
+    except ModuleNotFoundError as error:
+        pytest.fail(
+            f"local_cloudflow needs {error.name}, which is not installed: pip install 'fc-callback[local]'.",
+            pytrace=False,
+        )
+
+    with TaskCloudFlow() as service:
+        for name, value in service.environment.items():
+            monkeypatch.setenv(name, value)
+        yield service
+
+
+@pytest.fixture
+def fc_context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Make contexts as FC's runtimes do: `fc_context()`, `fc_context("python3.12", retry_count=1)`.
+
+    The arguments are those of `fc_callback.testing.make_context`. Where the test has a `local_cloudflow`, the context
+    carries STS credentials that it takes.
+    """
+    from fc_callback.context import Credentials
+    from fc_callback.testing.contexts import make_context
+
+    def build(runtime: Any = "python3.10", **options: Any) -> Any:
+        if "credentials" not in options:
+            local = "local_cloudflow" in request.fixturenames
+            options["credentials"] = request.getfixturevalue("local_cloudflow").session() if local else Credentials()
+        if runtime != "python3.12" or "environ" in options:
+            return make_context(runtime, **options)
+        variables: dict[str, str] = {}
+        context = make_context(runtime, environ=variables, **options)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return context
+
+    return build
