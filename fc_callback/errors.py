@@ -37,6 +37,7 @@ _E = TypeVar("_E", bound="FcCallbackError")
 
 def _restore(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
     error = cls.__new__(cls, *args)
+    error.args = args  # an OSError sets them in __init__ alone
     error.__dict__.update(state)
     return error
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _CAUSE_CHARACTERS = 1000
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Failure:
     """How a task failed.
 
@@ -45,7 +45,9 @@ def failure_of(
     """
     if isinstance(problem, TaskFailed):
         return Failure(
-            error=problem.error, cause=_masked(problem.cause, secrets)[:CAUSE_MAX_CHARACTERS], technical=False
+            error=_plain(problem.error),
+            cause=_masked(_plain(problem.cause), secrets)[:CAUSE_MAX_CHARACTERS],
+            technical=False,
         )
     kind = type(problem)
     name = next((names[base] for base in kind.__mro__ if base in names), kind.__name__)
@@ -61,13 +63,20 @@ def failure_of(
 
 def _text_of(problem: BaseException) -> str:
     try:
-        return str(problem).encode("utf-8", "replace").decode()
+        return _plain(str(problem))
     except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the report must still go out
         return ""
 
 
+def _plain(text: str) -> str:
+    """Return text that can be sent: a lone surrogate has no form in UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _masked(text: str, secrets: Iterable[str]) -> str:
+    from fc_callback.redaction import mask_secrets
+
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    return text
+    return mask_secrets(text)  # as they stand in a URL, in JSON, in base64

@@ -40,7 +40,7 @@ _MAP_IT = (
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False)
 class Found:
     """A task token and what came with it.
 

@@ -24,7 +24,7 @@ _EVENTS = "fc_callback.events"
 _PAYLOAD_KINDS = (dict, Mapping, MutableMapping, typing.Mapping, typing.Dict)  # noqa: UP006 - people write it
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Delivery:
     """What an invocation has to give to its function."""
 
@@ -35,7 +35,7 @@ class Delivery:
     task: Task | None = None
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class Form:
     """How to call one function: where each of its arguments comes from."""
 
@@ -138,7 +138,7 @@ class _Annotations:
         return get_args(given)[0] if get_origin(given) is Annotated else given
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class _Unresolved:
     text: str
     reason: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import OutputError, OutputTooLarge
+from fc_callback.secret import Masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,9 @@ def _refuse_constant(name: str) -> None:
 def _dump(value: object) -> str:
     try:
         try:
-            return _compact(value)
+            text = _compact(value)
+            if not _has_twins(text):
+                return text
         except TypeError as error:
             if not str(error).startswith("keys must be"):
                 raise
@@ -106,8 +109,22 @@ def _compact(value: object) -> str:
     return json.dumps(value, default=_convert, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+def _has_twins(text: str) -> bool:
+    """Tell whether an object has one key twice: `json` writes 1 and "1" alike, and a reader keeps one of them."""
+    found = False
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        nonlocal found
+        found = found or len({key for key, _ in pairs}) < len(pairs)
+
+    json.loads(text, object_pairs_hook=look)
+    return found
+
+
 def _convert(value: Any) -> Any:
     """Turn what `json` does not know into what it does, one level at a time."""
+    if isinstance(value, Masked):
+        raise TypeError(f"a {type(value).__name__} holds a secret")
     if attrs.has(type(value)):
         return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
     from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -117,10 +134,16 @@ def _convert(value: Any) -> Any:
         if serializer is not None:  # a model or a pydantic dataclass, with its own configuration
             return serializer.to_python(value, mode="json", fallback=_convert)
         if hasattr(type(value), "__dataclass_fields__"):
-            return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
+            return _dataclass_members(value)
         return to_jsonable_python(value, fallback=_refuse)
     except PydanticSerializationError as error:
         raise TypeError(str(error)) from None
+
+
+def _dataclass_members(value: Any) -> dict[str, Any]:
+    from dataclasses import fields  # loaded wherever a dataclass exists
+
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 def _refuse(value: Any) -> Any:
@@ -147,6 +170,8 @@ def _with_text_keys(value: object, path: str) -> object:
 def _key_text(key: object, path: str) -> str:
     if isinstance(key, str) and not _is_enum(key):
         return key
+    if key is None or isinstance(key, (bool, int, float)):
+        return json.dumps(key, allow_nan=False)
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     try:
@@ -211,7 +236,11 @@ def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _members(value: Any) -> dict[str, Any]:
-    names: Any = getattr(type(value), "model_fields", None) or getattr(type(value), "__dataclass_fields__", None)
+    if isinstance(value, (type, Masked)):
+        return {}
+    if hasattr(type(value), "__dataclass_fields__"):
+        return _dataclass_members(value)
+    names: Any = getattr(type(value), "model_fields", None)
     if names is None and attrs.has(type(value)):
         names = [field.name for field in attrs.fields(type(value))]
     return {name: getattr(value, name) for name in names or () if hasattr(value, name)}

@@ -25,7 +25,7 @@ _FRAMES_SHOWN = 5
 _CALLERS = ("fc_callback.callback", "fc_callback.waiting")  # what stands between FC and the person's function
 
 
-@attrs.define(kw_only=True, eq=False)
+@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class SoftDeadline:
     """A watch beside one task: either it reports `DeadlineExceeded`, or the function's outcome is reported, never both.
 
@@ -64,6 +64,8 @@ class SoftDeadline:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
+            with self._lock:  # a watch that is awake already, and has not begun, is too late as well
+                self._taken = True
 
     def claim(self) -> bool:
         """Take the right to report this task; False when `DeadlineExceeded` has been reported instead."""

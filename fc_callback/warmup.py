@@ -1,16 +1,78 @@
-"""Load what a report needs while the function waits on something else."""
+"""Load what a report needs before it is needed: in FC's initializer hook, or while the function waits on something else."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NEEDED = ("fc_callback.cloudflow.delivery", "fc_callback.cloudflow.request", "fc_callback.cloudflow.transport")
+    from fc_callback.cloudflow.client import CloudFlowClient
+
+_NEEDED = (
+    "fc_callback.cloudflow.answers",
+    "fc_callback.cloudflow.client",
+    "fc_callback.cloudflow.delivery",
+    "fc_callback.cloudflow.errors",
+    "fc_callback.cloudflow.request",
+    "fc_callback.cloudflow.transport",
+)
+# FC gives an initializer up to 300 seconds; this one is never worth more than these.
+_OPEN_SECONDS = 5.0
+# How long the function is looked at first, and again, each time for longer, while it computes.
+_LOOK_SECONDS = 0.005
+_LONGEST_LOOK_SECONDS = 0.5
+
+logger = logging.getLogger("fc_callback")
+
+
+def initializer(context: Any = None) -> str:
+    """Prepare an instance for its first task: FC's initializer hook.
+
+    Name it in s.yaml, `instanceLifecycleConfig.initializer.handler: index.initialize`, and in index.py::
+
+        from fc_callback import initializer
+
+        initialize = initializer
+
+    It loads what the first report needs and opens the connection to CloudFlow. It ends within a few seconds and never
+    fails: what is wrong is left for the first report to say, and logged at debug.
+
+    Args:
+        context: FC's context; the region is taken from it.
+
+    Returns:
+        An empty text, which every runtime can encode.
+    """
+    try:
+        _prepare(context)
+    except Exception as error:  # noqa: BLE001 - a start that is slow is better than one that fails
+        logger.debug("The initializer could not prepare the first report: %s: %s", type(error).__name__, error)
+    return ""
+
+
+def _prepare(context: Any) -> None:
+    from importlib import import_module
+
+    load_client()
+    for name in ("callback", "softdeadline", "decoding"):
+        import_module(f"fc_callback.{name}")
+    from fc_callback import settings
+    from fc_callback.cloudflow.client import CloudFlowClient
+    from fc_callback.context import FcContext
+
+    client = CloudFlowClient(region=settings.text("CLOUDFLOW_REGION") or FcContext.read(context).region)
+    # In a thread, because looking up a name cannot be bounded otherwise.
+    opening = threading.Thread(target=_open, args=(client,), name="fc_callback-opening", daemon=True)
+    opening.start()
+    opening.join(_OPEN_SECONDS)
+    if opening.is_alive():
+        logger.debug("%s has not accepted a connection within %g seconds.", client.endpoint, _OPEN_SECONDS)
 
 
 def load_client() -> None:
@@ -21,26 +83,58 @@ def load_client() -> None:
         import_module(name)
 
 
-def load_in_background() -> Callable[[], None]:
-    """Import what a report needs in a thread beside the caller; nothing happens when it is loaded already.
+def load_in_background(client: CloudFlowClient) -> Callable[[], None]:
+    """Import what a report needs and open its connection, in a thread beside the caller; once in a process.
 
-    A failure is left for the report to find, which imports the same modules and says what is wrong.
+    The thread begins when the process has something to wait on: beside a function that computes it would only take turns
+    with it. A failure is left for the report to find, which does the same and says what is wrong.
+
+    Args:
+        client: Who will report.
 
     Returns:
-        A function that waits for the end of it. Two threads that import parts of one package at once may see it half
-        done, so the report waits.
+        A function that the report calls first. It waits for the thread, if that has begun: two that import parts of one
+        package at once may see it half done.
     """
     if all(name in sys.modules for name in _NEEDED):
         return _nothing
-    thread = threading.Thread(target=_load_quietly, name="fc_callback-loading", daemon=True)
+    ended = threading.Event()
+
+    def load() -> None:
+        if _something_waits(ended):
+            with suppress(Exception):
+                load_client()
+                _open(client)
+
+    thread = threading.Thread(target=load, name="fc_callback-loading", daemon=True)
     thread.start()
-    return thread.join
+
+    def wait() -> None:
+        ended.set()
+        thread.join()
+
+    return wait
+
+
+def _something_waits(ended: threading.Event) -> bool:
+    """Wait until the process uses less than half of a processor; False when the function has ended before."""
+    look = _LOOK_SECONDS
+    while True:
+        before = time.process_time()
+        if ended.wait(look):
+            return False
+        if time.process_time() - before < look / 2:
+            return True
+        look = min(look * 2, _LONGEST_LOOK_SECONDS)
+
+
+def _open(client: CloudFlowClient) -> None:
+    from fc_callback import settings
+    from fc_callback.cloudflow.transport import transport_for
+
+    seconds = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", client.connect_timeout, default=3)
+    transport_for(client.endpoint).open(connect=seconds)
 
 
 def _nothing() -> None:
     """There is nothing to wait for."""
-
-
-def _load_quietly() -> None:
-    with suppress(Exception):  # the report imports the same, and raises what there is to say
-        load_client()

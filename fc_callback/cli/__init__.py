@@ -10,6 +10,10 @@ def main() -> None:
 
     `serve` runs in the cloud, where only its own extra is installed; every other command needs the extra `[local]`.
     """
+    if sys.argv[1:2] == ["serve"]:
+        from fc_callback.cli import serve
+
+        sys.exit(serve.main(sys.argv[2:]))
     try:
         from fc_callback.cli.app import app
     except ImportError as error:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from fc_callback import __version__
-from fc_callback.cli import demo, local, new
+from fc_callback.cli import build, check, demo, invoke, local, new, redeliver, report, serve
 
 app = typer.Typer(
     name="fc-callback",
@@ -17,7 +19,19 @@ app = typer.Typer(
 )
 app.command("demo")(demo.command)
 app.command("local")(local.command)
+app.command("invoke")(invoke.command)
+app.command("report")(report.command)
+app.command("redeliver")(redeliver.command)
 app.command("new")(new.command)
+app.command("check")(check.command)
+app.command("build")(build.command)
+
+
+@app.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def _serve(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Serve a handler over HTTP, for custom runtimes and custom containers."""
+    # `fc_callback.cli.main` goes there by itself, without Typer; this is for the list of commands.
+    raise typer.Exit(serve.main(arguments or []))
 
 
 def _show_version(value: bool) -> None:

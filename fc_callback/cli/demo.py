@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 import time
 from pathlib import Path
@@ -39,14 +40,12 @@ def command(
 ) -> None:
     """Scaffold a function and run it through two flows on a local CloudFlow, then once with a failure."""
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="fc-callback-demo-") as temporary:
-        project = keep or Path(temporary) / "demo"
-        try:
-            demo = _Demo.prepare(project, console)
-            ok = demo.run()
-        except (FcCallbackError, TimeoutError, OSError) as error:
-            console.print(f"The demo could not go on: {error}", style="red", markup=False)
-            raise typer.Exit(1) from None
+    try:
+        with tempfile.TemporaryDirectory(prefix="fc-callback-demo-") as temporary:
+            ok = _Demo.prepare(keep or Path(temporary) / "demo", console).run()
+    except (FcCallbackError, TimeoutError, OSError, sqlite3.Error) as error:
+        console.print(f"The demo could not go on: {error}", style="red", markup=False)
+        raise typer.Exit(1) from None
     if keep:
         console.print(f"The project is in {keep}. Next: cd {keep} and read README.md.", markup=False)
     if not ok:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
-import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +16,9 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from fc_callback.local import LocalCloudFlow
     from fc_callback.runtime import FunctionSpec
+
+# A signal that arrives a moment before a wait begins is acted upon when the wait ends, so no wait is long.
+_LOOK_SECONDS = 0.2
 
 
 def command(
@@ -35,13 +38,16 @@ def command(
         list[str] | None,
         typer.Option("--flow", help="A flow to create, as name=definition.yaml; may be given several times."),
     ] = None,
-    runtime: Annotated[str, typer.Option(help="The functions' runtime: python3.10 or python3.12.")] = "python3.10",
+    runtime: Annotated[
+        str, typer.Option(help="The functions' runtime: python3.10, python3.12 or custom.")
+    ] = "python3.10",
     quota: Annotated[bool, typer.Option("--quota", help="Hold callers to the documented quotas.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the environment as one line of JSON.")] = False,
 ) -> None:
     """Run a CloudFlow on this machine, and say what to export to talk to it."""
     from fc_callback.local import ApiError, LocalCloudFlow
 
+    ended = _ended_by_signals()  # before anything is started that has to be ended
     try:
         functions = [function_spec(text, runtime=runtime) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
@@ -50,7 +56,8 @@ def command(
                 name, file = _pair(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
             _announce(service, as_json=as_json)
-            _until_interrupted()
+            while not ended:
+                time.sleep(_LOOK_SECONDS)
     except (FcCallbackError, ApiError, OSError) as error:
         typer.echo(f"fc-callback local: {error}", err=True)
         raise typer.Exit(1) from None
@@ -91,8 +98,12 @@ def _announce(service: LocalCloudFlow, *, as_json: bool) -> None:
     typer.echo("\nThe key is of this local service alone. Ctrl-C ends it.")
 
 
-def _until_interrupted() -> None:
-    ended = threading.Event()
+def _ended_by_signals() -> list[int]:
+    """Return a list that is empty until somebody ends this process.
+
+    No Event: a signal may come while the main thread holds its lock, and `set` would then wait for itself.
+    """
+    ended: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+        signal.signal(number, lambda number, _frame: ended.append(number))
+    return ended

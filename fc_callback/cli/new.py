@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from fc_callback.scaffold import Template
 
+_SAMPLE_ACCOUNT = "1000000000000001"
+
 
 def command(
     template: Annotated[
@@ -62,6 +64,10 @@ def command(
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
     _say_what_is_next(target)
+    if chosen.values(values).get("accountId") == _SAMPLE_ACCOUNT:
+        typer.echo(
+            f"The account {_SAMPLE_ACCOUNT} is a sample: write your own before you deploy (--set accountId=...)."
+        )
 
 
 def _given_or_asked(name: str, given: object, *, asks: bool, ask: Callable[[], str]) -> str:

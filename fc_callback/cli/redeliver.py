@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fc_callback.sealing import TokenSeal
 
 _NOT_KEPT = "no token was kept: FC's next delivery reports it"
+_NOT_OPENED = "its token is sealed, and CLOUDFLOW_SEAL_KEY does not open it: set the key that the function has"
 
 
 def command(
@@ -71,7 +72,8 @@ def _redelivered(one: Undelivered, client: CloudFlowClient | None) -> tuple[str,
     from fc_callback.cloudflow.errors import CloudFlowError
 
     if one.token is None:
-        return _NOT_KEPT, "left"
+        receiver = one.record.receiver(one.fingerprint)
+        return (_NOT_OPENED if receiver is not None and receiver.sealed else _NOT_KEPT), "left"
     if client is None:
         return "would be reported", "waiting"
     try:

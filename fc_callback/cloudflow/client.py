@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from fc_callback import settings
-from fc_callback.cloudflow.answers import learn_clock, read_document
-from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of
-from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.context import Credentials
 from fc_callback.errors import (
@@ -145,6 +142,8 @@ class CloudFlowClient:
             ServiceUnreachable: No answer came.
             CredentialsNotFound: There is nothing to sign with.
         """
+        from fc_callback.cloudflow.answers import learn_clock, read_document
+        from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed
         from fc_callback.cloudflow.request import build_request
         from fc_callback.cloudflow.transport import transport_for
 
@@ -174,6 +173,8 @@ class CloudFlowClient:
     def _report(
         self, action: str, task_token: str | TaskToken, form: Mapping[str, str], deadline: Deadline | None
     ) -> ReportResult:
+        from fc_callback.cloudflow.delivery import deliver
+
         token = task_token if isinstance(task_token, TaskToken) else TaskToken(task_token)
         query = {"TaskToken": token.reveal()}
         return deliver(

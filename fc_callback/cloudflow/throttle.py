@@ -7,6 +7,7 @@ throttled again after it waited for its turn, somebody else uses the quota too, 
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -72,3 +73,13 @@ def turnstile_for(endpoint: str) -> Turnstile:
     """Return this process's turnstile before an endpoint."""
     with _lock:
         return _turnstiles.setdefault(endpoint, Turnstile())
+
+
+def _begin_again() -> None:
+    """Forget, in a forked child, the threads that wait in its parent."""
+    global _lock  # noqa: PLW0603 - a held lock cannot be let go by anybody else
+    _lock = threading.Lock()
+    _turnstiles.clear()
+
+
+os.register_at_fork(after_in_child=_begin_again)

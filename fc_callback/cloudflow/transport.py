@@ -6,13 +6,16 @@ The task token travels in the URL, so this is also where URLs are kept out of lo
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
 import ssl
 import threading
 import time
+from contextlib import suppress
 from contextvars import ContextVar
+from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -32,9 +35,10 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Retry, Timeout
 
-from fc_callback.errors import ServiceUnreachable
+from fc_callback.errors import ServiceUnreachable, SettingsError
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
 
     from fc_callback.cloudflow.request import SignedRequest
@@ -86,10 +90,55 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
 
 # Whether the call in progress opened its connection, rather than taking one that was kept.
 _opened: ContextVar[bool] = ContextVar("fc_callback_connection_opened", default=False)
+# When it must have ended, on the clock of `time.monotonic()`.
+_ends_at: ContextVar[float] = ContextVar("fc_callback_call_ends_at", default=float("inf"))
+
+
+class _Reader(io.RawIOBase):
+    """What comes in from a socket, up to one moment.
+
+    A socket's own timeout begins again with every byte: an answer that trickles in would outlive any deadline.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._incoming = sock.makefile("rb", buffering=0)
+        self._ends_at = _ends_at.get()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        before = self._socket.gettimeout()
+        self._socket.settimeout(left if before is None else min(left, before))
+        return self._incoming.readinto(buffer)
+
+    def close(self) -> None:
+        self._incoming.close()
+        super().close()
+
+
+class _Readable:
+    """As much of a socket as an answer asks for."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Reader(self._socket))
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(_Readable(sock), *args, **options)  # type: ignore[arg-type]  # it calls makefile, nothing else
 
 
 class _HttpConnection(HTTPConnection):
     debuglevel = 0  # http.client would print request lines, whatever a person set on its own class
+    response_class = _Response
 
     def connect(self) -> None:
         _opened.set(True)
@@ -98,10 +147,32 @@ class _HttpConnection(HTTPConnection):
 
 class _HttpsConnection(HTTPSConnection):
     debuglevel = 0
+    response_class = _Response
 
     def connect(self) -> None:
         _opened.set(True)
         super().connect()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a kept connection lives; urllib3 takes one that has something to read for one that has ended.
+
+        After the handshake of TLS 1.3 that is a session ticket (RFC 8446, section 4.6.1), and a connection that was
+        opened ahead of its first request would always be thrown away.
+        """
+        sock = self.sock
+        if super().is_connected or not isinstance(sock, ssl.SSLSocket):
+            return super().is_connected
+        before = sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            sock.recv(1)  # the end, or an answer that nobody asked for
+        except ssl.SSLWantReadError:
+            sock.settimeout(before)
+            return True
+        except OSError:
+            pass
+        return False
 
 
 class _HttpPool(HTTPConnectionPool):
@@ -125,19 +196,41 @@ def _manager_for(endpoint: str) -> PoolManager:
     options: dict[str, Any] = {}
     proxy = None
     if endpoint.startswith("https"):
-        # TLS 1.2 and later, certificate and host name checked, as Python's default context has it.
-        options["ssl_context"] = ssl.create_default_context(cafile=_ca_bundle())
+        options["ssl_context"] = _tls_context()
         # Plain http is for loopback alone: no proxy is to see it.
         proxy = _proxy_for(endpoint)
-    if proxy:
-        from requests.adapters import HTTPAdapter
-
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS)
-        manager: PoolManager = adapter.proxy_manager_for(proxy, **options)
-    else:
-        manager = PoolManager(num_pools=1, maxsize=_CONNECTIONS, **options)
+    manager = _through(proxy, options) if proxy else PoolManager(num_pools=1, maxsize=_CONNECTIONS, **options)
     manager.pool_classes_by_scheme = _POOLS
     return manager
+
+
+def _through(proxy: str, options: dict[str, Any]) -> PoolManager:
+    from requests.adapters import HTTPAdapter
+
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS)
+    manager: PoolManager | None = None
+    with suppress(HTTPError, ValueError):
+        manager = adapter.proxy_manager_for(proxy, **options)
+    if manager is None:  # outside of the handler: those errors quote the URL, which may hold a password
+        raise SettingsError(
+            "The proxy for CloudFlow cannot be used.",
+            hint="Check HTTPS_PROXY (http://host:port; a SOCKS proxy takes the package PySocks), or name the endpoint in NO_PROXY.",
+        )
+    return manager
+
+
+def _tls_context() -> ssl.SSLContext:
+    """Return Python's default context: TLS 1.2 and later, certificate and host name checked."""
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    try:
+        if os.path.isdir(bundle):  # noqa: PTH112 - pathlib is not loaded in a cold start
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # ssl.SSLError, for a file without certificates, is one
+        raise SettingsError(
+            f"The CA bundle {bundle} cannot be read: {error.strerror or type(error).__name__}.",
+            hint="Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE: a PEM file or a directory of them, shipped with the function.",
+        ) from None
 
 
 def _proxy_for(endpoint: str) -> str | None:
@@ -195,6 +288,7 @@ class Transport:
         """Open a connection ahead of the first call, and keep it; a failure is left for the call to find."""
         pool = self._pool()
         connection = pool._get_conn()  # noqa: SLF001 - urllib3 has no public way to open without a request
+        _ends_at.set(time.monotonic() + connect)
         try:
             connection.timeout = connect
             connection.connect()
@@ -227,7 +321,7 @@ class Transport:
         resent: bool | None = None,
     ) -> Answer | _Problem:
         left = max(0.001, min(connect + read, deadline.remaining_seconds() if deadline else connect + read))
-        ends_at = time.monotonic() + left
+        _ends_at.set(time.monotonic() + left)
         _opened.set(False)
         try:
             response = self._pool().urlopen(
@@ -243,7 +337,7 @@ class Transport:
         except (HTTPError, OSError) as error:
             return self._problem(error, kept=not _opened.get(), resent=resent)
         try:
-            data = _read_bounded(response, ends_at)
+            data = _read_bounded(response)
         except (HTTPError, OSError) as error:
             response.close()
             return self._problem(error, kept=False, resent=True)
@@ -271,16 +365,11 @@ class _DeadConnection(_Problem):
     """A kept connection that was closed by the other side."""
 
 
-def _read_bounded(response: Any, ends_at: float) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    # What has come, piece by piece: `read` would wait for all of it, as long as something trickles in.
-    while chunk := response.read1(65536):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES or time.monotonic() > ends_at:
-            raise ProtocolError("the answer does not end")
-    return b"".join(chunks)
+def _read_bounded(response: Any) -> bytes:
+    data: bytes = response.read(MAX_ANSWER_BYTES + 1)
+    if len(data) > MAX_ANSWER_BYTES:
+        raise ProtocolError("the answer does not end")
+    return data
 
 
 _HINT_NETWORK = (
@@ -308,10 +397,6 @@ def _described(error: Exception, *, kept: bool) -> tuple[str, bool, str]:
     return "the answer did not come in time", True, _HINT_NETWORK
 
 
-def _ca_bundle() -> str:
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
-
-
 _transports: dict[tuple[int, str], Transport] = {}
 _lock = threading.Lock()
 
@@ -323,3 +408,12 @@ def transport_for(endpoint: str) -> Transport:
         if key not in _transports:
             _transports[key] = Transport(endpoint=endpoint)
         return _transports[key]
+
+
+def _renew_lock() -> None:
+    """Give a forked child a lock that no thread of its parent holds."""
+    global _lock  # noqa: PLW0603 - a held lock cannot be let go by anybody else
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
@@ -57,6 +58,8 @@ def scope_of(function: object, context: FcContext) -> str:
     Handlers of many functions are called `index.handler`; the name of the function in FC tells them apart. Versions and
     aliases of a function share their work, so that a new version does not begin it again.
     """
+    while isinstance(function, partial):  # all of them have one class, and no name
+        function = function.func
     module = getattr(function, "__module__", type(function).__module__)
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return f"{context.function_name}:{module}.{name}" if context.function_name else f"{module}.{name}"

@@ -180,6 +180,7 @@ class Once:
                     fingerprint=None if token is None else token.fingerprint,
                     secret=token or token_in(payload),
                     expires_after_seconds=self.expires_after_seconds,
+                    came_before=record is standing,
                 )
 
     def _next(self, standing: Record | None, wanted: Record, deadline: Deadline | None, now: float) -> Record:

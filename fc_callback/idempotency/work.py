@@ -39,6 +39,7 @@ class Work:
 
     Attributes:
         stored: What is remembered, if the work must not run.
+        came_before: Whether an earlier delivery with this very token had the result: its report may be in, unrecorded.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class Work:
         fingerprint: str | None,
         secret: TaskToken | None,
         expires_after_seconds: float,
+        came_before: bool = False,
     ) -> None:
         self.stored: Stored | None = None
+        self.came_before = came_before
         self._store = store
         self._standing = record
         self._secret = secret

@@ -87,6 +87,7 @@ class Server:
                 ws="none",
                 lifespan="off",
                 log_config=None,
+                log_level="warning",  # below debug it would log each request whole: token, keys and all
                 access_log=False,
                 server_header=False,
                 date_header=False,

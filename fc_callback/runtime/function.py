@@ -15,7 +15,7 @@ from fc_callback.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RUNTIMES = ("python3.10", "python3.12")
+RUNTIMES = ("python3.10", "python3.12", "custom")
 
 
 def _is_runtime(_spec: FunctionSpec, _field: attrs.Attribute[Any], value: str) -> None:
@@ -44,8 +44,8 @@ class FunctionSpec:
         name: The function's name.
         handler: `module.function` or `dir/module.function`, inside the code directory.
         code_dir: The directory that FC would unpack at `/code`; made absolute.
-        runtime: `python3.10` or `python3.12`: the shape of the context and of the environment. The interpreter is
-            `python`, whatever its version.
+        runtime: `python3.10` or `python3.12`: the shape of the context and of the environment; or `custom`: the function
+            behind `fc-callback serve`, called over HTTP on loopback. The interpreter is `python`, whatever its version.
         timeout_seconds: For one invocation, the import of the module included.
         memory_mb: The function's memory.
         limit_memory: Whether the process's address space is held to `memory_mb`. A function then sees MemoryError,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import FcCallbackError
 from fc_callback.runtime.function import FunctionSpec, InvocationResult
-from fc_callback.runtime.process import GRACE_SECONDS, WorkerProcess
+from fc_callback.runtime.process import GRACE_SECONDS, FunctionProcess, WorkerProcess
+from fc_callback.runtime.served import ServedProcess
 from fc_callback.runtime.worker import CREDENTIAL_VARIABLES
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class FunctionInstance:
         self.spec = spec
         self._id = f"c-{uuid.uuid4().hex[:8]}-{uuid.uuid4().hex[:12]}"
         self._lock = threading.Lock()
-        self._process: WorkerProcess | None = None
+        self._process: FunctionProcess | None = None
         self._initialized = False
         self._closed = False
         self._last_credentials = ("", "", "")
@@ -103,15 +104,16 @@ class FunctionInstance:
                 duration_seconds=time.monotonic() - began,
             )
 
-    def _ready_process(self) -> WorkerProcess:
+    def _ready_process(self) -> FunctionProcess:
         if self._process is not None and self._process.has_ended():
             self._end(self._process)
         if self._process is None:
-            self._process = WorkerProcess(self.spec, self._environment())
+            start = ServedProcess if self.spec.runtime == "custom" else WorkerProcess
+            self._process = start(self.spec, self._environment())
             self._initialized = False
         return self._process
 
-    def _initialize(self, process: WorkerProcess, call: dict[str, Any]) -> tuple[bytes, str, int] | None:
+    def _initialize(self, process: FunctionProcess, call: dict[str, Any]) -> tuple[bytes, str, int] | None:
         if self._initialized or self.spec.initializer is None:
             return None
         body, error_type, exit_code = self._call(process, "initialize", call, b"")
@@ -123,7 +125,7 @@ class FunctionInstance:
 
     def _call(
         self,
-        process: WorkerProcess,
+        process: FunctionProcess,
         kind: Literal["invoke", "initialize", "pre_stop"],
         call: dict[str, Any],
         event: bytes,
@@ -146,13 +148,13 @@ class FunctionInstance:
         message = f"Process exited unexpectedly before completing request (exit code: {exit_code})"
         return _document(message), "UnhandledInvocationError", exit_code
 
-    def _end(self, process: WorkerProcess, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
+    def _end(self, process: FunctionProcess, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
         self._process = None
         return process.end(ask=ask, seconds=seconds)
 
     def _environment(self) -> dict[str, str]:
         spec = self.spec
-        version = "FC_FUNCTION_VERSION" if spec.runtime == "python3.12" else "FC_VER_ID"
+        version = "FC_VER_ID" if spec.runtime == "python3.10" else "FC_FUNCTION_VERSION"
         return {
             "LANG": "C.UTF-8",
             **{name: os.environ[name] for name in _KEPT_FROM_PARENT if name in os.environ},
@@ -196,7 +198,7 @@ class FunctionInstance:
         finally:
             self._lock.release()
 
-    def __enter__(self) -> FunctionInstance:  # noqa: PYI034 - typing.Self needs Python 3.11
+    def __enter__(self) -> FunctionInstance:
         """Return the instance."""
         return self
 

@@ -76,7 +76,7 @@ class FunctionPool:
         for instance in self.instances:
             instance.close()
 
-    def __enter__(self) -> FunctionPool:  # noqa: PYI034 - typing.Self needs Python 3.11
+    def __enter__(self) -> FunctionPool:
         """Return the pool."""
         return self
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 3.0
+# For interpreters that have no fc_callback of their own.
+PACKAGE_HOME = str(Path(__file__).resolve().parents[2])
 LOG_BYTES = 16 * 1024 * 1024
 # How often a process is looked at whose pipe stays silent: a child of the function may hold the pipe open.
 _POLL_SECONDS = 0.05
@@ -43,42 +45,57 @@ class Exchange:
     timed_out: bool = False
 
 
-class WorkerProcess:
-    """One running worker. Not for several threads at once, except `interrupt`.
+class FunctionProcess:
+    """One running process of a function. Not for several threads at once, except `stop`.
 
     Args:
         spec: The function.
+        command: What to run.
         environment: The whole environment of the process.
+        request_fd: Where requests are written.
+        response_fd: Where answers are read.
+        inherited: The other ends, which the process inherits; closed here.
 
     Raises:
         SettingsError: The code directory or the interpreter does not exist.
-        FcCallbackError: The interpreter did not start the worker.
+        FcCallbackError: The process did not become ready.
     """
 
-    def __init__(self, spec: FunctionSpec, environment: Mapping[str, str]) -> None:
-        if not spec.code_dir.is_dir():
-            raise SettingsError(f"The code directory of function {spec.name!r} does not exist: {spec.code_dir}.")
-        child_reads, self._request_fd = os.pipe()
-        self._response_fd, child_writes = os.pipe()
+    # Whether the process ends by itself when its requests are closed; one that does not is sent SIGTERM.
+    ends_when_closed = True
+
+    def __init__(
+        self,
+        spec: FunctionSpec,
+        *,
+        command: list[str],
+        environment: Mapping[str, str],
+        request_fd: int,
+        response_fd: int,
+        inherited: tuple[int, ...],
+    ) -> None:
+        self._request_fd, self._response_fd = request_fd, response_fd
         self._log_fd, child_logs = os.pipe()
-        script = str(Path(worker.__file__).resolve())
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the person's own interpreter and our own file
-                [spec.python, "-W", "ignore", script, str(child_reads), str(child_writes)],
+            self._process = subprocess.Popen(  # noqa: S603 - the person's own interpreter and our own code
+                command,
                 cwd=spec.code_dir,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=child_logs,
                 stderr=child_logs,
-                pass_fds=(child_reads, child_writes),
+                pass_fds=inherited,
                 start_new_session=True,  # Ctrl-C is the parent's; and what the function starts can be ended with it
             )
         except OSError as error:
             for fd in (self._request_fd, self._response_fd, self._log_fd):
                 os.close(fd)
+            if not spec.code_dir.is_dir():
+                where = f"The code directory of function {spec.name!r} does not exist: {spec.code_dir}."
+                raise SettingsError(where) from error
             raise SettingsError(f"Cannot run the interpreter {spec.python!r}: {error.strerror}.") from error
         finally:
-            for fd in (child_reads, child_writes, child_logs):
+            for fd in (*inherited, child_logs):
                 os.close(fd)
         self._log = bytearray()
         self._stopped = False
@@ -89,24 +106,25 @@ class WorkerProcess:
         self._selector.register(self._log_fd, selectors.EVENT_READ)
         self._start(spec)
 
+    def encode(self, header: dict[str, Any], body: bytes) -> bytes:
+        """Return a request as it goes to the process."""
+        raise NotImplementedError
+
+    def decode(self, data: bytearray) -> tuple[dict[str, Any], bytes] | None:
+        """Return the whole answer; None while it is not whole yet."""
+        raise NotImplementedError
+
+    def first_request(self, spec: FunctionSpec) -> dict[str, Any]:
+        """Return the request that the process answers when it is ready."""
+        raise NotImplementedError
+
     @property
     def pid(self) -> int:
         """The process's id."""
         return self._process.pid
 
     def _start(self, spec: FunctionSpec) -> None:
-        config = {
-            "name": spec.name,
-            "runtime": spec.runtime,
-            "code_dir": str(spec.code_dir),
-            "package_home": str(Path(__file__).resolve().parents[2]),
-            "memory": spec.memory_mb,
-            "memory_limit": spec.memory_mb * 1024 * 1024 if spec.limit_memory else None,
-            "timeout": max(1, round(spec.timeout_seconds)),
-            "region": spec.region,
-            "account_id": spec.account_id,
-        }
-        if self.exchange(config, b"", seconds=START_SECONDS).answer is None:
+        if self.exchange(self.first_request(spec), b"", seconds=START_SECONDS).answer is None:
             exit_code = self.end()
             raise FcCallbackError(
                 f"The process of function {spec.name!r} did not start (exit code {exit_code}): {self.take_log()[-2000:]}"
@@ -115,7 +133,7 @@ class WorkerProcess:
     def exchange(self, header: dict[str, Any], body: bytes, *, seconds: float) -> Exchange:
         """Send one request and wait for its answer, the process's end or the end of the time."""
         deadline = time.monotonic() + seconds
-        request = memoryview(worker.encode_frame(header, body))
+        request = memoryview(self.encode(header, body))
         answer = bytearray()
         self._selector.register(self._request_fd, selectors.EVENT_WRITE)
         sending = True
@@ -132,7 +150,9 @@ class WorkerProcess:
                     self._read_log()
                 silent = not ready and self.has_ended()
                 open_still = self._receive(answer) if self._response_fd in ready or silent else True
-                whole = _whole_frame(answer)
+                whole = self.decode(answer)
+                if whole is None and not open_still:
+                    self._wait_for_end(GRACE_SECONDS)  # it is about to end, with an exit code of its own
                 if whole is not None or silent or not open_still:
                     self._drain_log()
                     return Exchange(answer=whole)
@@ -148,7 +168,7 @@ class WorkerProcess:
             return request[os.write(self._request_fd, request[:_CHUNK]) :]
         except BlockingIOError:
             return request
-        except BrokenPipeError:  # it has ended; the response pipe tells the same
+        except (BrokenPipeError, ConnectionError):  # it has ended; the other pipe tells the same
             return request[:0]
 
     def _receive(self, answer: bytearray) -> bool:
@@ -200,7 +220,7 @@ class WorkerProcess:
             seconds: How long it may take to finish by itself, and then how long after SIGTERM. SIGKILL comes last.
         """
         os.close(self._request_fd)
-        self._selector.unregister(self._response_fd)
+        ask = ask and self.ends_when_closed
         if not (ask and self._wait_for_end(seconds)) and not self.has_ended():
             os.kill(self.pid, signal.SIGTERM)
             self._wait_for_end(seconds)
@@ -214,6 +234,8 @@ class WorkerProcess:
         return exit_code
 
     def _wait_for_end(self, seconds: float) -> bool:
+        with suppress(KeyError):  # closed pipes are always ready
+            self._selector.unregister(self._response_fd)
         deadline = time.monotonic() + seconds
         while not self.has_ended():
             if time.monotonic() > deadline:
@@ -229,13 +251,50 @@ def _read(fd: int) -> bytes | None:
         return os.read(fd, _CHUNK)
     except BlockingIOError:
         return None
+    except ConnectionError:  # it has ended
+        return b""
 
 
-def _whole_frame(data: bytearray) -> tuple[dict[str, Any], bytes] | None:
-    if len(data) < worker.LENGTHS:
-        return None
-    head, body = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
-    start = worker.LENGTHS + head
-    if len(data) < start + body:
-        return None
-    return json.loads(data[worker.LENGTHS : start]), bytes(data[start : start + body])
+class WorkerProcess(FunctionProcess):
+    """A process that runs the function as FC's built-in Python runtimes do; see `worker.py`."""
+
+    def __init__(self, spec: FunctionSpec, environment: Mapping[str, str]) -> None:
+        child_reads, request_fd = os.pipe()
+        response_fd, child_writes = os.pipe()
+        script = str(Path(worker.__file__).resolve())
+        super().__init__(
+            spec,
+            command=[spec.python, "-W", "ignore", script, str(child_reads), str(child_writes)],
+            environment=environment,
+            request_fd=request_fd,
+            response_fd=response_fd,
+            inherited=(child_reads, child_writes),
+        )
+
+    def first_request(self, spec: FunctionSpec) -> dict[str, Any]:
+        """Return what stays the same for the whole process."""
+        return {
+            "name": spec.name,
+            "runtime": spec.runtime,
+            "code_dir": str(spec.code_dir),
+            "package_home": PACKAGE_HOME,
+            "memory": spec.memory_mb,
+            "memory_limit": spec.memory_mb * 1024 * 1024 if spec.limit_memory else None,
+            "timeout": max(1, round(spec.timeout_seconds)),
+            "region": spec.region,
+            "account_id": spec.account_id,
+        }
+
+    def encode(self, header: dict[str, Any], body: bytes) -> bytes:
+        """Return a request's frame."""
+        return worker.encode_frame(header, body)
+
+    def decode(self, data: bytearray) -> tuple[dict[str, Any], bytes] | None:
+        """Read an answer's frame."""
+        if len(data) < worker.LENGTHS:
+            return None
+        head, body = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")
+        start = worker.LENGTHS + head
+        if len(data) < start + body:
+            return None
+        return json.loads(data[worker.LENGTHS : start]), bytes(data[start : start + body])

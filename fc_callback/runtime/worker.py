@@ -154,11 +154,18 @@ class RequestLogHandler(logging.Handler):
 
     request_id = ""
 
+    def id_for(self, _record: logging.LogRecord) -> str:
+        """Return the id to write with a record."""
+        return self.request_id
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record to stdout."""
         try:
-            record.request_id = self.request_id
-            print(self.format(record)[:LOG_RECORD_CHARACTERS], file=sys.__stdout__, flush=True)
+            record.request_id = self.id_for(record)
+            stream = sys.__stdout__
+            assert stream is not None
+            stream.write(f"{self.format(record)[:LOG_RECORD_CHARACTERS]}\n")
+            stream.flush()
         except Exception:  # noqa: BLE001 - what logging asks of a handler
             self.handleError(record)
 
@@ -208,7 +215,7 @@ class Worker:
         if self.config["runtime"] == "python3.12":
             # When FC renews them on a warm instance is not documented; a fresh set each time is the useful reading.
             os.environ.update(zip(CREDENTIAL_VARIABLES, call["credentials"], strict=True))
-        _say(f"FC {phase} Start RequestId: {call['request_id']}")
+        say(f"FC {phase} Start RequestId: {call['request_id']}")
         self._busy = True
         try:
             function = self._load(call["handler"])
@@ -223,7 +230,7 @@ class Worker:
         finally:
             self._busy = False
         ending = ", Error: Unhandled function error" if failed else ""
-        _say(f"FC {phase} End RequestId: {call['request_id']}{ending}")
+        say(f"FC {phase} End RequestId: {call['request_id']}{ending}")
         return not failed, body
 
     def _load(self, handler: str) -> Callable[..., Any]:
@@ -323,7 +330,7 @@ def _encode_value(value: Any) -> object:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def error_document(error: Exception) -> dict[str, object]:
+def error_document(error: BaseException) -> dict[str, object]:
     """Return FC's error document: errorMessage, errorType and, unless empty, stackTrace.
 
     A frame of the user's code is a list of four strings; an error of loading has flat strings instead. Causes and
@@ -344,8 +351,8 @@ def error_document(error: Exception) -> dict[str, object]:
 
 def _frames(error: BaseException) -> list[traceback.FrameSummary]:
     frames = list(traceback.extract_tb(error.__traceback__))
-    own = (__file__, importlib.__file__)
-    foreign = [frame for frame in frames if frame.filename not in own and not frame.filename.startswith("<frozen imp")]
+    own = (os.path.join(os.path.dirname(__file__), ""), importlib.__file__, "<frozen imp")  # noqa: PTH118, PTH120 - no pathlib
+    foreign = [frame for frame in frames if not frame.filename.startswith(own)]
     return foreign or frames
 
 
@@ -353,16 +360,20 @@ def _flat(error: BaseException) -> list[str]:
     return [line.rstrip("\n") for line in traceback.format_list(_frames(error))]
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write one of FC's own lines to the log."""
     # What the handler printed comes first; a handler may have replaced or closed the streams.
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
     with suppress(Exception):
-        print(line, file=sys.__stdout__, flush=True)
+        stream = sys.__stdout__
+        assert stream is not None
+        stream.write(f"{line}\n")  # in one piece: threads may share the stream
+        stream.flush()
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error itself

@@ -109,3 +109,13 @@ def test_without_the_extra_the_command_line_says_what_to_install(tmp_path: Path)
     ended = run("demo", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert ended.returncode == 1
     assert "pip install 'fc-callback[local]'" in ended.stderr
+
+
+def test_a_machine_without_a_temporary_folder_is_told_in_a_line(tmp_path: Path) -> None:
+    program = f"import tempfile; tempfile.tempdir = '{tmp_path}/nowhere'; from fc_callback.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "demo"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert "The demo could not go on" in ended.stdout
+    assert "Traceback" not in ended.stdout + ended.stderr

@@ -148,3 +148,16 @@ def test_redeliver_without_a_store_says_what_to_set() -> None:
     ended = run("redeliver")
     assert ended.returncode == 1
     assert "CLOUDFLOW_ONCE_STORE" in ended.stderr
+
+
+@pytest.mark.parametrize("key", [None, TokenSeal.generate_key()], ids=["no key", "another key"])
+def test_redeliver_says_so_when_it_has_not_the_key_of_the_seal(
+    key: str | None, tasks: WaitingTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/once.db"
+    _undelivered(tasks.new(order={"id": 1}), tasks, url, seal=TokenSeal(TokenSeal.generate_key()))
+    if key:
+        monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
+    ended = run("redeliver", url)
+    assert ended.returncode == 1
+    assert "CLOUDFLOW_SEAL_KEY does not open it" in ended.stdout

@@ -46,8 +46,9 @@ def error(code: str, status: int, message: str = "m", **headers: str) -> Reply:
 class ScriptedService:
     """Each request gets the next step of a script; the last step is for all that follow.
 
-    A step is a `Reply`, or `close` (no answer), `reset` (no answer, rudely), `hang` (no answer, the connection stays) or
-    `trickle` (an answer without an end, a byte at a time).
+    A step is a `Reply`, or `close` (no answer), `reset` (no answer, rudely), `hang` (no answer, the connection stays),
+    `trickle` (an answer without an end, a byte at a time), `trickle-header` (the same, and no end to its headers) or
+    `trickle-continue` (one 100 Continue after another).
     """
 
     def __init__(self, *steps: Reply | str, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
@@ -135,6 +136,13 @@ class ScriptedService:
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{")
             while not self._ended.wait(0.02):
                 connection.sendall(b" ")
+        elif step == "trickle-header":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+            while not self._ended.wait(0.02):
+                connection.sendall(b"x")
+        elif step == "trickle-continue":
+            while not self._ended.wait(0.02):
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         return False
 
 

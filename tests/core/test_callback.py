@@ -6,10 +6,12 @@ import functools
 import inspect
 import json
 import logging
+import pickle
 import threading
 import time
 from collections import Counter
 from contextvars import copy_context
+from copy import copy
 from types import SimpleNamespace
 from typing import Any
 
@@ -511,3 +513,44 @@ def test_a_failure_raised_on_purpose_fails_the_task_by_name(tasks: WaitingTasks)
     task = tasks.new()
     assert json.loads(handler(task.event, fc_context(tasks))) == {"error": "EmptyOrder", "cause": "no lines"}
     assert task.failure == ("EmptyOrder", "no lines")
+
+
+def test_a_pickled_task_holds_neither_its_token_nor_its_payload(tasks: WaitingTasks) -> None:
+    task = tasks.new(order={"note": "for nobody else"})
+
+    @task_callback
+    def handler(event: bytes, context: Any, task: Task) -> dict[str, Any]:
+        pickled = pickle.dumps(task)
+        return {"shown": pickled.decode("latin-1"), "path": pickle.loads(pickled).path, "copied": copy(task) is task}
+
+    returned = json.loads(handler(task.event, fc_context(tasks)))
+    assert task.token not in returned["shown"]
+    assert "for nobody else" not in returned["shown"]
+    assert (returned["path"], returned["copied"]) == ("$.taskToken", True)
+
+
+def test_a_limit_that_is_no_number_is_told_before_the_work(
+    tasks: WaitingTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUDFLOW_OUTPUT_LIMIT", "64 KiB")
+    ran: list[int] = []
+
+    @task_callback(on_failure="report")
+    def handler(event: bytes, context: Any) -> None:
+        ran.append(1)
+
+    task = tasks.new()
+    with pytest.raises(SettingsError, match="CLOUDFLOW_OUTPUT_LIMIT"):
+        handler(task.event, fc_context(tasks))
+    assert (ran, task.status) == ([], "Running")
+
+
+def test_already_completed_counts_with_a_client_of_one_s_own_as_well(tasks: WaitingTasks) -> None:
+    @task_callback(already_completed="raise", client=CloudFlowClient())
+    def handler(event: bytes, context: Any) -> None:
+        pass
+
+    task = tasks.new()
+    handler(task.event, fc_context(tasks))
+    with pytest.raises(TaskAlreadyCompleted):
+        handler(task.event, fc_context(tasks))

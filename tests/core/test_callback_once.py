@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import pytest
 
-from fc_callback import CloudFlowClient, ReportUndelivered, Task, TaskFailed, once, task_callback
-from fc_callback.errors import StoreUnavailable
+from fc_callback import CloudFlowClient, FcContext, ReportUndelivered, Task, TaskFailed, TaskToken, once, task_callback
+from fc_callback.cloudflow.errors import TaskAlreadyCompleted
+from fc_callback.context import Deadline
+from fc_callback.errors import StoreUnavailable, WorkInProgress
 from fc_callback.idempotency import Record
+from fc_callback.idempotency.key import scope_of
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.local.faults import Fault
 from tests.core.invoking import fc_context
@@ -173,3 +178,91 @@ def test_a_plain_call_is_done_once_as_well(tasks: WaitingTasks) -> None:
     event = b'{"order": {"id": 9}}'
     assert handler(event, fc_context(tasks)) == handler(event, fc_context(tasks)) == '{"charged":9,"run":1}'
     assert ran == [9]
+
+
+def test_a_plain_call_of_work_that_failed_by_name_fails_as_well(tasks: WaitingTasks) -> None:
+    ran: list[int] = []
+
+    @task_callback(missing_token="ignore", once=once("order.id", store=MemoryStore()))
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+        raise TaskFailed("Declined", cause="no funds")
+
+    handler(new(tasks).event, fc_context(tasks))
+    for number in (1, 9, 9):
+        with pytest.raises(TaskFailed, match="Declined: no funds"):
+            handler(json.dumps({"order": {"id": number}}).encode(), fc_context(tasks))
+    assert len(ran) == 2
+
+
+def killed_while_it_runs(handler: Any, options: Any, task: WaitingTask, context: Any, *, seconds: float) -> None:
+    """Leave the record that a process leaves which is killed while the function runs."""
+    known = FcContext.read(context)
+    copy_context().run(
+        options.enter,
+        json.loads(task.event),
+        scope=scope_of(handler.__wrapped__, known),
+        deadline=Deadline.after(seconds),
+        token=TaskToken(task.token),
+    )
+
+
+def test_a_delivery_that_waits_for_a_killed_one_is_not_reported_as_too_late(tasks: WaitingTasks) -> None:
+    options = once("order.id", store=MemoryStore())
+    ran: list[Any] = []
+
+    @task_callback(once=options, on_failure="report", deadline_margin_seconds=1.5)
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+
+    task = new(tasks)
+    killed_while_it_runs(handler, options, task, fc_context(tasks), seconds=30)
+    with pytest.raises(WorkInProgress):  # FC delivers the event again, and by then the lease is over
+        handler(task.event, fc_context(tasks, timeout=2))
+    assert (ran, task.status) == ([], "Running")
+
+
+def test_a_report_that_is_in_and_not_recorded_is_no_stranger_s(tasks: WaitingTasks) -> None:
+    store = Forgetful()
+    handler = made(store, [], already_completed="raise")
+    task = new(tasks)
+    handler(task.event, fc_context(tasks))
+    assert [record.state for record in store.pending()] == ["DONE"]
+    store.forgets = False
+    handler(task.event, fc_context(tasks))
+    assert not list(store.pending())
+
+
+def test_an_end_that_a_stranger_gave_is_an_error_for_a_replay_as_well(tasks: WaitingTasks) -> None:
+    handler = made(MemoryStore(), [], already_completed="raise")
+    handler(new(tasks).event, fc_context(tasks))
+    other = new(tasks)
+    CloudFlowClient().report_task_succeeded(other.token, {"by": "hand"})
+    with pytest.raises(TaskAlreadyCompleted):
+        handler(other.event, fc_context(tasks))
+
+
+class Forgetful(MemoryStore):
+    """As if the process were killed between each report and its record."""
+
+    forgets = True
+
+    def replace(self, old: Record, new: Record) -> bool:
+        if self.forgets and new.state == "REPORTED":
+            raise StoreUnavailable("The store is gone.")
+        return super().replace(old, new)
+
+
+def test_two_partials_in_one_function_are_two_kinds_of_work(tasks: WaitingTasks) -> None:
+    def charge(kind: str, event: bytes, context: Any) -> Any:
+        return {"charged": kind}
+
+    def refund(kind: str, event: bytes, context: Any) -> Any:
+        return {"refunded": kind}
+
+    options = once("order.id", store=MemoryStore())
+    said = [
+        json.loads(task_callback(once=options)(partial(work, "card"))(new(tasks).event, fc_context(tasks)))
+        for work in (charge, refund)
+    ]
+    assert said == [{"charged": "card"}, {"refunded": "card"}]

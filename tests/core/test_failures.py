@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections import Counter
 from typing import Any
+from urllib.parse import quote
 
 import pydantic
 import pytest
@@ -192,3 +194,17 @@ def test_a_failure_whose_report_is_refused_raises_the_refusal() -> None:
         with pytest.raises(AccessDenied):
             raising(CardDeclined("x"), client=client_of(service.endpoint))({"taskToken": TOKEN}, None)
         assert service.calls == 1
+
+
+@pytest.mark.parametrize(
+    "written", [lambda token: quote(token, safe=""), lambda token: b64encode(f"ab{token}".encode()).decode()]
+)
+def test_the_cause_holds_the_token_in_no_other_form_either(tasks: WaitingTasks, written: Any) -> None:
+    @task_callback(on_failure="report")
+    def handler(event: dict[str, Any], context: Any) -> None:
+        raise CardDeclined(f"GET https://bank.example/?ticket={written(event['taskToken'])}")
+
+    task = tasks.new()
+    handler(task.event, fc_context(tasks))
+    assert "bank.example" in task.failure[1]
+    assert written(task.token)[8:-8] not in task.failure[1]

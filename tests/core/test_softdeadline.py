@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from fc_callback import CloudFlowClient, Task, current_task, task_callback
+from fc_callback import CloudFlowClient, FcContext, Task, TaskToken, current_task, task_callback
+from fc_callback.context import Deadline
 from fc_callback.local.faults import Fault
+from fc_callback.softdeadline import SoftDeadline
 from tests.core.invoking import fc_context
 from tests.core.quick import QUICK, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
@@ -165,3 +167,14 @@ def test_a_function_that_ended_in_time_is_not_late_while_its_report_is_on_its_wa
     handler(task.event, fc_context(tasks, timeout=1))
     assert task.output == {"ok": 1}
     assert made(tasks, before) == {("ReportTaskSucceeded", "ok"): 1}
+
+
+def test_a_watch_that_wakes_when_the_task_is_over_reports_nothing() -> None:
+    context = FcContext(deadline=Deadline.after(60))
+    task = Task(token=TaskToken(TOKEN), payload={}, context=context, deadline=context.deadline)
+    with ScriptedService() as service:
+        soft = SoftDeadline(task=task, client=client_of(service.endpoint), margin=1)
+        with pytest.raises(KeyError), soft:  # as when a transient exception passes through
+            raise KeyError
+        soft._strike(threading.get_ident(), 1.0)
+        assert service.calls == 0

@@ -6,6 +6,8 @@ import logging
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +22,7 @@ from fc_callback import ReportUndelivered, RetryPolicy
 from fc_callback.cloudflow.errors import TaskAlreadyCompleted
 from fc_callback.cloudflow.transport import MAX_ANSWER_BYTES, transport_for
 from fc_callback.context import Deadline
-from fc_callback.errors import ServiceUnreachable
+from fc_callback.errors import ServiceUnreachable, SettingsError
 from tests.core.certificates import server_context
 from tests.core.quick import TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
@@ -28,6 +30,10 @@ from tests.core.scripted import Reply, ScriptedService, error
 
 def reported(service: ScriptedService, **options: Any) -> int:
     return client_of(service.endpoint, **options).report_task_succeeded(TOKEN, {}).attempts
+
+
+def reported_to(endpoint: str) -> None:
+    client_of(endpoint).report_task_succeeded(TOKEN, {})
 
 
 def unreachable(endpoint: str, **options: Any) -> ServiceUnreachable:
@@ -160,10 +166,11 @@ def test_an_answer_that_does_not_come_is_given_up_and_ambiguous() -> None:
     assert "did not come in time" in str(problem)
 
 
-def test_an_answer_that_trickles_in_is_given_up_as_well() -> None:
-    with ScriptedService("trickle") as service:
+@pytest.mark.parametrize("step", ["trickle", "trickle-header", "trickle-continue"])
+def test_an_answer_that_trickles_in_is_given_up_as_well(step: str) -> None:
+    with ScriptedService(step) as service:
         problem = unreachable(service.endpoint, connect_timeout=0.1, read_timeout=0.1)
-    assert "does not end" in str(problem) or "broken off" in str(problem)
+    assert "did not come in time" in str(problem)
     assert problem.ambiguous
 
 
@@ -293,7 +300,38 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tls: ssl.SSLContext, m
     assert not problem.ambiguous
 
 
+@pytest.mark.parametrize("place", ["nowhere.pem", "empty.pem"])
+def test_a_ca_bundle_that_cannot_be_read_is_named(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty.pem").touch()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / place))
+    with pytest.raises(SettingsError, match=f"{place}.*REQUESTS_CA_BUNDLE"):
+        reported_to("https://127.0.0.1:1")
+
+
+def test_a_folder_of_certificates_is_a_ca_bundle_too(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = Path(os.environ["REQUESTS_CA_BUNDLE"])
+    hashed = subprocess.run(  # the name by which OpenSSL looks a certificate up
+        ["openssl", "x509", "-hash", "-noout", "-in", str(bundle)], capture_output=True, text=True, check=True
+    )
+    folder = bundle.parent / "certificates"
+    folder.mkdir()
+    (folder / f"{hashed.stdout.strip()}.0").write_bytes(bundle.read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
+    with ScriptedService(tls=tls) as service:
+        assert reported(service) == 1
+
+
 # Proxies and processes
+
+
+def test_a_proxy_that_cannot_be_used_is_a_setting_and_its_password_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:hunter2@127.0.0.1:port")
+    with pytest.raises(SettingsError, match="Check HTTPS_PROXY") as caught:
+        reported_to("https://127.0.0.1:1")
+    assert "hunter2" not in str(caught.value)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 def test_plain_http_to_this_machine_passes_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,6 +360,47 @@ def test_a_forked_child_opens_connections_of_its_own(monkeypatch: pytest.MonkeyP
     parent = transport_for("http://127.0.0.1:1")
     monkeypatch.setattr(os, "getpid", lambda: 1)
     assert transport_for("http://127.0.0.1:1") is not parent
+
+
+FORK = """
+import os, threading
+from fc_callback.cloudflow import throttle, transport
+
+held, ended = threading.Event(), threading.Event()
+
+def hold():
+    with transport._lock, throttle._lock:
+        held.set()
+        ended.wait(30)
+
+throttle.turnstile_for("http://127.0.0.1:1").wait_seconds(1.0)
+holding = threading.Thread(target=hold)
+holding.start()
+held.wait(30)
+child = os.fork()
+if child == 0:
+    transport.transport_for("http://127.0.0.1:1")
+    alone = throttle.turnstile_for("http://127.0.0.1:1").wait_seconds(7.0)
+    os._exit(0 if alone == 7.0 else 3)
+for _ in range(400):
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if pid:
+        break
+    ended.wait(0.025)
+else:
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    status = "hangs"
+ended.set()
+print(status)
+"""
+
+
+def test_a_child_forked_while_a_thread_of_its_parent_holds_a_lock_can_report() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("0", "")
 
 
 def test_a_connection_opened_ahead_is_the_one_that_is_used(caplog: pytest.LogCaptureFixture) -> None:

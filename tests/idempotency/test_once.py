@@ -22,6 +22,7 @@ from fc_callback.idempotency import Once, Record, Store, Work, once
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
+from fc_callback.idempotency.work import _entered
 from fc_callback.token import TaskToken
 from tests.idempotency.once_stores import Clock, start_redis
 
@@ -142,7 +143,7 @@ def test_a_replay_that_gives_up_does_not_forget_the_result(store: Store) -> None
 def test_a_replay_cannot_overwrite_the_result() -> None:
     options = once("order", store="memory:")
     enter(options).done('{"a":1}')
-    with pytest.raises(RuntimeError, match="has its result already"):
+    with pytest.raises(RuntimeError, match="there is a result already"):
         enter(options, SECOND).done('{"a":2}')
 
 
@@ -362,6 +363,33 @@ def test_work_that_meets_itself_inside_is_told_so_and_does_not_wait_for_ever(sto
     enter(options)
     with pytest.raises(WorkInProgress, match="inside of it"):
         enter(options)
+
+
+def test_a_warm_instance_does_not_gather_what_it_has_done() -> None:
+    options = once("order", store="memory:", duplicate="raise")
+    before = runs_here_count()
+    for end in (lambda work: work.done("{}"), lambda work: work.failed("E", ""), Work.deferred, Work.abandon):
+        end(options.enter({"order": str(end)}, scope="shop.handler"))
+    assert runs_here_count() == before
+
+
+def runs_here_count() -> int:
+    return len(_entered.get())
+
+
+def test_late_calls_on_a_forgotten_result_do_not_touch_the_work_of_the_next(
+    memory_store: Callable[..., Store], clock: Clock
+) -> None:
+    options = once("order", store=memory_store(clock=clock), expires_after_seconds=10, duplicate="raise")
+    old = enter(options)
+    old.done("{}")
+    clock.at += 11
+    new = enter(options)
+    old.reported()
+    old.abandon()
+    with pytest.raises(RuntimeError):
+        old.done("{}")
+    new.done('{"by":"new"}')
 
 
 def test_a_function_of_another_name_has_its_own_records() -> None:

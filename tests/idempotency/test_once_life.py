@@ -55,7 +55,7 @@ class Delivery:
     amount: int
     token: TaskToken | None
     work: Work
-    has_result: bool
+    is_over: bool
     nothing_to_report: bool = False
 
 
@@ -111,7 +111,7 @@ class Life(RuleBasedStateMachine):
                 standing.state = "DONE"
             assert (work.stored.state, (work.stored.output, work.stored.failure)) == (standing.state, standing.result)
         nothing = not runs and (standing is None or standing.state != "DONE" or standing.waits.get(mine or "") is False)
-        return Delivery(self.count, order, amount, token, work, has_result=not runs, nothing_to_report=nothing)
+        return Delivery(self.count, order, amount, token, work, is_over=not runs, nothing_to_report=nothing)
 
     @rule(delivery=deliveries, output=OUTPUTS)
     def done(self, delivery: Delivery, output: str) -> None:
@@ -129,14 +129,16 @@ class Life(RuleBasedStateMachine):
     def abandon(self, delivery: Delivery) -> None:
         delivery.work.abandon()
         standing = self.expected.get(delivery.order)
-        if not delivery.has_result and standing is not None and self.owns(delivery, standing):
+        if not delivery.is_over and standing is not None and self.owns(delivery, standing):
             del self.expected[delivery.order]
+        if not delivery.is_over:
+            delivery.is_over = delivery.nothing_to_report = True
 
     @rule(delivery=deliveries)
     def reported(self, delivery: Delivery) -> None:
         delivery.work.reported()
         standing = self.expected.get(delivery.order)
-        if not delivery.has_result or delivery.nothing_to_report or standing is None or standing.state != "DONE":
+        if not delivery.is_over or delivery.nothing_to_report or standing is None or standing.state != "DONE":
             return
         if delivery.token is not None and delivery.token.fingerprint not in standing.waits:
             return
@@ -186,7 +188,7 @@ class Life(RuleBasedStateMachine):
         return standing.state == "RUNNING" and standing.owner == delivery.number
 
     def finish(self, delivery: Delivery, state: str, result: Any, call: Any) -> None:
-        if delivery.has_result:
+        if delivery.is_over:
             with pytest.raises(RuntimeError):
                 call()
             return
@@ -196,7 +198,7 @@ class Life(RuleBasedStateMachine):
                 call()
             return
         call()
-        delivery.has_result = True
+        delivery.is_over = True
         delivery.nothing_to_report = state == "DEFERRED"
         mine = {} if delivery.token is None else {delivery.token.fingerprint: True}
         self.expected[delivery.order] = Expected(
@@ -248,7 +250,7 @@ def live(machine: type[Life], examples: int) -> None:
 
 
 def test_records_live_as_they_should_in_memory() -> None:
-    live(LifeInMemory, 150)
+    live(LifeInMemory, 200)
 
 
 def test_records_live_as_they_should_in_sqlite() -> None:

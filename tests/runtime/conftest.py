@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from runtime_support import MakeInstance, MakePool, MakeSpec
+    from tests.runtime.runtime_support import MakeInstance, MakePool, MakeSpec
 
 
 @pytest.fixture(params=["python3.10", "python3.12"])

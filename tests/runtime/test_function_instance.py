@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from runtime_support import CREDENTIALS, eventually, lives
 
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.runtime import FunctionInstance, FunctionSpec, InvocationResult
+from tests.runtime.runtime_support import CREDENTIALS, eventually, lives
 
 if TYPE_CHECKING:
-    from runtime_support import MakeInstance, MakeSpec
+    from tests.runtime.runtime_support import MakeInstance, MakeSpec
 
 PID = """
     import os

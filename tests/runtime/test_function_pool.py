@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from runtime_support import eventually, lives
 
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.runtime import FunctionPool
+from tests.runtime.runtime_support import eventually, lives
 
 if TYPE_CHECKING:
-    from runtime_support import MakePool, MakeSpec
+    from tests.runtime.runtime_support import MakePool, MakeSpec
 
 # Each waits until the other has begun: only two processes at once can finish.
 MEETING = """

@@ -9,10 +9,11 @@ import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
-from runtime_support import eventually, lives
+
+from tests.runtime.runtime_support import eventually, lives
 
 if TYPE_CHECKING:
-    from runtime_support import MakeInstance
+    from tests.runtime.runtime_support import MakeInstance
 
 
 def test_an_exception_becomes_a_document_with_the_frames_of_the_users_code(function: MakeInstance) -> None:

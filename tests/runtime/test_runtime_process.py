@@ -11,12 +11,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from runtime_support import CREDENTIALS, ROTATED
+
+from tests.runtime.runtime_support import CREDENTIALS, ROTATED
 
 if TYPE_CHECKING:
-    from runtime_support import MakeInstance, MakeSpec
-
     from fc_callback.runtime import FunctionInstance, InvocationResult
+    from tests.runtime.runtime_support import MakeInstance, MakeSpec
 
 ENVIRON = """
     import os

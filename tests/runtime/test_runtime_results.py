@@ -13,9 +13,8 @@ from fc_callback.runtime import FunctionInstance, FunctionSpec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from runtime_support import MakeInstance
-
     from fc_callback.runtime import InvocationResult
+    from tests.runtime.runtime_support import MakeInstance
 
     Evaluate = Callable[[str], InvocationResult]
 

@@ -1,0 +1,187 @@
+"""How long a new instance takes to deliver its first report, side by side with both official SDKs and code by hand.
+
+Each measure starts a process as FC starts a function, with one task waiting in a local CloudFlow, and ends when the
+function has returned, its report delivered. Ways take turns, so that a busy machine is busy for all of them; medians are
+shown, and the medians of each round's ratios, which is what can be compared between machines. The endpoint speaks TLS,
+as the real one does.
+
+    python -m venv bench && bench/bin/pip install ".[local]" -r benchmarks/requirements.txt
+    bench/bin/python -m benchmarks.cold_start --rounds 15
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import re
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import fc_callback
+from benchmarks.tls_front import tls_front
+from fc_callback.local import LocalCloudFlow
+from fc_callback.runtime import FunctionInstance, FunctionSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CODE = Path(__file__).resolve().parent / "functions"
+OURS, HAND, CORE, TEA, BARE = "ours", "with_requests", "with_core_sdk", "with_tea_sdk", "nothing_reported"
+FLOW = """
+version: v1
+type: flow
+steps:
+  - type: task
+    name: wait
+    resourceArn: acs:fc:::services/s/functions/sink
+    pattern: waitForCallback
+    serviceParams: {InvocationType: Async}
+    inputMappings:
+      - {target: taskToken, source: $context.task.token}
+"""
+
+
+class Bench:
+    """A local CloudFlow, and functions that report to it.
+
+    Args:
+        service: The local CloudFlow.
+        python: The functions' interpreter.
+        environment: What tells a function where the service is.
+    """
+
+    def __init__(self, service: LocalCloudFlow, python: str, environment: dict[str, str]) -> None:
+        self.service = service
+        self.environment = environment
+        self.python = python
+        self.tokens: list[str] = []
+        service.add_function(self._keep_token, name="sink")
+        service.create_flow("bench", FLOW)
+
+    def _keep_token(self, event: bytes) -> str:
+        self.tokens.append(json.loads(event)["taskToken"])
+        return ""
+
+    def task(self) -> tuple[str, Any]:
+        """Return the token of a task that waits, and its execution."""
+        execution = self.service.start("bench")
+        while not self.tokens:
+            pass
+        return self.tokens.pop(), execution
+
+    def instance(self, way: str, kind: str, **options: Any) -> FunctionInstance:
+        """Return an instance that has no process yet."""
+        spec = FunctionSpec(
+            name=way.replace("_", "-"),
+            handler=options.pop("handler", f"{way}.handler"),
+            code_dir=CODE,
+            environment={**self.environment, "CLOUD_WORK": kind},
+            python=self.python,
+            **options,
+        )
+        return FunctionInstance(spec)
+
+    def run(self, instance: FunctionInstance, *, reports: bool = True) -> Any:
+        """Invoke it once, and see that its report has arrived."""
+        token, execution = self.task()
+        event = json.dumps({"taskToken": token}).encode()
+        result = instance.invoke(event, credentials=self.service.session())
+        if not result.ok:
+            sys.exit(f"{instance.spec.name} failed:\n{result.log}")
+        if reports and self.service.describe("bench", execution).status != "Succeeded":
+            self.service.wait("bench", execution, timeout=5)
+        return result
+
+    def cold(self, way: str, kind: str) -> float:
+        """Return the seconds from the start of a process to the end of its first invocation."""
+        with self.instance(way, kind) as instance:
+            return float(self.run(instance, reports=way != BARE).duration_seconds)
+
+    def warmed(self) -> tuple[float, float]:
+        """Return the seconds in the handler at the first invocation after the initializer, and at a later one."""
+        with self.instance(OURS, "nothing", handler="ours.handler_timed", initializer="ours.initialize") as instance:
+            seconds = [float(re.search(r"handler seconds: (\S+)", self.run(instance).log)[1]) for _ in range(6)]  # type: ignore[index]  # the handler prints it
+        return seconds[0], statistics.median(seconds[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    for code in (CODE, Path(fc_callback.__file__).parent):
+        compileall.compile_dir(code, quiet=1)  # as an installed wheel is
+    with tempfile.TemporaryDirectory() as folder, LocalCloudFlow() as service:
+        port = int(service.endpoint.rpartition(":")[2])
+        with tls_front(Path(folder), port) as (url, bundle):
+            environment = {"CLOUDFLOW_ENDPOINT": url, "REQUESTS_CA_BUNDLE": str(bundle)}
+            bench = Bench(service, given.python, environment)
+            figures = measure(bench, given.rounds)
+    print(json.dumps(figures, indent=2) if given.json else table(figures))
+
+
+def measure(bench: Bench, rounds: int) -> dict[str, Any]:
+    """Return medians in seconds, and what is claimed of them."""
+    runs = [(way, kind) for kind in ("nothing", "wait") for way in (OURS, HAND, CORE, TEA, BARE)]
+    runs += [(way, "compute") for way in (OURS, "ours_without_loading", HAND)]
+    for run in runs:
+        bench.cold(*run)  # the first reading of every file is nobody's
+    seconds: dict[tuple[str, str], list[float]] = {run: [] for run in runs}
+    first, later = [], []
+    for _ in range(rounds):
+        for run in runs:
+            seconds[run].append(bench.cold(*run))
+        after_initializer, warm = bench.warmed()
+        first.append(after_initializer)
+        later.append(warm)
+    median = {run: statistics.median(values) for run, values in seconds.items()}
+    bare = seconds[BARE, "wait"]
+    added = {way: _paired(seconds[way, "wait"], bare, lambda a, b: a - b) for way in (OURS, HAND, CORE, TEA)}
+    faster_sdk = min(CORE, TEA, key=lambda way: statistics.median(added[way]))
+    nothing, compute = (
+        {way: values for (way, kind), values in seconds.items() if kind == k} for k in ("nothing", "compute")
+    )
+    ratios = {
+        "nothing: ours / by hand": (nothing[OURS], nothing[HAND]),
+        "nothing: ours / aliyun-python-sdk-fnf": (nothing[OURS], nothing[CORE]),
+        "nothing: ours / alibabacloud_fnf20190315": (nothing[OURS], nothing[TEA]),
+        "wait: added by ours / by the faster SDK": (added[OURS], added[faster_sdk]),
+        "wait: added by ours / by hand": (added[OURS], added[HAND]),
+        "compute: with loading beside / without": (compute[OURS], compute["ours_without_loading"]),
+        "initializer: first invocation / warm one": (first, later),
+    }
+    return {
+        "rounds": rounds,
+        "seconds": {f"{way} {kind}": value for (way, kind), value in median.items()},
+        "wait: added seconds": {way: statistics.median(values) for way, values in added.items()},
+        "initializer seconds": {"first": statistics.median(first), "warm": statistics.median(later)},
+        # Of each round, and then the median: a machine that is slow for a while is slow for both.
+        "ratios": {name: statistics.median(_paired(*pair, lambda a, b: a / b)) for name, pair in ratios.items()},
+    }
+
+
+def _paired(ones: list[float], others: list[float], how: Callable[[float, float], float]) -> list[float]:
+    return [how(one, other) for one, other in zip(ones, others, strict=True)]
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the figures as people read them."""
+    lines = [f"{name:48} {value * 1000:8.1f} ms" for name, value in figures["seconds"].items()]
+    lines += [
+        f"added to the wait by {way:27} {value * 1000:8.1f} ms" for way, value in figures["wait: added seconds"].items()
+    ]
+    lines += [
+        f"after the initializer, {name:25} {value * 1000:8.1f} ms"
+        for name, value in figures["initializer seconds"].items()
+    ]
+    lines += ["", *(f"{name:48} {value:8.2f}" for name, value in figures["ratios"].items())]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""`fc-callback check`: what will not work in the cloud, with file and line."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fc_callback.errors import FcCallbackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fc_callback.checking import Finding
+    from fc_callback.checking.findings import Severity
+
+
+def command(
+    directory: Annotated[Path, typer.Argument(help="The directory of s.yaml.")] = Path(),
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave a rule out; repeat it.")
+    ] = None,
+    imports: Annotated[
+        bool, typer.Option("--imports/--no-imports", help="Import the handlers, which runs their modules.")
+    ] = True,
+    list_rules: Annotated[bool, typer.Option("--rules", help="Show the rules.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Read a project as the cloud would, and say what will not work there.
+
+    The exit code is 1 if there is an error; warnings alone leave it at 0.
+    """
+    from fc_callback.checking import RULES, check_project
+
+    if list_rules:
+        for rule in RULES.values():
+            typer.echo(json.dumps(_fields(rule)) if as_json else f"{rule.name:<22} {rule.severity:<8} {rule.summary}")
+        return
+    try:
+        findings = check_project(directory, ignore=ignore or (), imports=imports)
+    except FcCallbackError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(2) from None
+    counts = Counter(finding.severity for finding in findings)
+    if as_json:
+        listed = [{**_fields(finding), "severity": finding.severity} for finding in findings]
+        typer.echo(json.dumps({"errors": counts["error"], "warnings": counts["warning"], "findings": listed}, indent=2))
+    else:
+        _show(findings, counts)
+    raise typer.Exit(1 if counts["error"] else 0)
+
+
+def _fields(value: object) -> dict[str, object]:
+    import attrs
+
+    return attrs.asdict(value)  # type: ignore[arg-type]  # rules and findings are attrs classes
+
+
+def _show(findings: list[Finding], counts: Mapping[Severity, int]) -> None:
+    for finding in findings:
+        place = typer.style(f"{finding.file}:{finding.line}", bold=True)
+        severity = typer.style(finding.severity, fg="red" if finding.severity == "error" else "yellow")
+        typer.echo(f"{place}: {severity}: {finding.message} [{finding.rule}]")
+        typer.echo(f"    {finding.hint}")
+    if not findings:
+        typer.secho("Nothing found.", fg="green")
+        return
+    errors, warnings = counts["error"], counts["warning"]
+    typer.echo(
+        f"{errors} {'error' if errors == 1 else 'errors'}, {warnings} {'warning' if warnings == 1 else 'warnings'}"
+    )

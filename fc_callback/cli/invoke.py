@@ -1,0 +1,284 @@
+"""`fc-callback invoke`: run a handler as FC would, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import typer
+
+from fc_callback.errors import FcCallbackError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from fc_callback.context import Credentials
+    from fc_callback.runtime import FunctionSpec, InvocationResult
+    from fc_callback.testing import WaitingTask
+
+_TIMED_OUT = 143  # as FC's own runtime exits
+_FAILED = 1
+_USAGE = 2
+_WATCH_SECONDS = 0.3
+
+
+def command(  # noqa: PLR0917 - Typer passes them by name
+    handler: Annotated[
+        str | None, typer.Argument(help="module.function or dir/module.function.", show_default="s.yaml, index.handler")
+    ] = None,
+    code_dir: Annotated[
+        Path | None, typer.Option(help="The directory that FC unpacks at /code.", show_default="s.yaml, .")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A s.yaml to take everything from that is not given here.")
+    ] = None,
+    resource: Annotated[str | None, typer.Option(help="With --config: the function's name under resources.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="python3.10, python3.12 or custom.", show_default="s.yaml, python3.12")
+    ] = None,
+    event: Annotated[
+        str, typer.Option(help="How the event comes: direct, http, mns-topic, oss, ...; `list` shows all.")
+    ] = "direct",
+    payload: Annotated[
+        str | None, typer.Option(help="What the event carries: JSON, any text, @FILE or - for standard input.")
+    ] = None,
+    event_file: Annotated[
+        Path | None, typer.Option(help="Instead: the event itself, byte by byte; - for standard input.")
+    ] = None,
+    initializer: Annotated[str | None, typer.Option(help="The hook that runs first, like index.initialize.")] = None,
+    pre_stop: Annotated[str | None, typer.Option(help="The hook that runs before the process ends.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds for the invocation.", show_default="s.yaml, 60")
+    ] = None,
+    memory: Annotated[int | None, typer.Option(help="Memory in MB.", show_default="s.yaml, 512")] = None,
+    limit_memory: Annotated[
+        bool, typer.Option("--limit-memory", help="Hold the process's address space to it, where the system can.")
+    ] = False,
+    environment: Annotated[
+        list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="A variable for the function; repeat it.")
+    ] = None,
+    python: Annotated[str, typer.Option(help="The interpreter.", show_default="this one")] = sys.executable,
+    watch: Annotated[bool, typer.Option("--watch", help="Run again whenever the code changes, until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result and the log as one line of JSON.")] = False,
+) -> None:
+    """Run a handler as FC would, without Docker: the result to standard output, the log to standard error.
+
+    Where CLOUDFLOW_ENDPOINT is not set, a local CloudFlow is started for the time, and the event carries the token of a
+    task that waits there. Exit codes: 1 when the function fails, 143 when its time is up, 2 for wrong usage.
+    """
+    if event == "list":
+        typer.echo("\n".join(_triggers()))
+        return
+    given = {
+        "handler": handler,
+        "code_dir": code_dir,
+        "runtime": profile,
+        "initializer": initializer,
+        "pre_stop": pre_stop,
+        "timeout_seconds": timeout,
+        "memory_mb": memory,
+        "limit_memory": limit_memory,
+        "python": python,
+    }
+    try:
+        variables = _pairs(environment or [])
+        spec = _spec(config, resource, given, variables)
+        lent = "CLOUDFLOW_ENDPOINT" not in {**os.environ, **variables}
+        source = _Source.read(event, payload, event_file)
+        state = _state_of(spec.code_dir)
+        code = _invoke(spec, source, lent=lent, as_json=as_json)
+        while watch:
+            if not as_json:
+                typer.echo(f"\nWatching {spec.code_dir}; Ctrl-C ends it.", err=True)
+            state = _changed(spec.code_dir, state)
+            code = _invoke(spec, source, lent=lent, as_json=as_json)
+    except KeyboardInterrupt:
+        code = 0 if watch else 130
+    except SettingsError as error:
+        typer.echo(f"fc-callback invoke: {error}", err=True)
+        code = _USAGE
+    except (FcCallbackError, OSError) as error:
+        typer.echo(f"fc-callback invoke: {error}", err=True)
+        code = _FAILED
+    raise typer.Exit(code)
+
+
+@attrs.frozen(kw_only=True)
+class _Source:
+    """Where the event comes from: a file's bytes, or a trigger's shape around a payload."""
+
+    raw: bytes | None = None
+    trigger: Callable[..., bytes] | None = None
+    payload: Mapping[str, Any] | str | None = None
+
+    @classmethod
+    def read(cls, event: str, payload: str | None, event_file: Path | None) -> _Source:
+        if event_file is not None:
+            if payload is not None:
+                raise SettingsError("--event-file is the whole event.", hint="Leave --payload out.")
+            return cls(raw=sys.stdin.buffer.read() if str(event_file) == "-" else event_file.read_bytes())
+        trigger = _triggers().get(event)
+        if trigger is None:
+            raise SettingsError(f"--event {event!r} is not known.", hint=f"Use one of {', '.join(_triggers())}.")
+        from fc_callback.testing.events import WITH_PAYLOAD
+
+        if trigger not in WITH_PAYLOAD:
+            if payload is not None:
+                raise SettingsError(f"Events of {event} carry nobody's payload.", hint="Leave --payload out.")
+            return cls(trigger=trigger)
+        return cls(trigger=trigger, payload=_payload(payload))
+
+    def build(self, task: WaitingTask | None) -> bytes:
+        """Return the event's bytes, with the task's token where there is a place for it."""
+        if self.raw is not None or self.trigger is None:
+            return self.raw or b""
+        if self.payload is None:
+            return self.trigger()
+        return task.event_as(self.trigger) if task else self.trigger(self.payload)
+
+    @property
+    def new_payload(self) -> Mapping[str, Any] | None:
+        """What a new task is made with; None where the event has no place for its token."""
+        return None if self.payload is None or isinstance(self.payload, str) else self.payload
+
+
+def _triggers() -> dict[str, Callable[..., bytes]]:
+    from fc_callback.testing import events
+
+    each: tuple[Any, ...] = (*events.WITH_PAYLOAD, events.oss, events.sls, events.cdn, events.tablestore)
+    return {trigger.__name__.replace("_", "-"): trigger for trigger in each}
+
+
+def _payload(text: str | None) -> Mapping[str, Any] | str:
+    if text is None:
+        return {}
+    if text == "-":
+        text = sys.stdin.read()
+    elif text.startswith("@"):
+        text = Path(text[1:]).read_text(encoding="utf-8")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, dict) else text
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = dict(text.partition("=")[::2] for text in texts)
+    if any("=" not in text for text in texts) or "" in pairs:
+        raise SettingsError("--env is not of the form NAME=VALUE.")
+    return pairs
+
+
+def _spec(
+    config: Path | None, resource: str | None, given: dict[str, Any], environment: dict[str, str]
+) -> FunctionSpec:
+    from fc_callback.runtime import FunctionSpec
+
+    found: dict[str, Any] = {"name": "function", "code_dir": Path(), "runtime": "python3.12"}
+    if config is not None:
+        from fc_callback.cli.manifest import spec_options
+
+        found |= spec_options(config, resource)
+    elif resource is not None:
+        raise SettingsError("--resource names a function of a s.yaml.", hint="Add --config s.yaml.")
+    found |= {name: value for name, value in given.items() if value is not None}
+    # What the shell says of CloudFlow holds: `fc-callback local` prints it to be exported.
+    from_shell = {name: value for name, value in os.environ.items() if name.startswith("CLOUDFLOW_")}
+    found["environment"] = {**found.get("environment", {}), **from_shell, **environment}
+    if not Path(found["code_dir"]).is_dir():
+        raise SettingsError(f"There is no directory {found['code_dir']}.", hint="Name it with --code-dir.")
+    return FunctionSpec(**found)
+
+
+@contextlib.contextmanager
+def _cloudflow(
+    spec: FunctionSpec, source: _Source, *, lent: bool
+) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | None]]:
+    """Give the function a CloudFlow to report to: one lent to it for the time, or the one that was named."""
+    from fc_callback.context import Credentials
+
+    if not lent:
+        yield spec, Credentials.from_environment(), None
+        return
+    from fc_callback.testing import TaskCloudFlow
+
+    with TaskCloudFlow(region=spec.region) as service:
+        task = None if source.new_payload is None else service.new_task(source.new_payload)
+        environment = {**spec.environment, "CLOUDFLOW_ENDPOINT": service.endpoint}
+        yield attrs.evolve(spec, environment=environment), service.session(), task
+
+
+def _invoke(spec: FunctionSpec, source: _Source, *, lent: bool, as_json: bool) -> int:
+    from fc_callback.runtime import FunctionInstance
+
+    with _cloudflow(spec, source, lent=lent) as (reporting, credentials, task):
+        with FunctionInstance(reporting) as instance:
+            result = instance.invoke(source.build(task), credentials=credentials)
+        secrets = _secrets(credentials, task)
+        show = _show_json if as_json else _show
+        show(result, _masked(result.log, secrets), None if task is None else str(task))
+    if result.error_type == "FunctionTimeout":
+        return _TIMED_OUT
+    return 0 if result.ok else _FAILED
+
+
+def _secrets(credentials: Credentials | None, task: WaitingTask | None) -> list[str]:
+    known = [credentials.access_key_secret, credentials.security_token] if credentials else []
+    return [secret for secret in (*known, task.token.reveal() if task else None) if secret]
+
+
+def _masked(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
+
+
+def _show(result: InvocationResult, log: str, task: str | None) -> None:
+    sys.stderr.write(log)
+    sys.stderr.flush()
+    sys.stdout.buffer.write(result.body + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.flush()
+    how = "Succeeded" if result.ok else f"Failed ({result.error_type}: {result.error_name})"
+    typer.echo(f"\n{how} in {result.duration_seconds:.2f} s, request {result.request_id}.", err=True)
+    if task is not None:
+        typer.echo(f"The task: {task.rstrip('.')}.", err=True)
+
+
+def _show_json(result: InvocationResult, log: str, task: str | None) -> None:
+    document = {
+        "ok": result.ok,
+        "requestId": result.request_id,
+        "body": result.body.decode("utf-8", "replace"),
+        "errorType": result.error_type,
+        "errorName": result.error_name,
+        "errorMessage": result.error_message,
+        "exitCode": result.exit_code,
+        "durationSeconds": round(result.duration_seconds, 3),
+        "log": log,
+        "task": task,
+    }
+    typer.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _changed(folder: Path, state: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Wait until the code is another than `state`, and return what it is then."""
+    while (now := _state_of(folder)) == state:
+        time.sleep(_WATCH_SECONDS)
+    return now
+
+
+def _state_of(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return what tells one state of the code from another; not other files, which the function may write itself."""
+    state = {}
+    for file in folder.rglob("*.py"):
+        with contextlib.suppress(OSError):  # removed in the meantime
+            found = file.stat()
+            state[str(file)] = (found.st_mtime_ns, found.st_size)
+    return state

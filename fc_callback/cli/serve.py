@@ -1,0 +1,113 @@
+"""`fc-callback serve`: a function behind HTTP, for FC's custom runtimes and custom containers.
+
+It runs in the cloud, with the extra `[serve]` alone: no Typer, no Rich.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fc_callback.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fc_callback.runtime.wsgi import FunctionApp
+
+_DESCRIPTION = "Serve a handler as FC's custom runtimes and custom containers call it: POST /invoke, POST /initialize, GET /pre-stop."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM; return the exit code."""
+    parser = _parser()
+    given = parser.parse_args(list(arguments))
+    try:
+        import waitress  # noqa: F401 - asked for before the person's code is imported
+    except ImportError:
+        parser.exit(1, "fc-callback serve needs waitress. Run: pip install 'fc-callback[serve]'\n")
+    from fc_callback.runtime import serving
+    from fc_callback.runtime.worker import say
+
+    # As `python -m` has it; an installed command has its own directory here instead.
+    code_dir = str(Path(given.code_dir).resolve())
+    if code_dir not in sys.path:
+        sys.path.insert(0, code_dir)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper: this is the main program
+    try:
+        listening = _listening(given)
+        address = ":".join(map(str, listening.getsockname()[:2]))
+        serving.set_up_logging()
+        application = _application(given)
+        say(f"FunctionCompute custom runtime inited: {given.handler} at http://{address}.")
+        code = serving.serve(application, listening, threads=given.threads, drain_seconds=given.drain_seconds)
+    except SettingsError as error:
+        parser.exit(2, f"fc-callback serve: {error}\n")
+    if code:
+        say(f"A request was still running {given.drain_seconds:g} seconds after SIGTERM:")
+        faulthandler.dump_traceback()
+        os._exit(code)  # a thread that does not end would hold the process
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fc-callback serve", description=_DESCRIPTION)
+    parser.add_argument("handler", help="the handler, as s.yaml names it: module.function or dir/module.function")
+    parser.add_argument("--initializer", help="what POST /initialize runs (default: fc_callback.initializer)")
+    parser.add_argument("--pre-stop", help="what GET /pre-stop runs (default: nothing)")
+    parser.add_argument("--http", help="a WSGI application, as module.name, for HTTP triggers and every other path")
+    parser.add_argument("--code-dir", default=".", help="where the modules are (default: here)")
+    parser.add_argument("--host", help="where to listen (default: 0.0.0.0 on FC, 127.0.0.1 elsewhere)")
+    parser.add_argument(
+        "--port", type=int, help="the port (default: FC_CUSTOM_LISTEN_PORT, else 9000); 0 for a free one"
+    )
+    parser.add_argument("--fd", type=int, help="a listening socket that was inherited, instead of host and port")
+    parser.add_argument(
+        "--threads", type=_positive, default=32, help="requests at once: instanceConcurrency or more (default: 32)"
+    )
+    parser.add_argument(
+        "--drain-seconds", type=float, default=60.0, help="how long requests may go on after SIGTERM (default: 60)"
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+    return int(text)
+
+
+def _listening(given: argparse.Namespace) -> socket.socket:
+    from fc_callback.runtime import serving
+
+    if given.fd is not None:
+        try:
+            return socket.socket(fileno=given.fd)
+        except OSError as error:
+            raise SettingsError(f"--fd {given.fd} is not a socket: {error.strerror}.") from None
+    port = serving.default_port() if given.port is None else given.port
+    return serving.listen(given.host or serving.default_host(), port)
+
+
+def _application(given: argparse.Namespace) -> FunctionApp:
+    from fc_callback.runtime.worker import LoadError, load_handler
+    from fc_callback.runtime.wsgi import wsgi_app
+
+    try:
+        http = load_handler(given.http, "custom") if given.http else None
+    except LoadError as error:
+        raise SettingsError(f"--http {given.http} cannot be loaded: {error}.") from error
+    application = wsgi_app(given.handler, initializer=given.initializer, pre_stop=given.pre_stop, http=http)
+    try:
+        application.load()  # before the first request, in the main thread
+    except LoadError as error:
+        # The server starts all the same: each request is answered with the error, where FC would show none.
+        logging.getLogger().error("%s: %s", error.kind, error)
+    return application

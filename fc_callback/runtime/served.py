@@ -1,0 +1,108 @@
+"""A function's process in a custom runtime: `fc-callback serve`, called over HTTP on loopback."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.runtime.process import PACKAGE_HOME, FunctionProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fc_callback.runtime.function import FunctionSpec
+
+# The code directory comes first on sys.path, as with `python -m`; this package last, for interpreters without it.
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from fc_callback.cli import main; main()"
+_HEAD_ENDS = b"\r\n\r\n"
+_TARGETS = {"invoke": "POST /invoke", "initialize": "POST /initialize", "pre_stop": "GET /pre-stop"}
+
+
+class ServedProcess(FunctionProcess):
+    """A process that serves the function on a socket that it inherits; one connection is kept to it.
+
+    Args:
+        spec: The function.
+        environment: The whole environment of the process.
+    """
+
+    ends_when_closed = False
+
+    def __init__(self, spec: FunctionSpec, environment: Mapping[str, str]) -> None:
+        self._fixed = {
+            "function-name": spec.name,
+            "function-memory": str(spec.memory_mb),
+            "function-timeout": str(max(1, round(spec.timeout_seconds))),
+            "region": spec.region,
+            "account-id": spec.account_id,
+            "qualifier": "LATEST",
+            "version-id": "",
+        }
+        listening = socket.create_server(("127.0.0.1", 0))
+        connection = socket.create_connection(listening.getsockname())
+        super().__init__(
+            spec,
+            command=_command(spec, listening.fileno()),
+            environment=environment,
+            request_fd=os.dup(connection.fileno()),
+            response_fd=connection.detach(),
+            inherited=(listening.detach(),),
+        )
+
+    def first_request(self, spec: FunctionSpec) -> dict[str, Any]:
+        """Limit the memory, and return a request that any server answers, be it with 404."""
+        if spec.limit_memory:
+            _limit_memory(self.pid, spec.memory_mb * 1024 * 1024)
+        return {}
+
+    def encode(self, header: dict[str, Any], body: bytes) -> bytes:
+        """Return the HTTP request for a call."""
+        target = _TARGETS.get(header.get("kind", ""), "GET /")
+        fields = {"host": "127.0.0.1", "content-type": "application/octet-stream", "content-length": str(len(body))}
+        if header:
+            given = {
+                **self._fixed,
+                "request-id": header["request_id"],
+                "retry-count": str(header["retry_count"]),
+                "function-handler": header["handler"],
+                "control-path": target.partition(" ")[2],
+                **dict(
+                    zip(("access-key-id", "access-key-secret", "security-token"), header["credentials"], strict=True)
+                ),
+            }
+            fields |= {f"x-fc-{name}": value for name, value in given.items()}
+        lines = [f"{target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        return "\r\n".join(lines).encode() + _HEAD_ENDS + body
+
+    def decode(self, data: bytearray) -> tuple[dict[str, Any], bytes] | None:
+        """Read the HTTP answer; as for FC, it is a failure if `x-fc-status` says 404."""
+        end = data.find(_HEAD_ENDS)
+        if end < 0:
+            return None
+        fields = {}
+        for line in data[:end].decode("latin-1").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
+            fields[name.lower()] = value.strip()
+        body = bytes(data[end + len(_HEAD_ENDS) :])
+        if len(body) < int(fields.get("content-length", 0)):
+            return None
+        return {"succeeded": fields.get("x-fc-status") != "404"}, body
+
+
+def _command(spec: FunctionSpec, fd: int) -> list[str]:
+    command = [spec.python, "-c", _START, PACKAGE_HOME, "serve", spec.handler, "--fd", str(fd)]
+    # Enough to see whether the request was about to end; what is cut off exits with 143 then.
+    command += ["--threads", "1", "--drain-seconds", "1"]
+    if spec.initializer:
+        command += ["--initializer", spec.initializer]
+    if spec.pre_stop:
+        command += ["--pre-stop", spec.pre_stop]
+    return command
+
+
+def _limit_memory(pid: int, size: int) -> None:
+    import resource
+
+    if hasattr(resource, "prlimit"):  # Linux
+        resource.prlimit(pid, resource.RLIMIT_AS, (size, size))

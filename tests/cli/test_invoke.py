@@ -1,0 +1,283 @@
+"""`fc-callback invoke`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+from typer.testing import CliRunner
+
+from fc_callback.cli.app import app
+from fc_callback.testing import TaskCloudFlow
+from tests.runtime.runtime_support import eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HANDLER = """
+    import json
+    from fc_callback import initializer, task_callback
+
+    initialize = initializer
+
+    @task_callback
+    def handler(event: dict, context):
+        print("the order is", event["id"])
+        return {"id": event["id"], "request": context.request_id}
+"""
+PLAIN = """
+    def handler(event, context): return event
+"""
+
+
+class Run(Protocol):
+    def __call__(
+        self, *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]: ...
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run(
+        *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-m", "fc_callback", "invoke", *arguments],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], **(environment or {})},
+            input=stdin,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Any:
+    def write(text: str) -> Path:
+        (tmp_path / "index.py").write_text(textwrap.dedent(text), encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize("profile", ["python3.10", "python3.12", "custom"])
+def test_a_handler_completes_a_task_without_anything_else_running(run: Run, code: Any, profile: str) -> None:
+    code(HANDLER)
+    ended = run("--profile", profile, "--payload", '{"id": "o-1"}', "--initializer", "index.initialize")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["id"] == "o-1"
+    log = ended.stderr.decode()
+    assert "FC Initialize Start RequestId" in log
+    assert "the order is o-1" in log
+    assert 'The task: it has succeeded with {"id": "o-1"' in log
+
+
+@pytest.mark.parametrize("event", ["mns-topic", "kafka"])
+def test_the_event_comes_in_the_shape_of_any_trigger(run: Run, code: Any, event: str) -> None:
+    code(HANDLER)
+    ended = run("--event", event, "--payload", '{"id": "o-1"}', "--json")
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, document["ok"]) == (0, True), document["log"]
+    assert document["task"].startswith("it has succeeded with")
+
+
+def test_the_events_are_listed(run: Run) -> None:
+    names = run("--event", "list").stdout.decode().split()
+    assert {"direct", "http", "mns-topic", "mns-queue", "oss", "tablestore"} <= set(names)
+
+
+def test_a_file_is_the_event_byte_by_byte(run: Run, code: Any) -> None:
+    (code(PLAIN) / "event.bin").write_bytes(b"\x00\xff\r\n")
+    assert run("--event-file", "event.bin").stdout == b"\x00\xff\r\n"
+
+
+def test_standard_input_is_the_event_or_its_payload(run: Run, code: Any) -> None:
+    code(PLAIN)
+    assert run("--event-file", "-", stdin=b"\xfe").stdout == b"\xfe"
+    assert json.loads(run("--payload", "-", stdin=b'{"id": 7}').stdout)["id"] == 7
+
+
+def test_a_result_is_encoded_as_the_runtime_does_it(run: Run, code: Any) -> None:
+    code("def handler(event, context): return {'b': 1, 'a': 'ü'}")
+    assert run().stdout == b'{\n    "a": "\\u00fc",\n    "b": 1\n}'
+
+
+def test_a_failure_is_the_error_document_and_exit_code_1(run: Run, code: Any) -> None:
+    code("def handler(event, context): raise ValueError('bad order')")
+    ended = run()
+    assert (ended.returncode, json.loads(ended.stdout)["errorType"]) == (1, "ValueError")
+    assert b"Failed (UnhandledInvocationError: ValueError)" in ended.stderr
+
+
+def test_a_process_that_exits_is_a_failure(run: Run, code: Any) -> None:
+    code("import sys\ndef handler(event, context): sys.exit(0)")
+    ended = run()
+    assert (ended.returncode, b"Process exited unexpectedly" in ended.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("profile", ["python3.12", "custom"])
+def test_a_function_over_its_time_ends_with_143(run: Run, code: Any, profile: str) -> None:
+    code("import time\ndef handler(event, context): time.sleep(60)")
+    ended = run("--timeout", "0.5", "--profile", profile, "--json")
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, document["errorType"], document["exitCode"]) == (143, "FunctionTimeout", 143)
+    assert "in handler" in document["log"]
+
+
+def test_memory_is_limited_where_that_is_asked_for(run: Run, code: Any) -> None:
+    code("def handler(event, context): return len(bytearray(1 << 30))")
+    ended = run("--memory", "512", "--limit-memory")
+    assert (ended.returncode, json.loads(ended.stdout)["errorType"]) == (1, "MemoryError")
+
+
+def test_a_running_local_cloudflow_of_the_shell_is_reported_to(run: Run, code: Any) -> None:
+    code(HANDLER)
+    with TaskCloudFlow() as service:
+        task = service.new_task({"id": "o-7"})
+        ended = run("--event-file", "-", stdin=task.event, environment=service.environment)
+        assert ended.returncode == 0, ended.stderr
+        assert task.output is not None
+        assert task.output["id"] == "o-7"
+
+
+def test_secrets_are_not_in_what_is_printed_of_the_log(run: Run, code: Any) -> None:
+    code("""
+        from fc_callback import task_callback
+        @task_callback
+        def handler(event, context):
+            print("event", event, context.credentials.access_key_secret, context.credentials.security_token)
+            return {}
+    """)
+    log = run("--profile", "python3.10").stderr.decode()
+    assert 'event b\'{"taskToken": "***"}\' *** ***' in log
+
+
+def test_variables_are_given_by_name(run: Run, code: Any) -> None:
+    code("import os\ndef handler(event, context): return os.environ['GREETING']")
+    assert run("--env", "GREETING=a=b").stdout == b"a=b"
+
+
+MANIFEST = """
+edition: 3.0.0
+name: app
+vars: {size: 256}
+resources:
+  pay:
+    component: fc3
+    props:
+      region: cn-shanghai
+      functionName: pay-order
+      runtime: python3.10
+      handler: index.handler
+      code: ./code
+      timeout: 7
+      memorySize: ${vars.size}
+      environmentVariables: {GREETING: "${env('WORD', 'hello')}", PYTHONPATH: /code/python}
+      instanceLifecycleConfig: {initializer: {handler: index.boot, timeout: 5}}
+  ship:
+    component: fc3
+    props:
+      region: cn-hangzhou
+      functionName: ship
+      runtime: custom.debian12
+      code: ./code
+      timeout: 9
+      customRuntimeConfig: {port: 9000, command: [python3, -m, fc_callback, serve, index.shipped]}
+"""
+DESCRIBED = """
+import os
+import vendored
+booted = []
+def boot(context): booted.append(context.request_id)
+def handler(event, context):
+    f = context.function
+    return [f.name, f.memory, f.timeout, context.region, os.environ["GREETING"], len(booted), vendored.NAME]
+def shipped(event, context): return [context.function.name, context.function.timeout]
+"""
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    (tmp_path / "s.yaml").write_text(MANIFEST, encoding="utf-8")
+    (tmp_path / "code" / "python").mkdir(parents=True)
+    (tmp_path / "code" / "index.py").write_text(DESCRIBED, encoding="utf-8")
+    (tmp_path / "code" / "python" / "vendored.py").write_text("NAME = 'vendored'", encoding="utf-8")
+    return tmp_path / "s.yaml"
+
+
+def test_a_function_runs_as_s_yaml_describes_it(run: Run, manifest: Path) -> None:
+    ended = run("--config", "s.yaml", "--resource", "pay")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == ["pay-order", 256, 7, "cn-shanghai", "hello", 1, "vendored"]
+
+
+def test_what_is_given_wins_over_s_yaml(run: Run, manifest: Path) -> None:
+    ended = run("--config", "s.yaml", "--resource", "pay", "--timeout", "5", "--env", "GREETING=bye")
+    assert json.loads(ended.stdout)[2:5] == [5, "cn-shanghai", "bye"]
+
+
+def test_a_custom_runtime_of_s_yaml_is_served_as_its_command_says(run: Run, manifest: Path) -> None:
+    ended = run("--config", "s.yaml", "--resource", "ship", "--env", "PYTHONPATH=code/python")
+    assert ended.returncode == 1  # `vendored` is found through /code/python, which this function does not name
+    (manifest.parent / "code" / "vendored.py").write_text("", encoding="utf-8")
+    assert json.loads(run("--config", "s.yaml", "--resource", "ship").stdout) == ["ship", 9]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--event", "fax"], "--event 'fax' is not known"),
+        (["--profile", "python3.9"], "'python3.9' is not known"),
+        (["--code-dir", "missing"], "There is no directory missing"),
+        (["--config", "none.yaml"], "There is no function in none.yaml"),
+        (["--resource", "pay"], "Add --config s.yaml"),
+        (["--env", "X"], "NAME=VALUE"),
+        (["--event", "oss", "--payload", "{}"], "carry nobody's payload"),
+        (["--event-file", "x", "--payload", "{}"], "the whole event"),
+        (["--memory", "0"], "memory_mb must be more than 0"),
+        (["--no-such-option"], "No such option"),
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(app, ["invoke", *arguments])
+    assert (ended.exit_code, said in ended.output) == (2, True), ended.output
+
+
+def test_several_functions_have_to_be_told_apart(run: Run, manifest: Path) -> None:
+    ended = run("--config", "s.yaml")
+    assert (ended.returncode, b"--resource pay or ship" in ended.stderr) == (2, True)
+
+
+def test_watching_runs_again_when_the_code_changes(code: Any, tmp_path: Path) -> None:
+    code("def handler(event, context): return 'first'")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fc_callback", "invoke", "--watch", "--json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["body"] == "first"
+        (tmp_path / "other.txt").write_text("no code")
+        code("def handler(event, context): return 'second one'")
+        assert json.loads(process.stdout.readline())["body"] == "second one"
+        process.send_signal(signal.SIGINT)
+        assert eventually(lambda: process.poll() is not None)
+        assert process.returncode == 0
+    finally:
+        process.kill()
+        process.communicate()
