@@ -15,19 +15,18 @@ from fc_callback.scaffold.requirement import point_requirements_at
 from fc_callback.scaffold.template import Template, find_template
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # All that art-template (of `s init`) and this module are sure to read alike.
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _LOOKS_LIKE_ONE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)
-# What running a template's own tests leaves behind.
 _LEFTOVERS = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".s", ".DS_Store")
 
 
 def render_template(
     template: str | Path,
     target: Path,
-    values: Mapping[str, str] = {},  # noqa: B006 - read only
+    values: Mapping[str, str] = {},
     fc_callback_requirement: str | None = None,
 ) -> None:
     """Make a project.
@@ -47,11 +46,10 @@ def render_template(
     target = Path(os.path.abspath(target))  # noqa: PTH100 - a link is to be followed when it is used, not before
     require_room(target)
     made = [parent for parent in target.parents if not parent.exists()]
-    # Beside the target, so that the last step is one rename on one file system.
-    staging = _staging_beside(target)
+    staging = _staging_for(target)
     try:
         project = staging / "project"
-        shutil.copytree(chosen.source, project, symlinks=True, ignore=_LEFTOVERS)
+        shutil.copytree(chosen.source, project, symlinks=True, ignore=_leftovers(chosen.source))
         for name in sorted(chosen.rendered):
             path = project / name
             path.write_bytes(_rendered(chosen, name, path.read_bytes(), checked))
@@ -67,6 +65,16 @@ def render_template(
     shutil.rmtree(staging, ignore_errors=True)
 
 
+def _leftovers(source: Path) -> Callable[[str, list[str]], set[str]]:
+    """Leave out what running a template's own tests, or building its package, has put there."""
+
+    def ignored(folder: str, names: list[str]) -> set[str]:
+        built = {"python"} if Path(folder) == source / "code" else set[str]()
+        return {*_LEFTOVERS(folder, names), *built}
+
+    return ignored
+
+
 def require_room(target: Path) -> None:
     """Check that a project may be written there.
 
@@ -80,12 +88,14 @@ def require_room(target: Path) -> None:
         raise TemplateError(f"{target} is there, and is no directory.", hint="Choose another name.")
 
 
-def _staging_beside(target: Path) -> Path:
+def _staging_for(target: Path) -> Path:
+    """Make a directory on the target's own file system: inside of it where it is there, else beside it."""
+    folder = target if target.is_dir() else target.parent
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        folder.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=folder))
     except OSError as error:
-        raise TemplateError(f"{target.parent} cannot be written: {error.strerror}.", hint="Choose another one.") from None
+        raise TemplateError(f"{folder} cannot be written: {error.strerror}.", hint="Choose another one.") from None
 
 
 def _put_in_place(project: Path, target: Path) -> None:
@@ -94,13 +104,14 @@ def _put_in_place(project: Path, target: Path) -> None:
             project.rename(target)
             return
         # Somebody may stand in the empty directory: it must stay the same one.
-        moved: list[Path] = []
+        entries = sorted(project.iterdir())
         try:
-            for entry in sorted(project.iterdir()):
-                moved.append(entry.rename(target / entry.name))
+            for entry in entries:
+                entry.rename(target / entry.name)
         except OSError:
-            for entry in moved:
-                entry.rename(project / entry.name)
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    (target / entry.name).rename(entry)
             raise
     except OSError as error:
         raise TemplateError(

@@ -1,23 +1,19 @@
-"""What the tests share: a local CloudFlow, and the function as s.yaml describes it."""
+"""What the tests share: the function as s.yaml describes it, and the flows.
+
+The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from fc_callback.local import LocalCloudFlow
 from fc_callback.runtime import FunctionSpec
 
 PROJECT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def local_cloudflow() -> Iterator[LocalCloudFlow]:
-    with LocalCloudFlow(async_retries=0) as service:
-        yield service
 
 
 @pytest.fixture
@@ -32,6 +28,7 @@ def function() -> FunctionSpec:
     )
 
 
-def flow(language: str) -> str:
+def flow(language: str) -> dict[str, Any]:
     """Return a flow's definition: `legacy` or `cloudflow`."""
-    return (PROJECT / "flows" / f"{language}.yaml").read_text("utf-8")
+    definition: dict[str, Any] = yaml.safe_load((PROJECT / "flows" / f"{language}.yaml").read_text("utf-8"))
+    return definition

@@ -1,25 +1,47 @@
-"""The function by itself: no flow, no cloud."""
+"""The function, given one task: called as FC calls it, reporting to a local CloudFlow."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from index import handler
-from payload import InvalidAmount, Payload
 
-from fc_callback import FcContext
+from fc_callback.testing import TaskCloudFlow
 
-charge = handler.__wrapped__  # the function as it is written
-
-
-def test_an_order_is_charged() -> None:
-    payload = Payload.model_validate({"order": {"id": "o-1", "amount": "12.50"}})
-
-    assert charge(payload, FcContext()) == {"orderId": "o-1", "charged": Decimal("12.50"), "status": "paid"}
+Context = Callable[..., Any]
 
 
-@pytest.mark.parametrize("amount", [0, -1])
-def test_an_order_with_nothing_to_charge_is_refused(amount: int) -> None:
-    with pytest.raises(InvalidAmount, match="o-2"):
-        charge(Payload.model_validate({"order": {"id": "o-2", "amount": amount}}), FcContext())
+def order(name: str, amount: str) -> dict[str, Any]:
+    return {"order": {"id": name, "amount": amount}}
+
+
+def test_an_order_is_charged(local_cloudflow: TaskCloudFlow, fc_context: Context) -> None:
+    task = local_cloudflow.new_task(order("o-1", "12.50"))
+
+    handler(task.event, fc_context())
+
+    task.assert_succeeded_with({"orderId": "o-1", "charged": "12.50", "status": "paid"})
+
+
+@pytest.mark.parametrize("amount", ["0", "-1"])
+def test_an_order_with_nothing_to_charge_fails_by_name(
+    local_cloudflow: TaskCloudFlow, fc_context: Context, amount: str
+) -> None:
+    task = local_cloudflow.new_task(order("o-2", amount))
+
+    handler(task.event, fc_context())
+
+    task.assert_failed_with("InvalidAmount", "o-2")
+
+
+def test_a_provider_that_does_not_answer_is_asked_again(local_cloudflow: TaskCloudFlow, fc_context: Context) -> None:
+    task = local_cloudflow.new_task(order("flaky-3", "1"))
+
+    with pytest.raises(ConnectionError):
+        handler(task.event, fc_context())
+    task.assert_waiting()
+
+    handler(task.event, fc_context(retry_count=1))
+    task.assert_succeeded()

@@ -1,0 +1,75 @@
+"""A handler, imported in a process of its own: the child's side.
+
+Run as `python probe.py CODE_DIR HANDLER RUNTIME RESULT_FILE`. It imports the handler as FC's runtime does and writes what
+it saw as JSON. The person's code may print, hang or end the process: none of that reaches the check.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+_DEPENDENCIES = "python"
+
+
+def look(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
+    """Import the handler and say what it is."""
+    # This file's directory stands first: the code directory takes its place, as /code does on FC. What was built for FC
+    # comes last, because it may be for another platform than this one.
+    sys.path[0] = code_dir
+    sys.path.append(str(Path(code_dir) / _DEPENDENCIES))
+    from fc_callback.runtime.worker import LoadError, load_handler
+
+    try:
+        function = load_handler(handler, runtime)
+    except LoadError as error:
+        cause = error.__cause__ or error
+        file, line = _place(cause, code_dir)
+        return {
+            "kind": error.kind,
+            "message": str(error),
+            "file": file,
+            "line": line,
+            "module": getattr(cause, "name", None) if isinstance(cause, ModuleNotFoundError) else None,
+        }
+    options = _options(function)
+    return {
+        "kind": "",
+        "callable": callable(function),
+        "decorated": options is not None,
+        "on_failure": getattr(options, "on_failure", ""),
+        "line": getattr(getattr(_innermost(function), "__code__", None), "co_firstlineno", 1),
+        "file": getattr(getattr(_innermost(function), "__code__", None), "co_filename", ""),
+    }
+
+
+def _place(error: BaseException, code_dir: str) -> tuple[str, int]:
+    """Return where in the person's code it went wrong."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return error.filename, error.lineno or 1
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(code_dir)]
+    return (frames[-1].filename, frames[-1].lineno or 1) if frames else ("", 1)
+
+
+def _innermost(function: Any) -> Any:
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+def _options(function: Any) -> Any:
+    """Return what task_callback knows of a function, however many decorators stand above it; None for a plain one."""
+    while function is not None:
+        for cell in getattr(function, "__closure__", None) or ():
+            value = cell.cell_contents
+            if type(value).__module__ == "fc_callback.callback" and hasattr(value, "on_failure"):
+                return value
+        function = getattr(function, "__wrapped__", None)
+    return None
+
+
+if __name__ == "__main__":
+    Path(sys.argv[4]).write_text(json.dumps(look(*sys.argv[1:4])), encoding="utf-8")

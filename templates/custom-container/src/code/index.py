@@ -1,0 +1,32 @@
+"""The function: a long job, page by page, whose result completes the waiting step of the flow."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from job import render
+from payload import Payload
+
+from fc_callback import Task, TaskFailed, task_callback
+
+logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
+logger = logging.getLogger(__name__)
+
+# What the longest page may take, in seconds, and a report to CloudFlow after it.
+PAGE_SECONDS = 60.0
+
+
+# The flow does not wait for the call, so an exception is reported, by the name of its class. A job that hangs is reported
+# too, as DeadlineExceeded, a minute before FC ends it.
+@task_callback(on_failure="report", deadline_margin_seconds=60)
+def handler(payload: Payload, context: Any, task: Task) -> dict[str, Any]:
+    """Make a report, and stop in good time when there is not enough of it left."""
+    report = payload.report
+    for page in range(1, report.pages + 1):
+        if task.remaining_seconds < 2 * PAGE_SECONDS:
+            raise TaskFailed("OutOfTime", cause=f"{page - 1} of {report.pages} pages are done")
+        render(report.id, page)
+    logger.info("Report %s has %d pages", report.id, report.pages)
+    return {"reportId": report.id, "pages": report.pages}

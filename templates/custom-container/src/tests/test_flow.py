@@ -1,0 +1,23 @@
+"""The function in its flows: a process of its own, as FC runs it, called by a local CloudFlow."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import flow
+
+from fc_callback.runtime import FunctionSpec
+from fc_callback.testing import TaskCloudFlow
+
+
+@pytest.mark.parametrize("language", ["legacy", "cloudflow"])
+def test_the_flow_ends_with_what_the_function_returns(
+    local_cloudflow: TaskCloudFlow, function: FunctionSpec, language: str
+) -> None:
+    local_cloudflow.add_function(function)
+    local_cloudflow.create_flow("report", flow(language))
+
+    started = local_cloudflow.start("report", {"report": {"id": "r-1", "pages": 3}})
+
+    ended = local_cloudflow.wait("report", started)
+    assert ended.status == "Succeeded"
+    assert ended.output == {"reportId": "r-1", "pages": 3}

@@ -1,0 +1,28 @@
+"""The function: it charges the order of an MNS message, and so completes the step that sent the message."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from payload import InvalidAmount, Payload
+from provider import charge
+
+from fc_callback import Task, task_callback
+
+logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
+logger = logging.getLogger(__name__)
+
+
+# Nobody waits for what a message's function returns or raises, so an exception is reported, by the name of its class. A
+# ConnectionError passes through instead: nothing is reported, and the message is delivered again.
+@task_callback(on_failure="report", transient=(ConnectionError,))
+def handler(payload: Payload, context: Any, task: Task) -> dict[str, Any]:
+    """Charge an order. The token is found inside of the message, in each of the formats that a trigger can be set to."""
+    order = payload.order
+    if order.amount <= 0:
+        raise InvalidAmount(f"order {order.id} has nothing to charge")
+    logger.info("Charging order %s, delivery %d", order.id, task.attempt)
+    charge(order.id, order.amount, delivery=task.attempt)
+    return {"orderId": order.id, "charged": order.amount, "status": "paid"}

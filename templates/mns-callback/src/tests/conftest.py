@@ -1,0 +1,31 @@
+"""What the tests share: the flows, with a function in the place of the topic.
+
+The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).parent.parent
+TOPIC = "acs:fc:cn-hangzhou:1000000000000001:functions/topic"
+
+
+def flow(language: str) -> dict[str, Any]:
+    """Return a flow's definition: `legacy` or `cloudflow`.
+
+    The local CloudFlow sends no messages: the function `topic` gets what the topic would.
+    """
+    definition: dict[str, Any] = yaml.safe_load((PROJECT / "flows" / f"{language}.yaml").read_text("utf-8"))
+    if language == "legacy":
+        definition["steps"][0].update(resourceArn=TOPIC, serviceParams={"InvocationType": "Async"})
+    else:
+        state = definition["States"][0]
+        body = state["Parameters"]["message"]
+        state.update(
+            Action="FC:InvokeFunction", Parameters={"resourceArn": TOPIC, "invocationType": "Async", "body": body}
+        )
+    return definition

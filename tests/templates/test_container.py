@@ -1,0 +1,58 @@
+"""The command of the container template's image, run as it stands in the Dockerfile."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import requests
+
+from fc_callback.scaffold import render_template
+from fc_callback.testing import TaskCloudFlow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def command_of(dockerfile: Path) -> list[str]:
+    (line,) = (line for line in dockerfile.read_text().splitlines() if line.startswith("CMD "))
+    name, *arguments = json.loads(line.removeprefix("CMD "))
+    assert name == "fc-callback"
+    return [sys.executable, "-m", "fc_callback", *arguments]
+
+
+def test_the_images_command_serves_a_task_of_a_flow(tmp_path: Path) -> None:
+    render_template("custom-container", tmp_path / "job")
+    code_dir = tmp_path / "job" / "code"
+    with TaskCloudFlow() as service:
+        task = service.new_task({"report": {"id": "r-1", "pages": 2}})
+        process = subprocess.Popen(
+            [*command_of(tmp_path / "job" / "Dockerfile"), "--port", "0"],
+            cwd=code_dir,
+            env={**os.environ, "CLOUDFLOW_ENDPOINT": service.endpoint},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            address = next(found.group() for line in process.stdout if (found := re.search(r"http://[\d.:]+\d", line)))
+            key = service.session()
+            headers = {
+                "x-fc-request-id": "r",
+                "x-fc-region": "cn-hangzhou",
+                "x-fc-function-timeout": "7200",
+                "x-fc-access-key-id": key.access_key_id,
+                "x-fc-access-key-secret": key.access_key_secret,
+                "x-fc-security-token": key.security_token or "",
+            }
+            answer = requests.post(f"{address}/invoke", data=task.event, headers=headers, timeout=60)
+        finally:
+            process.terminate()
+            process.communicate(timeout=30)
+
+        assert answer.headers.get("x-fc-status") != "404", answer.text
+        task.assert_succeeded_with({"reportId": "r-1", "pages": 2})
