@@ -13,22 +13,15 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 
 import attrs
 
-from fc_callback import settings
 from fc_callback.context import FcContext
-from fc_callback.errors import (
-    ERROR_MAX_CHARACTERS,
-    OutputTooLarge,
-    SettingsError,
-    StoreUnavailable,
-    TaskFailed,
-    TaskTokenNotFound,
-    TokenAmbiguous,
-)
-from fc_callback.failure import Failure, failure_of
+from fc_callback.errors import TaskFailed
+from fc_callback.failure import failure_of
 from fc_callback.finding import Finder
 from fc_callback.forms import Delivery, Form, form_of
 from fc_callback.invocation import begin
 from fc_callback.metrics import measured, recorded
+from fc_callback.options import Options
+from fc_callback.outcome import DEFERRED, Failed, Succeeded, remember, report, secrets_of, stored_outcome
 from fc_callback.output import encode_output
 from fc_callback.task import Deferred, Task, running
 
@@ -36,11 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient
-    from fc_callback.cloudflow.delivery import ReportResult
     from fc_callback.context import Deadline
-    from fc_callback.finding import Found, TokenOption
-    from fc_callback.idempotency import Once, Stored, Work
+    from fc_callback.finding import TokenOption
+    from fc_callback.idempotency import Once, Work
     from fc_callback.metrics import TaskRecord
+    from fc_callback.outcome import Outcome
     from fc_callback.token import TaskToken
 
 P = ParamSpec("P")
@@ -52,11 +45,12 @@ logger = logging.getLogger("fc_callback")
 class TaskHandler(Protocol, Generic[P, R_co]):
     """A handler made by `task_callback`: called by FC with the event and the context, it returns the Output's text.
 
-    `__wrapped__` is the function as it was written, for unit tests.
+    `__wrapped__` is the function as it was written, for unit tests; `__task_callback__` says what made the handler.
     """
 
     __name__: str
     __qualname__: str
+    __task_callback__: bool
 
     @property
     def __wrapped__(self) -> Callable[P, R_co]:
@@ -66,114 +60,75 @@ class TaskHandler(Protocol, Generic[P, R_co]):
         """Run the task."""
 
 
-# attrs writes and compiles what a class has when it is imported: slots, eq and repr, which nobody needs of these, are half
-# a millisecond of every cold start. So it is with the other classes that only pass through an invocation.
 @attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class _Succeeded:
-    text: str
+class _Arrival:
+    """An event as it came, or one element of a batch of them."""
 
-
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class _Failed:
-    failure: Failure
-
-    @property
-    def text(self) -> str:
-        return encode_output({"error": self.failure.error, "cause": self.failure.cause})
-
-
-_DEFERRED = '{"deferred":true}'
+    bound: tuple[Any, ...]  # the instance, where the function is a method
+    event: Any
+    context: FcContext
+    raw_context: Any
+    deadline: Deadline | None
+    place: str = "$"
 
 
 @attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
 class _Callback:
-    """One decorated function, and how its tasks are found, run and reported."""
+    """One decorated function, and what becomes of its invocations."""
 
     function: Callable[..., Any]
     form: Form
-    finder: Finder
-    missing_token: Literal["raise", "ignore"]
-    on_failure: Literal["raise", "report"]
-    already_completed: AlreadyCompleted
-    large_output: Literal["raise"] | Callable[[str, Task], object]
-    output_limit_bytes: int | None
-    transient: tuple[type[BaseException], ...]
-    error_names: Mapping[type[BaseException], str]
-    deadline_margin_seconds: float
-    once: Once | None
-    batch: int | None
-    client: CloudFlowClient | None
+    options: Options
 
     def invoke(self, bound: tuple[Any, ...], event: Any, raw_context: Any) -> str:
         """Serve one invocation of FC and return the text that FC gets."""
         context = FcContext.read(raw_context)
+        arrival = _Arrival(
+            bound=bound, event=event, context=context, raw_context=raw_context, deadline=context.deadline
+        )
         with begin(context, event):
-            if self.batch is not None:
-                return self._serve_each(self.batch, bound, event, context, raw_context)
-            return self._serve(bound, event, context, raw_context, deadline=context.deadline)
+            return self._serve(arrival) if self.options.batch is None else self._serve_each(arrival, self.options.batch)
 
-    def _serve(
-        self,
-        bound: tuple[Any, ...],
-        event: Any,
-        context: FcContext,
-        raw_context: Any,
-        *,
-        deadline: Deadline | None,
-        place: str = "$",
-    ) -> str:
-        with recorded(event) as record:
+    def _serve(self, arrival: _Arrival) -> str:
+        """Find the task of an event, and work on it."""
+        with recorded(arrival.event) as record:
             with measured("find"):
-                found = self._find(event)
+                found = self.options.find(arrival.event)
             if found is None:
-                return self._serve_without_task(bound, event, context, raw_context)
-            path = place + found.path[1:]
-            task = Task(token=found.token, payload=found.payload, path=path, context=context, deadline=deadline)
+                return self._serve_without_task(arrival)
+            task = Task(
+                token=found.token,
+                payload=found.payload,
+                path=arrival.place + found.path[1:],
+                context=arrival.context,
+                deadline=arrival.deadline,
+            )
             record.begins(task)
-            delivery = Delivery(event=event, raw_context=raw_context, context=context, payload=found.payload, task=task)
-            return self._run(bound, delivery, task, record)
+            return self._work_on(task, arrival, record)
 
-    def _serve_each(self, limit: int, bound: tuple[Any, ...], event: Any, context: FcContext, raw_context: Any) -> str:
-        """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""
-        from fc_callback.batch import Shares, element_bytes, joined, run_all
-        from fc_callback.warmup import load_client
-
-        elements = self.finder.elements(event)
-        if elements is None:
-            return self._serve(bound, event, context, raw_context, deadline=context.deadline)
-        load_client()  # before there are threads: several that import the same at once may see it half done
-        shares = Shares(tasks=len(elements), limit=limit, deadline=context.deadline)
-
-        def serve(index: int, element: Any) -> str:
-            deadline, place = shares.next(), f"$[{index}]"
-            return self._serve(bound, element_bytes(element), context, raw_context, deadline=deadline, place=place)
-
-        jobs = [functools.partial(serve, index, element) for index, element in enumerate(elements)]
-        return joined(run_all(jobs, limit=limit))
-
-    def _run(self, bound: tuple[Any, ...], delivery: Delivery, task: Task, record: TaskRecord) -> str:
-        """Work on one task and report it."""
-        client = self._client_for(task.context)  # before the work: what cannot be reported is not begun
-        self._limit_bytes()
+    def _work_on(self, task: Task, arrival: _Arrival, record: TaskRecord) -> str:
+        """Run the function for a task, unless the work is done already, and report what it ended in."""
         from fc_callback.softdeadline import SoftDeadline
         from fc_callback.warmup import load_in_background
 
-        margin = self.deadline_margin_seconds if self.on_failure == "report" else None
-        loaded = load_in_background(client)
+        # Before the work: what cannot be reported is not begun.
+        client = self.options.client_for(task.context)
+        _ = self.options.limit_bytes
+        client_loaded = load_in_background(client)
         with running(task), ExitStack() as watched:
             # Before the watch: a delivery that waits for another's work is no function that runs too long.
             work = self._enter_once(task.payload, task.context, token=task.token)
             record.replayed = bool(work and work.stored)
-            soft = watched.enter_context(SoftDeadline(task=task, client=client, margin=margin))
-            outcome = _stored(work.stored) if work and work.stored else self._outcome_of(bound, delivery, task, work)
+            watch = watched.enter_context(SoftDeadline(task=task, client=client, margin=self.options.margin_seconds))
+            outcome = stored_outcome(work.stored) if work and work.stored else self._outcome_of(task, arrival, work)
             if outcome is None:
                 record.outcome = "deferred"
-                soft.claim()
+                watch.claim()
                 logger.info("Task %s is deferred: somebody else reports it.", task.token)
-                return _DEFERRED
-            loaded()
-            record.ended(outcome.text, error=outcome.failure.error if isinstance(outcome, _Failed) else "")
-            if not soft.claim():
+                return DEFERRED
+            client_loaded()
+            record.ended(outcome.text, error=outcome.error)
+            if not watch.claim():
                 record.outcome = "deadline_exceeded"
             elif work is not None and work.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
                 logger.info("Task %s has its report already, from an earlier delivery.", task.token)
@@ -181,166 +136,100 @@ class _Callback:
                 if work is not None and work.came_before:  # an end that the task has may well be of our making
                     client = attrs.evolve(client, already_completed="accept")
                 with measured("report"):
-                    record.reported(self._report(client, task, outcome))
-            _remember(work, "reported")
+                    record.reported(report(client, task, outcome))
+            remember(work, "reported")
             return outcome.text
 
-    def _find(self, event: Any) -> Found | None:
-        try:
-            return self.finder.find(event)
-        except TokenAmbiguous:
-            raise
-        except TaskTokenNotFound:
-            if self.missing_token == "raise":  # noqa: S105 - a policy, not a password
-                raise
-            return None
-
-    def _serve_without_task(self, bound: tuple[Any, ...], event: Any, context: FcContext, raw_context: Any) -> str:
-        from fc_callback.decoding import NotJson, read_json
-
-        try:
-            decoded = read_json(event) if isinstance(event, (bytes, bytearray, str)) else event
-        except NotJson:
-            decoded = None
-        payload = decoded if isinstance(decoded, dict) else None
-        delivery = Delivery(event=event, raw_context=raw_context, context=context, payload=payload)
-        work = self._enter_once(payload or {}, context, token=None)
-        if work is not None and work.stored is not None:
-            if work.stored.failure is not None:
-                error, cause = work.stored.failure
-                raise TaskFailed(error, cause=cause)
-            return work.stored.output or "{}"
-        try:
-            text = encode_output(self._call(bound, delivery))
-        except TaskFailed as failure:
-            _remember(work, "failed", failure.error, failure.cause)
-            raise
-        except BaseException:
-            _remember(work, "abandon")
-            raise
-        _remember(work, "done", text)
-        return text
-
-    def _outcome_of(
-        self, bound: tuple[Any, ...], delivery: Delivery, task: Task, work: Work | None
-    ) -> _Succeeded | _Failed | None:
+    def _outcome_of(self, task: Task, arrival: _Arrival, work: Work | None) -> Outcome | None:
         """Run the function; None for a deferred task."""
         try:
             with measured("run"):
-                result = self._call(bound, delivery)
+                result = self._call(arrival, task.payload, task)
             with measured("encode"):
-                text = None if isinstance(result, Deferred) else self._encode(result, task)
+                text = None if isinstance(result, Deferred) else self.options.encode(result, task)
         except BaseException as problem:
-            if not self._is_reported(problem):
-                _remember(work, "abandon")
+            if not self.options.reports(problem):
+                remember(work, "abandon")
                 raise
             failure = failure_of(
-                problem, names=self.error_names, request_id=task.context.request_id, secrets=_secrets_of(task)
+                problem,
+                names=self.options.error_names,
+                request_id=task.context.request_id,
+                secrets=secrets_of(task),
             )
-            _remember(work, "abandon") if failure.technical else _remember(work, "failed", failure.error, failure.cause)
-            return _Failed(failure=failure)
+            remember(work, "abandon") if failure.technical else remember(work, "failed", failure.error, failure.cause)
+            return Failed(failure=failure)
         if text is None:
-            _remember(work, "deferred")
+            remember(work, "deferred")
             return None
-        _remember(work, "done", text)
-        return _Succeeded(text=text)
+        remember(work, "done", text)
+        return Succeeded(text=text)
 
-    def _call(self, bound: tuple[Any, ...], delivery: Delivery) -> Any:
+    def _call(self, arrival: _Arrival, payload: Mapping[str, Any] | None, task: Task | None = None) -> Any:
+        """Give the function what it asks for, and wait for what it returns."""
+        delivery = Delivery(
+            event=arrival.event, raw_context=arrival.raw_context, context=arrival.context, payload=payload, task=task
+        )
         positional, named = self.form.arguments(delivery)
-        result = self.function(*bound, *positional, **named)
+        result = self.function(*arrival.bound, *positional, **named)
         if hasattr(result, "__await__"):
             from fc_callback.waiting import run_to_end
 
             return run_to_end(result)
         return result
 
-    def _is_reported(self, problem: BaseException) -> bool:
-        if isinstance(problem, TaskFailed):
-            return True
-        return (
-            self.on_failure == "report" and isinstance(problem, Exception) and not isinstance(problem, self.transient)
-        )
-
-    def _limit_bytes(self) -> int:
-        return settings.byte_count(
-            "CLOUDFLOW_OUTPUT_LIMIT", self.output_limit_bytes, default=settings.CLOUDFLOW_OUTPUT_LIMIT_BYTES
-        )
-
-    def _encode(self, result: Any, task: Task) -> str:
-        limit = self._limit_bytes()
-        try:
-            return encode_output(result, limit_bytes=limit)
-        except OutputTooLarge:
-            if self.large_output == "raise":
-                raise
-        return encode_output(self.large_output(encode_output(result), task), limit_bytes=limit)
-
-    def _client_for(self, context: FcContext) -> CloudFlowClient:
-        if self.client is not None:
-            changed: dict[str, Any] = {}
-            if self.client.credentials is None:
-                changed["credentials"] = context.require_credentials()
-            if self.already_completed == "raise":
-                changed["already_completed"] = "raise"
-            return attrs.evolve(self.client, **changed) if changed else self.client
-        from fc_callback.cloudflow.client import CloudFlowClient
-
-        return CloudFlowClient(
-            region=settings.text("CLOUDFLOW_REGION") or context.region,
-            credentials=context.require_credentials(),
-            already_completed=self.already_completed,
-        )
-
-    def _report(self, client: CloudFlowClient, task: Task, outcome: _Succeeded | _Failed) -> ReportResult:
-        # Not the task's own: what is worked out after its share of a batch's time is reported all the same.
-        until = task.context.deadline
-        if isinstance(outcome, _Failed):
-            failure = outcome.failure
-            result = client.report_task_failed(task.token, failure.error, failure.cause, deadline=until)
-        else:
-            result = client.report_task_succeeded(task.token, outcome.text, deadline=until)
-        _log_report(task, result)
-        return result
-
     def _enter_once(self, payload: Mapping[str, Any], context: FcContext, *, token: TaskToken | None) -> Work | None:
-        if self.once is None:
+        once = self.options.once
+        if once is None:
             return None
         from fc_callback.idempotency.key import scope_of
 
         # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.
-        scope = scope_of(self.function, context)
-        return self.once.enter(payload, scope=scope, deadline=context.deadline, token=token)
+        return once.enter(payload, scope=scope_of(self.function, context), deadline=context.deadline, token=token)
 
+    def _serve_without_task(self, arrival: _Arrival) -> str:
+        """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""
+        from fc_callback.decoding import NotJson, read_json
 
-def _stored(stored: Stored) -> _Succeeded | _Failed | None:
-    """Return the outcome of work that was done before; None where its task is deferred."""
-    if stored.failure is not None:
-        error, cause = stored.failure
-        return _Failed(failure=Failure(error=error, cause=cause, technical=False))
-    return None if stored.output is None else _Succeeded(text=stored.output)
+        try:
+            decoded = read_json(arrival.event) if isinstance(arrival.event, (bytes, bytearray, str)) else arrival.event
+        except NotJson:
+            decoded = None
+        payload = decoded if isinstance(decoded, dict) else None
+        work = self._enter_once(payload or {}, arrival.context, token=None)
+        if work is not None and work.stored is not None:
+            if work.stored.failure is not None:
+                error, cause = work.stored.failure
+                raise TaskFailed(error, cause=cause)
+            return work.stored.output or "{}"
+        try:
+            text = encode_output(self._call(arrival, payload))
+        except TaskFailed as failure:
+            remember(work, "failed", failure.error, failure.cause)
+            raise
+        except BaseException:
+            remember(work, "abandon")
+            raise
+        remember(work, "done", text)
+        return text
 
+    def _serve_each(self, arrival: _Arrival, limit: int) -> str:
+        """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""
+        from fc_callback.batch import Shares, element_bytes, joined, run_all
+        from fc_callback.warmup import load_client
 
-def _remember(work: Work | None, step: str, *what: str) -> None:
-    """Take a step in the record of `once`; a store that is down must not cost a finished result."""
-    if work is None:
-        return
-    try:
-        getattr(work, step)(*what)
-    except StoreUnavailable as error:
-        logger.warning("The work is not recorded as %s, so a second delivery may run it again: %s", step, error)
+        elements = self.options.finder.elements(arrival.event)
+        if elements is None:
+            return self._serve(arrival)
+        load_client()  # before there are threads: several that import the same at once may see it half done
+        shares = Shares(tasks=len(elements), limit=limit, deadline=arrival.deadline)
 
+        def serve(index: int, element: Any) -> str:
+            deadline, place = shares.next(), f"$[{index}]"
+            return self._serve(attrs.evolve(arrival, event=element_bytes(element), deadline=deadline, place=place))
 
-def _secrets_of(task: Task) -> tuple[str, ...]:
-    credentials = task.context.credentials
-    known = (credentials.access_key_secret, credentials.security_token or "") if credentials else ()
-    return (task.token.reveal(), *known)
-
-
-def _log_report(task: Task, result: ReportResult) -> None:
-    if result.already_completed:
-        logger.warning("Task %s had an end already: this report changed nothing.", task.token)
-    elif result.attempts > 1:
-        logger.info("Task %s is reported, with %d calls (%d throttled).", task.token, result.attempts, result.throttled)
+        jobs = [functools.partial(serve, index, element) for index, element in enumerate(elements)]
+        return joined(run_all(jobs, limit=limit))
 
 
 @overload
@@ -421,44 +310,27 @@ def task_callback(
         CloudFlowError: The service refuses the report for good.
         ReportUndelivered: The time was up before the service had taken the report.
     """
-    _check("missing_token", missing_token, ("raise", "ignore"))
-    _check("on_failure", on_failure, ("raise", "report"))
-    _check("already_completed", already_completed, ("accept", "raise"))
-    if large_output != "raise" and not callable(large_output):
-        raise SettingsError("large_output= is neither 'raise' nor a callable.", hint="Pass a callable (text, task).")
-    for kind, name in (error_names or {}).items():
-        if not 1 <= len(name) <= ERROR_MAX_CHARACTERS:
-            raise SettingsError(
-                f"error_names= gives {kind.__name__} a name of {len(name)} characters.",
-                hint=f"An Error has 1 to {ERROR_MAX_CHARACTERS}.",
-            )
-    finder = Finder(token)
-    if batch is not None:
-        from fc_callback.batch import checked_limit
-
-        checked_limit(batch)
+    options = Options(
+        finder=Finder(token),
+        missing_token=missing_token,
+        on_failure=on_failure,
+        already_completed=already_completed,
+        large_output=large_output,
+        output_limit_bytes=output_limit_bytes,
+        transient=tuple(transient),
+        error_names=dict(error_names or {}),
+        deadline_margin_seconds=deadline_margin_seconds,
+        once=once,
+        batch=batch,
+        client=client,
+    )
 
     def decorate(plain: Callable[..., Any]) -> Any:
         if not callable(plain):
             raise TypeError(
                 f"task_callback decorates functions, not {type(plain).__name__}: put @classmethod or @property above it."
             )
-        callback = _Callback(
-            function=plain,
-            form=form_of(plain),
-            finder=finder,
-            missing_token=missing_token,
-            on_failure=on_failure,
-            already_completed=already_completed,
-            large_output=large_output,
-            output_limit_bytes=output_limit_bytes,
-            transient=tuple(transient),
-            error_names=dict(error_names or {}),
-            deadline_margin_seconds=deadline_margin_seconds,
-            once=once,
-            batch=batch,
-            client=client,
-        )
+        callback = _Callback(function=plain, form=form_of(plain), options=options)
 
         # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
         @functools.wraps(plain)
@@ -467,11 +339,7 @@ def task_callback(
             return callback.invoke(tuple(bound), event, context)
 
         handler.__annotations__ = {"event": bytes, "context": Any, "return": str}
+        handler.__task_callback__ = True  # type: ignore[attr-defined]  # a function's own attribute, for `check`
         return handler
 
     return decorate if function is None else decorate(function)
-
-
-def _check(option: str, given: object, words: tuple[str, ...]) -> None:
-    if given not in words:
-        raise SettingsError(f"{option}={given!r} is not known.", hint=f"Use one of {', '.join(map(repr, words))}.")

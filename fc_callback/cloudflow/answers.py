@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from fc_callback.cloudflow.transport import Answer, Transport
 
+_SIGNS = {"RequestId", "EventId"}  # what every document of the service has one of
+
 
 def read_document(action: str, answer: Answer) -> dict[str, Any]:
     """Return the document of a successful answer.
@@ -21,9 +23,10 @@ def read_document(action: str, answer: Answer) -> dict[str, Any]:
         CloudFlowError: The answer is an error, or nothing that CloudFlow writes.
     """
     document = _json_object(answer.body)
-    if answer.status == 200 and document is not None and ("RequestId" in document or "EventId" in document):  # noqa: PLR2004
+    code = "" if document is None else _text(document, "Code", "code")
+    if answer.status == 200 and document is not None and not code and document.keys() & _SIGNS:  # noqa: PLR2004
         return document
-    if document is None or not (code := _text(document, "Code", "code")):
+    if document is None or not code:
         raise error_for(
             action=action,
             status=answer.status,

@@ -61,10 +61,16 @@ class RetryPolicy:
             throttled: Whether the last one was answered with 429.
             retry_after_seconds: What the service asked for; the wait is never shorter.
         """
-        exponent = min(repeats - 1, 64)
         if throttled:
-            bound = min(self.throttled_cap_seconds, self.throttled_base_seconds * self.throttled_growth**exponent)
+            bound = _grown(self.throttled_base_seconds, self.throttled_growth, self.throttled_cap_seconds, repeats)
             jittered = bound * (0.5 + 0.5 * self.draw())
         else:
-            jittered = self.draw() * min(self.cap_seconds, self.base_seconds * self.growth**exponent)
+            jittered = self.draw() * _grown(self.base_seconds, self.growth, self.cap_seconds, repeats)
         return jittered + (retry_after_seconds or 0.0)
+
+
+def _grown(base: float, growth: float, cap: float, repeats: int) -> float:
+    try:
+        return float(min(cap, base * growth ** (repeats - 1)))
+    except OverflowError:
+        return cap

@@ -71,3 +71,8 @@ def test_each_endpoint_has_a_turnstile_of_its_own(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(throttle, "_turnstiles", {})
     assert turnstile_for("https://a") is turnstile_for("https://a")
     assert turnstile_for("https://a") is not turnstile_for("https://b")
+
+
+def test_a_growth_beyond_all_numbers_ends_at_the_cap() -> None:
+    policy = RetryPolicy(growth=1e6, cap_seconds=3.0, draw=lambda: 1.0)
+    assert policy.wait_seconds(500, throttled=False, retry_after_seconds=None) == 3.0
