@@ -45,12 +45,13 @@ logger = logging.getLogger("fc_callback")
 class TaskHandler(Protocol, Generic[P, R_co]):
     """A handler made by `task_callback`: called by FC with the event and the context, it returns the Output's text.
 
-    `__wrapped__` is the function as it was written, for unit tests; `__task_callback__` says what made the handler.
+    `__wrapped__` is the function as it was written, for unit tests. `__task_callback__` is the mark by which tools know a
+    decorated handler, under other decorators too: what its `on_failure` is.
     """
 
     __name__: str
     __qualname__: str
-    __task_callback__: bool
+    __task_callback__: Literal["raise", "report"]
 
     @property
     def __wrapped__(self) -> Callable[P, R_co]:
@@ -114,8 +115,8 @@ class _Callback:
         # Before the work: what cannot be reported is not begun.
         client = self.options.client_for(task.context)
         _ = self.options.limit_bytes
-        client_loaded = load_in_background(client)
-        with running(task), ExitStack() as watched:
+        loading = load_in_background(client)
+        with running(task), loading, ExitStack() as watched:
             # Before the watch: a delivery that waits for another's work is no function that runs too long.
             work = self._enter_once(task.payload, task.context, token=task.token)
             record.replayed = bool(work and work.stored)
@@ -126,7 +127,7 @@ class _Callback:
                 watch.claim()
                 logger.info("Task %s is deferred: somebody else reports it.", task.token)
                 return DEFERRED
-            client_loaded()
+            loading.wait()
             record.ended(outcome.text, error=outcome.error)
             if not watch.claim():
                 record.outcome = "deadline_exceeded"
@@ -339,7 +340,7 @@ def task_callback(
             return callback.invoke(tuple(bound), event, context)
 
         handler.__annotations__ = {"event": bytes, "context": Any, "return": str}
-        handler.__task_callback__ = True  # type: ignore[attr-defined]  # a function's own attribute, for `check`
+        handler.__task_callback__ = on_failure  # type: ignore[attr-defined]  # TaskHandler declares it
         return handler
 
     return decorate if function is None else decorate(function)

@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from fc_callback.cloudflow.client import CloudFlowClient
 
@@ -83,37 +82,49 @@ def load_client() -> None:
         import_module(name)
 
 
-def load_in_background(client: CloudFlowClient) -> Callable[[], None]:
-    """Import what a report needs and open its connection, in a thread beside the caller; once in a process.
+class Loading:
+    """What a report needs, being loaded beside a block; at the end of the block, a thread that has not begun gives up.
 
-    The thread begins when the process has something to wait on: beside a function that computes it would only take turns
-    with it. A failure is left for the report to find, which does the same and says what is wrong.
-
-    Args:
-        client: Who will report.
-
-    Returns:
-        A function that the report calls first. It waits for the thread, if that has begun: two that import parts of one
-        package at once may see it half done.
+    `wait` is what a report calls first: it waits for the thread, if that has begun. Two threads that import parts of one
+    package at once may see it half done.
     """
-    if all(name in sys.modules for name in _NEEDED):
-        return _nothing
-    ended = threading.Event()
 
-    def load() -> None:
-        if _something_waits(ended):
-            with suppress(Exception):
+    def __init__(self, client: CloudFlowClient | None) -> None:
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        if client is not None:
+            self._thread = threading.Thread(target=self._load, args=(client,), name="fc_callback-loading", daemon=True)
+            self._thread.start()
+
+    def __enter__(self) -> Loading:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+
+    def wait(self) -> None:
+        """Wait until nothing is being loaded any more."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _load(self, client: CloudFlowClient) -> None:
+        if _something_waits(self._ended):
+            with suppress(Exception):  # the report does the same, and says what is wrong
                 load_client()
                 _open(client)
 
-    thread = threading.Thread(target=load, name="fc_callback-loading", daemon=True)
-    thread.start()
 
-    def wait() -> None:
-        ended.set()
-        thread.join()
+def load_in_background(client: CloudFlowClient) -> Loading:
+    """Import what a report needs and open its connection, in a thread beside the caller; once in a process.
 
-    return wait
+    The thread begins when the process has something to wait on: beside a function that computes it would only take turns
+    with it. A failure is left for the report to find.
+
+    Args:
+        client: Who will report.
+    """
+    return Loading(None if all(name in sys.modules for name in _NEEDED) else client)
 
 
 def _something_waits(ended: threading.Event) -> bool:
@@ -134,7 +145,3 @@ def _open(client: CloudFlowClient) -> None:
 
     seconds = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", client.connect_timeout, default=3)
     transport_for(client.endpoint).open(connect=seconds)
-
-
-def _nothing() -> None:
-    """There is nothing to wait for."""

@@ -4,7 +4,7 @@ from work import work
 
 from fc_callback import task_callback, warmup
 
-warmup.load_in_background = lambda _client: lambda: None
+warmup.load_in_background = lambda _client: warmup.Loading(None)
 
 
 @task_callback
