@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-
     from fc_callback.cloudflow.client import CloudFlowClient
 
 _NEEDED = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
 from fc_callback.testing import TaskCloudFlow
 from fc_callback.testing import WaitingTask as PublicTask
+
+Language: TypeAlias = Literal["cloudflow", "legacy"]
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +70,6 @@ class WaitingTasks:
     def __exit__(self, *_: object) -> None:
         self.service.close()
 
-    def new(self, flow: Literal["cloudflow", "legacy"] = "cloudflow", order: Any = None) -> WaitingTask:
+    def new(self, flow: Language = "cloudflow", order: Any = None) -> WaitingTask:
         """Start an execution and return its waiting task."""
         return WaitingTask(task=self.service.new_task({"order": order}, language=flow, timeout_seconds=600))

@@ -38,7 +38,7 @@ from fc_callback.local.faults import Fault
 from tests.core.invoking import fc_context
 from tests.core.quick import KEY, QUICK, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
-from tests.waiting import WaitingTasks
+from tests.waiting import Language, WaitingTasks
 
 
 def unreported(tasks: WaitingTasks, before: Counter[tuple[str, str]]) -> bool:
@@ -47,7 +47,7 @@ def unreported(tasks: WaitingTasks, before: Counter[tuple[str, str]]) -> bool:
 
 @pytest.mark.parametrize("flow", ["legacy", "cloudflow"])
 @pytest.mark.parametrize("decorate", [task_callback, task_callback(), task_callback(on_failure="report")])
-def test_what_a_handler_returns_is_the_task_s_output(tasks: WaitingTasks, flow: str, decorate: Any) -> None:
+def test_what_a_handler_returns_is_the_task_s_output(tasks: WaitingTasks, flow: Language, decorate: Any) -> None:
     @decorate  # type: ignore[untyped-decorator]  # any of three
     def handler(event: bytes, context: Any) -> Any:
         return {"paid": json.loads(event)["order"]["id"]}

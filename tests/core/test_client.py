@@ -11,7 +11,7 @@ import pytest
 from fc_callback import CloudFlowClient, Credentials, CredentialsNotFound, OutputError, SettingsError, TaskToken
 from fc_callback.cloudflow.errors import AccessDenied, InvalidAccessKeyID, InvalidArgument, SignatureNotMatch
 from tests.core.quick import QUICK
-from tests.waiting import WaitingTasks
+from tests.waiting import Language, WaitingTasks
 
 
 def made(tasks: WaitingTasks, before: Counter[tuple[str, str]]) -> Counter[tuple[str, str]]:
@@ -20,14 +20,14 @@ def made(tasks: WaitingTasks, before: Counter[tuple[str, str]]) -> Counter[tuple
 
 @pytest.mark.parametrize("flow", ["legacy", "cloudflow"])
 @pytest.mark.parametrize("signature", ["v1", "v3"])
-def test_a_task_reported_as_succeeded_has_its_output(tasks: WaitingTasks, flow: str, signature: str) -> None:
+def test_a_task_reported_as_succeeded_has_its_output(tasks: WaitingTasks, flow: Language, signature: str) -> None:
     task = tasks.new(flow)
     CloudFlowClient(signature=signature).report_task_succeeded(task.token, {"paid": True, "note": "a b+c*~中"})
     assert task.output == {"paid": True, "note": "a b+c*~中"}
 
 
 @pytest.mark.parametrize("flow", ["legacy", "cloudflow"])
-def test_a_task_reported_as_failed_fails_by_name(tasks: WaitingTasks, flow: str) -> None:
+def test_a_task_reported_as_failed_fails_by_name(tasks: WaitingTasks, flow: Language) -> None:
     task = tasks.new(flow)
     CloudFlowClient().report_task_failed(task.token, "EmptyOrder", "no lines & 100%")
     assert task.failure == ("EmptyOrder", "no lines & 100%")

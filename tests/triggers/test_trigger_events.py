@@ -33,7 +33,7 @@ from tests.triggers.samples import ORDER, WITH_TOKEN, event_with, payload_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.waiting import WaitingTasks
+    from tests.waiting import Language, WaitingTasks
 
 every_sample = pytest.mark.parametrize("sample", WITH_TOKEN)
 
@@ -276,7 +276,7 @@ def test_every_sample_of_a_trigger_is_read_by_a_class_of_events() -> None:
 
 
 @pytest.mark.parametrize("flow", ["legacy", "cloudflow"])
-def test_what_a_flow_itself_hands_to_a_function_is_the_payload(flow: str, tasks: WaitingTasks) -> None:
+def test_what_a_flow_itself_hands_to_a_function_is_the_payload(flow: Language, tasks: WaitingTasks) -> None:
     waiting = tasks.new(flow, {"id": "o-7", "amount": 3})
 
     @task_callback
