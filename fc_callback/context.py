@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@attrs.frozen(kw_only=True, repr=False)
+@attrs.frozen(kw_only=True, repr=False, slots=False)
 class Credentials(Masked):
     """A key pair, with the security token of a role where it is one.
 
@@ -59,7 +59,7 @@ def _credentials(key_id: object, secret: object, token: object) -> Credentials |
     return Credentials(access_key_id=key_id, access_key_secret=secret, security_token=security_token)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Deadline:
     """The moment by which an invocation must have ended.
 
@@ -81,7 +81,7 @@ class Deadline:
         return self.at - time.monotonic()
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class FcContext:
     """One invocation, as FC describes it; every field has a default, so that a test writes only what it needs.
 
@@ -128,27 +128,44 @@ class FcContext:
         """
         if isinstance(raw, FcContext):
             return raw
+        # One pass without helpers: each invocation comes through here.
         function = getattr(raw, "function", None)
+        service = getattr(raw, "service", None)  # FC 2's; most contexts have none
+        request_id, name = getattr(raw, "request_id", None), getattr(function, "name", None)
+        region, account_id = getattr(raw, "region", None), getattr(raw, "account_id", None)
         timeout = _number(function, "timeout")
         deadline = None
         if timeout:
             deadline = Deadline(at=(time.monotonic() if entered_at is None else entered_at) + timeout)
         return cls(
-            request_id=_text(raw, "request_id") or _text(raw, "requestId") or "",
-            function_name=_text(function, "name") or os.environ.get("FC_FUNCTION_NAME", ""),
+            request_id=request_id if request_id and isinstance(request_id, str) else _text(raw, "requestId") or "",
+            function_name=name if name and isinstance(name, str) else os.environ.get("FC_FUNCTION_NAME", ""),
             handler=_text(function, "handler") or "",
             memory_mb=_number(function, "memory"),
             timeout_seconds=timeout,
-            region=_text(raw, "region") or os.environ.get("FC_REGION") or None,
-            account_id=_text(raw, "account_id") or os.environ.get("FC_ACCOUNT_ID") or None,
-            version_id=_text(function, "version_id") or _text(getattr(raw, "service", None), "version_id"),
-            qualifier=_text(function, "qualifier") or _text(getattr(raw, "service", None), "qualifier"),
-            service_name=_text(getattr(raw, "service", None), "name"),
+            region=region if region and isinstance(region, str) else os.environ.get("FC_REGION") or None,
+            account_id=account_id
+            if account_id and isinstance(account_id, str)
+            else os.environ.get("FC_ACCOUNT_ID") or None,
+            version_id=_text(function, "version_id") or (_text(service, "version_id") if service else None),
+            qualifier=_text(function, "qualifier") or (_text(service, "qualifier") if service else None),
+            service_name=_text(service, "name") if service else None,
             retry_count=_number(raw, "retry_count") or 0,
             credentials=_read_credentials(raw),
             deadline=deadline,
             raw=raw,
         )
+
+    def __copy__(self) -> FcContext:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FcContext:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickled context is one in a log record or a crash report: FC's own object holds its secrets in the clear.
+        shown = attrs.asdict(self, recurse=False, filter=lambda field, _: field.name not in {"credentials", "raw"})
+        return _from_pickle, (shown,)
 
     def require_credentials(self) -> Credentials:
         """Return the credentials.
@@ -159,6 +176,10 @@ class FcContext:
         if self.credentials is None:
             raise CredentialsNotFound("This invocation has no credentials to sign a report with.")
         return self.credentials
+
+
+def _from_pickle(fields: dict[str, Any]) -> FcContext:
+    return FcContext(**fields)
 
 
 def _read_credentials(raw: object) -> Credentials | None:
@@ -179,6 +200,8 @@ def _text(source: object, name: str) -> str | None:
 
 def _number(source: object, name: str) -> int | None:
     value = getattr(source, name, None)
+    if type(value) is int:
+        return value
     if value is None or value == "":
         return None
     try:

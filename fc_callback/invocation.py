@@ -64,7 +64,9 @@ class Invocation:
         credentials = self.context.credentials
         if credentials is None:
             return ()
-        return (credentials.access_key_secret, *((credentials.security_token,) if credentials.security_token else ()))
+        if credentials.security_token:
+            return credentials.access_key_secret, credentials.security_token
+        return (credentials.access_key_secret,)
 
 
 _current: ContextVar[Invocation | None] = ContextVar("fc_callback_invocation", default=None)
@@ -78,9 +80,9 @@ _recent: deque[str] = deque(maxlen=8)
 observers: list[Observer] = []
 
 
-def current_invocation() -> Invocation | None:
-    """Return the invocation that this code runs for, one that has ended included; None outside of any."""
-    return _current.get()
+# Returns the invocation that this code runs for, one that has ended included; None outside of any. Each log line asks
+# several times, so it is the variable's own method and no function around it.
+current_invocation: Callable[[], Invocation | None] = _current.get
 
 
 def remember_secrets(*secrets: str) -> None:
@@ -120,8 +122,9 @@ class begin:  # noqa: N801 - it reads as what it does: with begin(context, event
         _process["cold"] = False
         remember_secrets(*invocation.secrets)
         self._invocation, self._mark = invocation, _current.set(invocation)
-        self._observed = observed("invocation", invocation)
-        self._observed.__enter__()
+        self._observed = observed("invocation", invocation) if observers else None
+        if self._observed is not None:
+            self._observed.__enter__()
         return invocation
 
     def __exit__(
@@ -133,7 +136,8 @@ class begin:  # noqa: N801 - it reads as what it does: with begin(context, event
         invocation = self._invocation
         invocation.failed = invocation.failed or error is not None
         try:
-            self._observed.__exit__(kind, error, trace)
+            if self._observed is not None:
+                self._observed.__exit__(kind, error, trace)
             for call in invocation.at_end:
                 call(invocation)
         finally:

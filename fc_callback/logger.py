@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback import metrics, settings
@@ -23,11 +24,13 @@ from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logs.binding import bind, bound, bound_keys, unbind
 from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter
 from fc_callback.logs.holding import Gate
+from fc_callback.logs.records import calling_frame, is_standard, make_record
 from fc_callback.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
     from contextlib import AbstractContextManager
+    from types import FrameType
 
     _Adapter = logging.LoggerAdapter[logging.Logger]
     _StreamHandler = logging.StreamHandler[Any]
@@ -37,6 +40,7 @@ else:  # not subscriptable before Python 3.11
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
+_EXTRA = frozenset({"extra"})
 
 
 class Logger(_Adapter):
@@ -82,6 +86,22 @@ class Logger(_Adapter):
             )
             metrics.log_records(task_record)
 
+    def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log at any level; `info` and the others come here too."""
+        logger = self.logger
+        if not logger.isEnabledFor(level):
+            return
+        msg, options = self.process(msg, kwargs)
+        frame = calling_frame(options.get("stacklevel", 1))
+        path, number, function = frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        if options.keys() <= _EXTRA and is_standard(logger):  # nearly every call
+            record = make_record(logger.name, level, (path, number, function), msg, args, options.get("extra"))
+        else:
+            trouble = _exception(options.get("exc_info")), function, options.get("extra")
+            stack = _stack(frame) if options.get("stack_info") else None
+            record = logger.makeRecord(logger.name, level, path, number, msg, args, *trouble, stack)
+        logger.handle(record)
+
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Put the keyword arguments that logging does not know onto the record."""
         if kwargs.keys() <= _LOGGING_ARGUMENTS:
@@ -124,6 +144,16 @@ class _StandardError(_StreamHandler):
     def stream(self) -> Any:
         """Where records go."""
         return sys.stderr
+
+
+def _exception(given: Any) -> Any:
+    if isinstance(given, BaseException):
+        return type(given), given, given.__traceback__
+    return sys.exc_info() if given and not isinstance(given, tuple) else given
+
+
+def _stack(frame: FrameType) -> str:
+    return "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
 
 
 def _level(level: str | int | None) -> int:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from fc_callback.invocation import LOG_FIELDS, current_invocation, observed, remember_secrets
-from fc_callback.task import running
+from fc_callback.invocation import current_invocation, observed, observers, remember_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,20 +124,12 @@ def listen(listener: Listener) -> Callable[[], None]:
 
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
     """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
-    if on and _write not in _listeners:
-        _listeners.append(_write)
-    elif not on and _write in _listeners:
-        _listeners.remove(_write)
+    from fc_callback.logs.tasks import write_task
 
-
-def _write(record: TaskRecord) -> None:
-    if not logger.isEnabledFor(logging.INFO):
-        return
-    words, told = "Task %s.", (record.outcome.replace("_", " "),)
-    line = logging.LogRecord(logger.name, logging.INFO, __file__, 0, words, told, None)
-    line.__dict__[LOG_FIELDS] = record.fields()
-    with running(record.task) if record.task else nullcontext():  # the line names its task
-        logger.handle(line)
+    if on and write_task not in _listeners:
+        _listeners.append(write_task)
+    elif not on and write_task in _listeners:
+        _listeners.remove(write_task)
 
 
 def current_record() -> TaskRecord | None:
@@ -206,8 +196,9 @@ class measured:  # noqa: N801 - with measured("run"): ...
     def __enter__(self) -> None:
         """Begin."""
         if self._record is not None:
-            self._observed = observed(self._step, self._record)
-            self._observed.__enter__()
+            self._observed = observed(self._step, self._record) if observers else None
+            if self._observed is not None:
+                self._observed.__enter__()
             self._began = time.perf_counter()
 
     def __exit__(
@@ -217,7 +208,8 @@ class measured:  # noqa: N801 - with measured("run"): ...
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took
-            self._observed.__exit__(kind, error, trace)
+            if self._observed is not None:
+                self._observed.__exit__(kind, error, trace)
 
 
 def _size(event: object) -> int | None:

@@ -48,6 +48,27 @@ def validator_for(kind: Any, where: str) -> Callable[[Mapping[str, Any]], Any]:
     return validate
 
 
+def object_reader(*, otherwise: Callable[[Any], Mapping[str, Any] | None]) -> Callable[[Any], Mapping[str, Any] | None]:
+    """Return what reads an event that is a JSON object with pydantic's own parser, three times as fast as Python's.
+
+    Args:
+        otherwise: Reads what that parser refuses: it takes no lone surrogates, no UTF-16 and no deep nesting.
+    """
+    from pydantic_core import from_json
+
+    def read(event: Any) -> Mapping[str, Any] | None:
+        if isinstance(event, (bytes, bytearray, str)):
+            try:
+                # No cache of texts: they are somebody's, and would stay.
+                decoded = from_json(event, cache_strings="keys")
+            except ValueError:
+                return otherwise(event)
+            return decoded if type(decoded) is dict else None
+        return otherwise(event)
+
+    return read
+
+
 def _with_attrs_classes(kind: Any) -> Any:
     """Replace the attrs classes in a type by something that pydantic can validate."""
     if isinstance(kind, type) and attrs.has(kind) and get_origin(kind) is None:

@@ -45,6 +45,7 @@ _LONGEST_TEXT = 64 * 1024
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308
 
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PLAIN_RUN, _BASE64_RUN = re.compile(r"[A-Za-z0-9._~-]{8,}"), re.compile(r"[A-Za-z0-9]{8,}")
 _SAFE = r"(?:[A-Za-z0-9+/_-]|%2[BbFf]|\\/)"
 _SHAPES = re.compile(
     rf"djEj{_SAFE}{{16,}}(?:=|%3[Dd])*"  # a task token: base64 of "v1#..."
@@ -94,6 +95,10 @@ class Redactor:
     def line(self, text: str) -> str:
         """Mask only the secrets that are known and what looks like one; a line of JSON stays JSON."""
         return mask_secrets(text) if self._enabled else text
+
+    def may_mask(self, text: str) -> bool:
+        """Say whether `line` has something to look for in a text; nearly always it has not."""
+        return self._enabled and may_hold_secrets(text)
 
     def value(self, value: Any) -> Any:
         """Return a copy of a value that JSON can hold, with secrets masked.
@@ -166,21 +171,70 @@ def mask_secrets(text: str) -> str:
 
     What is replaced holds no quote and no half of an escape: a line of JSON stays one.
     """
-    for form in known_forms():
-        if form in text:
-            text = text.replace(form, MASK)
+    if not may_hold_secrets(text):
+        return text
+    for form in _all_forms(_known_secrets()):
+        text = text.replace(form, MASK)
     if "djEj" in text or "CAIS" in text or "LTAI" in text or "STS." in text:
         return _SHAPES.sub(lambda shape: f"{shape[1] or ''}{MASK}", text)
     return text
 
 
-def known_forms() -> tuple[str, ...]:
-    """Return the secrets that are known here, in each form in which they may stand in a text."""
+def may_hold_secrets(text: str) -> bool:
+    """Say whether `mask_secrets` has something to look for in a text; nearly always it has not."""
+    for mark in _known_marks():
+        if mark in text:
+            return True
+    return "djEj" in text or "CAIS" in text or "LTAI" in text or "STS." in text
+
+
+def _known_marks() -> tuple[str, ...]:
     invocation = current_invocation()
     if invocation is None or invocation.ended:
-        return _all_forms(recent_secrets())
+        return _all_marks(recent_secrets())
     task = running_task()
-    return _all_forms(invocation.secrets if task is None else (*invocation.secrets, task.token.secret))
+    kept: tuple[Any, tuple[str, ...]] | None = invocation.notes.get(_known_marks)
+    if kept is None or kept[0] is not task:
+        marks = _all_marks(invocation.secrets)
+        kept = invocation.notes[_known_marks] = task, marks if task is None else marks + _marks(task.token.secret)
+    return kept[1]
+
+
+def _known_secrets() -> tuple[str, ...]:
+    invocation = current_invocation()
+    if invocation is None or invocation.ended:
+        return recent_secrets()
+    task = running_task()
+    return invocation.secrets if task is None else (*invocation.secrets, task.token.secret)
+
+
+@lru_cache(maxsize=16)
+def _all_marks(secrets: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(mark for secret in secrets for mark in _marks(secret))
+
+
+@lru_cache(maxsize=64)
+def _marks(secret: str) -> tuple[str, ...]:
+    """Return texts of which one stands in each form of a secret.
+
+    Nearly every line holds no secret, and each has to be searched: for four marks of a secret instead of its ten forms.
+    A run of unreserved characters is the same in all its spellings; a run of letters and digits in both alphabets of base64.
+    """
+    if len(secret) < _SHORTEST_SECRET:
+        return ()
+    plain = _PLAIN_RUN.search(secret)
+    if plain is None:
+        return _forms(secret)
+    marks = [plain[0]]
+    for core in _cores(secret):
+        if core.isalnum():  # as it nearly always is, where the secret is base64 itself
+            marks.append(core)
+            continue
+        run = _BASE64_RUN.search(core)
+        if run is None:
+            return _forms(secret)
+        marks.append(run[0])
+    return tuple(marks)
 
 
 @lru_cache(maxsize=16)
@@ -196,21 +250,20 @@ def _forms(secret: str) -> tuple[str, ...]:
     lower = re.sub("%..", lambda code: code[0].lower(), upper)
     plus = upper.replace("%20", "+"), lower.replace("%20", "+")  # as forms write a space
     escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], secret.replace("/", "\\/")
-    return tuple(dict.fromkeys((secret, upper, lower, *plus, *escaped, *_inside_base64(secret))))
+    inside = (spelled for core in _cores(secret) for spelled in (core, core.replace("+", "-").replace("/", "_")))
+    return tuple(dict.fromkeys((secret, upper, lower, *plus, *escaped, *inside)))
 
 
 def _percent(sign: str) -> str:
     return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
-def _inside_base64(secret: str) -> Iterator[str]:
+def _cores(secret: str) -> Iterator[str]:
     """Yield what is always seen of a secret inside of a longer text's base64, at each of its three alignments."""
     data = secret.encode("utf-8", "surrogatepass")
     for before, cut in ((0, 0), (1, 2), (2, 3)):
         encoded = binascii.b2a_base64(b" " * before + data, newline=False).decode()
-        core = encoded[cut : (before + len(data)) * 8 // 6]
-        yield core
-        yield core.replace("+", "-").replace("/", "_")
+        yield encoded[cut : (before + len(data)) * 8 // 6]
 
 
 def _plain(name: str) -> str:
@@ -309,8 +362,9 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 def extra_fields(record: logging.LogRecord) -> Mapping[str, Any]:
     """Return what `extra=` put into a record."""
     fields = record.__dict__
-    names = [name for name in islice(fields, _COUNT, None) if name not in _STANDARD]  # they come after its own
-    return {name: fields[name] for name in names}
+    if len(fields) <= _COUNT:
+        return {}
+    return {name: fields[name] for name in islice(fields, _COUNT, None) if name not in _STANDARD}  # after its own
 
 
 def message_of(record: logging.LogRecord) -> str:

@@ -10,7 +10,7 @@ import attrs
 from fc_callback.errors import NoRunningTask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextvars import Token
 
     from fc_callback.context import Deadline, FcContext
@@ -95,9 +95,8 @@ def current_task() -> Task:
     return task
 
 
-def running_task() -> Task | None:
-    """Return the task that this code runs for, or None: for helpers that work with and without one."""
-    return _current.get()
+# Returns the task that this code runs for, or None: for helpers that work with and without one, and ask at each log line.
+running_task: Callable[[], Task | None] = _current.get
 
 
 class running:  # noqa: N801 - with running(task): ...

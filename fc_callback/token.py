@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from functools import cached_property
 
 import attrs
 
 from fc_callback.secret import Masked
 
 _LAYOUT_PARTS = 5
+_NAME_CHARACTERS = 256
 
 
 @attrs.frozen(repr=False, slots=False)
@@ -30,32 +30,49 @@ class TaskToken(Masked):
         """Return the token itself, to hand it on or to put it away somewhere safe."""
         return self.secret
 
-    @cached_property
+    # Kept by hand: up to Python 3.11 a cached_property takes a lock, and a token's lines all ask.
+    @property
     def fingerprint(self) -> str:
         """Twelve hex digits of the token's SHA-256: the same for the same token, of no use to anyone else."""
-        from hashlib import sha256
+        kept = self.__dict__
+        if "fingerprint" not in kept:
+            import hashlib
 
-        return sha256(self.secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            kept["fingerprint"] = hashlib.sha256(self.secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        return kept["fingerprint"]  # type: ignore[no-any-return]  # what stands there is a text
 
-    @cached_property
+    @property
     def _parts(self) -> tuple[str, str, int] | None:
+        kept = self.__dict__
+        if "_parts" not in kept:
+            kept["_parts"] = self._read()
+        return kept["_parts"]  # type: ignore[no-any-return]  # what stands there is what _read gives
+
+    def _read(self) -> tuple[str, str, int] | None:
         try:
             parts = b64decode(self.secret, validate=True).decode().split("#", _LAYOUT_PARTS - 1)
         except (binascii.Error, ValueError):
             return None
         if len(parts) != _LAYOUT_PARTS or parts[0] != "v1" or not parts[3].isascii() or not parts[3].isdigit():
             return None
-        return parts[1], parts[2], int(parts[3])
+        flow, execution = parts[1], parts[2]
+        if not (0 < len(flow) <= _NAME_CHARACTERS and 0 < len(execution) <= _NAME_CHARACTERS):
+            return None
+        if not (flow.isprintable() and execution.isprintable()):
+            return None  # they stand in log lines, and anyone can write a token
+        return flow, execution, int(parts[3])
 
     @property
     def flow(self) -> str | None:
         """The flow's name, where the token shows it."""
-        return self._parts[0] if self._parts else None
+        parts = self._parts
+        return parts[0] if parts else None
 
     @property
     def execution(self) -> str | None:
         """The execution's name, where the token shows it."""
-        return self._parts[1] if self._parts else None
+        parts = self._parts
+        return parts[1] if parts else None
 
     @property
     def event_id(self) -> int | None:

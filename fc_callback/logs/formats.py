@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.invocation import LOG_FIELDS, Invocation, current_invocation
-from fc_callback.logs.binding import bound_keys, place
+from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
 from fc_callback.redaction import MASK, extra_fields, message_of
 from fc_callback.task import running_task
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fc_callback.redaction import Redactor
+    from fc_callback.task import Task
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line
 
 _LEAST_ROOM = 120
 _FRAMES_KEPT = 5
-_NAMES_KEPT = 1000
+_NAMES_KEPT = _ORIGINS_KEPT = 1000
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308  # between the infinities, which are not JSON
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 _ALWAYS = ("timestamp", "level", "message", "logger", "location", "request_id", "task", "exception")
@@ -85,6 +86,7 @@ class JsonFormatter(RecordFormatter):
         super().__init__(redactor=redactor, constants=constants)
         self._constants = _members(self.constants)
         self._names: dict[str, tuple[str, bool]] = {}
+        self._origins: dict[tuple[str, str, str, int], tuple[str, str]] = {}
         self._second = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
@@ -92,37 +94,65 @@ class JsonFormatter(RecordFormatter):
         written: str | None = record.__dict__.get(WRITTEN)
         if written is not None:
             return written
-        line = self.redactor.line(
-            f'{{"timestamp":"{self._timestamp(record.created)}","level":{_quote(record.levelname)},'
-            f'"message":{self._message(record)},"logger":{_quote(record.name)},'
-            f'"location":{_quote(record.filename)[:-1]}:{record.lineno}"'
-            f"{self._constants}{self._place(record)}{self._fields(record)}{self._trouble(record)}}}"
-        )
+        origin = record.levelname, record.name, record.filename, record.lineno
+        level, place = self._origins.get(origin) or self._origin(origin)
+        message, rest = self._message(record), self._fields(record)
+        if record.exc_info or record.exc_text or record.stack_info:
+            rest += self._trouble(record)
+        # What else is in the line was masked when it was made.
+        if self.redactor.may_mask(message + rest):
+            message, rest = self.redactor.line(message), self.redactor.line(rest)
+        line = f'{{"timestamp":"{self._timestamp(record.created)}{level}{message}{place}{self._place(record)}{rest}}}'
         if len(line) <= RECORD_MAX_BYTES and line.isascii():
             return line
         return _fitting(line)
 
+    def _origin(self, origin: tuple[str, str, str, int]) -> tuple[str, str]:
+        """Return what comes before and after the message; one line of code always logs the same."""
+        level, name, filename, number = origin
+        known = (
+            f'","level":{_quote(level)},"message":',
+            self.redactor.line(
+                f',"logger":{_quote(name)},"location":{_quote(filename)[:-1]}:{number}"{self._constants}'
+            ),
+        )
+        if len(self._origins) < _ORIGINS_KEPT:
+            self._origins[origin] = known
+        return known
+
     def _message(self, record: logging.LogRecord) -> str:
-        message = record.msg
-        if isinstance(message, dict) and not record.args:
-            return _encode(self.redactor.value_by_name(message))
-        return _quote(self.redactor.by_name(message_of(record)))
+        message: Any = record.msg
+        if record.args or type(message) is not str:
+            if isinstance(message, dict) and not record.args:
+                return _encode(self.redactor.value_by_name(message))
+            message = message_of(record)
+        return _quote(self.redactor.by_name(message))
 
     def _place(self, record: logging.LogRecord) -> str:
         invocation = current_invocation()
         if invocation is not None:
-            return place_text(invocation)
+            return place_text(invocation, self.redactor)
         request_id = record.__dict__.get("request_id")  # outside of invocations the runtime's own handler knows it
-        return f',"request_id":{_quote(str(request_id))}' if request_id else ""
+        return self.redactor.line(f',"request_id":{_quote(str(request_id))}') if request_id else ""
 
     def _fields(self, record: logging.LogRecord) -> str:
-        text, redactor = "", self.redactor
-        for name, value in self.fields(record).items():
-            prefix, secret = self._names.get(name) or self._named(name)
+        text, redactor, names = "", self.redactor, self._names
+        fields = self.fields(record)
+        if not fields:
+            return text
+        for name, value in fields.items():
+            prefix, secret = names.get(name) or self._named(name)
+            kind = type(value)
             if secret and value is not None:
                 text += f'{prefix}"{MASK}"'
+            elif kind is str:
+                text += prefix + _quote(redactor.by_name(value) if "=" in value or ":" in value else value)
+            elif kind is int or (kind is float and _LOWEST < value < _HIGHEST):  # as JSON writes them
+                text += f"{prefix}{value!r}"
+            elif kind is bool:
+                text += f"{prefix}true" if value else f"{prefix}false"
             else:
-                text += prefix + _written(redactor.value_by_name(value))
+                text += prefix + _encode(redactor.value_by_name(value))
         return text
 
     def _named(self, name: str) -> tuple[str, bool]:
@@ -171,7 +201,7 @@ class ConsoleFormatter(RecordFormatter):
         fields: dict[str, Any] = self.redactor.value_by_name(self.fields(record))
         invocation = current_invocation()
         if invocation is not None:
-            where = place(invocation)
+            where = json.loads(f"{{{place_text(invocation, self.redactor)[1:]}}}")
             fields |= {name: where[name] for name in ("flow", "execution") if name in where}
         shown = [f"{name}={value if isinstance(value, str) else _encode(value)}" for name, value in fields.items()]
         lines = [" ".join([clock, level, self.redactor.by_name(message_of(record)), *shown])]
@@ -200,15 +230,32 @@ def _written(value: Any) -> str:
     return _encode(value)
 
 
-def place_text(invocation: Invocation) -> str:
-    """Return what names an invocation and its task, as JSON; made once for each task, not for each record."""
+def place_text(invocation: Invocation, redactor: Redactor) -> str:
+    """Return what names an invocation and its task, as members of JSON; made once for each task, not for each record."""
     task = running_task()
-    kept = invocation.notes.get(place_text)
+    kept = invocation.notes.get(redactor)
     if kept is None or kept[0] is not task or kept[1] is not invocation.sampled:
-        sampled = {"sampled": True} if invocation.sampled else {}
-        kept = invocation.notes[place_text] = task, invocation.sampled, _members({**place(invocation), **sampled})
-    text: str = kept[2]
-    return text
+        text = redactor.line(_place_of(invocation, task))
+        kept = invocation.notes[redactor] = task, invocation.sampled, text
+    return str(kept[2])
+
+
+def _place_of(invocation: Invocation, task: Task | None) -> str:
+    context = invocation.context
+    text = ',"cold_start":true' if invocation.cold_start else ',"cold_start":false'
+    if context.request_id:
+        text += f',"request_id":{_quote(context.request_id)}'
+    if context.function_name:
+        text += f',"function":{_quote(context.function_name)}'
+    if context.region:
+        text += f',"region":{_quote(context.region)}'
+    if task is not None:
+        token = task.token
+        flow, execution = token.flow, token.execution
+        if flow is not None and execution is not None:
+            text += f',"flow":{_quote(flow)},"execution":{_quote(execution)}'
+        text += f',"task":"{token.fingerprint}"'
+    return f'{text},"sampled":true' if invocation.sampled else text
 
 
 def _fitting(line: str) -> str:

@@ -4,12 +4,13 @@
 
 It logs to stdout as a function does, and leaves in the directory: `secrets.json`, what must not be seen anywhere;
 `records.txt`, the messages of all records as any other handler would get them; `errors.txt`, every exception's text and
-traceback; and the databases.
+traceback; `spans.txt`, OpenTelemetry's spans; and the databases.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import logging
@@ -22,13 +23,18 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fc_callback import CloudFlowClient, Credentials, FcContext, Task, TaskFailed, task_callback
 from fc_callback.context import Deadline
-from fc_callback.idempotency import once
+from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.logger import Logger
+from fc_callback.middleware import invocation as whole_invocation
 from fc_callback.middleware import layers
+from fc_callback.otel import instrument
 from fc_callback.parser import event_parser, parse
 from fc_callback.runtime import FunctionSpec
 from fc_callback.testing import Fault, TaskCloudFlow, events, make_context
@@ -223,6 +229,42 @@ def meet_errors(run: Run, service: TaskCloudFlow) -> None:
     run.expect(gone.report_task_failed, other.token, "E", "c", deadline=Deadline.after(1.5))
 
 
+def trace(run: Run, service: TaskCloudFlow) -> None:
+    """The scenes of success and failure once more, told to OpenTelemetry."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    stop = instrument(provider)
+
+    @task_callback
+    def handler(event: bytes, context: Any) -> dict[str, Any]:
+        if context.retry_count:
+            raise ValueError(f"{event.decode()} {context.credentials.access_key_secret}")
+        return {}
+
+    for retry_count in range(2):
+        service.inject(Fault("error-after"))
+        with contextlib.suppress(ValueError):
+            handler(run.task(service).event, run.context(service, retry_count=retry_count))
+        service.clear_faults()
+    stop()
+    (run.directory / "spans.txt").write_text("\n".join(span.to_json() for span in exporter.get_finished_spans()))
+
+
+def do_without_a_task(run: Run, service: TaskCloudFlow) -> None:
+    """The helpers on a plain handler; the secrets are in what it logs, and in an event that it is given by mistake."""
+    store = SqliteStore(run.directory / "once.db")
+
+    @idempotent(once(key="id", store=store))
+    @layers(whole_invocation, show_everything)
+    @event_parser
+    def handler(event: bytes, context: Any) -> dict[str, Any]:
+        log.debug("plain %s %r", event, context)
+        return {}
+
+    for number in (100, 100, 101):
+        handler(run.task(service, {"id": number}).event, run.context(service))
+
+
 def run_a_process(run: Run, service: TaskCloudFlow) -> None:
     """A function as a flow calls it, in a process of its own; its log comes to stdout here."""
     code = run.directory / "code"
@@ -265,7 +307,7 @@ def main(directory: Path) -> None:
     with TaskCloudFlow(database=directory / "service.db") as service:
         os.environ.update(service.environment)
         run.keep(service.credentials)
-        for scene in (succeed, meet_faults, fail, meet_errors, run_a_process):
+        for scene in (succeed, meet_faults, fail, meet_errors, trace, do_without_a_task, run_a_process):
             scene(run, service)
         print(service.invocations(), service.calls, service)
     (directory / "records.txt").write_text("\n".join(raw.texts))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-SINKS = ("stdout", "stderr", "records.txt", "errors.txt", "once.db", "service.db")
+SINKS = ("stdout", "stderr", "records.txt", "errors.txt", "spans.txt", "once.db", "service.db")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_hunt_had_secrets_to_find_and_places_to_look(haul: tuple[list[str], 
     assert all(len(content) > 300 for name, content in sinks.items() if name != "stderr"), {
         name: len(content) for name, content in sinks.items()
     }
-    for line in (b"from a bare thread", b"from asyncio", b"the same again", b"fc_callback.metrics"):
+    for line in (b"from a bare thread", b"from asyncio", b"the same again", b"fc_callback.metrics", b"plain"):
         assert line in sinks["stdout"]
     assert b"urllib3" in sinks["stdout"]
 

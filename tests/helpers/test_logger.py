@@ -92,6 +92,40 @@ def test_a_library_s_own_lines_come_out_in_the_same_form_and_only_once(
     assert fc_log.last["request_id"] == "r-2"
 
 
+def test_other_handlers_get_a_record_with_all_that_logging_gives_one() -> None:
+    kept: list[logging.LogRecord] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            kept.append(record)
+
+    handler, log = Keeping(), Logger("orders")
+    logging.getLogger("orders").addHandler(handler)
+    for logger in (log, log, logging.getLogger("orders")):  # the second is made of what the first has left
+        logger.info("%(a)s", {"a": 1}, extra={"more": 2})
+    logging.getLogger("orders").removeHandler(handler)
+
+    first, second, theirs = ({**record.__dict__} for record in kept)
+    for record in (first, second, theirs):
+        assert record.pop("created") > 0
+        assert 0 <= record.pop("msecs") < 1000
+        assert record.pop("relativeCreated") > 0
+    assert first == second == theirs
+
+
+@pytest.mark.parametrize("stacklevel", [1, 2])
+def test_the_location_is_the_caller_s_or_its_caller_s(fc_log: FramedLog, stacklevel: int) -> None:
+    log = Logger("orders")
+
+    def inner() -> None:
+        log.info("x", stacklevel=stacklevel)
+
+    inner()
+
+    number = inner.__code__.co_firstlineno + (1 if stacklevel == 1 else 3)
+    assert fc_log.last["location"] == f"test_logger.py:{number}"
+
+
 def test_fc_s_own_handler_stays_the_only_one(fc_log: FramedLog) -> None:
     before = list(logging.getLogger().handlers)
 

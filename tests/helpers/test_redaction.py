@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from fc_callback.context import Credentials, FcContext
 from fc_callback.invocation import begin
 from fc_callback.logger import Logger
-from fc_callback.redaction import RedactionFilter, Redactor
+from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
 from fc_callback.task import Task, running
 from fc_callback.token import TaskToken
 
@@ -217,6 +217,22 @@ def test_any_value_becomes_json(value: Any) -> None:
 def test_a_secret_is_masked_wherever_it_stands(before: str, after: str) -> None:
     with begin(FcContext(credentials=Credentials(access_key_secret=SECRET))):
         assert SECRET not in Redactor(["card"]).text(before + SECRET + after)
+
+
+@given(st.text(min_size=8), st.sampled_from(["", "x", "xy"]))
+def test_a_line_that_holds_a_secret_in_any_form_is_searched_for_it(secret: str, before: str) -> None:
+    data = (before + secret + " and more").encode("utf-8", "surrogatepass")
+    with begin(FcContext(credentials=Credentials(access_key_secret=secret))):
+        for text in (
+            secret,
+            quote(secret, safe=""),
+            quote_plus(secret),
+            json.dumps(secret),
+            json.dumps(secret, ensure_ascii=False),
+            base64.b64encode(data).decode(),
+            base64.urlsafe_b64encode(data).decode(),
+        ):
+            assert may_hold_secrets(text)
 
 
 @given(st.text(alphabet="\\\"'{}[]:= passwordtoken", max_size=300))

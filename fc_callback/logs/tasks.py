@@ -1,0 +1,30 @@
+"""The line that a task's record is written as."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from fc_callback import metrics
+from fc_callback.invocation import LOG_FIELDS
+from fc_callback.logs.records import make_record
+from fc_callback.task import running, running_task
+
+if TYPE_CHECKING:
+    from fc_callback.metrics import TaskRecord
+
+_PLACE = (metrics.__file__, 0, "write_task")
+
+
+def write_task(record: TaskRecord) -> None:
+    """Write a task's record to the logger `fc_callback.metrics`."""
+    logger = metrics.logger
+    if not logger.isEnabledFor(logging.INFO):
+        return
+    words = f"Task {record.outcome.replace('_', ' ')}."
+    line = make_record(logger.name, logging.INFO, _PLACE, words, (), {LOG_FIELDS: record.fields()})
+    if record.task is None or record.task is running_task():
+        logger.handle(line)
+    else:
+        with running(record.task):  # the line names its task
+            logger.handle(line)
