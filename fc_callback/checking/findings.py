@@ -41,6 +41,7 @@ RULES: dict[str, Rule] = {
         "error",
         manifest="There is a s.yaml, and it can be read",
         edition="s.yaml says edition: 3.0.0",
+        component="A function is deployed by the component fc3",
         duplicate_key="No key stands twice in one mapping",
         placeholder="No {{ placeholder }} of a template is left",
         expression="What ${...} names is there",

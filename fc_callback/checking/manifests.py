@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.checking.expressions import UNKNOWN, read_dotenv
 from fc_callback.checking.findings import Finding
+from fc_callback.checking.project import FUNCTIONS, component_name
 from fc_callback.checking.properties import problems_of, runtimes
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def check(project: Project) -> Iterator[Finding]:
     yield from project.findings
     for document in project.manifests:
         yield from _edition(document)
+        yield from _component(document)
         yield from _duplicates(document)
     yield from _placeholders(project)
     yield from _dotenv(project.root)
@@ -62,6 +64,23 @@ def _edition(document: Document) -> Iterator[Finding]:
         message=f"{said}: `s verify` passes it, and `s deploy` does not know the component fc3 then.",
         hint=f"Write `edition: {EDITION}`.",
     )
+
+
+def _component(document: Document) -> Iterator[Finding]:
+    """Find functions that nothing else here looks at, because another component deploys them."""
+    resources = document.data.get("resources")
+    for key, entry in resources.items() if isinstance(resources, dict) else ():
+        component, props = (entry.get("component"), entry.get("props")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(component, str) or component_name(component) == FUNCTIONS or not isinstance(props, dict):
+            continue
+        if "runtime" in props and "code" in props:
+            yield Finding(
+                rule="component",
+                file=document.file,
+                line=document.line("resources", key, "component"),
+                message=f"{key!r} is a function, and {component!r} is not the component fc3: it is not checked at all.",
+                hint="Write `component: fc3`.",
+            )
 
 
 def _duplicates(document: Document) -> Iterator[Finding]:

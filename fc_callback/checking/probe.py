@@ -35,12 +35,12 @@ def look(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
             "line": line,
             "module": getattr(cause, "name", None) if isinstance(cause, ModuleNotFoundError) else None,
         }
-    options = _options(function)
+    on_failure = _on_failure(function)
     return {
         "kind": "",
         "callable": callable(function),
-        "decorated": options is not None,
-        "on_failure": getattr(options, "on_failure", ""),
+        "decorated": bool(on_failure),
+        "on_failure": on_failure,
         "line": getattr(getattr(_innermost(function), "__code__", None), "co_firstlineno", 1),
         "file": getattr(getattr(_innermost(function), "__code__", None), "co_filename", ""),
     }
@@ -60,15 +60,16 @@ def _innermost(function: Any) -> Any:
     return function
 
 
-def _options(function: Any) -> Any:
-    """Return what task_callback knows of a function, however many decorators stand above it; None for a plain one."""
+def _on_failure(function: Any) -> str:
+    """Return the mark of task_callback, however many decorators stand above it; empty for a plain function."""
     while function is not None:
-        for cell in getattr(function, "__closure__", None) or ():
-            value = cell.cell_contents
-            if type(value).__module__ == "fc_callback.callback" and hasattr(value, "on_failure"):
-                return value
-        function = getattr(function, "__wrapped__", None)
-    return None
+        own = vars(type(function)).get("__call__")  # of an object whose method is decorated
+        for each in (function, own):
+            mark = getattr(each, "__task_callback__", None)
+            if isinstance(mark, str):
+                return mark
+        function = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
+    return ""
 
 
 if __name__ == "__main__":

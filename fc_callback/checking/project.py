@@ -23,6 +23,12 @@ MANIFEST_NAMES = ("s.yaml", "s.yml")
 DEFAULT_TIMEOUT_SECONDS = 3
 # The flow component's published name, and the one its readme gives.
 FLOW_COMPONENTS = ("flow", "fnf")
+FUNCTIONS = "fc3"
+
+
+def component_name(text: str) -> str:
+    """Return `fc3` of `devsapp/fc3@0.1.0`."""
+    return text.partition("@")[0].rpartition("/")[2]
 
 
 @attrs.frozen(kw_only=True)
@@ -233,9 +239,9 @@ def _resources(document: Document, environ: dict[str, str], findings: list[Findi
 
     resolver = Resolver(data=data, folder=document.path.parent, environ=variables, report=report)
     for key, entry in _well_formed(data.get("resources"), document, findings):
-        component = str(entry["component"]).partition("@")[0].rpartition("/")[2]
+        component = component_name(entry["component"])
         props = resolver.resolve(entry.get("props") or {}, ("resources", key, "props"))
-        kind = Function if component == "fc3" else Resource
+        kind = Function if component == FUNCTIONS else Resource
         yield kind(key=str(key), component=component, props=props if isinstance(props, dict) else {}, document=document)
 
 

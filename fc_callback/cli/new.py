@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from fc_callback.scaffold import Template
 
-_SAMPLE_ACCOUNT = "1000000000000001"
-
 
 def command(
     template: Annotated[
@@ -47,7 +45,7 @@ def command(
 
     On a terminal it asks for what is missing. Elsewhere it takes the defaults for what --set does not say.
     """
-    from fc_callback.scaffold import find_template, render_template
+    from fc_callback.scaffold import SAMPLE_ACCOUNT, find_template, render_template
     from fc_callback.scaffold.rendering import require_room
 
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not defaults
@@ -64,10 +62,8 @@ def command(
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
     _say_what_is_next(target)
-    if chosen.values(values).get("accountId") == _SAMPLE_ACCOUNT:
-        typer.echo(
-            f"The account {_SAMPLE_ACCOUNT} is a sample: write your own before you deploy (--set accountId=...)."
-        )
+    if chosen.values(values).get("accountId") == SAMPLE_ACCOUNT:
+        typer.echo(f"The account {SAMPLE_ACCOUNT} is a sample: write your own before you deploy (--set accountId=...).")
 
 
 def _given_or_asked(name: str, given: object, *, asks: bool, ask: Callable[[], str]) -> str:

@@ -19,8 +19,8 @@ from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import certifi
-from urllib3 import PoolManager
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -40,6 +40,8 @@ from fc_callback.errors import ServiceUnreachable, SettingsError
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
+
+    from urllib3 import PoolManager
 
     from fc_callback.cloudflow.request import SignedRequest
     from fc_callback.context import Deadline
@@ -186,42 +188,48 @@ class _HttpsPool(HTTPSConnectionPool):
 _POOLS = {"http": _HttpPool, "https": _HttpsPool}
 
 
-def _manager_for(endpoint: str) -> PoolManager:
-    """Return urllib3's pools for an endpoint, with one TLS context for all their connections.
+class _Adapter(HTTPAdapter):
+    """requests' adapter, with our connections and one TLS context for all of them.
 
-    They are the ones that requests' adapter is made of; its sessions, cookies and character sets would cost a cold start
-    a third more, for nothing that a report uses. By default each new connection reads the CA bundle again, which costs
-    tens of milliseconds; a context reads it once.
+    By default each new connection reads the CA bundle again, which costs tens of milliseconds; a context reads it once.
+    What is called is the pool in the adapter: a session's cookies, redirects and character sets would cost more than the
+    rest of a report, and it uses none of them.
     """
-    options: dict[str, Any] = {}
-    proxy = None
-    if endpoint.startswith("https"):
-        options["ssl_context"] = _tls_context()
-        # Plain http is for loopback alone: no proxy is to see it.
-        proxy = _proxy_for(endpoint)
-    manager = _through(proxy, options) if proxy else PoolManager(num_pools=1, maxsize=_CONNECTIONS, **options)
-    manager.pool_classes_by_scheme = _POOLS
-    return manager
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._options = options
+        super().__init__(pool_connections=1, pool_maxsize=_CONNECTIONS, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:  # noqa: FBT001, FBT002 - requests' signature
+        super().init_poolmanager(connections, maxsize, block, **options, **self._options)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **options, **self._options)
 
 
-def _through(proxy: str, options: dict[str, Any]) -> PoolManager:
-    from requests.adapters import HTTPAdapter
-
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS)
-    manager: PoolManager | None = None
-    with suppress(HTTPError, ValueError):
-        manager = adapter.proxy_manager_for(proxy, **options)
+def _manager_for(endpoint: str) -> PoolManager:
+    """Return the pools for an endpoint."""
+    # Plain http is for loopback alone: no proxy is to see it.
+    secure = endpoint.startswith("https")
+    adapter = _Adapter({"ssl_context": _tls_context()} if secure else {})
+    proxy = select_proxy(endpoint, get_environ_proxies(endpoint)) if secure else None
+    manager: PoolManager | None = adapter.poolmanager
+    if proxy:
+        manager = None
+        with suppress(HTTPError, ValueError):
+            manager = adapter.proxy_manager_for(proxy)
     if manager is None:  # outside of the handler: those errors quote the URL, which may hold a password
         raise SettingsError(
             "The proxy for CloudFlow cannot be used.",
             hint="Check HTTPS_PROXY (http://host:port; a SOCKS proxy takes the package PySocks), or name the endpoint in NO_PROXY.",
         )
+    manager.pool_classes_by_scheme = _POOLS
     return manager
 
 
 def _tls_context() -> ssl.SSLContext:
     """Return Python's default context: TLS 1.2 and later, certificate and host name checked."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or certifi.where()
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
     try:
         if os.path.isdir(bundle):  # noqa: PTH112 - pathlib is not loaded in a cold start
             return ssl.create_default_context(capath=bundle)
@@ -231,14 +239,6 @@ def _tls_context() -> ssl.SSLContext:
             f"The CA bundle {bundle} cannot be read: {error.strerror or type(error).__name__}.",
             hint="Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE: a PEM file or a directory of them, shipped with the function.",
         ) from None
-
-
-def _proxy_for(endpoint: str) -> str | None:
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    from requests.utils import get_environ_proxies, select_proxy  # requests knows every form of NO_PROXY
-
-    return select_proxy(endpoint, get_environ_proxies(endpoint))
 
 
 @attrs.define(kw_only=True, eq=False, slots=False, repr=False)

@@ -2,7 +2,7 @@
 
     POST /invoke       an event: the body is its bytes, the answer's body is the result
     POST /initialize   the hook that runs once in each instance
-    GET  /pre-stop     the hook that runs before an instance is stopped
+    GET  /pre-stop     the hook that runs before an instance is stopped; POST does as well
 
 FC returns the body alone, and takes every call for a success that does not carry `x-fc-status: 404`. Everything else,
 HTTP triggers among it, goes to the application given as `http`, or is answered with 404.
@@ -32,6 +32,7 @@ _PHASES = {
     ("POST", "/invoke"): _INVOKE,
     ("POST", "/initialize"): "Initialize",
     ("GET", "/pre-stop"): "PreStop",
+    ("POST", "/pre-stop"): "PreStop",  # the documentation says GET; the other hook is a POST
 }
 _HTTP_TRIGGER = "/http-invoke"
 

@@ -10,9 +10,17 @@ from __future__ import annotations
 
 from fc_callback.scaffold.errors import TemplateError
 from fc_callback.scaffold.rendering import render_template
-from fc_callback.scaffold.template import Parameter, Template, find_template, template_names, template_root
+from fc_callback.scaffold.template import (
+    SAMPLE_ACCOUNT,
+    Parameter,
+    Template,
+    find_template,
+    template_names,
+    template_root,
+)
 
 __all__ = [
+    "SAMPLE_ACCOUNT",
     "Parameter",
     "Template",
     "TemplateError",

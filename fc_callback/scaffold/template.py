@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # `s init` renders this one by itself; every other file takes the hook.
 ALWAYS_RENDERED = "s.yaml"
+# The account that our templates take where nobody names one: nobody's.
+SAMPLE_ACCOUNT = "1000000000000001"
 
 
 @attrs.frozen(kw_only=True)

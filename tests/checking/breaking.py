@@ -60,6 +60,16 @@ def written(file: str, text: str) -> Callable[[Path], None]:
     return edit
 
 
+def everywhere(old: str, new: str) -> Callable[[Path], None]:
+    """Replace a text in every manifest, flow and policy."""
+
+    def edit(project: Path) -> None:
+        for path in (*project.glob("*.yaml"), *project.glob("flows/*"), *project.glob("policies/*")):
+            path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+
+    return edit
+
+
 def removed(file: str) -> Callable[[Path], None]:
     """Remove a file or a directory."""
 
@@ -77,8 +87,9 @@ S, INDEX, LEGACY, CLOUDFLOW, FLOW = (
     "flows/cloudflow.yaml",
     "s.flow.yaml",
 )
+ACCOUNT = "1234567890123456"
 DECORATOR = '@task_callback(on_failure="report", transient=(ConnectionError,))'
-ROLE = "      role: ${env('FUNCTION_ROLE_ARN', 'acs:ram::1000000000000001:role/order-callback-role')}\n"
+ROLE = "      role: ${env('FUNCTION_ROLE_ARN', 'acs:ram::1234567890123456:role/order-callback-role')}\n"
 BUILD = '        - run: "fc-callback build ."'
 FOREIGN = "Wheel-Version: 1.0\nTag: cp311-cp311-macosx_11_0_arm64\n"
 
@@ -86,6 +97,7 @@ BREAKS = (
     Break(rule="manifest", edit=replaced(S, "edition: 3.0.0", "edition: [3.0.0"), at=(S, "")),
     Break(rule="edition", edit=replaced(S, "edition: 3.0.0\n", ""), at=(S, ""), says="no edition"),
     Break(rule="edition", edit=replaced(S, "edition: 3.0.0", "edition: 1.0.0"), at=(S, "edition:"), says="1.0.0"),
+    Break(rule="component", edit=replaced(S, "component: fc3", "component: fc"), at=(S, "component: fc")),
     Break(
         rule="duplicate-key",
         edit=replaced(S, "      timeout: 60\n", "      timeout: 60\n      timeout: 60\n"),
@@ -217,7 +229,7 @@ BREAKS = (
     Break(rule="role-arn", edit=replaced(S, ROLE, "      role: order-callback-role\n"), at=(S, "role: order")),
     Break(
         rule="role-arn",
-        edit=replaced(S, ROLE, "      role: acs:ram::1000000000000001:role/OrderRole\n"),
+        edit=replaced(S, ROLE, "      role: acs:ram::1234567890123456:role/OrderRole\n"),
         at=(S, "OrderRole"),
         says="lower case",
     ),
@@ -293,7 +305,7 @@ BREAKS = (
         rule="trigger-role",
         edit=replaced(
             S,
-            "          invocationRole: ${env('TRIGGER_ROLE_ARN', 'acs:ram::1000000000000001:role/order-trigger-role')}\n",
+            "          invocationRole: ${env('TRIGGER_ROLE_ARN', 'acs:ram::1234567890123456:role/order-trigger-role')}\n",
             "",
         ),
         at=(S, "triggerName"),

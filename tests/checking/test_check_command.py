@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     target = tmp_path / "project"
-    render_template("event-callback", target)
+    render_template("event-callback", target, {"accountId": "1234567890123456"})
     monkeypatch.chdir(target)
     return target
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target: Path = tmp_path_factory.mktemp("made") / "event"
-    render_template("event-callback", target)
+    render_template("event-callback", target, {"accountId": "1234567890123456"})
     return target
 
 
@@ -77,7 +77,7 @@ def test_a_comment_silences_one_rule_at_one_place(project: Path, comment: str) -
 
 
 def test_the_shells_variables_win_over_the_env_file_as_they_do_for_s(project: Path) -> None:
-    (project / ".env").write_text("FUNCTION_ROLE_ARN=acs:ram::1000000000000001:role/from-file\n")
+    (project / ".env").write_text("FUNCTION_ROLE_ARN=acs:ram::1234567890123456:role/from-file\n")
     assert rules(project) == []
 
     assert rules(project, environ={"FUNCTION_ROLE_ARN": "from-shell"}) == ["role-arn"]
@@ -134,6 +134,24 @@ def test_a_decorator_above_task_callback_does_not_hide_it(project: Path) -> None
     )
 
     assert rules(project, imports=True) == []
+
+
+@pytest.mark.parametrize("outer", ["functools.partial(charged)", "Charging()", "layers(invocation)(charged)"])
+def test_a_decorated_handler_is_known_whatever_it_is_put_into(project: Path, outer: str) -> None:
+    (project / "code" / "index.py").write_text(
+        "import functools\nfrom fc_callback import layers, task_callback\nfrom fc_callback.middleware import invocation\n\n"
+        '@task_callback(on_failure="report")\ndef charged(event, context): ...\n\n'
+        'class Charging:\n    @task_callback(on_failure="report")\n    def __call__(self, event, context): ...\n\n'
+        f"handler = {outer}\n"
+    )
+
+    assert rules(project, imports=True) == []
+
+
+def test_a_project_as_it_is_made_is_clean(tmp_path: Path) -> None:
+    render_template("event-callback", tmp_path / "project")
+
+    assert check_project(tmp_path / "project", environ={}) == []
 
 
 def test_a_function_that_is_never_given_a_task_needs_no_decorator(project: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fc_callback.checking import RULES, check_project
 from fc_callback.scaffold import render_template
-from tests.checking.breaking import BREAKS, Break
+from tests.checking.breaking import ACCOUNT, BREAKS, Break
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The good projects, one a template."""
     folder: Path = tmp_path_factory.mktemp("good")
     for name in sorted({one.template for one in BREAKS}):
-        render_template(name, folder / name)
+        render_template(name, folder / name, {"accountId": ACCOUNT})
     return folder
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.runtime.instance import new_request_id
+from tests.runtime.runtime_support import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,14 +91,20 @@ class Served:
         return http.client.HTTPConnection(self.host, self.port, timeout=30)
 
     def call(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
+        """Make a request; it has ended when its log is here, too."""
+        given = dict(headers or headers_for(None, "r-1", path=path))
         connection = self.connect()
         try:
-            connection.request(method, path, body, dict(headers or headers_for(None, "r-1", path=path)))
+            connection.request(method, path, body, given)
             answer = connection.getresponse()
             names = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(status=answer.status, headers=names, body=answer.read())
+            result = Answer(status=answer.status, headers=names, body=answer.read())
         finally:
             connection.close()
+        if "x-fc-status" in names:  # not a page of an HTTP trigger
+            ending = f"End RequestId: {given['x-fc-request-id']}"
+            assert eventually(lambda: any(ending in line for line in list(self.lines))), self.log
+        return result
 
     def invoke(self, event: bytes, *, credentials: Credentials | None, request_id: str = "") -> Answer:
         return self.call("POST", "/invoke", event, headers_for(credentials, request_id or new_request_id()))

@@ -135,6 +135,11 @@ def test_hooks_that_are_not_named_succeed(serve: Serve) -> None:
     assert [served.call("POST", "/initialize").status, served.call("GET", "/pre-stop").status] == [200, 200]
 
 
+def test_the_pre_stop_hook_is_served_to_a_post_as_well(serve: Serve) -> None:
+    served = serve("def stop(context): raise OSError\ndef handler(event, context): pass", "--pre-stop", "index.stop")
+    assert served.call("POST", "/pre-stop").headers["x-fc-status"] == "404"  # the hook has run
+
+
 def test_other_paths_are_refused_with_what_is_served(serve: Serve) -> None:
     answer = serve("def handler(event, context): pass").call("GET", "/orders/7")
     assert (answer.status, "x-fc-status" in answer.headers) == (404, False)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module", params=template_names())
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     target: Path = tmp_path_factory.mktemp("made") / request.param
-    render_template(request.param, target)
+    render_template(request.param, target, {"accountId": "1234567890123456"})
     return target
 
 
