@@ -15,7 +15,7 @@ import attrs
 
 from fc_callback.context import FcContext
 from fc_callback.errors import TaskFailed
-from fc_callback.failure import failure_of
+from fc_callback.failure import failure_of, log_failure
 from fc_callback.finding import Finder
 from fc_callback.forms import Delivery, Form, form_of
 from fc_callback.invocation import begin
@@ -158,6 +158,7 @@ class _Callback:
                 request_id=task.context.request_id,
                 secrets=secrets_of(task),
             )
+            log_failure(failure, problem, task.token)
             remember(work, "abandon") if failure.technical else remember(work, "failed", failure.error, failure.cause)
             return Failed(failure=failure)
         if text is None:

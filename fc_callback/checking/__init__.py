@@ -46,6 +46,7 @@ def check_project(
     from fc_callback.checking.importing import TIME_LIMIT_SECONDS
     from fc_callback.checking.project import read_project
 
+    root = root.resolve()  # handlers are imported by a process that stands elsewhere
     silenced = set(ignore)
     unknown = sorted(silenced - RULES.keys())
     if unknown:

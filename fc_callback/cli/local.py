@@ -56,11 +56,35 @@ def command(
                 name, file = _pair(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
             _announce(service, as_json=as_json)
+            shown = _Shown(service)
             while not ended:
+                shown.look()
                 time.sleep(_LOOK_SECONDS)
     except (FcCallbackError, ApiError, OSError) as error:
         typer.echo(f"fc-callback local: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+class _Shown:
+    """What functions write, passed on to standard error when an invocation has ended."""
+
+    def __init__(self, service: LocalCloudFlow) -> None:
+        self._service = service
+        self._ended: set[tuple[str, int]] = {(one.request_id, one.retry_count) for one in service.invocations()}
+        self._written: dict[str, int] = {}
+
+    def look(self) -> None:
+        """Write what has come since the last look."""
+        for one in self._service.invocations():
+            key = (one.request_id, one.retry_count)
+            if key in self._ended or not one.log or one.status == "running":
+                continue
+            self._ended.add(key)
+            # The log is of all the tries of an event: what an earlier look has written stays out.
+            log = one.log[self._written.get(one.request_id, 0) :]
+            self._written[one.request_id] = len(one.log)
+            for line in log.splitlines():
+                typer.echo(f"[{one.function}] {line}", err=True)
 
 
 def function_spec(text: str, *, runtime: str) -> FunctionSpec:
@@ -91,7 +115,7 @@ def _announce(service: LocalCloudFlow, *, as_json: bool) -> None:
         return
     typer.echo(f"The local CloudFlow listens at {service.endpoint} (account {service.account_id}).")
     if service.functions:
-        typer.echo(f"Functions: {', '.join(service.functions)}.")
+        typer.echo(f"Functions: {', '.join(service.functions)}; what they write comes here.")
     typer.echo("\nTo talk to it from another terminal:\n")
     for name, value in service.environment.items():
         typer.echo(f"  export {name}={shlex.quote(value)}")

@@ -6,6 +6,7 @@ import copy
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -251,3 +252,12 @@ def test_nonsense_at_any_place_of_a_file_is_no_end_of_the_check(tmp_path: Path, 
         path.write_text(json.dumps(changed))
 
         check_project(tmp_path / "project", imports=False, environ={})
+
+
+def test_a_container_project_is_clean_from_inside_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render_template("custom-container", tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+
+    assert check_project(Path(), environ={}) == []

@@ -6,6 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
+
+from fc_callback import CloudFlowClient, Credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_script_may_end_it_as_soon_as_it_has_said_where_it_is() -> None:
@@ -19,3 +25,28 @@ def test_a_script_may_end_it_as_soon_as_it_has_said_where_it_is() -> None:
                 assert service.wait(30) == 0
             finally:
                 service.kill()
+
+
+def test_what_a_function_writes_comes_to_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    print('here I am')\n    return {}\n")
+    (tmp_path / "flow.yaml").write_text(
+        "version: v1\ntype: flow\nsteps:\n  - type: task\n    name: one\n"
+        "    resourceArn: acs:fc:::services/s/functions/one\n"
+    )
+    command = [sys.executable, "-m", "fc_callback", "local", "--port", "0", "--json"]
+    command += ["-f", f"one={tmp_path}:index.handler", "--flow", f"one={tmp_path}/flow.yaml"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            assert service.stderr is not None
+            environment = json.loads(service.stdout.readline())
+            key = Credentials(
+                access_key_id=environment["ALIBABA_CLOUD_ACCESS_KEY_ID"],
+                access_key_secret=environment["ALIBABA_CLOUD_ACCESS_KEY_SECRET"],
+            )
+            client = CloudFlowClient(endpoint=environment["CLOUDFLOW_ENDPOINT"], credentials=key)
+            client.call("StartExecution", form={"FlowName": "one", "Input": "{}"})
+            lines = iter(service.stderr.readline, "")
+            assert next(line for line in lines if "here I am" in line) == "[one] here I am\n"
+        finally:
+            service.kill()

@@ -208,3 +208,32 @@ def test_the_cause_holds_the_token_in_no_other_form_either(tasks: WaitingTasks, 
     handler(task.event, fc_context(tasks))
     assert "bank.example" in task.failure[1]
     assert written(task.token)[8:-8] not in task.failure[1]
+
+
+def test_a_reported_exception_leaves_its_traceback_in_the_log_without_secrets(
+    tasks: WaitingTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = tasks.new()
+
+    @task_callback(on_failure="report")
+    def handler(event: bytes, context: Any) -> None:
+        raise ValueError(f"bank down for {json.loads(event)['taskToken']}")
+
+    handler(task.event, fc_context(tasks))
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "in handler" in record.getMessage()
+    assert "bank down" in record.getMessage()
+    assert task.token not in caplog.text
+
+
+def test_an_intended_failure_is_logged_in_one_line(tasks: WaitingTasks, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="fc_callback")
+    task = tasks.new()
+
+    @task_callback
+    def handler(event: bytes, context: Any) -> None:
+        raise TaskFailed("EmptyOrder", cause="no lines")
+
+    handler(task.event, fc_context(tasks))
+    (record,) = [one for one in caplog.records if "EmptyOrder" in one.getMessage()]
+    assert (record.levelname, "Traceback" in record.getMessage()) == ("INFO", False)
