@@ -15,13 +15,22 @@ import attrs
 
 from fc_callback.context import FcContext
 from fc_callback.errors import TaskFailed
-from fc_callback.failure import failure_of, log_failure
+from fc_callback.failure import failure_of
 from fc_callback.finding import Finder
 from fc_callback.forms import Delivery, Form, form_of
 from fc_callback.invocation import begin
 from fc_callback.metrics import measured, recorded
 from fc_callback.options import Options
-from fc_callback.outcome import DEFERRED, Failed, Succeeded, remember, report, secrets_of, stored_outcome
+from fc_callback.outcome import (
+    DEFERRED,
+    Failed,
+    Succeeded,
+    log_failure,
+    remember,
+    report,
+    secrets_of,
+    stored_outcome,
+)
 from fc_callback.output import encode_output
 from fc_callback.task import Deferred, Task, running
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,10 +10,6 @@ from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS, TaskF
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from fc_callback.token import TaskToken
-
-logger = logging.getLogger("fc_callback")
 
 _CAUSE_CHARACTERS = 1000
 
@@ -64,19 +59,6 @@ def failure_of(
         error=name[:ERROR_MAX_CHARACTERS],
         cause=f"{cause} (RequestId {request_id})"[:CAUSE_MAX_CHARACTERS] if request_id else cause,
     )
-
-
-def log_failure(failure: Failure, problem: BaseException, token: TaskToken) -> None:
-    """Write where an exception came from: one that is reported never gets to FC, which would have logged it."""
-    if not failure.technical:
-        logger.info("Task %s has failed, as the function said: %s.", token, failure.error)
-        return
-    from traceback import format_exception
-
-    from fc_callback.redaction import mask_secrets
-
-    trace = mask_secrets("".join(format_exception(problem)))
-    logger.error("Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip())
 
 
 def _text_of(problem: BaseException) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fc_callback.cloudflow.delivery import ReportResult
     from fc_callback.idempotency import Stored, Work
     from fc_callback.task import Task
+    from fc_callback.token import TaskToken
 
     Outcome: TypeAlias = "Succeeded | Failed"
 
@@ -84,6 +85,19 @@ def report(client: CloudFlowClient, task: Task, outcome: Outcome) -> ReportResul
     elif result.attempts > 1:
         logger.info("Task %s is reported, with %d calls (%d throttled).", task.token, result.attempts, result.throttled)
     return result
+
+
+def log_failure(failure: Failure, problem: BaseException, token: TaskToken) -> None:
+    """Write where an exception came from: one that is reported never gets to FC, which would have logged it."""
+    if not failure.technical:
+        logger.info("Task %s has failed, as the function said: %s.", token, failure.error)
+        return
+    from traceback import format_exception
+
+    from fc_callback.redaction import mask_secrets
+
+    trace = mask_secrets("".join(format_exception(problem)))
+    logger.error("Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip())
 
 
 def secrets_of(task: Task) -> tuple[str, ...]:
