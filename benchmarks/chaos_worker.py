@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from types import SimpleNamespace
+from typing import Any
 
 from fc_callback import CloudFlowClient, RetryPolicy, once, task_callback
 
@@ -18,7 +19,7 @@ FAST = RetryPolicy(base_seconds=0.02, cap_seconds=0.2, throttled_base_seconds=0.
 @task_callback(
     once=once("order.job", store=f"sqlite:///{os.environ['CHAOS_STORE']}"), client=CloudFlowClient(retry=FAST)
 )
-def handler(order: dict) -> dict:  # type: ignore[type-arg]
+def handler(order: dict[str, Any]) -> dict[str, Any]:
     job = order["order"]["job"]
     number = random.getrandbits(48)
     time.sleep(random.random() * 0.01)

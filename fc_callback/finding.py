@@ -85,24 +85,8 @@ class Finder:
             TokenAmbiguous: There are several different ones, and no path says which.
         """
         if self._ask is not None:
-            return _answer(self._ask, event, None)
-        return self._look(_decode(event), None)
-
-    def find_all(self, event: object) -> list[Found | TaskTokenNotFound]:
-        """Find the tokens of an event that carries many tasks: one for each element of the array that it is.
-
-        A path or a callable starts at the element. An event that is no array is a batch of one.
-
-        Returns:
-            For each element, in order, what was found, or the error that says why nothing was.
-
-        Raises:
-            TaskTokenNotFound: The event as a whole cannot be read.
-        """
-        decoded, _ = open_layers(_decode(event))
-        if not isinstance(decoded, _ARRAYS):
-            return [self._try(decoded, None)]
-        return [self._try(element, (None, index)) for index, element in enumerate(decoded)]
+            return _answer(self._ask, event)
+        return self._look(_decode(event))
 
     @staticmethod
     def elements(event: object) -> list[Any] | None:
@@ -114,22 +98,15 @@ class Finder:
         decoded, _ = open_layers(_decode(event))
         return list(decoded) if isinstance(decoded, _ARRAYS) else None
 
-    def _try(self, element: object, trail: Trail) -> Found | TaskTokenNotFound:
-        try:
-            return _answer(self._ask, element, trail) if self._ask else self._look(element, trail)
-        except TaskTokenNotFound as error:
-            return error.with_traceback(None)
-
-    def _look(self, decoded: object, trail: Trail) -> Found:
+    def _look(self, decoded: object) -> Found:
         if self._paths:
-            return _follow_first(self._paths, decoded, trail)
+            return _follow_first(self._paths, decoded)
         if type(decoded) is dict:  # a direct call, token at the top: no search
             value = decoded.get("taskToken")
             alone = "TaskToken" not in decoded and "task_token" not in decoded
             if alone and value is not None and _flaw(value) is None:
-                path = "$.taskToken" if trail is None else show_path((trail, "taskToken"))
-                return Found(token=TaskToken(value), payload=decoded, path=path)
-        return _Search(decoded, trail).result()
+                return Found(token=TaskToken(value), payload=decoded, path="$.taskToken")
+        return _Search(decoded).result()
 
 
 def _decode(event: object) -> Any:
@@ -173,20 +150,16 @@ def _flaw(value: object) -> str | None:
     return None
 
 
-def _subject(trail: Trail) -> str:
-    return "The event" if trail is None else f"The event's element {show_path(trail)}"
-
-
 # Searching everywhere
 
 
-def _walk(root: object, trail: Trail, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
+def _walk(root: object, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
     """Visit every object, breadth first, but none below an object for which `visit` says True.
 
     Returns:
         Whether all was seen. A hostile event is left when it has cost enough.
     """
-    queue: deque[tuple[Any, Trail, int]] = deque([(root, trail, 0)])
+    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
     taken = 1
     while queue:
         value, way, layers = queue.popleft()
@@ -211,13 +184,12 @@ def _children(value: object) -> Iterable[tuple[str | int, Any]]:
 class _Search:
     """One search for the names in use."""
 
-    def __init__(self, root: object, trail: Trail) -> None:
+    def __init__(self, root: object) -> None:
         self.root = root
-        self.trail = trail
         self.found: dict[str, tuple[dict[str, Any], Trail]] = {}
         self.flaws: list[tuple[Trail, str]] = []
         self.objects = 0
-        self.complete = _walk(root, trail, self.visit)
+        self.complete = _walk(root, self.visit)
 
     def visit(self, holder: dict[str, Any], trail: Trail) -> bool:
         self.objects += 1
@@ -235,10 +207,10 @@ class _Search:
 
     def result(self) -> Found:
         if len(self.found) > 1:
-            raise _ambiguous(self.found, _subject(self.trail))
+            raise _ambiguous(self.found)
         if not self.complete:
             raise TaskTokenNotFound(
-                f"{_subject(self.trail)} is too large to search: no end after {MAX_VALUES} values.",
+                f"The event is too large to search: no end after {MAX_VALUES} values.",
                 hint='Say where the token stands with token="a.b.c".',
             )
         for token, (holder, trail) in self.found.items():
@@ -246,26 +218,25 @@ class _Search:
         raise self.nothing()
 
     def nothing(self) -> TaskTokenNotFound:
-        subject = _subject(self.trail)
         root, _ = open_layers(self.root)
         if self.flaws:
             flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
-            return TaskTokenNotFound(f"{subject} holds no task token: {flaws}.", hint=_MAP_IT)
+            return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
         if not isinstance(root, _CONTAINERS):
-            return TaskTokenNotFound(f"{subject} holds no task token: it is {describe(root)}.", hint=_MAP_IT)
+            return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_MAP_IT)
         searched = f"{self.objects} object{'' if self.objects == 1 else 's'}"
         return TaskTokenNotFound(
-            f"{subject} holds no task token: no {', '.join(TOKEN_KEYS)} in the {searched} searched; it is {describe(root)}.",
+            f"The event holds no task token: no {', '.join(TOKEN_KEYS)} in the {searched} searched; it is {describe(root)}.",
             hint=_MAP_IT,
         )
 
 
-def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]], subject: str) -> TokenAmbiguous:
+def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
     paths = [show_path(trail) for _, (_, trail) in zip(range(_SHOWN), found.values(), strict=False)]
     places = "; ".join(f"{path} ({TaskToken(token).fingerprint})" for path, token in zip(paths, found, strict=False))
     more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return TokenAmbiguous(
-        f"{subject} holds {len(found)} different task tokens, at {places}{more}.",
+        f"The event holds {len(found)} different task tokens, at {places}{more}.",
         paths=tuple(paths),
         hint=f"Say which one is meant with token='{paths[0]}' or the like. For an event that carries many tasks, "
         "task_callback(batch=10) runs the function once for each, ten at a time.",
@@ -291,17 +262,18 @@ def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     return tuple(parse_path(path) for path in paths)
 
 
-def _follow_first(paths: tuple[tuple[str, ...], ...], root: object, trail: Trail) -> Found:
+def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> Found:
     problems: list[str] = []
     for steps in paths:
-        found = _follow(steps, root, trail)
+        found = _follow(steps, root)
         if isinstance(found, Found):
             return found
         problems.append(found)
-    raise TaskTokenNotFound(f"{_subject(trail)} holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
+    raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
 
 
-def _follow(steps: tuple[str, ...], root: object, trail: Trail) -> Found | str:
+def _follow(steps: tuple[str, ...], root: object) -> Found | str:
+    trail: Trail = None
     value: Any = root
     payload: dict[str, Any] = {}
     for step in steps:
@@ -322,7 +294,7 @@ def _follow(steps: tuple[str, ...], root: object, trail: Trail) -> Found | str:
 # Asking a callable
 
 
-def _answer(ask: Callable[[Any], str | TaskToken | None], event: object, trail: Trail) -> Found:
+def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Found:
     try:
         decoded, _ = open_layers(_decode(event))
     except TaskTokenNotFound:
@@ -337,10 +309,10 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object, trail: 
         token = answer.reveal() if isinstance(answer, TaskToken) else answer
         flaw = _flaw(token)
         if flaw is None and isinstance(token, str):
-            return Found(token=TaskToken(token), payload=_payload_around(token, decoded), path=show_path(trail))
+            return Found(token=TaskToken(token), payload=_payload_around(token, decoded), path="$")
         reason = f"returned {'None' if token is None else flaw}, not a token"
     raise TaskTokenNotFound(
-        f"{_subject(trail)} holds no task token: the callable given as token= {reason}.",
+        f"The event holds no task token: the callable given as token= {reason}.",
         hint=f"What it was asked about is {describe(decoded)}. " + _MAP_IT,
     )
 
@@ -355,5 +327,5 @@ def _payload_around(token: str, decoded: object) -> dict[str, Any]:
             holders.append(holder)
         return bool(holders)
 
-    _walk(decoded, None, visit)
+    _walk(decoded, visit)
     return holders[0] if holders else {}

@@ -132,11 +132,6 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
         _listeners.remove(write_task)
 
 
-def current_record() -> TaskRecord | None:
-    """Return the record of the running task."""
-    return _record.get()
-
-
 class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
     """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
 
