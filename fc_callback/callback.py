@@ -11,8 +11,6 @@ import logging
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
-import attrs
-
 from fc_callback.context import FcContext
 from fc_callback.errors import TaskFailed
 from fc_callback.failure import failure_of
@@ -33,6 +31,7 @@ from fc_callback.outcome import (
 )
 from fc_callback.output import encode_output
 from fc_callback.task import Deferred, Task, running
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,8 +69,7 @@ class TaskHandler(Protocol, Generic[P, R_co]):
         """Run the task."""
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class _Arrival:
+class _Arrival(Value):
     """An event as it came, or one element of a batch of them."""
 
     bound: tuple[Any, ...]  # the instance, where the function is a method
@@ -82,8 +80,7 @@ class _Arrival:
     place: str = "$"
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class _Callback:
+class _Callback(Value):
     """One decorated function, and what becomes of its invocations."""
 
     function: Callable[..., Any]
@@ -144,7 +141,7 @@ class _Callback:
                 logger.info("Task %s has its report already, from an earlier delivery.", task.token)
             else:
                 if work is not None and work.came_before:  # an end that the task has may well be of our making
-                    client = attrs.evolve(client, already_completed="accept")
+                    client = client.evolve(already_completed="accept")
                 with measured("report"):
                     record.reported(report(client, task, outcome))
             remember(work, "reported")
@@ -237,7 +234,7 @@ class _Callback:
 
         def serve(index: int, element: Any) -> str:
             deadline, place = shares.next(), f"$[{index}]"
-            return self._serve(attrs.evolve(arrival, event=element_bytes(element), deadline=deadline, place=place))
+            return self._serve(arrival.evolve(event=element_bytes(element), deadline=deadline, place=place))
 
         jobs = [functools.partial(serve, index, element) for index, element in enumerate(elements)]
         return joined(run_all(jobs, limit=limit))

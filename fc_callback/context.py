@@ -11,17 +11,15 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from fc_callback.errors import CredentialsNotFound
 from fc_callback.secret import Masked
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@attrs.frozen(kw_only=True, repr=False, slots=False)
-class Credentials(Masked):
+class Credentials(Masked, Value):
     """A key pair, with the security token of a role where it is one.
 
     Args:
@@ -59,8 +57,7 @@ def _credentials(key_id: object, secret: object, token: object) -> Credentials |
     return Credentials(access_key_id=key_id, access_key_secret=secret, security_token=security_token)
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class Deadline:
+class Deadline(Value):
     """The moment by which an invocation must have ended.
 
     Python on FC has no remaining-time call, so it is the time of entry plus the function's timeout.
@@ -81,8 +78,7 @@ class Deadline:
         return self.at - time.monotonic()
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class FcContext:
+class FcContext(Value, hidden=("raw",)):
     """One invocation, as FC describes it; every field has a default, so that a test writes only what it needs.
 
     Attributes:
@@ -115,7 +111,7 @@ class FcContext:
     retry_count: int = 0
     credentials: Credentials | None = None
     deadline: Deadline | None = None
-    raw: Any = attrs.field(default=None, repr=False, eq=False)
+    raw: Any = None
 
     @classmethod
     def read(cls, raw: object, *, entered_at: float | None = None) -> FcContext:
@@ -164,7 +160,7 @@ class FcContext:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled context is one in a log record or a crash report: FC's own object holds its secrets in the clear.
-        shown = attrs.asdict(self, recurse=False, filter=lambda field, _: field.name not in {"credentials", "raw"})
+        shown = {name: value for name, value in vars(self).items() if name not in {"credentials", "raw"}}
         return _from_pickle, (shown,)
 
     def require_credentials(self) -> Credentials:

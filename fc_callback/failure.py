@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS, TaskFailed
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
 _CAUSE_CHARACTERS = 1000
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Failure:
+class Failure(Value):
     """How a task failed.
 
     Attributes:

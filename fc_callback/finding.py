@@ -12,12 +12,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from fc_callback.decoding import NotJson, looks_wrapped, open_layers, read_json, unwrap
 from fc_callback.errors import SettingsError, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.paths import describe, parse_path, show_key, show_path, show_steps
 from fc_callback.token import TaskToken
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,8 +39,7 @@ _MAP_IT = (
 )
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False)
-class Found:
+class Found(Value, hidden=("payload",)):
     """A task token and what came with it.
 
     Args:
@@ -53,7 +51,7 @@ class Found:
     """
 
     token: TaskToken
-    payload: dict[str, Any] = attrs.field(repr=False)
+    payload: dict[str, Any]
     path: str
 
 

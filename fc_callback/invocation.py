@@ -12,8 +12,6 @@ from contextlib import ExitStack, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
 LOG_FIELDS = "fc_fields"
 
 
-@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class Invocation:
     """What belongs to one invocation.
 
@@ -47,16 +44,17 @@ class Invocation:
         at_end: Called, in order, when it ends.
     """
 
-    context: FcContext = attrs.field(repr=False)
-    event: Any = attrs.field(default=None, repr=False)
-    cold_start: bool = False
-    began: float = attrs.field(factory=time.perf_counter)
-    failed: bool = False
-    sampled: bool = False
-    ended: bool = False
-    tasks: list[TaskRecord] = attrs.field(factory=list, repr=False)
-    notes: dict[Any, Any] = attrs.field(factory=dict, repr=False)
-    at_end: list[Callable[[Invocation], None]] = attrs.field(factory=list, repr=False)
+    def __init__(self, *, context: FcContext, event: Any = None, cold_start: bool = False) -> None:
+        self.context = context
+        self.event = event
+        self.cold_start = cold_start
+        self.began = time.perf_counter()
+        self.failed = False
+        self.sampled = False
+        self.ended = False
+        self.tasks: list[TaskRecord] = []
+        self.notes: dict[Any, Any] = {}
+        self.at_end: list[Callable[[Invocation], None]] = []
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -11,8 +11,6 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
-
 from fc_callback.invocation import current_invocation, observed, observers, remember_secrets
 
 if TYPE_CHECKING:
@@ -29,7 +27,6 @@ logger = logging.getLogger("fc_callback.metrics")
 STEPS = ("find", "run", "encode", "report")
 
 
-@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class TaskRecord:
     """What one task took.
 
@@ -50,19 +47,21 @@ class TaskRecord:
         already_completed: Whether the task had an end before.
     """
 
-    task: Task | None = attrs.field(default=None, repr=False)
+    task: Task | None = None
     outcome: Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"] = "succeeded"
     error: str = ""
-    cold_start: bool = False
     attempt: int = 1
     replayed: bool = False
-    seconds: dict[str, float] = attrs.field(factory=dict)
     total_seconds: float = 0.0
-    event_bytes: int | None = None
     output_bytes: int | None = None
     report_attempts: int = 0
     throttled: int = 0
     already_completed: bool = False
+
+    def __init__(self, *, event_bytes: int | None = None, cold_start: bool = False) -> None:
+        self.event_bytes = event_bytes
+        self.cold_start = cold_start
+        self.seconds: dict[str, float] = {}
 
     def begins(self, task: Task) -> None:
         """Take over the task that was found."""

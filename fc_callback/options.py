@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import attrs
-
 from fc_callback import settings
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
@@ -16,6 +14,7 @@ from fc_callback.errors import (
     TokenAmbiguous,
 )
 from fc_callback.output import encode_output
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +26,7 @@ if TYPE_CHECKING:
     from fc_callback.task import Task
 
 
-# attrs writes and compiles what a class has when it is imported: slots, eq and repr, which nobody needs of these, are half
-# a millisecond of every cold start. So it is with the other classes that only pass through an invocation.
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Options:
+class Options(Value):
     """The options of one decorated function; `task_callback` says what each means.
 
     Raises:
@@ -50,7 +46,7 @@ class Options:
     batch: int | None
     client: CloudFlowClient | None
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         """Refuse what cannot be used, when a function is decorated and not when its first event comes."""
         _one_of("missing_token", self.missing_token, ("raise", "ignore"))
         _one_of("on_failure", self.on_failure, ("raise", "report"))
@@ -118,7 +114,7 @@ class Options:
                 changed["credentials"] = context.require_credentials()
             if self.already_completed == "raise":
                 changed["already_completed"] = "raise"
-            return attrs.evolve(self.client, **changed) if changed else self.client
+            return self.client.evolve(**changed) if changed else self.client
         from fc_callback.cloudflow.client import CloudFlowClient
 
         return CloudFlowClient(

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import attrs
-
 from fc_callback.errors import StoreUnavailable
 from fc_callback.failure import Failure
 from fc_callback.output import encode_output
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -28,16 +27,14 @@ logger = logging.getLogger("fc_callback")
 DEFERRED = '{"deferred":true}'
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Succeeded:
+class Succeeded(Value):
     """The function returned: `text` is the Output."""
 
     text: str
     error: str = ""
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Failed:
+class Failed(Value):
     """The task has failed, by name; `text` is what FC gets for an invocation that ended well all the same."""
 
     failure: Failure

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from fc_callback.errors import OutputError, OutputTooLarge
 from fc_callback.secret import Masked
 
@@ -125,8 +123,8 @@ def _convert(value: Any) -> Any:
     """Turn what `json` does not know into what it does, one level at a time."""
     if isinstance(value, Masked):
         raise TypeError(f"a {type(value).__name__} holds a secret")
-    if attrs.has(type(value)):
-        return {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+    if hasattr(type(value), "__attrs_attrs__"):
+        return _attrs_members(value)
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     serializer = getattr(value, "__pydantic_serializer__", None)
@@ -140,6 +138,10 @@ def _convert(value: Any) -> Any:
         raise TypeError(str(error)) from None
 
 
+def _attrs_members(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
+
+
 def _dataclass_members(value: Any) -> dict[str, Any]:
     from dataclasses import fields  # loaded wherever a dataclass exists
 
@@ -147,7 +149,7 @@ def _dataclass_members(value: Any) -> dict[str, Any]:
 
 
 def _refuse(value: Any) -> Any:
-    if attrs.has(type(value)) or hasattr(type(value), "__dataclass_fields__"):  # inside a set, say
+    if hasattr(type(value), "__attrs_attrs__") or hasattr(type(value), "__dataclass_fields__"):  # inside a set, say
         return json.loads(_dump(value))
     raise TypeError(f"{type(value).__name__} is not JSON")
 
@@ -241,8 +243,8 @@ def _members(value: Any) -> dict[str, Any]:
     if hasattr(type(value), "__dataclass_fields__"):
         return _dataclass_members(value)
     names: Any = getattr(type(value), "model_fields", None)
-    if names is None and attrs.has(type(value)):
-        names = [field.name for field in attrs.fields(type(value))]
+    if hasattr(type(value), "__attrs_attrs__"):
+        return _attrs_members(value)
     return {name: getattr(value, name) for name in names or () if hasattr(value, name)}
 
 

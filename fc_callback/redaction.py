@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.invocation import LOG_FIELDS, current_invocation, recent_secrets
 from fc_callback.secret import Masked
 from fc_callback.task import running_task
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -296,6 +297,8 @@ def _masked_value(found: re.Match[str]) -> str:
 
 
 def _field_names(kind: type) -> Iterable[str] | None:
+    if issubclass(kind, Value):
+        return kind.shown_fields()
     fields = getattr(kind, "__attrs_attrs__", None)
     if fields is not None:
         return tuple(field.name for field in fields if field.repr)

@@ -6,9 +6,7 @@ An argument always wins over a variable. Names begin with `CLOUDFLOW_`: FC delet
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
-
-import attrs
+from typing import TYPE_CHECKING, NamedTuple
 
 from fc_callback.errors import SettingsError
 
@@ -20,8 +18,7 @@ CLOUDFLOW_OUTPUT_LIMIT_BYTES = 64 * KIB
 LEGACY_OUTPUT_LIMIT_BYTES = 32 * KIB
 
 
-@attrs.frozen(slots=False, eq=False, repr=False)
-class Variable:
+class Variable(NamedTuple):
     """One environment variable: its name, what it means, and its default in words."""
 
     name: str

@@ -8,8 +8,6 @@ import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ _FRAMES_SHOWN = 5
 _CALLERS = ("fc_callback.callback", "fc_callback.waiting")  # what stands between FC and the person's function
 
 
-@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class SoftDeadline:
     """A watch beside one task: either it reports `DeadlineExceeded`, or the function's outcome is reported, never both.
 
@@ -37,14 +34,15 @@ class SoftDeadline:
         margin: Seconds before the deadline; None for no watch. At most half of the time there is.
     """
 
-    task: Task
-    client: CloudFlowClient
-    margin: float | None
-    _timer: threading.Timer | None = attrs.field(init=False, default=None, repr=False)
-    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False)
-    _ended: threading.Event = attrs.field(init=False, factory=threading.Event, repr=False)
-    _taken: bool = attrs.field(init=False, default=False)
-    _reported: bool = attrs.field(init=False, default=False)
+    def __init__(self, *, task: Task, client: CloudFlowClient, margin: float | None) -> None:
+        self.task = task
+        self.client = client
+        self.margin = margin
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._taken = False
+        self._reported = False
 
     def __enter__(self) -> SoftDeadline:
         deadline = self.task.deadline

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from fc_callback.errors import NoRunningTask
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,15 +16,13 @@ if TYPE_CHECKING:
     from fc_callback.token import TaskToken
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Deferred:
+class Deferred(Value):
     """What a function returns when somebody else will report its task: made by `Task.defer()`."""
 
     token: TaskToken
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class Task:
+class Task(Value, hidden=("payload", "context")):
     """One waiting step of a flow's execution, while the function that works on it runs.
 
     Attributes:
@@ -37,8 +34,8 @@ class Task:
     """
 
     token: TaskToken
-    payload: Mapping[str, Any] = attrs.field(repr=False)
-    context: FcContext = attrs.field(repr=False)
+    payload: Mapping[str, Any]
+    context: FcContext
     path: str = "$"
     deadline: Deadline | None = None
 

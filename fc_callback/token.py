@@ -5,16 +5,14 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 
-import attrs
-
 from fc_callback.secret import Masked
+from fc_callback.value import Value
 
 _LAYOUT_PARTS = 5
 _NAME_CHARACTERS = 256
 
 
-@attrs.frozen(repr=False, slots=False)
-class TaskToken(Masked):
+class TaskToken(Masked, Value):
     """A task token; its text forms never show it.
 
     A token seen in the wild is `base64("v1#" flow "#" execution "#" event id "#" base64(20 bytes))`. The layout is no
@@ -24,7 +22,12 @@ class TaskToken(Masked):
         secret: The token as CloudFlow gave it.
     """
 
-    secret: str = attrs.field(validator=attrs.validators.instance_of(str))
+    secret: str
+
+    def __init__(self, secret: str) -> None:
+        if not isinstance(secret, str):
+            raise TypeError(f"A task token is a str, not {type(secret).__name__}.")
+        super().__init__(secret=secret)
 
     def reveal(self) -> str:
         """Return the token itself, to hand it on or to put it away somewhere safe."""

@@ -23,7 +23,7 @@ _NEEDED = (
 # FC gives an initializer up to 300 seconds; this one is never worth more than these.
 _OPEN_SECONDS = 5.0
 # How long the function is looked at first, and again, each time for longer, while it computes.
-_LOOK_SECONDS = 0.005
+_LOOK_SECONDS = 0.01
 _LONGEST_LOOK_SECONDS = 0.5
 
 logger = logging.getLogger("fc_callback")
@@ -139,8 +139,6 @@ def _something_waits(ended: threading.Event) -> bool:
 
 
 def _open(client: CloudFlowClient) -> None:
-    from fc_callback import settings
     from fc_callback.cloudflow.transport import transport_for
 
-    seconds = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", client.connect_timeout, default=3)
-    transport_for(client.endpoint).open(connect=seconds)
+    transport_for(client.endpoint).open(connect=client.connect_seconds)

@@ -71,7 +71,7 @@ def test_one_module_talks_http(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["cloudflow/signature.py", "cloudflow/request.py", "cloudflow/endpoints.py", "cloudflow/errors.py", "cloudflow/retry.py"]
-    + ["token.py", "errors.py", "output.py", "secret.py", "failure.py", "paths.py", "forms.py"],
+    + ["token.py", "errors.py", "output.py", "secret.py", "failure.py", "paths.py", "forms.py", "annotations.py", "value.py"],
 )  # fmt: skip
 def test_values_and_pure_parts_do_no_io(name: str) -> None:
     assert not roots(PACKAGE / name) & (
@@ -106,7 +106,11 @@ def test_the_core_needs_nothing_that_is_not_shipped(path: Path) -> None:
 
 def test_the_client_knows_nothing_of_handlers() -> None:
     for path in (PACKAGE / "cloudflow").glob("*.py"):
-        assert not {name for name in imports(path) if name.startswith(("fc_callback.callback", "fc_callback.forms"))}
+        assert not {
+            name
+            for name in imports(path)
+            if name.startswith(("fc_callback.callback", "fc_callback.forms", "fc_callback.annotations"))
+        }
 
 
 def test_the_signer_and_the_checker_are_one_code() -> None:

@@ -45,7 +45,7 @@ def command(
         if url is None:
             raise SettingsError("No store is named.", hint="Give its URL, or set CLOUDFLOW_ONCE_STORE.")
         waiting = list(undelivered(open_store(url), _seal()))
-        client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint)
+        client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint or "")
         for number, one in enumerate(waiting, start=1):
             became, kind = _redelivered(one, client)
             counts[kind] += 1

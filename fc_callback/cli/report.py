@@ -6,7 +6,6 @@ import json
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-import attrs
 import typer
 
 from fc_callback.errors import FcCallbackError
@@ -46,7 +45,7 @@ def command(
 
     try:
         task_token = _opened(token or _read_token(), sealed=sealed)
-        client = CloudFlowClient(region=region, endpoint=endpoint, already_completed="raise")
+        client = CloudFlowClient(region=region, endpoint=endpoint or "", already_completed="raise")
         if error is not None:
             result = client.report_task_failed(task_token, error, cause)
         else:
@@ -56,7 +55,7 @@ def command(
         raise typer.Exit(1) from None
     assert isinstance(task_token, TaskToken)
     if as_json:
-        typer.echo(json.dumps(attrs.asdict(result)))
+        typer.echo(json.dumps(vars(result)))
         return
     what = f"failed as {error}" if error is not None else "succeeded"
     typer.echo(f"{task_token} is reported as {what} (EventId {result.event_id}, RequestId {result.request_id}).")

@@ -7,10 +7,9 @@ repeated until the service's answer is certain or the time is up.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Literal
-
-import attrs
 
 from fc_callback import settings
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of
@@ -24,6 +23,7 @@ from fc_callback.errors import (
 )
 from fc_callback.output import encode_output
 from fc_callback.token import TaskToken
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,13 +34,10 @@ if TYPE_CHECKING:
 
 AlreadyCompleted = Literal["accept", "raise"]
 
-
-def _optional_endpoint(given: str | None) -> str:
-    return checked_endpoint(given) if given else ""
+_TRANSPORT = "fc_callback.cloudflow.transport"
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class CloudFlowClient:
+class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
     """Reports tasks to CloudFlow.
 
     Every argument can be left out: the endpoint follows from the region, the region from `CLOUDFLOW_REGION` or FC's own
@@ -62,27 +59,33 @@ class CloudFlowClient:
     """
 
     region: str | None = None
-    endpoint: str = attrs.field(default="", converter=_optional_endpoint)
-    network: str | None = attrs.field(default=None, repr=False)
-    credentials: Credentials | Callable[[], Credentials | None] | None = attrs.field(default=None, repr=False)
+    endpoint: str = ""
+    network: str | None = None
+    credentials: Credentials | Callable[[], Credentials | None] | None = None
     signature: str = ""
     connect_timeout: float | None = None
     read_timeout: float | None = None
-    retry: RetryPolicy = attrs.field(factory=RetryPolicy, repr=False)
+    retry: RetryPolicy = RetryPolicy()
     already_completed: AlreadyCompleted = "accept"
-    _connect: float = attrs.field(init=False, repr=False)
-    _read: float = attrs.field(init=False, repr=False)
 
-    def __attrs_post_init__(self) -> None:
+    def __post_init__(self) -> None:
         """Fill in from the environment what was not given."""
-        fill = object.__setattr__
-        fill(self, "signature", settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=("v1", "v3")))
-        fill(self, "_connect", settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3))
-        fill(self, "_read", settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10))
-        if not self.endpoint:
-            fill(self, "endpoint", _endpoint(self.region, self.network))
+        fields = vars(self)
+        fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=("v1", "v3"))
+        fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
+        _ = self.connect_seconds, self.read_seconds
         if self.already_completed not in {"accept", "raise"}:
             raise SettingsError(f"already_completed is {self.already_completed!r}.", hint="Use 'accept' or 'raise'.")
+
+    @property
+    def connect_seconds(self) -> float:
+        """What opening a connection may take."""
+        return settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
+
+    @property
+    def read_seconds(self) -> float:
+        """What an answer may take."""
+        return settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
 
     def report_task_succeeded(
         self, task_token: str | TaskToken, output: object = None, *, deadline: Deadline | None = None
@@ -142,13 +145,17 @@ class CloudFlowClient:
             ServiceUnreachable: No answer came.
             CredentialsNotFound: There is nothing to sign with.
         """
+        credentials = self._current_credentials()
+        if _TRANSPORT not in sys.modules and self.endpoint.startswith("https"):
+            from fc_callback.cloudflow import trust
+
+            trust.read_ahead()  # while the rest of this is being loaded
         from fc_callback.cloudflow.answers import learn_clock, read_document
         from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed
         from fc_callback.cloudflow.request import build_request
         from fc_callback.cloudflow.transport import transport_for
 
         transport = transport_for(self.endpoint)
-        credentials = self._current_credentials()
 
         def request() -> SignedRequest:
             return build_request(
@@ -161,7 +168,7 @@ class CloudFlowClient:
                 now=time.time() + transport.clock_offset_seconds,
             )
 
-        answer = transport.post(request, connect=self._connect, read=self._read, deadline=deadline)
+        answer = transport.post(request, connect=self.connect_seconds, read=self.read_seconds, deadline=deadline)
         try:
             return read_document(action, answer)
         except CloudFlowError as error:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed, ResourceThrottled, TaskAlreadyCompleted
 from fc_callback.cloudflow.throttle import turnstile_for
 from fc_callback.context import Deadline
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +21,7 @@ _CALL_SECONDS = 1.0
 _SERVER_ERROR = 500
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class ReportResult:
+class ReportResult(Value):
     """What became of a report.
 
     Attributes:
@@ -41,15 +39,15 @@ class ReportResult:
     already_completed: bool = False
 
 
-@attrs.define(kw_only=True, slots=False, eq=False, repr=False)
 class _Attempts:
     """What the attempts so far have shown."""
 
-    made: int = 0
-    throttled: int = 0
-    ambiguous: bool = False
-    clock_corrected: bool = False
-    last_try: bool = False
+    def __init__(self) -> None:
+        self.made = 0
+        self.throttled = 0
+        self.ambiguous = False
+        self.clock_corrected = False
+        self.last_try = False
 
 
 def deliver(

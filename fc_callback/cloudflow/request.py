@@ -8,10 +8,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-import attrs
-
 from fc_callback import __version__
 from fc_callback.cloudflow.signature import authorization_v3, canonical_query, canonical_request_v3, sign_v1, sign_v3
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,13 +21,12 @@ API_VERSION = "2019-03-15"
 FORM = "application/x-www-form-urlencoded"
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False)
-class SignedRequest:
+class SignedRequest(Value, hidden=("path", "headers", "body")):
     """A POST to `/`: path with query, headers, body."""
 
-    path: str = attrs.field(repr=False)
-    headers: dict[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
+    path: str
+    headers: dict[str, str]
+    body: bytes
 
 
 def build_request(  # noqa: D417 - query and form speak for themselves

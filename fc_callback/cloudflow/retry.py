@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-def _positive(_instance: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{attribute.name} must be above zero, not {value}.")
 
 
 def _draw() -> float:
@@ -21,8 +16,7 @@ def _draw() -> float:
     return random.random()  # noqa: S311 - it keeps callers apart, and secrets nothing
 
 
-@attrs.frozen(kw_only=True, slots=False)
-class RetryPolicy:
+class RetryPolicy(Value, hidden=("draw",)):
     """How a report is repeated until it is certain or the time is up.
 
     Waits are drawn with full jitter: uniformly between zero and a bound that grows from `base_seconds` by `growth` with
@@ -43,15 +37,21 @@ class RetryPolicy:
         draw: A number in [0, 1); replaced in tests.
     """
 
-    total_seconds: float = attrs.field(default=60.0, validator=_positive)
-    base_seconds: float = attrs.field(default=0.2, validator=_positive)
-    growth: float = attrs.field(default=2.0, validator=_positive)
-    cap_seconds: float = attrs.field(default=10.0, validator=_positive)
-    throttled_base_seconds: float = attrs.field(default=4.0, validator=_positive)
-    throttled_growth: float = attrs.field(default=2.0, validator=_positive)
-    throttled_cap_seconds: float = attrs.field(default=14.0, validator=_positive)
-    reserve_seconds: float = attrs.field(default=0.5, validator=_positive)
-    draw: Callable[[], float] = attrs.field(default=_draw, repr=False)
+    total_seconds: float = 60.0
+    base_seconds: float = 0.2
+    growth: float = 2.0
+    cap_seconds: float = 10.0
+    throttled_base_seconds: float = 4.0
+    throttled_growth: float = 2.0
+    throttled_cap_seconds: float = 14.0
+    reserve_seconds: float = 0.5
+    draw: Callable[[], float] = _draw
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of seconds."""
+        for name, value in vars(self).items():
+            if name != "draw" and not value > 0:
+                raise ValueError(f"{name} must be above zero, not {value}.")
 
     def wait_seconds(self, repeats: int, *, throttled: bool, retry_after_seconds: float | None) -> float:
         """Return how long to wait before the next attempt.

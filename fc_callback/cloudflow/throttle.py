@@ -12,8 +12,6 @@ import random
 import threading
 import time
 
-import attrs
-
 # The quota's refill: 2 calls a second for all of an account (CloudFlow documentation, "Limits").
 # A little slower, so that a turn does not come a moment before its token.
 SECONDS_PER_CALL = 0.52
@@ -21,14 +19,14 @@ SLOWEST_SECONDS_PER_CALL = 14.0
 _FORGOTTEN_AFTER_SECONDS = 30.0
 
 
-@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class Turnstile:
     """Hands out moments to the threads whose calls were throttled, one after another."""
 
-    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False)
-    _next_turn: float = attrs.field(init=False, default=0.0)
-    _waiting: int = attrs.field(init=False, default=0)
-    _pace: float = attrs.field(init=False, default=SECONDS_PER_CALL)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next_turn = 0.0
+        self._waiting = 0
+        self._pace = SECONDS_PER_CALL
 
     def wait_seconds(self, alone: float, *, again: bool = False) -> float:
         """Return how long a throttled thread waits: `alone` by itself, its turn when others wait as well.

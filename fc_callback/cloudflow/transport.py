@@ -18,9 +18,8 @@ from contextvars import ContextVar
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from requests.adapters import HTTPAdapter
-from requests.utils import DEFAULT_CA_BUNDLE_PATH, get_environ_proxies, select_proxy
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
@@ -35,7 +34,9 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Retry, Timeout
 
+from fc_callback.cloudflow import trust
 from fc_callback.errors import ServiceUnreachable, SettingsError
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     import socket
@@ -57,16 +58,15 @@ _NO_RETRIES = Retry(total=False, redirect=0)  # repeating is the business of `de
 _SECRETS_IN_URL = re.compile(r"\b(TaskToken|SecurityToken|Signature|AccessKeyId)=[^&\s\"']+", re.ASCII)
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class Answer:
+class Answer(Value, hidden=("headers", "body")):
     """What the service sent back: status, headers by lower-case name, body.
 
     `resent` says that the request was sent twice, and that the first of them may have reached the service.
     """
 
     status: int
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
     resent: bool = False
 
 
@@ -211,7 +211,7 @@ def _manager_for(endpoint: str) -> PoolManager:
     """Return the pools for an endpoint."""
     # Plain http is for loopback alone: no proxy is to see it.
     secure = endpoint.startswith("https")
-    adapter = _Adapter({"ssl_context": _tls_context()} if secure else {})
+    adapter = _Adapter({"ssl_context": trust.context()} if secure else {})
     proxy = select_proxy(endpoint, get_environ_proxies(endpoint)) if secure else None
     manager: PoolManager | None = adapter.poolmanager
     if proxy:
@@ -227,21 +227,6 @@ def _manager_for(endpoint: str) -> PoolManager:
     return manager
 
 
-def _tls_context() -> ssl.SSLContext:
-    """Return Python's default context: TLS 1.2 and later, certificate and host name checked."""
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
-    try:
-        if os.path.isdir(bundle):  # noqa: PTH112 - pathlib is not loaded in a cold start
-            return ssl.create_default_context(capath=bundle)
-        return ssl.create_default_context(cafile=bundle)
-    except OSError as error:  # ssl.SSLError, for a file without certificates, is one
-        raise SettingsError(
-            f"The CA bundle {bundle} cannot be read: {error.strerror or type(error).__name__}.",
-            hint="Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE: a PEM file or a directory of them, shipped with the function.",
-        ) from None
-
-
-@attrs.define(kw_only=True, eq=False, slots=False, repr=False)
 class Transport:
     """The connections to one endpoint.
 
@@ -250,13 +235,11 @@ class Transport:
         clock_offset_seconds: How far the service's clock is ahead of this machine's, once the service has complained.
     """
 
-    endpoint: str
-    clock_offset_seconds: float = 0.0
-    _manager: PoolManager = attrs.field(init=False, repr=False)
-    _last_used: float = attrs.field(init=False, factory=time.time)
-
-    def __attrs_post_init__(self) -> None:
-        self._manager = _manager_for(self.endpoint)
+    def __init__(self, *, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.clock_offset_seconds = 0.0
+        self._manager = _manager_for(endpoint)
+        self._last_used = time.time()
 
     def post(
         self, request: Callable[[], SignedRequest], *, connect: float, read: float, deadline: Deadline | None = None
@@ -356,8 +339,7 @@ class Transport:
         return (_DeadConnection if dead else _Problem)(error=unreachable)
 
 
-@attrs.frozen(kw_only=True, slots=False, eq=False, repr=False)
-class _Problem:
+class _Problem(Value):
     error: ServiceUnreachable
 
 

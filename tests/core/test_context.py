@@ -11,7 +11,6 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import pytest
 
 from fc_callback import Credentials, CredentialsNotFound, FcContext
@@ -46,7 +45,7 @@ def role(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_context_up_to_python_310_is_read_whole() -> None:
     context = FcContext.read(shape_310())
-    shown = attrs.asdict(context, recurse=False, filter=lambda field, _: field.name not in {"raw", "deadline"})
+    shown = {name: value for name, value in vars(context).items() if name not in {"raw", "deadline"}}
     assert shown == {
         "request_id": "r-1",
         "function_name": "f",
@@ -206,5 +205,5 @@ def test_a_deadline_that_has_passed_is_negative() -> None:
 
 @pytest.mark.parametrize("value", [Credentials(), FcContext(), Deadline(at=0.0)])
 def test_values_cannot_be_changed(value: Any) -> None:
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        setattr(value, attrs.fields(type(value))[0].name, "x")
+    with pytest.raises(AttributeError, match="does not change"):
+        setattr(value, next(iter(vars(value))), "x")

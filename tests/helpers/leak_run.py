@@ -192,7 +192,7 @@ def fail(run: Run, service: TaskCloudFlow) -> None:
 def meet_errors(run: Run, service: TaskCloudFlow) -> None:
     @task_callback
     def handler(order: Order, context: FcContext, task: Task) -> object:
-        log.debug("%s %s %r", order, task, attrs.asdict(task, recurse=False))
+        log.debug("%s %s %r", order, task, vars(task))
         return object()
 
     @task_callback(already_completed="raise")
@@ -214,7 +214,7 @@ def meet_errors(run: Run, service: TaskCloudFlow) -> None:
     )
     for credentials in (
         wrong,
-        attrs.evolve(run.keep(service.session()), access_key_secret="anotherWrongSecret12345678"),
+        run.keep(service.session()).evolve(access_key_secret="anotherWrongSecret12345678"),
     ):
         run.expect(again, other.event, make_context(credentials=run.keep(credentials)))
     token = "djEjbm8tc3VjaC1mbG93I25vLXN1Y2gtcnVuIzMjAAAAAAAAAAAAAAAAAAAA"

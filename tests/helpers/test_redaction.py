@@ -23,6 +23,7 @@ from fc_callback.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
 from fc_callback.task import Task, running
 from fc_callback.token import TaskToken
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,7 +181,13 @@ class Kind(enum.Enum):
     GIFT = "gift"
 
 
-@pytest.mark.parametrize("kind", [AttrsOrder, DataOrder, ModelOrder])
+class ValueOrder(Value, hidden=("hidden",)):
+    id: int
+    password: str
+    hidden: str = "never shown"
+
+
+@pytest.mark.parametrize("kind", [AttrsOrder, DataOrder, ModelOrder, ValueOrder])
 def test_fields_of_objects_are_gone_through(kind: Any) -> None:
     assert Redactor().value([kind(id=1, password="x")]) == [{"id": 1, "password": "***"}]
 

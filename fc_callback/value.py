@@ -1,0 +1,86 @@
+"""The base of the values that an invocation passes through on its way to its report.
+
+They do what `attrs.frozen(kw_only=True)` does, without it: attrs, the `inspect` that it loads, and the code that it writes
+for each class would be a fifth of the time in which a new instance delivers its first report. Helpers, which are loaded
+by those who use them, are made with attrs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options: object) -> Any:
+        """Do at run time what it is: a word to type checkers."""
+        return lambda cls: cls
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Value:
+    """A value: its fields are its annotations, given by name and set once, compared and shown.
+
+    Args:
+        hidden: With the class's name: fields that do not stand in its `repr`.
+    """
+
+    _fields: ClassVar[frozenset[str]] = frozenset()
+    _defaults: ClassVar[dict[str, Any]] = {}
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def shown_fields(cls) -> tuple[str, ...]:
+        """Return the names of the fields that `repr` shows."""
+        return cls._shown
+
+    def __init_subclass__(cls, *, hidden: tuple[str, ...] = ()) -> None:
+        own = [name for name in cls.__annotations__ if not name.startswith("_")]
+        cls._fields = cls._fields.union(own)
+        cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
+        cls._shown = (*cls._shown, *(name for name in own if name not in hidden))
+
+    def __init__(self, **given: Any) -> None:
+        fields = self.__dict__
+        fields.update(self._defaults)
+        fields.update(given)
+        if fields.keys() != self._fields:
+            self._refuse(given)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """Check the fields, or fill in what was not given, by `vars(self)`."""
+
+    def _refuse(self, given: dict[str, Any]) -> NoReturn:
+        unknown, missing = given.keys() - self._fields, self._fields - self.__dict__.keys()
+        words = [f"does not know {', '.join(sorted(unknown))}"] if unknown else []
+        words += [f"needs {', '.join(sorted(missing))}"] if missing else []
+        raise TypeError(f"{type(self).__name__} {' and '.join(words)}.")
+
+    def evolve(self, **changes: Any) -> Self:
+        """Return the value with some of its fields changed."""
+        fields = vars(self)
+        return type(self)(**{**{name: fields[name] for name in self._fields}, **changes})
+
+    __replace__ = evolve  # what copy.replace calls, from Python 3.13 on
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A {type(self).__name__} does not change; evolve({name}=...) returns another one.")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"A {type(self).__name__} does not change, and {name} is a part of it.")
+
+    def _compared(self) -> tuple[object, ...]:
+        fields = vars(self)
+        return tuple(fields[name] for name in sorted(self._fields))
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._compared()))
+
+    def __repr__(self) -> str:
+        fields = vars(self)
+        return f"{type(self).__name__}({', '.join(f'{name}={fields[name]!r}' for name in self._shown)})"
