@@ -54,7 +54,7 @@ def _credentials(key_id: object, secret: object, token: object) -> Credentials |
     if not (isinstance(key_id, str) and key_id and isinstance(secret, str) and secret):
         return None
     security_token = token if isinstance(token, str) and token else None
-    return Credentials(access_key_id=key_id, access_key_secret=secret, security_token=security_token)
+    return Credentials.of({"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
 
 
 class Deadline(Value):
@@ -124,32 +124,35 @@ class FcContext(Value, hidden=("raw",)):
         """
         if isinstance(raw, FcContext):
             return raw
-        # One pass without helpers: each invocation comes through here.
         function = getattr(raw, "function", None)
         service = getattr(raw, "service", None)  # FC 2's; most contexts have none
-        request_id, name = getattr(raw, "request_id", None), getattr(function, "name", None)
-        region, account_id = getattr(raw, "region", None), getattr(raw, "account_id", None)
-        timeout = _number(function, "timeout")
+        timeout = _number(getattr(function, "timeout", None))
+        version, qualifier = getattr(function, "version_id", None), getattr(function, "qualifier", None)
+        if service is not None:
+            version, qualifier = (
+                version or getattr(service, "version_id", None),
+                qualifier or getattr(service, "qualifier", None),
+            )
         deadline = None
         if timeout:
-            deadline = Deadline(at=(time.monotonic() if entered_at is None else entered_at) + timeout)
-        return cls(
-            request_id=request_id if request_id and isinstance(request_id, str) else _text(raw, "requestId") or "",
-            function_name=name if name and isinstance(name, str) else os.environ.get("FC_FUNCTION_NAME", ""),
-            handler=_text(function, "handler") or "",
-            memory_mb=_number(function, "memory"),
-            timeout_seconds=timeout,
-            region=region if region and isinstance(region, str) else os.environ.get("FC_REGION") or None,
-            account_id=account_id
-            if account_id and isinstance(account_id, str)
-            else os.environ.get("FC_ACCOUNT_ID") or None,
-            version_id=_text(function, "version_id") or (_text(service, "version_id") if service else None),
-            qualifier=_text(function, "qualifier") or (_text(service, "qualifier") if service else None),
-            service_name=_text(service, "name") if service else None,
-            retry_count=_number(raw, "retry_count") or 0,
-            credentials=_read_credentials(raw),
-            deadline=deadline,
-            raw=raw,
+            deadline = Deadline.of({"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
+        return cls.of(
+            {
+                "request_id": _text(getattr(raw, "request_id", None)) or _text(getattr(raw, "requestId", None)) or "",
+                "function_name": _text(getattr(function, "name", None)) or os.environ.get("FC_FUNCTION_NAME", ""),
+                "handler": _text(getattr(function, "handler", None)) or "",
+                "memory_mb": _number(getattr(function, "memory", None)),
+                "timeout_seconds": timeout,
+                "region": _text(getattr(raw, "region", None)) or os.environ.get("FC_REGION") or None,
+                "account_id": _text(getattr(raw, "account_id", None)) or os.environ.get("FC_ACCOUNT_ID") or None,
+                "version_id": _text(version),
+                "qualifier": _text(qualifier),
+                "service_name": _text(getattr(service, "name", None)) if service is not None else None,
+                "retry_count": _number(getattr(raw, "retry_count", None)) or 0,
+                "credentials": _read_credentials(raw),
+                "deadline": deadline,
+                "raw": raw,
+            }
         )
 
     def __copy__(self) -> FcContext:
@@ -189,13 +192,11 @@ def _read_credentials(raw: object) -> Credentials | None:
     return found or Credentials.from_environment()
 
 
-def _text(source: object, name: str) -> str | None:
-    value = getattr(source, name, None)
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _number(source: object, name: str) -> int | None:
-    value = getattr(source, name, None)
+def _number(value: Any) -> int | None:
     if type(value) is int:
         return value
     if value is None or value == "":

@@ -16,14 +16,25 @@ if TYPE_CHECKING:
 _VARIADIC = 0x04 | 0x08  # inspect.CO_VARARGS and CO_VARKEYWORDS, in a function's code
 
 
-class Delivery(Value):
+class Delivery:
     """What an invocation has to give to its function."""
 
-    event: Any
-    raw_context: Any
-    context: FcContext
-    payload: Mapping[str, Any] | None
-    task: Task | None = None
+    __slots__ = ("context", "event", "payload", "raw_context", "task")
+
+    def __init__(
+        self,
+        *,
+        event: Any,
+        raw_context: Any,
+        context: FcContext,
+        payload: Mapping[str, Any] | None,
+        task: Task | None = None,
+    ) -> None:
+        self.event = event
+        self.raw_context = raw_context
+        self.context = context
+        self.payload = payload
+        self.task = task
 
 
 class Form(Value):

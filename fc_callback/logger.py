@@ -22,9 +22,9 @@ from fc_callback import metrics, settings
 from fc_callback.errors import SettingsError
 from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logs.binding import bind, bound, bound_keys, unbind
-from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter
+from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter, RecordFormatter
 from fc_callback.logs.holding import Gate
-from fc_callback.logs.records import calling_frame, is_standard, make_record
+from fc_callback.logs.records import LOGGING, calling_frame, is_standard, record_at
 from fc_callback.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -86,20 +86,38 @@ class Logger(_Adapter):
             )
             metrics.log_records(task_record)
 
+    def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log at DEBUG; what is no argument of `logging`'s is a field of the record."""
+        if self.logger.isEnabledFor(logging.DEBUG):
+            self._write(logging.DEBUG, msg, args, kwargs)
+
+    def info(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        """Log at INFO."""
+        if self.logger.isEnabledFor(logging.INFO):
+            self._write(logging.INFO, msg, args, kwargs)
+
     def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Log at any level; `info` and the others come here too."""
+        """Log at any level."""
+        if self.logger.isEnabledFor(level):
+            self._write(level, msg, args, kwargs)
+
+    def _write(self, level: int, msg: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         logger = self.logger
-        if not logger.isEnabledFor(level):
-            return
         msg, options = self.process(msg, kwargs)
-        frame = calling_frame(options.get("stacklevel", 1))
-        path, number, function = frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name
+        frame = sys._getframe(2)  # noqa: SLF001 - as logging does
+        if frame.f_code.co_filename == LOGGING or "stacklevel" in options:
+            frame = calling_frame(frame, options.get("stacklevel", 1))
         if options.keys() <= _EXTRA and is_standard(logger):  # nearly every call
-            record = make_record(logger.name, level, (path, number, function), msg, args, options.get("extra"))
+            record = record_at(frame, logger.name, level, msg, args, options.get("extra"))
         else:
-            trouble = _exception(options.get("exc_info")), function, options.get("extra")
+            code, trouble = frame.f_code, _exception(options.get("exc_info"))
             stack = _stack(frame) if options.get("stack_info") else None
-            record = logger.makeRecord(logger.name, level, path, number, msg, args, *trouble, stack)
+            record = logger.makeRecord(
+                *(logger.name, level, code.co_filename, frame.f_lineno, msg, args, trouble),
+                func=code.co_name,
+                extra=options.get("extra"),
+                sinfo=stack,
+            )
         logger.handle(record)
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
@@ -198,11 +216,15 @@ def _set_up(
             handler.setFormatter(JsonFormatter(redactor=redactor, constants=fields))
         for earlier in [one for one in handler.filters if isinstance(one, Gate)]:
             handler.removeFilter(earlier)
-        handler.addFilter(Gate(handler, level=level, hold=hold_debug, sample=sample))
+        if hold_debug or sample:
+            handler.setLevel(logging.NOTSET)
+            handler.addFilter(Gate(handler, level=level, hold=hold_debug, sample=sample))
+        else:
+            handler.setLevel(level)
 
 
 def _is_set_up() -> bool:
-    return any(isinstance(one, Gate) for handler in logging.getLogger().handlers for one in handler.filters)
+    return any(isinstance(handler.formatter, RecordFormatter) for handler in logging.getLogger().handlers)
 
 
 def _writes_lines(handler: logging.Handler) -> bool:

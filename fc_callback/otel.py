@@ -16,9 +16,15 @@ from collections import deque
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import propagate, trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+try:
+    from opentelemetry import propagate, trace
+    from opentelemetry.trace import SpanKind, Status, StatusCode
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"fc_callback.otel needs {error.name}, which is not installed: pip install 'fc-callback[otel]'.",
+        name=error.name,
+    ) from None
 
 from fc_callback.decoding import NotJson, looks_wrapped, read_json, unwrap
 from fc_callback.invocation import Invocation, observers

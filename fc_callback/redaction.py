@@ -26,7 +26,7 @@ from fc_callback.task import running_task
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 MASK = "***"
 
@@ -45,6 +45,8 @@ _PART = 16
 _LONGEST_TEXT = 64 * 1024
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308
 
+_TOKEN_START = "djEj"  # noqa: S105 - base64 of "v1#", which every token begins with
+_STARTS = (_TOKEN_START, "CAIS", "LTAI", "STS.")  # of what looks like a secret
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PLAIN_RUN, _BASE64_RUN = re.compile(r"[A-Za-z0-9._~-]{8,}"), re.compile(r"[A-Za-z0-9]{8,}")
 _SAFE = r"(?:[A-Za-z0-9+/_-]|%2[BbFf]|\\/)"
@@ -97,9 +99,9 @@ class Redactor:
         """Mask only the secrets that are known and what looks like one; a line of JSON stays JSON."""
         return mask_secrets(text) if self._enabled else text
 
-    def may_mask(self, text: str) -> bool:
-        """Say whether `line` has something to look for in a text; nearly always it has not."""
-        return self._enabled and may_hold_secrets(text)
+    def marks(self) -> tuple[str, ...]:
+        """Return texts of which one stands in each that `line` changes here; nearly always none does."""
+        return known_marks() if self._enabled else ()
 
     def value(self, value: Any) -> Any:
         """Return a copy of a value that JSON can hold, with secrets masked.
@@ -176,29 +178,26 @@ def mask_secrets(text: str) -> str:
         return text
     for form in _all_forms(_known_secrets()):
         text = text.replace(form, MASK)
-    if "djEj" in text or "CAIS" in text or "LTAI" in text or "STS." in text:
-        return _SHAPES.sub(lambda shape: f"{shape[1] or ''}{MASK}", text)
-    return text
+    return _SHAPES.sub(lambda shape: f"{shape[1] or ''}{MASK}", text)
 
 
 def may_hold_secrets(text: str) -> bool:
     """Say whether `mask_secrets` has something to look for in a text; nearly always it has not."""
-    for mark in _known_marks():
+    for mark in known_marks():  # noqa: SIM110 - a generator would take twice as long
         if mark in text:
             return True
-    return "djEj" in text or "CAIS" in text or "LTAI" in text or "STS." in text
+    return False
 
 
-def _known_marks() -> tuple[str, ...]:
+def known_marks() -> tuple[str, ...]:
+    """Return texts of which one stands in each text that holds a secret of this invocation, or what looks like one."""
     invocation = current_invocation()
     if invocation is None or invocation.ended:
         return _all_marks(recent_secrets())
     task = running_task()
-    kept: tuple[Any, tuple[str, ...]] | None = invocation.notes.get(_known_marks)
-    if kept is None or kept[0] is not task:
-        marks = _all_marks(invocation.secrets)
-        kept = invocation.notes[_known_marks] = task, marks if task is None else marks + _marks(task.token.secret)
-    return kept[1]
+    if task is None or task.token.secret.startswith(_TOKEN_START):  # what tokens begin with is a mark always
+        return _all_marks(invocation.secrets)
+    return _all_marks((*invocation.secrets, task.token.secret))
 
 
 def _known_secrets() -> tuple[str, ...]:
@@ -211,10 +210,10 @@ def _known_secrets() -> tuple[str, ...]:
 
 @lru_cache(maxsize=16)
 def _all_marks(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(mark for secret in secrets for mark in _marks(secret))
+    marks = [mark for secret in secrets for mark in _marks(secret)]
+    return tuple(dict.fromkeys([*marks, *_STARTS, *_cores(_TOKEN_START)]))
 
 
-@lru_cache(maxsize=64)
 def _marks(secret: str) -> tuple[str, ...]:
     """Return texts of which one stands in each form of a secret.
 
@@ -223,6 +222,8 @@ def _marks(secret: str) -> tuple[str, ...]:
     """
     if len(secret) < _SHORTEST_SECRET:
         return ()
+    if secret.startswith(_STARTS[:2]):  # the beginning is the same in all spellings, and in base64 it is what it is
+        return secret[:4], *_cores(secret[:4])
     plain = _PLAIN_RUN.search(secret)
     if plain is None:
         return _forms(secret)
@@ -362,12 +363,23 @@ _COUNT = len(logging.makeLogRecord({}).__dict__)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
-def extra_fields(record: logging.LogRecord) -> Mapping[str, Any]:
+def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
     """Return what `extra=` put into a record."""
-    fields = record.__dict__
-    if len(fields) <= _COUNT:
-        return {}
-    return {name: fields[name] for name in islice(fields, _COUNT, None) if name not in _STANDARD}  # after its own
+    fields = dict(islice(record.__dict__.items(), _COUNT, None))  # after its own
+    if _STANDARD.isdisjoint(fields):
+        return fields
+    return {name: value for name, value in fields.items() if name not in _STANDARD}
+
+
+def brought(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
+    fields = extra_fields(record)
+    fields.pop("request_id", None)  # the runtime's own handler puts it on every record
+    given: dict[str, Any] | None = fields.pop(LOG_FIELDS, None)
+    if given and not fields:
+        return given
+    fields.update(given or {})
+    return fields
 
 
 def message_of(record: logging.LogRecord) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from fc_callback.secret import Masked
 from fc_callback.value import Value
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_START = "djEj"  # base64 of "v1#"
 _LAYOUT_PARTS = 5
 _NAME_CHARACTERS = 256
 
@@ -27,7 +33,7 @@ class TaskToken(Masked, Value):
     def __init__(self, secret: str) -> None:
         if not isinstance(secret, str):
             raise TypeError(f"A task token is a str, not {type(secret).__name__}.")
-        super().__init__(secret=secret)
+        vars(self)["secret"] = secret
 
     def reveal(self) -> str:
         """Return the token itself, to hand it on or to put it away somewhere safe."""
@@ -39,9 +45,7 @@ class TaskToken(Masked, Value):
         """Twelve hex digits of the token's SHA-256: the same for the same token, of no use to anyone else."""
         kept = self.__dict__
         if "fingerprint" not in kept:
-            import hashlib
-
-            kept["fingerprint"] = hashlib.sha256(self.secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            kept["fingerprint"] = _sha256()(self.secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         return kept["fingerprint"]  # type: ignore[no-any-return]  # what stands there is a text
 
     @property
@@ -52,11 +56,13 @@ class TaskToken(Masked, Value):
         return kept["_parts"]  # type: ignore[no-any-return]  # what stands there is what _read gives
 
     def _read(self) -> tuple[str, str, int] | None:
-        try:
-            parts = b64decode(self.secret, validate=True).decode().split("#", _LAYOUT_PARTS - 1)
-        except (binascii.Error, ValueError):
+        if not self.secret.startswith(_START):
             return None
-        if len(parts) != _LAYOUT_PARTS or parts[0] != "v1" or not parts[3].isascii() or not parts[3].isdigit():
+        try:
+            parts = _decoded(self.secret).decode().split("#", _LAYOUT_PARTS - 1)
+        except ValueError:  # binascii.Error is one
+            return None
+        if len(parts) != _LAYOUT_PARTS or not parts[3].isascii() or not parts[3].isdigit():
             return None
         flow, execution = parts[1], parts[2]
         if not (0 < len(flow) <= _NAME_CHARACTERS and 0 < len(execution) <= _NAME_CHARACTERS):
@@ -85,3 +91,18 @@ class TaskToken(Masked, Value):
     def __repr__(self) -> str:
         parts = f"{self.flow}/{self.execution}/{self.event_id} " if self._parts else ""
         return f"<TaskToken {parts}{self.fingerprint}>"
+
+
+def _decoded(text: str) -> bytes:
+    if sys.version_info >= (3, 11):
+        return binascii.a2b_base64(text, strict_mode=True)
+    from base64 import b64decode
+
+    return b64decode(text, validate=True)
+
+
+@cache
+def _sha256() -> Callable[[bytes], Any]:
+    from hashlib import sha256
+
+    return sha256

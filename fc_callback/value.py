@@ -18,6 +18,9 @@ else:
         return lambda cls: cls
 
 
+_set_attribute = object.__setattr__
+
+
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Value:
     """A value: its fields are its annotations, given by name and set once, compared and shown.
@@ -29,6 +32,7 @@ class Value:
     _fields: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
     _shown: ClassVar[tuple[str, ...]] = ()
+    _is_checked: ClassVar[bool] = False
 
     @classmethod
     def shown_fields(cls) -> tuple[str, ...]:
@@ -39,24 +43,35 @@ class Value:
         own = [name for name in cls.__annotations__ if not name.startswith("_")]
         cls._fields = cls._fields.union(own)
         cls._defaults = {**cls._defaults, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
+        cls._is_checked = cls.__post_init__ is not Value.__post_init__
         cls._shown = (*cls._shown, *(name for name in own if name not in hidden))
 
     def __init__(self, **given: Any) -> None:
-        fields = self.__dict__
-        fields.update(self._defaults)
-        fields.update(given)
-        if fields.keys() != self._fields:
+        names = self._fields
+        if len(given) != len(names):
+            given = {**self._defaults, **given}
+        if len(given) != len(names) or not names.issuperset(given):
             self._refuse(given)
-        self.__post_init__()
+        _set_attribute(self, "__dict__", given)  # at once: a call's keyword arguments are a dict of its own
+        if self._is_checked:
+            self.__post_init__()
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Self:
+        """Make one of a dict that holds each of its fields, and is nobody else's: for what every invocation makes."""
+        made = cls.__new__(cls)
+        _set_attribute(made, "__dict__", fields)
+        return made
 
     def __post_init__(self) -> None:
         """Check the fields, or fill in what was not given, by `vars(self)`."""
 
-    def _refuse(self, given: dict[str, Any]) -> NoReturn:
-        unknown, missing = given.keys() - self._fields, self._fields - self.__dict__.keys()
+    @classmethod
+    def _refuse(cls, fields: dict[str, Any]) -> NoReturn:
+        unknown, missing = fields.keys() - cls._fields, cls._fields - fields.keys() - cls._defaults.keys()
         words = [f"does not know {', '.join(sorted(unknown))}"] if unknown else []
         words += [f"needs {', '.join(sorted(missing))}"] if missing else []
-        raise TypeError(f"{type(self).__name__} {' and '.join(words)}.")
+        raise TypeError(f"{cls.__name__} {' and '.join(words)}.")
 
     def evolve(self, **changes: Any) -> Self:
         """Return the value with some of its fields changed."""

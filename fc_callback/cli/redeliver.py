@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.errors import FcCallbackError, SettingsError, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.idempotency import Undelivered
     from fc_callback.sealing import TokenSeal
@@ -44,7 +46,7 @@ def command(
         url = settings.text("CLOUDFLOW_ONCE_STORE", store)
         if url is None:
             raise SettingsError("No store is named.", hint="Give its URL, or set CLOUDFLOW_ONCE_STORE.")
-        waiting = list(undelivered(open_store(url), _seal()))
+        waiting, trouble = _waiting(undelivered(open_store(url), _seal()))
         client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint or "")
         for number, one in enumerate(waiting, start=1):
             became, kind = _redelivered(one, client)
@@ -56,8 +58,21 @@ def command(
     if not as_json:
         said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         typer.echo(f"{sum(counts.values())} waiting for a report{f': {said}' if said else ''}.")
-    if counts["refused"] or counts["undelivered"] or counts["left"]:
+    if trouble is not None:
+        typer.echo(f"fc-callback redeliver: {trouble}", err=True)
+    if trouble is not None or counts["refused"] or counts["undelivered"] or counts["left"]:
         raise typer.Exit(1)
+
+
+def _waiting(found: Iterator[Undelivered]) -> tuple[list[Undelivered], StoreUnavailable | None]:
+    """Return what waits, and what went wrong on the way: one unreadable record must not keep the others waiting."""
+    waiting: list[Undelivered] = []
+    try:
+        for one in found:  # not extend: what came before the trouble counts
+            waiting.append(one)  # noqa: PERF402
+    except StoreUnavailable as trouble:
+        return waiting, trouble
+    return waiting, None
 
 
 def _seal() -> TokenSeal | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.context import FcContext
-from fc_callback.errors import SettingsError, StoreUnavailable, TaskFailed
+from fc_callback.errors import StoreUnavailable, TaskFailed
 from fc_callback.idempotency.key import scope_of
 
 if TYPE_CHECKING:
@@ -21,20 +20,15 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
     """Let a handler `(event, context)` run once for each key.
 
     The handler returns the JSON text that an Output would be (see `encode_output`): the first time, and every time after.
-    `TaskFailed` is remembered and raised again; any other exception passes through, and the next delivery runs.
+    An `async def` handler is run to its end. `TaskFailed` is remembered and raised again; any other exception passes
+    through, and the next delivery runs.
 
     Args:
         once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
             the field `event`, so `once(key="event")` takes the whole of it.
-
-    Raises:
-        SettingsError: The handler is an `async def` function.
     """
 
     def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
-        if inspect.iscoroutinefunction(function):
-            raise SettingsError("idempotent() takes plain functions, not async ones.", hint="Call asyncio.run inside.")
-
         @wraps(function)
         def handler(event: Any, context: Any) -> str:
             known = FcContext.read(context)
@@ -56,7 +50,12 @@ def _run(work: Work, function: Callable[[Any, Any], object], event: Any, context
     from fc_callback.output import encode_output
 
     try:
-        output = encode_output(function(event, context))
+        result = function(event, context)
+        if hasattr(result, "__await__"):
+            from fc_callback.waiting import run_to_end
+
+            result = run_to_end(result)
+        output = encode_output(result)
     except TaskFailed as failure:
         _record(work.failed, failure.error, failure.cause)
         raise

@@ -55,7 +55,7 @@ def undelivered(store: Store, seal: TokenSeal | None = None) -> Iterator[Undeliv
         seal: Opens the tokens that were kept.
 
     Raises:
-        StoreUnavailable: The store does not answer.
+        StoreUnavailable: The store does not answer; or, after all others, it holds a record that cannot be read.
         SettingsError: The seal has no key, or the package cryptography is missing.
     """
     for record in store.pending():

@@ -93,13 +93,23 @@ class RedisStore:
         return self._run(_DELETE, old.key, old.revision + "\n")
 
     def pending(self) -> Iterator[Record]:
-        """Yield the records with `is_pending`; walks through the whole database, gently."""
+        """Yield the records with `is_pending`; one that cannot be read is raised after the others.
+
+        Walks through the whole database, gently.
+        """
+        unreadable: StoreUnavailable | None = None
         with self._calling() as client:
             for name in client.scan_iter(match=self._prefix + "*", count=_SCAN_COUNT):
                 value = client.get(name)
-                record = None if value is None else self._read(value)
+                try:
+                    record = None if value is None else self._read(value)
+                except StoreUnavailable as error:
+                    unreadable = error
+                    continue
                 if record is not None and record.is_pending:
                     yield record
+        if unreadable is not None:
+            raise unreadable
 
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"

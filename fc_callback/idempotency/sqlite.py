@@ -86,10 +86,19 @@ class SqliteStore:
             )
 
     def pending(self) -> Iterator[Record]:
-        """Yield the records with `is_pending`."""
+        """Yield the records with `is_pending`; one that cannot be read is raised after the others."""
         with self._connection() as connection:
             rows = connection.execute(_LIVING + "pending", (self.now(),)).fetchall()
-        yield from (self._read(row[0]) for row in rows)
+        unreadable: StoreUnavailable | None = None
+        for row in rows:
+            try:
+                record = self._read(row[0])
+            except StoreUnavailable as error:  # noqa: PERF203 - one bad record must not hide the others
+                unreadable = error
+            else:
+                yield record
+        if unreadable is not None:
+            raise unreadable
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path}>"

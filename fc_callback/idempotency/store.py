@@ -44,7 +44,7 @@ class Store(Protocol):
         """Delete the record if it has the revision of `old`; return whether it was deleted."""
 
     def pending(self) -> Iterator[Record]:
-        """Yield the records with `is_pending`, in no promised order."""
+        """Yield the records with `is_pending`, in no promised order; raise for unreadable ones when all others are out."""
 
 
 def open_store(url: str) -> Store:

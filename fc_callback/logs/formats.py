@@ -10,10 +10,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import LOG_FIELDS, Invocation, current_invocation
+from fc_callback.invocation import Invocation, current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.redaction import MASK, extra_fields, message_of
+from fc_callback.metrics import Figures
+from fc_callback.redaction import MASK, brought, message_of
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _LEAST_ROOM = 120
 _FRAMES_KEPT = 5
 _NAMES_KEPT = _ORIGINS_KEPT = 1000
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308  # between the infinities, which are not JSON
+_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 _ALWAYS = ("timestamp", "level", "message", "logger", "location", "request_id", "task", "exception")
 
@@ -69,11 +71,7 @@ class RecordFormatter(logging.Formatter):
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return what was bound and what the record brought, as they are."""
-        fields = {**bound_keys(), **extra_fields(record)}
-        if LOG_FIELDS in fields:
-            fields.update(fields.pop(LOG_FIELDS))
-        fields.pop("request_id", None)  # the runtime's own handler puts it on every record
-        return fields
+        return {**bound_keys(), **brought(record)}
 
 
 class JsonFormatter(RecordFormatter):
@@ -91,18 +89,22 @@ class JsonFormatter(RecordFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
-        written: str | None = record.__dict__.get(WRITTEN)
-        if written is not None:
-            return written
-        origin = record.levelname, record.name, record.filename, record.lineno
+        own = record.__dict__
+        if WRITTEN in own:
+            return own[WRITTEN]  # type: ignore[no-any-return]  # a line
+        invocation = current_invocation()
+        where, marks = self._outside(own) if invocation is None else _place_of(invocation, self.redactor)
+        origin = own["levelname"], own["name"], own["filename"], own["lineno"]
         level, place = self._origins.get(origin) or self._origin(origin)
-        message, rest = self._message(record), self._fields(record)
-        if record.exc_info or record.exc_text or record.stack_info:
+        message, rest = self._message(record), self._fields(record, invocation)
+        if own["exc_info"] or own["exc_text"] or own["stack_info"]:
             rest += self._trouble(record)
-        # What else is in the line was masked when it was made.
-        if self.redactor.may_mask(message + rest):
-            message, rest = self.redactor.line(message), self.redactor.line(rest)
-        line = f'{{"timestamp":"{self._timestamp(record.created)}{level}{message}{place}{self._place(record)}{rest}}}'
+        new = message + rest  # what else is in the line was masked when it was made
+        for mark in marks:
+            if mark in new:
+                message, rest = self.redactor.line(message), self.redactor.line(rest)
+                break
+        line = f'{{"timestamp":"{self._timestamp(own["created"])}{level}{message}{place}{where}{rest}}}'
         if len(line) <= RECORD_MAX_BYTES and line.isascii():
             return line
         return _fitting(line)
@@ -126,20 +128,27 @@ class JsonFormatter(RecordFormatter):
             if isinstance(message, dict) and not record.args:
                 return _encode(self.redactor.value_by_name(message))
             message = message_of(record)
-        return _quote(self.redactor.by_name(message))
+        return _quote(self.redactor.by_name(message) if "=" in message or ":" in message else message)
 
-    def _place(self, record: logging.LogRecord) -> str:
-        invocation = current_invocation()
-        if invocation is not None:
-            return place_text(invocation, self.redactor)
-        request_id = record.__dict__.get("request_id")  # outside of invocations the runtime's own handler knows it
-        return self.redactor.line(f',"request_id":{_quote(str(request_id))}') if request_id else ""
+    def _outside(self, own: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+        request_id = own.get("request_id")  # outside of invocations the runtime's own handler knows it
+        where = self.redactor.line(f',"request_id":{_quote(str(request_id))}') if request_id else ""
+        return where, self.redactor.marks()
 
-    def _fields(self, record: logging.LogRecord) -> str:
+    def _fields(self, record: logging.LogRecord, invocation: Invocation | None) -> str:
+        bound, fields = bound_keys(), brought(record)
+        if invocation is None or not bound or not bound.keys().isdisjoint(fields):
+            return self._written({**bound, **fields})
+        # Keys are bound once, and written with each record after that.
+        kept = invocation.notes.get(self)
+        if kept is None or kept[0] is not bound:
+            kept = invocation.notes[self] = bound, self._written(bound)
+        return f"{kept[1]}{self._written(fields)}"
+
+    def _written(self, fields: Mapping[str, Any]) -> str:
+        if type(fields) is Figures and self._reserved.isdisjoint(fields):
+            return f",{_encode(fields)[1:-1]}"
         text, redactor, names = "", self.redactor, self._names
-        fields = self.fields(record)
-        if not fields:
-            return text
         for name, value in fields.items():
             prefix, secret = names.get(name) or self._named(name)
             kind = type(value)
@@ -179,7 +188,7 @@ class JsonFormatter(RecordFormatter):
         if known != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second = (second, text)
-        return f"{text}.{int((created - second) * 1000):03d}Z"
+        return text + _MILLISECONDS[int((created - second) * 1000)]
 
 
 class ConsoleFormatter(RecordFormatter):
@@ -201,7 +210,7 @@ class ConsoleFormatter(RecordFormatter):
         fields: dict[str, Any] = self.redactor.value_by_name(self.fields(record))
         invocation = current_invocation()
         if invocation is not None:
-            where = json.loads(f"{{{place_text(invocation, self.redactor)[1:]}}}")
+            where = json.loads(f"{{{_place_of(invocation, self.redactor)[0][1:]}}}")
             fields |= {name: where[name] for name in ("flow", "execution") if name in where}
         shown = [f"{name}={value if isinstance(value, str) else _encode(value)}" for name, value in fields.items()]
         lines = [" ".join([clock, level, self.redactor.by_name(message_of(record)), *shown])]
@@ -230,17 +239,20 @@ def _written(value: Any) -> str:
     return _encode(value)
 
 
-def place_text(invocation: Invocation, redactor: Redactor) -> str:
-    """Return what names an invocation and its task, as members of JSON; made once for each task, not for each record."""
+def _place_of(invocation: Invocation, redactor: Redactor) -> tuple[str, tuple[str, ...]]:
+    """Return what names an invocation and its task, as members of JSON, and the marks of its secrets.
+
+    They are made once for each task, not for each record.
+    """
     task = running_task()
     kept = invocation.notes.get(redactor)
-    if kept is None or kept[0] is not task or kept[1] is not invocation.sampled:
-        text = redactor.line(_place_of(invocation, task))
-        kept = invocation.notes[redactor] = task, invocation.sampled, text
-    return str(kept[2])
+    if kept is None or kept[1] is not task or kept[2] is not invocation.sampled or invocation.ended:
+        place = _place_text(invocation, task), redactor.marks()  # names and ids of FC's and of the flow's: no secrets
+        kept = invocation.notes[redactor] = place, task, invocation.sampled
+    return kept[0]
 
 
-def _place_of(invocation: Invocation, task: Task | None) -> str:
+def _place_text(invocation: Invocation, task: Task | None) -> str:
     context = invocation.context
     text = ',"cold_start":true' if invocation.cold_start else ',"cold_start":false'
     if context.request_id:

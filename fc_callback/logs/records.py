@@ -15,30 +15,41 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
 
     _Exception = tuple[type[BaseException], BaseException, Any] | tuple[None, None, None] | None
 
 _KEPT = 1000
-_LOGGING = logging.Logger.info.__code__.co_filename
+LOGGING = logging.Logger.info.__code__.co_filename
 _PLAIN = frozenset({str, int, float, bool})
 _TASKS_HAVE_NAMES = sys.version_info >= (3, 12)  # LogRecord.taskName
 _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 
-_Place = tuple[str, int, str, str, int]
-_records: dict[_Place, dict[str, Any]] = {}
-os.register_at_fork(after_in_child=_records.clear)  # they hold the number of the process
+# What the records of one call have in common; by the call's code and the instruction in it, for to ask for its line
+# takes as long as the rest. The code is kept with it, so that its id stays its own.
+_calls: dict[tuple[int, int, str, int], tuple[CodeType, dict[str, Any]]] = {}
+_main_thread = threading.get_ident() if threading.current_thread() is threading.main_thread() else 0
 
 
-def calling_frame(stacklevel: int) -> FrameType:
+def _forget() -> None:
+    """Forget, in a forked child, the numbers of its parent's process and threads."""
+    global _main_thread  # noqa: PLW0603 - the child's one thread is its main one
+    _calls.clear()
+    _main_thread = threading.get_ident()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def calling_frame(frame: FrameType, stacklevel: int) -> FrameType:
     """Return the frame that called the logger, as `logging` finds it.
 
     Args:
+        frame: What called the logger's method.
         stacklevel: 1 for the caller, 2 for its caller, and so on.
     """
-    frame = sys._getframe(2)  # noqa: SLF001 - as logging does; the one above the logger's method
-    while frame.f_back is not None and (stacklevel > 1 or frame.f_code.co_filename == _LOGGING):
-        if frame.f_code.co_filename != _LOGGING:
+    while frame.f_back is not None and (stacklevel > 1 or frame.f_code.co_filename == LOGGING):
+        if frame.f_code.co_filename != LOGGING:
             stacklevel -= 1
         frame = frame.f_back
     return frame
@@ -49,15 +60,15 @@ def is_standard(logger: logging.Logger) -> bool:
     return logging.getLogRecordFactory() is logging.LogRecord and type(logger).makeRecord is logging.Logger.makeRecord
 
 
-def make_record(
-    name: str, level: int, place: tuple[str, int, str], msg: object, args: Any, extra: Mapping[str, Any] | None = None
+def record_at(
+    frame: FrameType, name: str, level: int, msg: object, args: Any, extra: Mapping[str, Any] | None = None
 ) -> logging.LogRecord:
     """Make a record as `logging.Logger.makeRecord` does.
 
     Args:
+        frame: The caller's.
         name: The logger's.
         level: The record's.
-        place: Path, line and function of the caller.
         msg: The message.
         args: The message's arguments.
         extra: Attributes of the record.
@@ -65,28 +76,34 @@ def make_record(
     Raises:
         KeyError: `extra` would overwrite what a record has.
     """
-    path, number, function = place
-    key = path, number, function, name, level
-    kept = _records.get(key)
+    code = frame.f_code
+    key = id(code), frame.f_lasti, name, level
+    kept = _calls.get(key)
     if kept is None or (_TASKS_HAVE_NAMES and "asyncio" in sys.modules):
-        record = logging.LogRecord(name, level, path, number, msg, args, None, function)
-        if len(_records) < _KEPT:
-            _records[key] = {**record.__dict__, "msg": None, "args": None}
+        record = logging.LogRecord(name, level, code.co_filename, frame.f_lineno, msg, args, None, code.co_name)
         own = record.__dict__
+        if len(_calls) < _KEPT:
+            _calls[key] = code, {**own, "msg": None, "args": None}
     else:
         record = logging.LogRecord.__new__(logging.LogRecord)
-        own = record.__dict__ = kept.copy()  # faster than setting one after the other
+        own = record.__dict__ = kept[1].copy()  # faster than setting one after the other
         if args and len(args) == 1 and type(args[0]) not in _PLAIN and isinstance(args[0], Mapping) and args[0]:
             args = args[0]  # "%(name)s" % mapping
         created = time.time()
         own["msg"], own["args"], own["created"] = msg, args, created
-        own["msecs"] = (created - int(created)) * 1000 // 1
+        own["msecs"] = created % 1 * 1000 // 1
         own["relativeCreated"] = (created - _started) * 1000
-        if own["thread"] is not None:  # logging.logThreads
-            own["thread"], own["threadName"] = threading.get_ident(), threading.current_thread().name
+        thread = threading.get_ident()
+        if thread != _main_thread or own["thread"] != thread:
+            _set_thread(own, thread)
     if extra:
         for attribute, value in extra.items():
             if attribute in own or attribute in {"message", "asctime"}:
                 raise KeyError(f"Attempt to overwrite {attribute!r} in LogRecord")
             own[attribute] = value
     return record
+
+
+def _set_thread(own: dict[str, Any], thread: int) -> None:
+    if own["thread"] is not None:  # logging.logThreads
+        own["thread"], own["threadName"] = thread, threading.current_thread().name

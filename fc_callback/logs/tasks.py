@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 from fc_callback import metrics
 from fc_callback.invocation import LOG_FIELDS
-from fc_callback.logs.records import make_record
+from fc_callback.logs.records import record_at
 from fc_callback.task import running, running_task
 
 if TYPE_CHECKING:
     from fc_callback.metrics import TaskRecord
-
-_PLACE = (metrics.__file__, 0, "write_task")
 
 
 def write_task(record: TaskRecord) -> None:
@@ -22,7 +21,8 @@ def write_task(record: TaskRecord) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
     words = f"Task {record.outcome.replace('_', ' ')}."
-    line = make_record(logger.name, logging.INFO, _PLACE, words, (), {LOG_FIELDS: record.fields()})
+    here = sys._getframe()  # noqa: SLF001 - as logging does
+    line = record_at(here, logger.name, logging.INFO, words, (), {LOG_FIELDS: record.fields()})
     if record.task is None or record.task is running_task():
         logger.handle(line)
     else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,6 +144,24 @@ def test_redeliver_finds_a_task_that_has_ended_meanwhile(
     assert ended.returncode == 0
     assert "had an end already" in ended.stdout
     assert task.output == {"by": "hand"}
+
+
+def test_redeliver_reports_the_others_beside_a_record_that_cannot_be_read(
+    tasks: WaitingTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = TokenSeal.generate_key()
+    monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
+    url = f"sqlite:///{tmp_path}/once.db"
+    task, lost = tasks.new(order={"id": 1}), tasks.new(order={"id": 2})
+    _undelivered(lost, tasks, url, seal=TokenSeal(key))
+    with closing(sqlite3.connect(tmp_path / "once.db")) as connection, connection:
+        connection.execute("UPDATE once_records SET record = '{}'")
+    _undelivered(task, tasks, url, seal=TokenSeal(key))
+    ended = run("redeliver", url)
+    assert ended.returncode == 1
+    assert task.output == {"done": True}
+    assert "[1/1]" in ended.stdout
+    assert "holds a record that cannot be read" in ended.stderr
 
 
 def test_redeliver_without_a_store_says_what_to_set() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -179,3 +181,9 @@ def test_spans_are_sent_before_the_instance_is_frozen(local_cloudflow: TaskCloud
     stop()
     stop()
     provider.shutdown()
+
+
+def test_without_the_extra_the_import_says_what_to_install() -> None:
+    code = "import sys; sys.modules['opentelemetry'] = None; import fc_callback.otel"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr.strip().endswith("pip install 'fc-callback[otel]'.")

@@ -144,6 +144,7 @@ class Life(RuleBasedStateMachine):
             return
         if delivery.token is not None:
             standing.waits[delivery.token.fingerprint] = False
+        delivery.nothing_to_report = True  # a delivery reports once: the record may expire, and another take its place
         if not any(standing.waits.values()):
             standing.state = "REPORTED"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from fc_callback.context import FcContext
-from fc_callback.errors import IdempotencyKeyMissing, OutputError, SettingsError, StoreUnavailable, TaskFailed
+from fc_callback.errors import IdempotencyKeyMissing, OutputError, StoreUnavailable, TaskFailed
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.redis import RedisStore
 from tests.idempotency.once_stores import start_redis
@@ -161,8 +162,31 @@ def test_a_store_that_goes_down_during_the_work_does_not_undo_it(caplog: pytest.
         handler(b'{"order": 7}', CONTEXT)
 
 
-def test_an_async_function_is_refused_when_it_is_decorated() -> None:
-    async def handler(event: bytes, context: object) -> None: ...
+def test_an_async_handler_runs_once_too() -> None:
+    runs: list[object] = []
 
-    with pytest.raises(SettingsError, match="async"):
-        idempotent(once("order", store="memory:"))(handler)
+    @idempotent(once("order", store="memory:"))
+    async def handler(event: bytes, context: object) -> object:
+        await asyncio.sleep(0)
+        runs.append(event)
+        return {"runs": len(runs)}
+
+    assert [handler(b'{"order": 7}', CONTEXT) for _ in range(3)] == ['{"runs":1}'] * 3
+
+
+def test_an_async_handler_that_fails_runs_again() -> None:
+    outcomes: list[object] = [OSError("down"), TaskFailed("NoStock"), "never reached"]
+
+    @idempotent(once("order", store="memory:"))
+    async def handler(event: bytes, context: object) -> object:
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    with pytest.raises(OSError, match="down"):
+        handler(b'{"order": 7}', CONTEXT)
+    for _ in range(2):
+        with pytest.raises(TaskFailed, match="NoStock"):
+            handler(b'{"order": 7}', CONTEXT)
+    assert outcomes == ["never reached"]

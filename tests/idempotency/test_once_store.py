@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -200,6 +201,24 @@ def test_a_record_of_a_stranger_is_an_error_and_not_a_result(tmp_path: Path, red
     for store in (file, RedisStore(redis_url, prefix="strange:")):
         with pytest.raises(StoreUnavailable, match="cannot be read"):
             store.get(record.key)
+
+
+def test_a_record_that_cannot_be_read_does_not_hide_those_that_wait(
+    tmp_path: Path, redis_url: str, clock: Clock
+) -> None:
+    file, server = SqliteStore(tmp_path / "once.db", clock=clock), RedisStore(redis_url, prefix="beside:", clock=clock)
+    waiting = a_record(clock, key="b", state="DONE", output="{}", receivers=(Receiver(fingerprint="f"),))
+    with closing(sqlite3.connect(tmp_path / "once.db")) as connection, connection:
+        file.add(a_record(clock, key="a", state="DONE", output="{}", receivers=(Receiver(fingerprint="f"),)))
+        connection.execute("UPDATE once_records SET record = '{}'")
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("beside:a", b"\xff\xfe")
+    for store in (file, server):
+        assert store.add(waiting)
+        found = store.pending()
+        assert next(found) == waiting
+        with pytest.raises(StoreUnavailable, match="cannot be read"):
+            next(found)
 
 
 def test_members_that_a_later_version_adds_are_passed_over(clock: Clock) -> None:
