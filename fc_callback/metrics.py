@@ -27,10 +27,6 @@ logger = logging.getLogger("fc_callback.metrics")
 STEPS = ("find", "run", "encode", "report")
 
 
-class Figures(dict[str, Any]):
-    """Fields that are numbers and words of our own: there is nothing to mask in them."""
-
-
 class TaskRecord:
     """What one task took.
 
@@ -92,13 +88,12 @@ class TaskRecord:
 
     def fields(self) -> dict[str, Any]:
         """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`."""
-        fields: dict[str, Any] = {} if self.error else Figures()
-        fields["record"], fields["outcome"] = "task", self.outcome
+        fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
         if self.error:
             fields["error"] = self.error
         for step, seconds in self.seconds.items():
-            fields[f"{step}_ms"] = round(seconds * 1000, 3)
-        fields["total_ms"] = round(self.total_seconds * 1000, 3)
+            fields[f"{step}_ms"] = _milliseconds(seconds)
+        fields["total_ms"] = _milliseconds(self.total_seconds)
         fields["attempt"] = self.attempt
         fields["report_attempts"], fields["throttled"] = self.report_attempts, self.throttled
         if self.event_bytes is not None:
@@ -107,6 +102,10 @@ class TaskRecord:
             fields["output_bytes"] = self.output_bytes
         fields["replayed"], fields["already_completed"] = self.replayed, self.already_completed
         return fields
+
+
+def _milliseconds(seconds: float) -> float:
+    return int(seconds * 1e6) / 1000
 
 
 _record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)

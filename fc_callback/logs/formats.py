@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.invocation import Invocation, current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.metrics import Figures
 from fc_callback.redaction import MASK, brought, message_of
 from fc_callback.task import running_task
 
@@ -146,8 +145,6 @@ class JsonFormatter(RecordFormatter):
         return f"{kept[1]}{self._written(fields)}"
 
     def _written(self, fields: Mapping[str, Any]) -> str:
-        if type(fields) is Figures and self._reserved.isdisjoint(fields):
-            return f",{_encode(fields)[1:-1]}"
         text, redactor, names = "", self.redactor, self._names
         for name, value in fields.items():
             prefix, secret = names.get(name) or self._named(name)
