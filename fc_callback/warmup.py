@@ -92,8 +92,10 @@ class Loading:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         if client is not None:
-            self._thread = threading.Thread(target=self._load, args=(client,), name="fc_callback-loading", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._load, args=(client,), name="fc_callback-loading", daemon=True)
+            with suppress(RuntimeError):  # no thread is to be had: the report loads what it needs
+                thread.start()
+                self._thread = thread
 
     def __enter__(self) -> Loading:
         return self

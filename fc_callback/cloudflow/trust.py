@@ -52,10 +52,11 @@ _readings: list[_Reading] = []
 
 
 def read_ahead() -> None:
-    """Begin to make the context that `context` will return."""
+    """Begin to make the context that `context` will return; where no thread is to be had, that makes it itself."""
     reading = _Reading()
-    _readings.append(reading)
-    reading.start()
+    with suppress(RuntimeError):
+        reading.start()
+        _readings.append(reading)
 
 
 def context() -> ssl.SSLContext:

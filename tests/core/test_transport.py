@@ -24,7 +24,7 @@ from fc_callback.cloudflow.transport import MAX_ANSWER_BYTES, transport_for
 from fc_callback.context import Deadline
 from fc_callback.errors import ServiceUnreachable, SettingsError
 from tests.core.certificates import server_context
-from tests.core.quick import TOKEN, client_of
+from tests.core.quick import KEY, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
 
 
@@ -319,6 +319,48 @@ def test_a_folder_of_certificates_is_a_ca_bundle_too(tls: ssl.SSLContext, monkey
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(folder))
     with ScriptedService(tls=tls) as service:
         assert reported(service) == 1
+
+
+FIRST_REPORT = """
+import threading
+started = []
+class Thread(threading.Thread):
+    def start(self):
+        {start}
+threading.Thread = Thread
+from fc_callback import CloudFlowClient, task_callback
+{report}
+print(*started)
+"""
+
+
+def first_report(service: ScriptedService, start: str, report: str) -> str:
+    code = FIRST_REPORT.format(start=start, report=report)
+    environ = {
+        **os.environ,
+        "CLOUDFLOW_ENDPOINT": service.endpoint,
+        "ALIBABA_CLOUD_ACCESS_KEY_ID": KEY.access_key_id,
+        "ALIBABA_CLOUD_ACCESS_KEY_SECRET": KEY.access_key_secret,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_first_report_reads_the_ca_bundle_beside_the_rest(tls: ssl.SSLContext) -> None:
+    with ScriptedService(tls=tls) as service:
+        report = "CloudFlowClient().report_task_succeeded('token-of-a-task')"
+        assert first_report(service, "started.append(self.name); super().start()", report) == "fc_callback-trust"
+        assert service.calls == 1
+
+
+def test_where_no_thread_is_to_be_had_a_first_report_goes_out_all_the_same(tls: ssl.SSLContext) -> None:
+    with ScriptedService(tls=tls) as service:
+        report = "task_callback(lambda event, context: {})({'taskToken': 'token-of-a-task'}, None)"
+        assert first_report(service, "raise RuntimeError('cannot start new thread')", report) == ""
+        assert service.calls == 1
 
 
 # Proxies and processes
