@@ -69,7 +69,7 @@ class TaskHandler(Protocol, Generic[P, R_co]):
         """Run the task."""
 
 
-class _Arrival(Value):
+class _Arrival(Value, hidden=("bound", "event", "raw_context")):
     """An event as it came, or one element of a batch of them."""
 
     bound: tuple[Any, ...]  # the instance, where the function is a method

@@ -155,6 +155,11 @@ class FcContext(Value, hidden=("raw",)):
             }
         )
 
+    def _compared(self) -> tuple[object, ...]:
+        return tuple(
+            value for name, value in sorted(vars(self).items()) if name != "raw"
+        )  # an object of FC's, or a test's
+
     def __copy__(self) -> FcContext:
         return self
 

@@ -27,7 +27,7 @@ logger = logging.getLogger("fc_callback")
 DEFERRED = '{"deferred":true}'
 
 
-class Succeeded(Value):
+class Succeeded(Value, hidden=("text",)):
     """The function returned: `text` is the Output."""
 
     text: str

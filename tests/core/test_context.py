@@ -203,6 +203,12 @@ def test_a_deadline_that_has_passed_is_negative() -> None:
     assert Deadline.after(100).remaining_seconds() > 50
 
 
+def test_contexts_are_compared_by_what_they_say_and_not_by_the_object_they_were_read_from() -> None:
+    one, other = (FcContext.read(shape_310(), entered_at=1.0) for _ in range(2))
+    assert one.raw is not other.raw
+    assert {one, other} == {one}
+
+
 @pytest.mark.parametrize("value", [Credentials(), FcContext(), Deadline(at=0.0)])
 def test_values_cannot_be_changed(value: Any) -> None:
     with pytest.raises(AttributeError, match="does not change"):
