@@ -86,6 +86,7 @@ class Logger(_Adapter):
             )
             metrics.log_records(task_record)
 
+    # The two that are called most go straight to `_write`: LoggerAdapter's own would come here through `log`.
     def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log at DEBUG; what is no argument of `logging`'s is a field of the record."""
         if self.logger.isEnabledFor(logging.DEBUG):

@@ -13,7 +13,7 @@ from fc_callback.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_START = "djEj"  # base64 of "v1#"
+TOKEN_START = "djEj"  # noqa: S105 - base64 of "v1#", with which the layout begins
 _LAYOUT_PARTS = 5
 _NAME_CHARACTERS = 256
 
@@ -56,7 +56,7 @@ class TaskToken(Masked, Value):
         return kept["_parts"]  # type: ignore[no-any-return]  # what stands there is what _read gives
 
     def _read(self) -> tuple[str, str, int] | None:
-        if not self.secret.startswith(_START):
+        if not self.secret.startswith(TOKEN_START):
             return None
         try:
             parts = _decoded(self.secret).decode().split("#", _LAYOUT_PARTS - 1)

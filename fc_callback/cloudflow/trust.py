@@ -1,7 +1,7 @@
 """Whom TLS trusts: Python's default context, over the certificates that requests brings, or a bundle of the person's own.
 
-Reading a bundle takes as long as a third of all that a first report loads. It needs no interpreter while it does, so a
-thread reads it beside the rest.
+Reading a bundle takes a third as long as importing requests does. It needs no interpreter meanwhile, so a thread reads it
+beside the rest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from certifi import where
 from fc_callback.errors import SettingsError
 
 
-def make_context() -> ssl.SSLContext:
+def _make_context() -> ssl.SSLContext:
     """Return a context for TLS 1.2 and later, that checks certificates and host names.
 
     The bundle is the one that `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` names, as for requests.
@@ -45,7 +45,7 @@ class _Reading(threading.Thread):
 
     def run(self) -> None:
         with suppress(SettingsError):  # whoever needs the context meets it again
-            self.context = make_context()
+            self.context = _make_context()
 
 
 _readings: list[_Reading] = []
@@ -70,4 +70,4 @@ def context() -> ssl.SSLContext:
         reading.join()
         if reading.context is not None:
             return reading.context
-    return make_context()
+    return _make_context()

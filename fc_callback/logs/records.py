@@ -17,16 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
-    _Exception = tuple[type[BaseException], BaseException, Any] | tuple[None, None, None] | None
-
 _KEPT = 1000
 LOGGING = logging.Logger.info.__code__.co_filename
 _PLAIN = frozenset({str, int, float, bool})
 _TASKS_HAVE_NAMES = sys.version_info >= (3, 12)  # LogRecord.taskName
 _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 
-# What the records of one call have in common; by the call's code and the instruction in it, for to ask for its line
-# takes as long as the rest. The code is kept with it, so that its id stays its own.
+# What the records of one call have in common; by the call's code and the instruction in it, for its line is
+# looked for each time. The code is kept with it, so that its id stays its own.
 _calls: dict[tuple[int, int, str, int], tuple[CodeType, dict[str, Any]]] = {}
 _main_thread = threading.get_ident() if threading.current_thread() is threading.main_thread() else 0
 
