@@ -29,7 +29,6 @@ _LEAST_ROOM = 120
 _FRAMES_KEPT = 5
 _NAMES_KEPT = _ORIGINS_KEPT = 1000
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308  # between the infinities, which are not JSON
-_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 _ALWAYS = ("timestamp", "level", "message", "logger", "location", "request_id", "task", "exception")
 
@@ -185,7 +184,7 @@ class JsonFormatter(RecordFormatter):
         if known != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second = (second, text)
-        return text + _MILLISECONDS[int((created - second) * 1000)]
+        return f"{text}.{int((created - second) * 1000):03d}Z"
 
 
 class ConsoleFormatter(RecordFormatter):

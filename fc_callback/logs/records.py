@@ -26,17 +26,7 @@ _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 # What the records of one call have in common; by the call's code and the instruction in it, for its line is
 # looked for each time. The code is kept with it, so that its id stays its own.
 _calls: dict[tuple[int, int, str, int], tuple[CodeType, dict[str, Any]]] = {}
-_main_thread = threading.get_ident() if threading.current_thread() is threading.main_thread() else 0
-
-
-def _forget() -> None:
-    """Forget, in a forked child, the numbers of its parent's process and threads."""
-    global _main_thread  # noqa: PLW0603 - the child's one thread is its main one
-    _calls.clear()
-    _main_thread = threading.get_ident()
-
-
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_calls.clear)  # they hold the number of the process
 
 
 def calling_frame(frame: FrameType, stacklevel: int) -> FrameType:
@@ -91,17 +81,11 @@ def record_at(
         own["msg"], own["args"], own["created"] = msg, args, created
         own["msecs"] = created % 1 * 1000 // 1
         own["relativeCreated"] = (created - _started) * 1000
-        thread = threading.get_ident()
-        if thread != _main_thread or own["thread"] != thread:
-            _set_thread(own, thread)
+        if own["thread"] is not None:  # logging.logThreads
+            own["thread"], own["threadName"] = threading.get_ident(), threading.current_thread().name
     if extra:
         for attribute, value in extra.items():
             if attribute in own or attribute in {"message", "asctime"}:
                 raise KeyError(f"Attempt to overwrite {attribute!r} in LogRecord")
             own[attribute] = value
     return record
-
-
-def _set_thread(own: dict[str, Any], thread: int) -> None:
-    if own["thread"] is not None:  # logging.logThreads
-        own["thread"], own["threadName"] = thread, threading.current_thread().name
