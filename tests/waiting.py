@@ -70,6 +70,6 @@ class WaitingTasks:
     def __exit__(self, *_: object) -> None:
         self.service.close()
 
-    def new(self, flow: Language = "cloudflow", order: Any = None) -> WaitingTask:
+    def new(self, flow: Language = "cloudflow", order: Any = None, timeout_seconds: int = 600) -> WaitingTask:
         """Start an execution and return its waiting task."""
-        return WaitingTask(task=self.service.new_task({"order": order}, language=flow, timeout_seconds=600))
+        return WaitingTask(task=self.service.new_task({"order": order}, language=flow, timeout_seconds=timeout_seconds))

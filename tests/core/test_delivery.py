@@ -321,12 +321,15 @@ def test_a_single_call_is_bounded_by_its_deadline_as_well() -> None:
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
 def test_forty_throttled_threads_deliver_every_task_once(monkeypatch: pytest.MonkeyPatch, outcome: str) -> None:
     monkeypatch.setattr(throttle, "SECONDS_PER_CALL", 0.02)
+    monkeypatch.setattr(throttle, "SLOWEST_SECONDS_PER_CALL", 0.5)
     with WaitingTasks(quota=True) as tasks:
-        waiting = [tasks.new() for _ in range(40)]
+        waiting = [tasks.new(timeout_seconds=86_400) for _ in range(40)]  # the clock runs 25 times as fast
         client = CloudFlowClient(
             endpoint=tasks.service.endpoint,
             credentials=tasks.service.credentials,
-            retry=RetryPolicy(base_seconds=0.01, throttled_base_seconds=0.02, throttled_cap_seconds=0.2),
+            retry=RetryPolicy(
+                total_seconds=300, base_seconds=0.01, throttled_base_seconds=0.02, throttled_cap_seconds=0.2
+            ),
         )
         ended = threading.Event()
 

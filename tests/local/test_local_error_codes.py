@@ -267,9 +267,9 @@ def test_another_content_type_is_unsupported_media_type(raw: RawClient) -> None:
 def test_the_documented_quota_is_ten_calls_and_then_two_a_second(inbox: Inbox) -> None:
     with LocalCloudFlow(quota=True) as service:
         raw = RawClient(service.endpoint, service.credentials)
-        codes = [raw.v1("ListFlows").status_code for _ in range(14)]
-        assert codes[:10] == [200] * 10
-        assert 429 in codes[10:]
+        assert [raw.v1("ListFlows").status_code for _ in range(10)] == [200] * 10
+        while raw.v1("ListFlows").status_code == 200:  # half a second buys one more
+            pass
         service.advance(1)
         assert [raw.v1("ListFlows").status_code for _ in range(2)] == [200, 200]
         while (answer := raw.report("x")).status_code == 400:

@@ -108,18 +108,19 @@ def test_a_step_that_is_not_supported_is_refused_by_name(
 
 def test_a_retry_waits_longer_each_time(service: LocalCloudFlow) -> None:
     service.add_function(boom)
-    service.create_flow("example", (FLOWS / "L7.yaml").read_text())
+    definition = (FLOWS / "L7.yaml").read_text()
+    service.create_flow("example", definition.replace("intervalSeconds: 1", "intervalSeconds: 100"))
     service.start("example", {}, execution_name="e")
 
     def failures() -> int:
         return sum(event.type == "TaskFailed" for event in service.history("example", "e"))
 
     until(lambda: failures() == 1)
-    service.advance(1)
+    service.advance(100)
     until(lambda: failures() == 2)
-    service.advance(1.5)
+    service.advance(150)
     assert len(service.invocations("boom")) == 2
-    service.advance(0.5)
+    service.advance(50)
     assert service.wait("example", "e").output == {"errCode": "Temporary", "handled": "Temporary"}
 
 

@@ -374,9 +374,9 @@ def test_a_cloudflow_timeout_can_be_an_expression(service: LocalCloudFlow, inbox
     definition = cloudflow("WaitForCustomCallback", "Async").replace("End: true", "Timeout.$: $Input.n\n    End: true")
     service.create_flow("f", definition)
     service.start("f", {"n": 40}, execution_name="e")
-    service.advance(39)
+    service.advance(20)
     assert service.describe("f", "e").status == "Running"
-    service.advance(2)
+    service.advance(20)
     assert service.wait("f", "e").error == "FnF.TaskTimeout"
 
 
