@@ -21,8 +21,12 @@ def write_task(record: TaskRecord) -> None:
     if not logger.isEnabledFor(logging.INFO):
         return
     words = f"Task {record.outcome.replace('_', ' ')}."
-    here = sys._getframe()  # noqa: SLF001 - as logging does
-    line = record_at(here, logger.name, logging.INFO, words, (), {LOG_FIELDS: record.fields()})
+    # The frame goes into no variable of its own: it would hold itself, and the event with it, until the next collection.
+    line = record_at(
+        sys._getframe(),  # noqa: SLF001 - as logging does
+        *(logger.name, logging.INFO, words, ()),
+        {LOG_FIELDS: record.fields()},
+    )
     if record.task is None or record.task is running_task():
         logger.handle(line)
     else:
