@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from fc_callback.errors import FcCallbackError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
 
     from fc_callback.context import Credentials
     from fc_callback.runtime import FunctionSpec, InvocationResult
@@ -92,12 +94,13 @@ def command(  # noqa: PLR0917 - Typer passes them by name
         lent = "CLOUDFLOW_ENDPOINT" not in {**os.environ, **variables}
         source = _Source.read(event, payload, event_file)
         state = _state_of(spec.code_dir)
-        code = _invoke(spec, source, lent=lent, as_json=as_json)
-        while watch:
-            if not as_json:
-                typer.echo(f"\nWatching {spec.code_dir}; Ctrl-C ends it.", err=True)
-            state = _changed(spec.code_dir, state)
+        with _Interrupts() as interrupts:
             code = _invoke(spec, source, lent=lent, as_json=as_json)
+            while watch:
+                if not as_json:
+                    typer.echo(f"\nWatching {spec.code_dir}; Ctrl-C ends it.", err=True)
+                state = _changed(spec.code_dir, state, interrupts)
+                code = _invoke(spec, source, lent=lent, as_json=as_json)
     except KeyboardInterrupt:
         code = 0 if watch else 130
     except SettingsError as error:
@@ -267,9 +270,31 @@ def _show_json(result: InvocationResult, log: str, task: str | None) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False))
 
 
-def _changed(folder: Path, state: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+class _Interrupts:
+    """Sees each Ctrl-C, also one whose exception Python drops because it was tidying up: in a weak reference's callback."""
+
+    def __enter__(self) -> _Interrupts:
+        self._seen = False
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._seen = True
+        raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise the KeyboardInterrupt that was dropped."""
+        if self._seen:
+            raise KeyboardInterrupt
+
+
+def _changed(folder: Path, state: dict[str, tuple[int, int]], interrupts: _Interrupts) -> dict[str, tuple[int, int]]:
     """Wait until the code is another than `state`, and return what it is then."""
     while (now := _state_of(folder)) == state:
+        interrupts.check()
         time.sleep(_WATCH_SECONDS)
     return now
 
