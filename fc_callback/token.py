@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 TOKEN_START = "djEj"  # noqa: S105 - base64 of "v1#", with which the layout begins
 _LAYOUT_PARTS = 5
 _NAME_CHARACTERS = 256
+_NUMBER_DIGITS = 19  # of 64 bits
 
 
 class TaskToken(Masked, Value):
@@ -49,56 +50,58 @@ class TaskToken(Masked, Value):
         return kept["fingerprint"]  # type: ignore[no-any-return]  # what stands there is a text
 
     @property
-    def _parts(self) -> tuple[str, str, int] | None:
+    def layout(self) -> tuple[str, str, int] | None:
+        """The flow's name, the execution's name and the event id, where the token shows them."""
         kept = self.__dict__
-        if "_parts" not in kept:
-            kept["_parts"] = self._read()
-        return kept["_parts"]  # type: ignore[no-any-return]  # what stands there is what _read gives
+        if "layout" not in kept:
+            kept["layout"] = self._read()
+        return kept["layout"]  # type: ignore[no-any-return]  # what stands there is what _read gives
 
     def _read(self) -> tuple[str, str, int] | None:
         if not self.secret.startswith(TOKEN_START):
             return None
         try:
-            parts = _decoded(self.secret).decode().split("#", _LAYOUT_PARTS - 1)
-        except ValueError:  # binascii.Error is one
+            _, flow, execution, number, _ = _decoded(self.secret).decode().split("#", _LAYOUT_PARTS - 1)
+        except ValueError:  # no base64, no UTF-8, or fewer parts
             return None
-        if len(parts) != _LAYOUT_PARTS or not parts[3].isascii() or not parts[3].isdigit():
-            return None
-        flow, execution = parts[1], parts[2]
+        # They stand in log lines, and anyone can write a token.
         if not (0 < len(flow) <= _NAME_CHARACTERS and 0 < len(execution) <= _NAME_CHARACTERS):
             return None
-        if not (flow.isprintable() and execution.isprintable()):
-            return None  # they stand in log lines, and anyone can write a token
-        return flow, execution, int(parts[3])
+        if not (flow.isprintable() and execution.isprintable() and number.isascii() and number.isdigit()):
+            return None
+        return (flow, execution, int(number)) if len(number) <= _NUMBER_DIGITS else None
 
     @property
     def flow(self) -> str | None:
         """The flow's name, where the token shows it."""
-        parts = self._parts
-        return parts[0] if parts else None
+        return self.layout[0] if self.layout else None
 
     @property
     def execution(self) -> str | None:
         """The execution's name, where the token shows it."""
-        parts = self._parts
-        return parts[1] if parts else None
+        return self.layout[1] if self.layout else None
 
     @property
     def event_id(self) -> int | None:
         """The id of the history event the task began with, where the token shows it."""
-        return self._parts[2] if self._parts else None
+        return self.layout[2] if self.layout else None
 
     def __repr__(self) -> str:
-        parts = f"{self.flow}/{self.execution}/{self.event_id} " if self._parts else ""
-        return f"<TaskToken {parts}{self.fingerprint}>"
+        shown = f"{self.flow}/{self.execution}/{self.event_id} " if self.layout else ""
+        return f"<TaskToken {shown}{self.fingerprint}>"
 
 
-def _decoded(text: str) -> bytes:
-    if sys.version_info >= (3, 11):
+if sys.version_info >= (3, 11):
+
+    def _decoded(text: str) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
-    from base64 import b64decode
 
-    return b64decode(text, validate=True)
+else:
+
+    def _decoded(text: str) -> bytes:
+        from base64 import b64decode
+
+        return b64decode(text, validate=True)
 
 
 @cache

@@ -79,6 +79,7 @@ def test_flow_execution_and_event_are_read_where_the_token_shows_them() -> None:
         base64.b64encode("v1#a#b#٥#x".encode()).decode(),
         base64.b64encode(b"v1#a\nERROR forged line#b#5#x").decode(),
         base64.b64encode(b"v1#" + b"a" * 5000 + b"#b#5#x").decode(),
+        base64.b64encode(b"v1#a#b#" + b"5" * 5000 + b"#x").decode(),
         base64.b64encode(b"v1###5#x").decode(),
         base64.b64encode(b"\xff\xfe").decode(),
     ],
