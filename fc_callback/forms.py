@@ -49,10 +49,8 @@ class Form(Value):
         Raises:
             PayloadInvalid: The payload or the event has not the shape that the function asks for.
         """
-        return (
-            [supply(delivery) for supply in self.positional],
-            {name: supply(delivery) for name, supply in self.named.items()},
-        )
+        positional = [supply(delivery) for supply in self.positional]
+        return positional, {name: supply(delivery) for name, supply in self.named.items()} if self.named else {}
 
 
 def _event(one: Delivery) -> Any:

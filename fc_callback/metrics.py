@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback.metrics")
 
 STEPS = ("find", "run", "encode", "report")
+_STEP_FIELDS = {step: f"{step}_ms" for step in STEPS}
 
 
 class TaskRecord:
@@ -92,20 +93,18 @@ class TaskRecord:
         if self.error:
             fields["error"] = self.error
         for step, seconds in self.seconds.items():
-            fields[f"{step}_ms"] = _milliseconds(seconds)
-        fields["total_ms"] = _milliseconds(self.total_seconds)
+            fields[_STEP_FIELDS[step]] = int(seconds * 1e6) / 1000
+        fields["total_ms"] = int(self.total_seconds * 1e6) / 1000
         fields["attempt"] = self.attempt
-        fields["report_attempts"], fields["throttled"] = self.report_attempts, self.throttled
+        fields["report_attempts"] = self.report_attempts
+        fields["throttled"] = self.throttled
         if self.event_bytes is not None:
             fields["event_bytes"] = self.event_bytes
         if self.output_bytes is not None:
             fields["output_bytes"] = self.output_bytes
-        fields["replayed"], fields["already_completed"] = self.replayed, self.already_completed
+        fields["replayed"] = self.replayed
+        fields["already_completed"] = self.already_completed
         return fields
-
-
-def _milliseconds(seconds: float) -> float:
-    return int(seconds * 1e6) / 1000
 
 
 _record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)

@@ -39,7 +39,7 @@ def validator_for(kind: Any, where: str) -> Callable[[Mapping[str, Any]], Any]:
 
     def validate(payload: Mapping[str, Any]) -> Any:
         try:
-            return adapter.validate_python(payload)
+            return adapter.validator.validate_python(payload)
         except ValidationError as error:
             problem = payload_invalid(error, hint=_HINT)
         # Outside of the handler: pydantic's own error carries the values.

@@ -17,7 +17,6 @@ import logging
 import re
 import sys
 from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.invocation import LOG_FIELDS, current_invocation, recent_secrets
@@ -38,7 +37,7 @@ NAMES = (
 )  # fmt: skip
 _HINTS = ("token", "secret", "passw", "authoriz", "signature", "cookie", "api", "access", "private", "credentials")
 
-_SHORTEST_SECRET = 8
+SHORTEST_SECRET = 8
 _DEEPEST = 10
 _MOST_NAMES = 2000
 _MOST_CHARACTERS = 128 * 1024  # of one value, each part of which counts a little more than its text
@@ -161,7 +160,7 @@ class Redactor:
         copy: dict[str, Any] = {}
         for key, member in _bounded(members, left):
             name = key if type(key) is str else _text_of(key)
-            safe = name if len(name) < _SHORTEST_SECRET else mask(name)
+            safe = name if len(name) < SHORTEST_SECRET else mask(name)
             if member is not None and self.is_secret(name) and not isinstance(member, Masked):
                 copy[safe] = MASK
             else:
@@ -220,7 +219,7 @@ def _marks(secret: str) -> tuple[str, ...]:
     Nearly every line holds no secret, and each has to be searched: for four marks of a secret instead of its ten forms.
     A run of unreserved characters is the same in all its spellings; a run of letters and digits in both alphabets of base64.
     """
-    if len(secret) < _SHORTEST_SECRET:
+    if len(secret) < SHORTEST_SECRET:
         return ()
     if secret.startswith(_STARTS[:2]):  # the beginning is the same in all spellings, and in base64 it is what it is
         return secret[:4], *_cores(secret[:4])
@@ -246,7 +245,7 @@ def _all_forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _forms(secret: str) -> tuple[str, ...]:
-    if len(secret) < _SHORTEST_SECRET:  # masking it would tear texts apart
+    if len(secret) < SHORTEST_SECRET:  # masking it would tear texts apart
         return ()
     upper = "".join(sign if sign in _UNRESERVED else _percent(sign) for sign in secret)
     lower = re.sub("%..", lambda code: code[0].lower(), upper)
@@ -351,7 +350,9 @@ class RedactionFilter(logging.Filter):
         for name in ("exc_text", "stack_info"):
             text = getattr(masked, name)
             setattr(masked, name, self._redactor.text(text) if text else text)
-        fields = {name: value for name, value in extra_fields(record).items() if name != LOG_FIELDS}
+        fields = {
+            name: value for name, value in record.__dict__.items() if name not in _STANDARD and name != LOG_FIELDS
+        }
         for name, value in fields.items():
             masked.__dict__[name] = MASK if self._redactor.is_secret(name) else self._redactor.value(value)
         if LOG_FIELDS in record.__dict__:
@@ -361,21 +362,18 @@ class RedactionFilter(logging.Filter):
 
 _COUNT = len(logging.makeLogRecord({}).__dict__)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-
-
-def extra_fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what `extra=` put into a record."""
-    fields = dict(islice(record.__dict__.items(), _COUNT, None))  # after its own
-    if _STANDARD.isdisjoint(fields):
-        return fields
-    return {name: value for name, value in fields.items() if name not in _STANDARD}
+_NOT_BROUGHT = _STANDARD | {LOG_FIELDS, "request_id"}  # the runtime's own handler puts its id on every record
 
 
 def brought(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
-    fields = extra_fields(record)
-    fields.pop("request_id", None)  # the runtime's own handler puts it on every record
-    fields.update(fields.pop(LOG_FIELDS, {}))
+    own = record.__dict__
+    fields = {}
+    for name in [*own][_COUNT:]:  # what `extra=` put there comes after its own
+        if name not in _NOT_BROUGHT:
+            fields[name] = own[name]
+    if LOG_FIELDS in own:
+        fields.update(own[LOG_FIELDS])
     return fields
 
 

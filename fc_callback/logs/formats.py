@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.invocation import Invocation, current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.redaction import MASK, brought, message_of
+from fc_callback.logs.records import CONSTANTS
+from fc_callback.redaction import MASK, SHORTEST_SECRET, brought, message_of
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from fc_callback.redaction import Redactor
     from fc_callback.task import Task
+
+    Marks = tuple[str, ...]  # of which one stands in each text that holds a secret
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line
@@ -81,9 +84,11 @@ class JsonFormatter(RecordFormatter):
     def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
         super().__init__(redactor=redactor, constants=constants)
         self._constants = _members(self.constants)
-        self._names: dict[str, tuple[str, bool]] = {}
+        self._names: dict[str, tuple[str, bool, Marks]] = {}
+        self._messages: dict[str, tuple[str, Marks]] = {}
         self._origins: dict[tuple[str, str, str, int], tuple[str, str]] = {}
         self._second = (-1, "")
+        self._milliseconds: dict[int, str] = {}  # a thousand of them
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
@@ -94,14 +99,15 @@ class JsonFormatter(RecordFormatter):
         where, marks = self._outside(own) if invocation is None else _place_of(invocation, self.redactor)
         origin = own["levelname"], own["name"], own["filename"], own["lineno"]
         level, place = self._origins.get(origin) or self._origin(origin)
-        message, rest = self._message(record), self._fields(record, invocation)
+        message, unread = self._message(record, marks)
+        rest, more = self._fields(record, invocation, marks)
+        unread += more
         if own["exc_info"] or own["exc_text"] or own["stack_info"]:
-            rest += self._trouble(record)
-        new = message + rest  # what else is in the line was masked when it was made
-        for mark in marks:
-            if mark in new:
-                message, rest = self.redactor.line(message), self.redactor.line(rest)
-                break
+            trouble = self._trouble(record)
+            rest += trouble
+            unread += trouble
+        if unread and _has_one(unread, marks):
+            message, rest = self.redactor.line(message), self.redactor.line(rest)
         line = f'{{"timestamp":"{self._timestamp(own["created"])}{level}{message}{place}{where}{rest}}}'
         if len(line) <= RECORD_MAX_BYTES and line.isascii():
             return line
@@ -120,50 +126,77 @@ class JsonFormatter(RecordFormatter):
             self._origins[origin] = known
         return known
 
-    def _message(self, record: logging.LogRecord) -> str:
+    # Most of a line is the same each time, or too short for a secret. What comes back with a text from here on is the
+    # part of it that nobody has looked through for secrets yet.
+
+    def _message(self, record: logging.LogRecord, marks: Marks) -> tuple[str, str]:
         message: Any = record.msg
         if record.args or type(message) is not str:
             if isinstance(message, dict) and not record.args:
-                return _encode(self.redactor.value_by_name(message))
+                shown = _encode(self.redactor.value_by_name(message))
+                return shown, shown
             message = message_of(record)
-        return _quote(self.redactor.by_name(message) if "=" in message or ":" in message else message)
+        else:
+            known = self._messages.get(message)
+            if known is not None and known[1] is marks:
+                return known[0], ""
+        shown = _quote(self.redactor.by_name(message) if "=" in message or ":" in message else message)
+        if message in CONSTANTS and not record.args:
+            shown = self._read(shown, marks)
+            self._messages[message] = shown, marks
+            return shown, ""
+        return shown, shown
 
-    def _outside(self, own: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    def _read(self, text: str, marks: Marks) -> str:
+        return self.redactor.line(text) if _has_one(text, marks) else text
+
+    def _outside(self, own: dict[str, Any]) -> tuple[str, Marks]:
         request_id = own.get("request_id")  # outside of invocations the runtime's own handler knows it
         where = self.redactor.line(f',"request_id":{_quote(str(request_id))}') if request_id else ""
         return where, self.redactor.marks()
 
-    def _fields(self, record: logging.LogRecord, invocation: Invocation | None) -> str:
+    def _fields(self, record: logging.LogRecord, invocation: Invocation | None, marks: Marks) -> tuple[str, str]:
         bound, fields = bound_keys(), brought(record)
         if invocation is None or not bound or not bound.keys().isdisjoint(fields):
-            return self._written({**bound, **fields})
+            return self._written({**bound, **fields}, marks)
         # Keys are bound once, and written with each record after that.
         kept = invocation.notes.get(self)
-        if kept is None or kept[0] is not bound:
-            kept = invocation.notes[self] = bound, self._written(bound)
-        return f"{kept[1]}{self._written(fields)}"
+        if kept is None or kept[0] is not bound or kept[1] is not marks:
+            text, unread = self._written(bound, marks)
+            kept = invocation.notes[self] = bound, marks, self._read(text, marks) if unread else text
+        text, unread = self._written(fields, marks)
+        return kept[2] + text, unread
 
-    def _written(self, fields: Mapping[str, Any]) -> str:
-        text, redactor, names = "", self.redactor, self._names
+    def _written(self, fields: Mapping[str, Any], marks: Marks) -> tuple[str, str]:
+        text = unread = ""
+        redactor, names = self.redactor, self._names
         for name, value in fields.items():
-            prefix, secret = names.get(name) or self._named(name)
+            known = names.get(name)
+            if known is None or known[2] is not marks:
+                known = self._named(name, marks)
             kind = type(value)
-            if secret and value is not None:
-                text += f'{prefix}"{MASK}"'
+            if known[1] and value is not None:
+                text += f'{known[0]}"{MASK}"'
             elif kind is str:
-                text += prefix + _quote(redactor.by_name(value) if "=" in value or ":" in value else value)
+                shown = _quote(redactor.by_name(value) if "=" in value or ":" in value else value)
+                text += known[0] + shown
+                if len(value) >= SHORTEST_SECRET:
+                    unread += shown
             elif kind is int or (kind is float and _LOWEST < value < _HIGHEST):  # as JSON writes them
-                text += f"{prefix}{value!r}"
+                text += f"{known[0]}{value!r}"
             elif kind is bool:
-                text += f"{prefix}true" if value else f"{prefix}false"
+                text += f"{known[0]}true" if value else f"{known[0]}false"
             else:
-                text += prefix + _encode(redactor.value_by_name(value))
-        return text
+                shown = _encode(redactor.value_by_name(value))
+                text += known[0] + shown
+                unread += shown
+        return text, unread
 
-    def _named(self, name: str) -> tuple[str, bool]:
+    def _named(self, name: str, marks: Marks) -> tuple[str, bool, Marks]:
         written = f"{name}_" if name in self._reserved else name
-        known = f",{_quote(self.redactor.by_name(written))}:", self.redactor.is_secret(name)
-        if len(self._names) < _NAMES_KEPT:
+        shown = self._read(f",{_quote(self.redactor.by_name(written))}:", marks)
+        known = shown, self.redactor.is_secret(name), marks
+        if len(self._names) < _NAMES_KEPT or name in self._names:
             self._names[name] = known
         return known
 
@@ -184,7 +217,12 @@ class JsonFormatter(RecordFormatter):
         if known != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._second = (second, text)
-        return f"{text}.{int((created - second) * 1000):03d}Z"
+        millisecond = int((created - second) * 1000)
+        return text + (self._milliseconds.get(millisecond) or self._ending(millisecond))
+
+    def _ending(self, millisecond: int) -> str:
+        ending = self._milliseconds[millisecond] = f".{millisecond:03d}Z"
+        return ending
 
 
 class ConsoleFormatter(RecordFormatter):
@@ -219,6 +257,13 @@ class ConsoleFormatter(RecordFormatter):
         return self.redactor.text("\n".join(lines))
 
 
+def _has_one(text: str, marks: Marks) -> bool:
+    for mark in marks:  # noqa: SIM110 - many lines come here, and a generator takes longer
+        if mark in text:
+            return True
+    return False
+
+
 def _members(fields: Mapping[str, Any]) -> str:
     return "".join(f",{_quote(name)}:{_written(value)}" for name, value in fields.items())
 
@@ -235,7 +280,7 @@ def _written(value: Any) -> str:
     return _encode(value)
 
 
-def _place_of(invocation: Invocation, redactor: Redactor) -> tuple[str, tuple[str, ...]]:
+def _place_of(invocation: Invocation, redactor: Redactor) -> tuple[str, Marks]:
     """Return what names an invocation and its task, as members of JSON, and the marks of its secrets.
 
     They are made once for each task, not for each record.
@@ -258,11 +303,10 @@ def _place_text(invocation: Invocation, task: Task | None) -> str:
     if context.region:
         text += f',"region":{_quote(context.region)}'
     if task is not None:
-        token = task.token
-        flow, execution = token.flow, token.execution
-        if flow is not None and execution is not None:
-            text += f',"flow":{_quote(flow)},"execution":{_quote(execution)}'
-        text += f',"task":"{token.fingerprint}"'
+        layout = task.token.layout
+        if layout is not None:
+            text += f',"flow":{_quote(layout[0])},"execution":{_quote(layout[1])}'
+        text += f',"task":"{task.token.fingerprint}"'
     return f'{text},"sampled":true' if invocation.sampled else text
 
 

@@ -26,6 +26,9 @@ _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 # What the records of one call have in common; by the call's code and the instruction in it, for its line is
 # looked for each time. The code is kept with it, so that its id stays its own.
 _calls: dict[tuple[int, int, str, int], tuple[CodeType, dict[str, Any]]] = {}
+
+# The messages among them that are written in the code itself, and so are the same each time.
+CONSTANTS: set[str] = set()
 os.register_at_fork(after_in_child=_calls.clear)  # they hold the number of the process
 
 
@@ -72,6 +75,8 @@ def record_at(
         own = record.__dict__
         if len(_calls) < _KEPT:
             _calls[key] = code, {**own, "msg": None, "args": None}
+            if type(msg) is str and msg in code.co_consts:
+                CONSTANTS.add(msg)
     else:
         record = logging.LogRecord.__new__(logging.LogRecord)
         own = record.__dict__ = kept[1].copy()  # faster than setting one after the other

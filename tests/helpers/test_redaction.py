@@ -276,6 +276,36 @@ def test_a_record_holds_no_secret_in_message_arguments_fields_nested_values_exce
     assert fc_log.last["message"] == "message *** {'k': '***'}"
 
 
+def test_what_is_a_secret_in_one_invocation_only_is_masked_in_that_one(fc_log: FramedLog) -> None:
+    log = Logger("orders")
+    secret = "AKeyThatIsRotatedNextHour"
+
+    def lines(access_key_secret: str) -> list[str]:
+        credentials = Credentials(access_key_id="LTAI5tEXAMPLE", access_key_secret=access_key_secret)
+        with begin(FcContext(credentials=credentials)):
+            log.info("AKeyThatIsRotatedNextHour")
+            log.info("Named", AKeyThatIsRotatedNextHour=1)
+            log.info("Listed", keys=["AKeyThatIsRotatedNextHour"])
+            with log.bound(key=secret, AKeyThatIsRotatedNextHour=2):
+                log.info("Bound")
+                log.info("Bound still")
+        return fc_log.lines[-5:]
+
+    for _ in range(2):
+        assert all(secret in line for line in lines("AnotherKeyOfTheHourBefore"))
+        masked = lines(secret)
+        assert not any(secret in line for line in masked)
+        assert all("***" in line for line in masked)
+
+
+def test_texts_as_short_as_a_secret_can_be_are_searched(fc_log: FramedLog) -> None:
+    log = Logger("orders")
+    with begin(FcContext(credentials=Credentials(access_key_id="LTAI5tEXAMPLE", access_key_secret="8letters"))):
+        log.info("Short", given="8letters")
+        log.info("8letters")
+    assert not any("8letters" in line for line in fc_log.lines)
+
+
 def test_masking_can_be_switched_off(fc_log: FramedLog, inside: str) -> None:
     Logger("orders", redact=False).info("%s", {"password": "x"}, ticket=inside)
 
