@@ -60,8 +60,10 @@ class SoftDeadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        # The timer holds this, and the task and its context with it: they would wait for the collector.
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
             with self._lock:  # a watch that is awake already, and has not begun, is too late as well
                 self._taken = True
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -241,3 +243,58 @@ def test_a_validation_error_of_the_function_s_own_is_not_taken_for_bad_input(
         plain(b'{"id": 1}', fc_context())
     with pytest.raises(PayloadInvalid):
         plain(b'{"id": "x"}', fc_context())
+
+
+# In a process of its own: what pytest captures keeps records, and with a record its exception's frames.
+_OUTLIVED = """
+import contextvars, gc, logging, os, sys, threading, time
+from fc_callback import FcContext, Task, task_callback
+from fc_callback.invocation import Invocation
+from fc_callback.logger import Logger
+from fc_callback.metrics import TaskRecord
+from fc_callback.testing import TaskCloudFlow
+from fc_callback.testing.contexts import make_context
+
+on_failure, ends_well = sys.argv[1], sys.argv[2] == "True"
+log = Logger("orders", form="json")
+
+@task_callback(on_failure=on_failure)
+def handler(order: dict, context: FcContext):
+    log.bind(order=order["id"])
+    log.info("Charging", amount=3)
+    if not ends_well:
+        raise ValueError("no card")
+    return {"id": order["id"]}
+
+def invoke(service):
+    task = service.new_task({"id": 1})
+    try:
+        handler(task.event, make_context(credentials=service.session()))
+    except ValueError:
+        log.exception("Failed")
+
+def alive():
+    return [one for one in gc.get_objects() if type(one) in {Invocation, TaskRecord, Task, FcContext}]
+
+with TaskCloudFlow() as service:
+    os.environ.update(service.environment)
+    gc.disable()
+    for _ in range(5):
+        contextvars.copy_context().run(invoke, service)
+    deadline = time.monotonic() + 20
+    while alive() and time.monotonic() < deadline:  # a watch beside the task ends a moment after it
+        time.sleep(0.01)
+    print(sorted(type(one).__name__ for one in alive()))
+"""
+
+
+@pytest.mark.parametrize("on_failure", ["raise", "report"])
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_an_invocation_is_gone_when_it_has_ended_and_does_not_wait_for_the_collector(
+    on_failure: str, ends_well: bool
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _OUTLIVED, on_failure, str(ends_well)], capture_output=True, text=True, check=True
+    )
+    assert '"outcome":' in ran.stderr
+    assert ran.stdout == "[]\n"
