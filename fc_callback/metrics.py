@@ -88,7 +88,10 @@ class TaskRecord:
         self.already_completed = result.already_completed
 
     def fields(self) -> dict[str, Any]:
-        """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`."""
+        """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`.
+
+        What did not happen is not there: a step, an error, a 429, a replay.
+        """
         fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
         if self.error:
             fields["error"] = self.error
@@ -97,13 +100,16 @@ class TaskRecord:
         fields["total_ms"] = int(self.total_seconds * 1e6) / 1000
         fields["attempt"] = self.attempt
         fields["report_attempts"] = self.report_attempts
-        fields["throttled"] = self.throttled
         if self.event_bytes is not None:
             fields["event_bytes"] = self.event_bytes
         if self.output_bytes is not None:
             fields["output_bytes"] = self.output_bytes
-        fields["replayed"] = self.replayed
-        fields["already_completed"] = self.already_completed
+        if self.throttled:
+            fields["throttled"] = self.throttled
+        if self.replayed:
+            fields["replayed"] = True
+        if self.already_completed:
+            fields["already_completed"] = True
         return fields
 
 
