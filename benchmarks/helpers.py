@@ -6,21 +6,21 @@
 One invocation reads an event of 344 bytes into the same pydantic model, logs the same line with the same fields, once or
 several times, and returns. Ours also masks secrets, and measures and logs a task's record, one line more; what is written
 by hand shows what that costs through `logging` at the least. Each side runs in a process of its own, as on its platform:
-lines go to a handler that throws them away. What is compared is the best time of one invocation, over rounds that
-alternate between the sides: what is added to it by others on the machine says nothing about either.
+lines go to a handler that throws them away. The processes take turns, a few milliseconds each: the ratio is the median of
+what one took beside the other within the same turn, for what others do on the machine meets them both.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
 
-ROUNDS = 5
-BATCHES = 100
+TURNS = 400
 LINES = (1, 5, 10)  # logged by the handler itself
 PEER = "Powertools: logger, parser"
-INVOCATIONS = 20  # short batches: the best of many is seldom disturbed
+INVOCATIONS = 40  # in a turn
 
 EVENT = json.dumps(
     {
@@ -177,19 +177,19 @@ def handler(event, context):
 """
 
 _MEASURE = f"""
-def measure():
-    for _ in range(200):
+def took(invocations):
+    began = time.perf_counter()
+    for _ in range(invocations):
         handler(event, context)
-    best = float("inf")
-    for _ in range({BATCHES}):
-        began = time.perf_counter()
-        for _ in range({INVOCATIONS}):
-            handler(event, context)
-        best = min(best, (time.perf_counter() - began) / {INVOCATIONS})
-    return best
-best, invocations = measure(), 200 + {BATCHES} * {INVOCATIONS}
-assert Nothing.lines >= invocations, Nothing.lines
-sys.stdout.write(json.dumps([best * 1e6, Nothing.lines / invocations]))
+    return (time.perf_counter() - began) / invocations
+took(300)
+def answer(number):
+    sys.__stdout__.write(f"{{number}}\\n")
+    sys.__stdout__.flush()
+assert Nothing.lines >= 300, Nothing.lines
+answer(Nothing.lines / 300)
+for turn in sys.stdin:
+    answer(took({INVOCATIONS}) * 1e6)
 """
 
 SIDES = {
@@ -202,29 +202,51 @@ SIDES = {
 }
 
 
-def measure(side: str, lines: int) -> tuple[float, float]:
-    """Return microseconds for an invocation that logs so many lines of its own, and how many were written."""
-    (one,) = [line for line in side.splitlines() if "log.info(" in line]
-    code = side.replace(one, "\n".join([one] * lines)) + _MEASURE
-    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    microseconds, written = json.loads(ran.stdout)
-    return microseconds, written
+class Side:
+    """A process that runs one side when it is its turn."""
+
+    def __init__(self, code: str, lines: int) -> None:
+        (one,) = [line for line in code.splitlines() if "log.info(" in line]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code.replace(one, "\n".join([one] * lines)) + _MEASURE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.written = float(self._answer())
+        self.microseconds: list[float] = []
+
+    def _answer(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def take_turn(self) -> None:
+        """Measure once."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.microseconds.append(float(self._answer()))
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.communicate()
 
 
 def main() -> None:
     """Measure and print."""
-    print(f"event of {len(EVENT)} bytes, best of {ROUNDS} rounds, Python {sys.version.split()[0]}")
+    print(f"event of {len(EVENT)} bytes, {TURNS} turns of {INVOCATIONS} invocations, Python {sys.version.split()[0]}")
     for lines in LINES:
-        measured: dict[str, list[float]] = {name: [] for name in SIDES}
-        written: dict[str, float] = {}
-        for _ in range(ROUNDS):
-            for name, side in SIDES.items():
-                microseconds, written[name] = measure(side, lines)
-                measured[name].append(microseconds)
-        peer = min(measured[PEER])
+        sides = {name: Side(code, lines) for name, code in SIDES.items()}
+        for _ in range(TURNS):
+            for side in sides.values():
+                side.take_turn()
         print(f"a handler that logs {lines} line{'s' if lines > 1 else ''}")
-        for name, times in measured.items():
-            print(f"  {name:50} {min(times):7.1f} us  {min(times) / peer:5.2f}  {written[name]:g} written")
+        peer = sides[PEER].microseconds
+        for name, side in sides.items():
+            ratio = statistics.median(one / other for one, other in zip(side.microseconds, peer, strict=True))
+            best = min(side.microseconds)
+            print(f"  {name:50} {ratio:5.2f}  ({best:6.1f} us at best, {side.written:g} written)")
+            side.end()
 
 
 if __name__ == "__main__":
