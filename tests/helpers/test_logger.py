@@ -163,6 +163,19 @@ def test_the_level_is_an_argument(fc_log: FramedLog, level: str | int) -> None:
     assert fc_log.last["message"] == "seen"
 
 
+def test_a_subclass_s_own_process_is_asked_for_each_call(fc_log: FramedLog) -> None:
+    class Prefixed(Logger):
+        def process(self, msg: Any, kwargs: Any) -> Any:
+            return super().process(f"orders {msg}", kwargs)
+
+    log = Prefixed("orders")
+    log.info("charged")
+    log.info("charged", extra={"amount": 3})
+    log.warning("charged", amount=3)
+    assert [record["message"] for record in fc_log.records] == ["orders charged"] * 3
+    assert [record.get("amount") for record in fc_log.records] == [None, 3, 3]
+
+
 def test_the_level_is_a_variable(fc_log: FramedLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDFLOW_LOG_LEVEL", "WARNING")
     log = Logger("orders")
