@@ -52,9 +52,14 @@ class SoftDeadline:
         wait = max(0.0, left - min(self.margin, left / 2))
         context = copy_context()
         watched = threading.get_ident()
-        self._timer = threading.Timer(wait, context.run, args=(self._strike, watched, wait))
-        self._timer.daemon = True
-        self._timer.start()
+        timer = threading.Timer(wait, context.run, args=(self._strike, watched, wait))
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError as error:
+            logger.warning("Task %s runs without a watch for its deadline: %s.", self.task.token, error)
+        else:
+            self._timer = timer
         return self
 
     def __exit__(

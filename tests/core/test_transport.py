@@ -356,9 +356,15 @@ def test_a_first_report_reads_the_ca_bundle_beside_the_rest(tls: ssl.SSLContext)
         assert service.calls == 1
 
 
-def test_where_no_thread_is_to_be_had_a_first_report_goes_out_all_the_same(tls: ssl.SSLContext) -> None:
+@pytest.mark.parametrize("options", ["", "on_failure='report'"])
+def test_where_no_thread_is_to_be_had_a_first_report_goes_out_all_the_same(tls: ssl.SSLContext, options: str) -> None:
     with ScriptedService(tls=tls) as service:
-        report = "task_callback(lambda event, context: {})({'taskToken': 'token-of-a-task'}, None)"
+        report = f"""
+from types import SimpleNamespace
+threading.Timer.start = Thread.start
+handler = task_callback({options})(lambda event, context: {{}})
+handler({{'taskToken': 'token-of-a-task'}}, SimpleNamespace(function=SimpleNamespace(timeout=60)))
+"""
         assert first_report(service, "raise RuntimeError('cannot start new thread')", report) == ""
         assert service.calls == 1
 
