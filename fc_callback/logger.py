@@ -78,7 +78,6 @@ class Logger(_Adapter):
         task_record: bool = True,
     ) -> None:
         super().__init__(logging.getLogger(name), {})
-        self._processes = type(self).process is not Logger.process  # a subclass's own is always asked
         given = (level, tuple(mask), redact, hold_debug, sample, form, fields, task_record)
         if given != _DEFAULTS or not _is_set_up():
             redactor = Redactor(given[1], enabled=redact)
@@ -105,9 +104,7 @@ class Logger(_Adapter):
 
     def _write(self, level: int, msg: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         logger = self.logger
-        options: MutableMapping[str, Any] = kwargs
-        if self._processes or not kwargs.keys() <= _EXTRA:
-            msg, options = self.process(msg, kwargs)
+        msg, options = self.process(msg, kwargs)
         frame = sys._getframe(2)  # noqa: SLF001 - as logging does
         if frame.f_code.co_filename == LOGGING or "stacklevel" in options:
             frame = calling_frame(frame, options.get("stacklevel", 1))

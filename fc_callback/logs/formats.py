@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fc_callback.task import Task
 
     Marks = tuple[str, ...]  # of which one stands in each text that holds a secret
+    Name = tuple[str, bool, Marks | None]  # as it is written, whether it is a secret's, and the marks it holds none of
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line
@@ -84,7 +85,7 @@ class JsonFormatter(RecordFormatter):
     def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
         super().__init__(redactor=redactor, constants=constants)
         self._constants = _members(self.constants)
-        self._names: dict[str, tuple[str, bool, Marks]] = {}
+        self._names: dict[str, Name] = {}
         self._messages: dict[str, tuple[str, Marks]] = {}
         self._origins: dict[tuple[str, str, str, int], tuple[str, str]] = {}
         self._second = (-1, "")
@@ -127,7 +128,8 @@ class JsonFormatter(RecordFormatter):
         return known
 
     # Most of a line is the same each time, or too short for a secret. What comes back with a text from here on is the
-    # part of it that nobody has looked through for secrets yet.
+    # part of it that has to be looked through. What holds no mark is remembered with the marks: it is clean for every task
+    # that has these. What holds one is looked through each time: whether it is a secret depends on the task.
 
     def _message(self, record: logging.LogRecord, marks: Marks) -> tuple[str, str]:
         message: Any = record.msg
@@ -141,14 +143,10 @@ class JsonFormatter(RecordFormatter):
             if known is not None and known[1] is marks:
                 return known[0], ""
         shown = _quote(self.redactor.by_name(message) if "=" in message or ":" in message else message)
-        if message in CONSTANTS and not record.args:
-            shown = self._read(shown, marks)
+        if message in CONSTANTS and not record.args and not _has_one(shown, marks):
             self._messages[message] = shown, marks
             return shown, ""
         return shown, shown
-
-    def _read(self, text: str, marks: Marks) -> str:
-        return self.redactor.line(text) if _has_one(text, marks) else text
 
     def _outside(self, own: dict[str, Any]) -> tuple[str, Marks]:
         request_id = own.get("request_id")  # outside of invocations the runtime's own handler knows it
@@ -161,10 +159,12 @@ class JsonFormatter(RecordFormatter):
             return self._written({**bound, **fields}, marks)
         # Keys are bound once, and written with each record after that.
         kept = invocation.notes.get(self)
-        if kept is None or kept[0] is not bound or kept[1] is not marks:
-            text, unread = self._written(bound, marks)
-            kept = invocation.notes[self] = bound, marks, self._read(text, marks) if unread else text
         text, unread = self._written(fields, marks)
+        if kept is None or kept[0] is not bound or kept[1] is not marks:
+            before, more = self._written(bound, marks)
+            if more and _has_one(more, marks):
+                return before + text, more + unread
+            kept = invocation.notes[self] = bound, marks, before
         return kept[2] + text, unread
 
     def _written(self, fields: Mapping[str, Any], marks: Marks) -> tuple[str, str]:
@@ -174,6 +174,8 @@ class JsonFormatter(RecordFormatter):
             known = names.get(name)
             if known is None or known[2] is not marks:
                 known = self._named(name, marks)
+                if known[2] is not marks:
+                    unread += known[0]
             kind = type(value)
             if known[1] and value is not None:
                 text += f'{known[0]}"{MASK}"'
@@ -192,10 +194,12 @@ class JsonFormatter(RecordFormatter):
                 unread += shown
         return text, unread
 
-    def _named(self, name: str, marks: Marks) -> tuple[str, bool, Marks]:
-        written = f"{name}_" if name in self._reserved else name
-        shown = self._read(f",{_quote(self.redactor.by_name(written))}:", marks)
-        known = shown, self.redactor.is_secret(name), marks
+    def _named(self, name: str, marks: Marks) -> Name:
+        text = str(name)  # `extra` takes anything
+        written = f",{_quote(self.redactor.by_name(f'{text}_' if text in self._reserved else text))}:"
+        if _has_one(written, marks):
+            return written, self.redactor.is_secret(text), None
+        known = written, self.redactor.is_secret(text), marks
         if len(self._names) < _NAMES_KEPT or name in self._names:
             self._names[name] = known
         return known

@@ -75,7 +75,7 @@ def record_at(
         own = record.__dict__
         if len(_calls) < _KEPT:
             _calls[key] = code, {**own, "msg": None, "args": None}
-            if type(msg) is str and msg in code.co_consts:
+            if type(msg) is str and any(msg is constant for constant in code.co_consts):
                 CONSTANTS.add(msg)
     else:
         record = logging.LogRecord.__new__(logging.LogRecord)

@@ -311,6 +311,18 @@ def test_values_that_json_does_not_know_are_written_as_text(fc_log: FramedLog) -
     )  # fmt: skip
 
 
+def test_a_name_that_is_no_text_is_written_as_one(fc_log: FramedLog) -> None:
+    Logger("orders").info("Counted", extra={5: 1})
+    assert fc_log.last["5"] == 1
+
+
+def test_a_caller_with_bytes_in_its_code_may_run_under_bb() -> None:
+    code = "from fc_callback.logger import Logger\ndef f(): some = b'bytes'; Logger('a').info('said')\nf()"
+    ran = subprocess.run([sys.executable, "-bb", "-c", code], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stderr)["message"] == "said"
+
+
 def test_an_exception_is_told_with_its_causes(fc_log: FramedLog) -> None:
     log = Logger("orders")
     try:

@@ -298,6 +298,28 @@ def test_what_is_a_secret_in_one_invocation_only_is_masked_in_that_one(fc_log: F
         assert all("***" in line for line in masked)
 
 
+@pytest.mark.parametrize("secret", [TOKEN, "djEj-short", ODD_TOKEN])
+def test_what_was_written_before_a_task_began_is_searched_again_while_it_runs(fc_log: FramedLog, secret: str) -> None:
+    log = Logger("orders", level="INFO")
+    body = base64.b64encode(json.dumps({"taskToken": secret}).encode()).decode()
+    inside: dict[str, Any] = {}
+    exec(f"def constant(log): log.info({body!r})", inside)
+
+    def lines() -> list[str]:
+        inside["constant"](log)
+        log.info("Named", **{body: 1})
+        log.info("Bound")
+        return fc_log.lines[-3:]
+
+    context = FcContext(request_id="r")
+    for _ in range(2):
+        with begin(context):
+            log.bind(body=body)
+            assert all(body in line for line in lines()), "nobody knows yet that it is one"
+            with running(Task(token=TaskToken(secret), payload={}, context=context)):
+                assert not any(body in line for line in lines())
+
+
 def test_texts_as_short_as_a_secret_can_be_are_searched(fc_log: FramedLog) -> None:
     log = Logger("orders")
     with begin(FcContext(credentials=Credentials(access_key_id="LTAI5tEXAMPLE", access_key_secret="8letters"))):
