@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback.metrics")
 
 STEPS = ("find", "run", "encode", "report")
-_STEP_FIELDS = {step: f"{step}_ms" for step in STEPS}
 
 
 class TaskRecord:
@@ -96,7 +95,7 @@ class TaskRecord:
         if self.error:
             fields["error"] = self.error
         for step, seconds in self.seconds.items():
-            fields[_STEP_FIELDS[step]] = int(seconds * 1e6) / 1000
+            fields[f"{step}_ms"] = int(seconds * 1e6) / 1000
         fields["total_ms"] = int(self.total_seconds * 1e6) / 1000
         fields["attempt"] = self.attempt
         fields["report_attempts"] = self.report_attempts
