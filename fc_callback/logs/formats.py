@@ -14,7 +14,7 @@ from fc_callback.invocation import Invocation, current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
 from fc_callback.logs.records import CONSTANTS
-from fc_callback.redaction import MASK, SHORTEST_SECRET, brought, message_of
+from fc_callback.redaction import MASK, SHORTEST_SECRET, brought, holds_one, message_of
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class JsonFormatter(RecordFormatter):
             trouble = self._trouble(record)
             rest += trouble
             unread += trouble
-        if unread and _has_one(unread, marks):
+        if unread and holds_one(unread, marks):
             message, rest = self.redactor.line(message), self.redactor.line(rest)
         line = f'{{"timestamp":"{self._timestamp(own["created"])}{level}{message}{place}{where}{rest}}}'
         if len(line) <= RECORD_MAX_BYTES and line.isascii():
@@ -143,7 +143,7 @@ class JsonFormatter(RecordFormatter):
             if known is not None and known[1] is marks:
                 return known[0], ""
         shown = _quote(self.redactor.by_name(message) if "=" in message or ":" in message else message)
-        if message in CONSTANTS and not record.args and not _has_one(shown, marks):
+        if message in CONSTANTS and not record.args and not holds_one(shown, marks):
             self._messages[message] = shown, marks
             return shown, ""
         return shown, shown
@@ -162,7 +162,7 @@ class JsonFormatter(RecordFormatter):
         text, unread = self._written(fields, marks)
         if kept is None or kept[0] is not bound or kept[1] is not marks:
             before, more = self._written(bound, marks)
-            if more and _has_one(more, marks):
+            if more and holds_one(more, marks):
                 return before + text, more + unread
             kept = invocation.notes[self] = bound, marks, before
         return kept[2] + text, unread
@@ -197,7 +197,7 @@ class JsonFormatter(RecordFormatter):
     def _named(self, name: str, marks: Marks) -> Name:
         text = str(name)  # `extra` takes anything
         written = f",{_quote(self.redactor.by_name(f'{text}_' if text in self._reserved else text))}:"
-        if _has_one(written, marks):
+        if holds_one(written, marks):
             return written, self.redactor.is_secret(text), None
         known = written, self.redactor.is_secret(text), marks
         if len(self._names) < _NAMES_KEPT or name in self._names:
@@ -259,13 +259,6 @@ class ConsoleFormatter(RecordFormatter):
         if record.stack_info:
             lines.append(record.stack_info)
         return self.redactor.text("\n".join(lines))
-
-
-def _has_one(text: str, marks: Marks) -> bool:
-    for mark in marks:  # noqa: SIM110 - many lines come here, and a generator takes longer
-        if mark in text:
-            return True
-    return False
 
 
 def _members(fields: Mapping[str, Any]) -> str:

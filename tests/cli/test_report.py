@@ -99,15 +99,24 @@ def _undelivered(
     tasks.service.clear_faults()
 
 
-def test_redeliver_reports_what_is_done_and_not_reported(
-    tasks: WaitingTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A store's."""
+    return f"sqlite:///{tmp_path}/once.db"
+
+
+@pytest.fixture
+def seal(monkeypatch: pytest.MonkeyPatch) -> TokenSeal:
+    """One whose key the command line has."""
     key = TokenSeal.generate_key()
     monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
-    url = f"sqlite:///{tmp_path}/once.db"
+    return TokenSeal(key)
+
+
+def test_redeliver_reports_what_is_done_and_not_reported(tasks: WaitingTasks, url: str, seal: TokenSeal) -> None:
     good, bad = tasks.new(order={"id": 1}), tasks.new(order={"id": 2})
-    _undelivered(good, tasks, url, seal=TokenSeal(key))
-    _undelivered(bad, tasks, url, seal=TokenSeal(key), fail=True)
+    _undelivered(good, tasks, url, seal=seal)
+    _undelivered(bad, tasks, url, seal=seal, fail=True)
     dry = run("redeliver", url, "--dry-run")
     assert "would be reported" in dry.stdout
     assert good.status == "Running"
@@ -121,8 +130,7 @@ def test_redeliver_reports_what_is_done_and_not_reported(
     assert good.token not in ended.stdout + ended.stderr + dry.stdout
 
 
-def test_redeliver_says_what_it_must_leave_to_the_next_delivery(tasks: WaitingTasks, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/once.db"
+def test_redeliver_says_what_it_must_leave_to_the_next_delivery(tasks: WaitingTasks, url: str) -> None:
     task = tasks.new(order={"id": 1})
     _undelivered(task, tasks, url, seal=None)
     ended = run("redeliver", url, "--json")
@@ -131,14 +139,9 @@ def test_redeliver_says_what_it_must_leave_to_the_next_delivery(tasks: WaitingTa
     assert task.status == "Running"
 
 
-def test_redeliver_finds_a_task_that_has_ended_meanwhile(
-    tasks: WaitingTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = TokenSeal.generate_key()
-    monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
-    url = f"sqlite:///{tmp_path}/once.db"
+def test_redeliver_finds_a_task_that_has_ended_meanwhile(tasks: WaitingTasks, url: str, seal: TokenSeal) -> None:
     task = tasks.new(order={"id": 1})
-    _undelivered(task, tasks, url, seal=TokenSeal(key))
+    _undelivered(task, tasks, url, seal=seal)
     CloudFlowClient().report_task_succeeded(task.token, {"by": "hand"})
     ended = run("redeliver", url)
     assert ended.returncode == 0
@@ -147,16 +150,13 @@ def test_redeliver_finds_a_task_that_has_ended_meanwhile(
 
 
 def test_redeliver_reports_the_others_beside_a_record_that_cannot_be_read(
-    tasks: WaitingTasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tasks: WaitingTasks, url: str, seal: TokenSeal, tmp_path: Path
 ) -> None:
-    key = TokenSeal.generate_key()
-    monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
-    url = f"sqlite:///{tmp_path}/once.db"
     task, lost = tasks.new(order={"id": 1}), tasks.new(order={"id": 2})
-    _undelivered(lost, tasks, url, seal=TokenSeal(key))
+    _undelivered(lost, tasks, url, seal=seal)
     with closing(sqlite3.connect(tmp_path / "once.db")) as connection, connection:
         connection.execute("UPDATE once_records SET record = '{}'")
-    _undelivered(task, tasks, url, seal=TokenSeal(key))
+    _undelivered(task, tasks, url, seal=seal)
     ended = run("redeliver", url)
     assert ended.returncode == 1
     assert task.output == {"done": True}
