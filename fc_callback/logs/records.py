@@ -26,10 +26,10 @@ _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 # What the records of one call have in common; by the call's code and the instruction in it, for its line is
 # looked for each time. The code is kept with it, so that its id stays its own.
 _calls: dict[tuple[int, int, str, int], tuple[CodeType, dict[str, Any]]] = {}
+os.register_at_fork(after_in_child=_calls.clear)  # they hold the number of the process
 
 # The messages among them that are written in the code itself, and so are the same each time.
 CONSTANTS: set[str] = set()
-os.register_at_fork(after_in_child=_calls.clear)  # they hold the number of the process
 
 
 def calling_frame(frame: FrameType, stacklevel: int) -> FrameType:
