@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fc_callback import metrics, settings
 from fc_callback.errors import SettingsError
 from fc_callback.invocation import LOG_FIELDS
-from fc_callback.logs.binding import bind, bound, bound_keys, unbind
+from fc_callback.logs import binding
 from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter, RecordFormatter
 from fc_callback.logs.holding import Gate
 from fc_callback.logs.records import LOGGING, calling_frame, is_standard, record_at
@@ -29,7 +29,6 @@ from fc_callback.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
-    from contextlib import AbstractContextManager
     from types import FrameType
 
     _Adapter = logging.LoggerAdapter[logging.Logger]
@@ -39,8 +38,8 @@ else:  # not subscriptable before Python 3.11
     _StreamHandler = logging.StreamHandler
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
-_EXTRA = frozenset({"extra"})
+_OPTIONS = frozenset({"exc_info", "stack_info", "stacklevel"})
+_LOGGING_ARGUMENTS = _OPTIONS | {"extra"}
 
 
 class Logger(_Adapter):
@@ -103,14 +102,17 @@ class Logger(_Adapter):
             self._write(level, msg, args, kwargs)
 
     def _write(self, level: int, msg: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        logger = self.logger
-        msg, options = self.process(msg, kwargs)
-        frame = sys._getframe(2)  # noqa: SLF001 - as logging does
-        if frame.f_code.co_filename == LOGGING or "stacklevel" in options:
-            frame = calling_frame(frame, options.get("stacklevel", 1))
-        if options.keys() <= _EXTRA and is_standard(logger):  # nearly every call
-            record = record_at(frame, logger.name, level, msg, args, options.get("extra"))
+        logger, frame = self.logger, sys._getframe(2)  # noqa: SLF001 - as logging does
+        if frame.f_code.co_filename == LOGGING:
+            frame = calling_frame(frame, 1)
+        if type(self) is Logger and _OPTIONS.isdisjoint(kwargs) and is_standard(logger):  # nearly every call
+            extra = kwargs.pop("extra", None)
+            if kwargs:
+                extra = {**extra, LOG_FIELDS: kwargs} if extra else {LOG_FIELDS: kwargs}
+            record = record_at(frame, logger.name, level, msg, args, extra)
         else:
+            msg, options = self.process(msg, kwargs)
+            frame = calling_frame(frame, options.get("stacklevel", 1))
             code, trouble = frame.f_code, _exception(options.get("exc_info"))
             stack = _stack(frame) if options.get("stack_info") else None
             record = logger.makeRecord(
@@ -129,25 +131,14 @@ class Logger(_Adapter):
         fields = {name: value for name, value in kwargs.items() if name not in _LOGGING_ARGUMENTS}
         return msg, {**known, "extra": {**(known.get("extra") or {}), LOG_FIELDS: fields}}
 
-    def bind(self, **keys: Any) -> None:
-        """Put keys on every record of this invocation, from here on; outside of an invocation nothing happens.
-
-        They are gone when it ends, in threads and asyncio tasks as well.
-        """
-        bind(**keys)
-
-    def unbind(self, *names: str) -> None:
-        """Take keys away again."""
-        unbind(*names)
-
-    def bound(self, **keys: Any) -> AbstractContextManager[None]:
-        """Put keys on every record of a `with` block."""
-        return bound(**keys)
+    bind = staticmethod(binding.bind)
+    unbind = staticmethod(binding.unbind)
+    bound = staticmethod(binding.bound)
 
     @property
     def keys(self) -> Mapping[str, Any]:
         """The keys that are bound here."""
-        return dict(bound_keys())
+        return dict(binding.bound_keys())
 
 
 _DEFAULTS = (None, (), True, False, 0.0, None, None, True)

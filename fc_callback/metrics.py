@@ -6,6 +6,7 @@ to code of your own.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from contextvars import ContextVar
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback.metrics")
 
 STEPS = ("find", "run", "encode", "report")
+FIELDS = frozenset(  # that a record can have
+    {"record", "outcome", "error", *(f"{step}_ms" for step in STEPS), "total_ms", "attempt", "report_attempts"}
+    | {"event_bytes", "output_bytes", "throttled", "replayed", "already_completed"}
+)
 
 
 class TaskRecord:
@@ -91,25 +96,25 @@ class TaskRecord:
 
         What did not happen is not there: a step, an error, a 429, a replay.
         """
-        fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
-        if self.error:
-            fields["error"] = self.error
-        for step, seconds in self.seconds.items():
-            fields[f"{step}_ms"] = int(seconds * 1e6) / 1000
-        fields["total_ms"] = int(self.total_seconds * 1e6) / 1000
-        fields["attempt"] = self.attempt
-        fields["report_attempts"] = self.report_attempts
-        if self.event_bytes is not None:
-            fields["event_bytes"] = self.event_bytes
-        if self.output_bytes is not None:
-            fields["output_bytes"] = self.output_bytes
-        if self.throttled:
-            fields["throttled"] = self.throttled
-        if self.replayed:
-            fields["replayed"] = True
-        if self.already_completed:
-            fields["already_completed"] = True
+        fields: dict[str, Any] = json.loads(self.to_json())
         return fields
+
+    def to_json(self) -> str:
+        """Return the fields as a JSON object; put together as text, for each task writes one."""
+        steps = ""
+        for step, seconds in self.seconds.items():
+            steps += f',"{step}_ms":{int(seconds * 1e6) / 1000}'
+        error = f',"error":{json.dumps(self.error)}' if self.error else ""
+        event = "" if self.event_bytes is None else f',"event_bytes":{self.event_bytes}'
+        output = "" if self.output_bytes is None else f',"output_bytes":{self.output_bytes}'
+        throttled = f',"throttled":{self.throttled}' if self.throttled else ""
+        replayed = ',"replayed":true' if self.replayed else ""
+        completed = ',"already_completed":true' if self.already_completed else ""
+        return (
+            f'{{"record":"task","outcome":"{self.outcome}"{error}{steps},"total_ms":{int(self.total_seconds * 1e6) / 1000}'
+            f',"attempt":{self.attempt},"report_attempts":{self.report_attempts}{event}{output}'
+            f"{throttled}{replayed}{completed}}}"
+        )
 
 
 _record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)

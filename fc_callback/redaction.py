@@ -19,7 +19,7 @@ import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import LOG_FIELDS, current_invocation, recent_secrets
+from fc_callback.invocation import LOG_FIELDS, LOG_TASK, current_invocation, recent_secrets
 from fc_callback.secret import Masked
 from fc_callback.task import running_task
 from fc_callback.token import TOKEN_START
@@ -356,29 +356,33 @@ class RedactionFilter(logging.Filter):
             text = getattr(masked, name)
             setattr(masked, name, self._redactor.text(text) if text else text)
         fields = {
-            name: value for name, value in record.__dict__.items() if name not in _STANDARD and name != LOG_FIELDS
+            name: value for name, value in record.__dict__.items() if name not in _STANDARD and name not in _HOLDERS
         }
         for name, value in fields.items():
             masked.__dict__[name] = MASK if self._redactor.is_secret(name) else self._redactor.value(value)
         if LOG_FIELDS in record.__dict__:
             masked.__dict__[LOG_FIELDS] = self._redactor.value(record.__dict__[LOG_FIELDS])
+        elif LOG_TASK in record.__dict__:
+            masked.__dict__[LOG_FIELDS] = self._redactor.value(json.loads(masked.__dict__.pop(LOG_TASK)))
         return masked
 
 
-_COUNT = len(logging.makeLogRecord({}).__dict__)
+OWN_COUNT = len(
+    logging.makeLogRecord({}).__dict__
+)  # a record's own attributes: what `extra=` puts there comes after them
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-_NOT_BROUGHT = _STANDARD | {LOG_FIELDS, "request_id"}  # the runtime's own handler puts its id on every record
+_HOLDERS = frozenset({LOG_FIELDS, LOG_TASK})  # attributes that hold fields
+NOT_BROUGHT = _STANDARD | _HOLDERS | {"request_id"}  # the runtime's own handler puts its id on every record
 
 
 def brought(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
     own = record.__dict__
-    fields = {}
-    for name in [*own][_COUNT:]:  # what `extra=` put there comes after its own
-        if name not in _NOT_BROUGHT:
-            fields[name] = own[name]
+    fields = {name: own[name] for name in [*own][OWN_COUNT:] if name not in NOT_BROUGHT}
     if LOG_FIELDS in own:
         fields.update(own[LOG_FIELDS])
+    if LOG_TASK in own:
+        fields.update(json.loads(own[LOG_TASK]))
     return fields
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import binascii
 import sys
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fc_callback.secret import Masked
 from fc_callback.value import Value
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 TOKEN_START = "djEj"  # noqa: S105 - base64 of "v1#", with which the layout begins
 _LAYOUT_PARTS = 5
-_NAME_CHARACTERS = 256
+_NAMES_CHARACTERS = 512  # of both
 _NUMBER_DIGITS = 19  # of 64 bits
 
 
@@ -46,7 +43,9 @@ class TaskToken(Masked, Value):
         """Twelve hex digits of the token's SHA-256: the same for the same token, of no use to anyone else."""
         kept = self.__dict__
         if "fingerprint" not in kept:
-            kept["fingerprint"] = _sha256()(self.secret.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+            digest = _sha256().copy()
+            digest.update(self.secret.encode("utf-8", "surrogatepass"))
+            kept["fingerprint"] = digest.hexdigest()[:12]
         return kept["fingerprint"]  # type: ignore[no-any-return]  # what stands there is a text
 
     @property
@@ -65,11 +64,10 @@ class TaskToken(Masked, Value):
         except ValueError:  # no base64, no UTF-8, or fewer parts
             return None
         # They stand in log lines, and anyone can write a token.
-        if not (0 < len(flow) <= _NAME_CHARACTERS and 0 < len(execution) <= _NAME_CHARACTERS):
+        if not (flow and execution and len(names := flow + execution) <= _NAMES_CHARACTERS and names.isprintable()):
             return None
-        if not (flow.isprintable() and execution.isprintable() and number.isascii() and number.isdigit()):
-            return None
-        return (flow, execution, int(number)) if len(number) <= _NUMBER_DIGITS else None
+        is_number = len(number) <= _NUMBER_DIGITS and number.isascii() and number.isdigit()
+        return (flow, execution, int(number)) if is_number else None
 
     @property
     def flow(self) -> str | None:
@@ -105,7 +103,8 @@ else:
 
 
 @cache
-def _sha256() -> Callable[[bytes], Any]:
+def _sha256() -> Any:
+    """Return an empty hash to copy: for a new one, OpenSSL looks its algorithm up each time."""
     from hashlib import sha256
 
-    return sha256
+    return sha256()

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _bound: ContextVar[tuple[Invocation | None, Mapping[str, Any]] | None] = ContextVar(
     "fc_callback_log_keys", default=None
 )
+# Returns what says which keys are bound here: the same as long as the same are.
+current_binding = _bound.get
+
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -38,14 +41,15 @@ def bound_keys() -> Mapping[str, Any]:
 
 
 def bind(**keys: Any) -> None:
-    """Add keys until the invocation ends. Outside of one there is nothing to bind to, and nothing happens.
+    """Put keys on every record of this invocation, from here on; outside of an invocation nothing happens.
 
-    An asyncio task, and a thread started with a copy of the context, have what was bound before they began, and add to
-    it for themselves.
+    They are gone when it ends, in threads and asyncio tasks as well. An asyncio task, and a thread started with a copy of
+    the context, have what was bound before they began, and add to it for themselves.
     """
-    owner = _owner()
-    if owner is not None:
-        _bound.set((owner, {**bound_keys(), **keys}))
+    owner = current_invocation()
+    if owner is not None and not owner.ended:
+        before = _bound.get()
+        _bound.set((owner, {**before[1], **keys} if before is not None and before[0] is owner else keys))
 
 
 def unbind(*names: str) -> None:
@@ -57,7 +61,7 @@ def unbind(*names: str) -> None:
 
 @contextmanager
 def bound(**keys: Any) -> Iterator[None]:
-    """Add keys for a `with` block, inside and outside of invocations."""
+    """Put keys on every record of a `with` block, inside and outside of invocations."""
     mark = _bound.set((_owner(), {**bound_keys(), **keys}))
     try:
         yield

@@ -10,21 +10,22 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import Invocation, current_invocation
-from fc_callback.logs.binding import bound_keys
+from fc_callback.invocation import LOG_TASK, Invocation, current_invocation
+from fc_callback.logs.binding import bound_keys, current_binding
 from fc_callback.logs.exceptions import describe_exception
 from fc_callback.logs.records import CONSTANTS
-from fc_callback.redaction import MASK, SHORTEST_SECRET, brought, holds_one, message_of
+from fc_callback.metrics import FIELDS
+from fc_callback.redaction import MASK, NOT_BROUGHT, OWN_COUNT, SHORTEST_SECRET, brought, holds_one, message_of
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fc_callback.redaction import Redactor
     from fc_callback.task import Task
 
     Marks = tuple[str, ...]  # of which one stands in each text that holds a secret
-    Name = tuple[str, bool, Marks | None]  # as it is written, whether it is a secret's, and the marks it holds none of
+    Place = tuple[str, str, Mapping[str, Any], Marks]  # of the invocation, of what is bound, both as members of JSON
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line
@@ -85,11 +86,13 @@ class JsonFormatter(RecordFormatter):
     def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
         super().__init__(redactor=redactor, constants=constants)
         self._constants = _members(self.constants)
-        self._names: dict[str, Name] = {}
-        self._messages: dict[str, tuple[str, Marks]] = {}
+        # Whether a task's record is written under the names that it has.
+        self._writes_tasks = not any(name in self._reserved or redactor.is_secret(name) for name in FIELDS)
+        self._names: tuple[Marks, dict[str, str]] = (), {}
+        self._heads: dict[tuple[Any, ...], tuple[str, Marks]] = {}
         self._origins: dict[tuple[str, str, str, int], tuple[str, str]] = {}
-        self._second = (-1, "")
-        self._milliseconds: dict[int, str] = {}  # a thousand of them
+        self._second = 0, "1970-01-01T00:00:00"
+        self._milliseconds: dict[float, str] = {}  # a thousand of them
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
@@ -97,112 +100,148 @@ class JsonFormatter(RecordFormatter):
         if WRITTEN in own:
             return own[WRITTEN]  # type: ignore[no-any-return]  # a line
         invocation = current_invocation()
-        where, marks = self._outside(own) if invocation is None else _place_of(invocation, self.redactor)
-        origin = own["levelname"], own["name"], own["filename"], own["lineno"]
-        level, place = self._origins.get(origin) or self._origin(origin)
-        message, unread = self._message(record, marks)
-        rest, more = self._fields(record, invocation, marks)
-        unread += more
+        place, before, bound, marks = self._outside(own) if invocation is None else self._place_of(invocation)
+        head, unread = self._head(record, marks)
+        task = own.get(LOG_TASK)
+        if task and self._writes_tasks and bound.keys().isdisjoint(FIELDS) and '"error"' not in task:
+            rest = f",{task[1:-1]}"  # numbers, and words of our own
+        else:
+            given = [*own][OWN_COUNT:]
+            if given and given[-1] == "request_id":  # as FC's own handler puts it on each record
+                given.pop()
+            names: Iterable[str] = given
+            values: Mapping[str, Any] = own
+            if not NOT_BROUGHT.isdisjoint(given):
+                names = values = brought(record)
+            if not bound.keys().isdisjoint(names):  # the record's own win
+                names = values = {**bound, **{name: values[name] for name in names}}
+                before = ""
+            rest, more = self._written(names, values, marks)
+            unread += more
         if own["exc_info"] or own["exc_text"] or own["stack_info"]:
             trouble = self._trouble(record)
             rest += trouble
             unread += trouble
         if unread and holds_one(unread, marks):
-            message, rest = self.redactor.line(message), self.redactor.line(rest)
-        line = f'{{"timestamp":"{self._timestamp(own["created"])}{level}{message}{place}{where}{rest}}}'
+            head, rest = self.redactor.line(head), self.redactor.line(rest)
+        line = f'{{"timestamp":"{self._timestamp(own)}{head}{place}{before}{rest}}}'
         if len(line) <= RECORD_MAX_BYTES and line.isascii():
             return line
         return _fitting(line)
-
-    def _origin(self, origin: tuple[str, str, str, int]) -> tuple[str, str]:
-        """Return what comes before and after the message; one line of code always logs the same."""
-        level, name, filename, number = origin
-        known = (
-            f'","level":{_quote(level)},"message":',
-            self.redactor.line(
-                f',"logger":{_quote(name)},"location":{_quote(filename)[:-1]}:{number}"{self._constants}'
-            ),
-        )
-        if len(self._origins) < _ORIGINS_KEPT:
-            self._origins[origin] = known
-        return known
 
     # Most of a line is the same each time, or too short for a secret. What comes back with a text from here on is the
     # part of it that has to be looked through. What holds no mark is remembered with the marks: it is clean for every task
     # that has these. What holds one is looked through each time: whether it is a secret depends on the task.
 
-    def _message(self, record: logging.LogRecord, marks: Marks) -> tuple[str, str]:
-        message: Any = record.msg
-        if record.args or type(message) is not str:
+    def _head(self, record: logging.LogRecord, marks: Marks) -> tuple[str, str]:
+        """Return the level, the message, and the place in the code, as members of JSON."""
+        own = record.__dict__
+        message: Any = own["msg"]
+        if own["args"] or type(message) is not str:
             if isinstance(message, dict) and not record.args:
                 shown = _encode(self.redactor.value_by_name(message))
-                return shown, shown
-            message = message_of(record)
-        else:
-            known = self._messages.get(message)
-            if known is not None and known[1] is marks:
-                return known[0], ""
-        shown = _quote(self.redactor.by_name(message) if "=" in message or ":" in message else message)
-        if message in CONSTANTS and not record.args and not holds_one(shown, marks):
-            self._messages[message] = shown, marks
-            return shown, ""
-        return shown, shown
+            else:
+                shown = self._quoted(message_of(record))
+            level, place = self._origin(own)
+            return f"{level}{shown}{place}", shown
+        origin = own["levelname"], own["name"], own["filename"], own["lineno"], message
+        known = self._heads.get(origin)
+        if known is not None and known[1] is marks:
+            return known[0], ""
+        shown = self._quoted(message)
+        level, place = self._origin(own)
+        head = f"{level}{shown}{place}"
+        if message in CONSTANTS and not holds_one(head, marks):
+            if len(self._heads) < _ORIGINS_KEPT or origin in self._heads:
+                self._heads[origin] = head, marks
+            return head, ""
+        return head, shown
 
-    def _outside(self, own: dict[str, Any]) -> tuple[str, Marks]:
+    def _origin(self, own: dict[str, Any]) -> tuple[str, str]:
+        """Return what comes before and after the message; one line of code always logs the same."""
+        origin = own["levelname"], own["name"], own["filename"], own["lineno"]
+        known = self._origins.get(origin)
+        if known is None:
+            level, name, filename, number = origin
+            place = f',"logger":{_quote(name)},"location":{_quote(filename)[:-1]}:{number}"{self._constants}'
+            known = f'","level":{_quote(level)},"message":', self.redactor.line(place)
+            if len(self._origins) < _ORIGINS_KEPT:
+                self._origins[origin] = known
+        return known
+
+    def _quoted(self, text: str) -> str:
+        return _quote(self.redactor.by_name(text) if "=" in text or ":" in text else text)
+
+    def _outside(self, own: dict[str, Any]) -> Place:
         request_id = own.get("request_id")  # outside of invocations the runtime's own handler knows it
         where = self.redactor.line(f',"request_id":{_quote(str(request_id))}') if request_id else ""
-        return where, self.redactor.marks()
+        bound, marks = bound_keys(), self.redactor.marks()
+        return where, self._bound_text(bound, marks), bound, marks
 
-    def _fields(self, record: logging.LogRecord, invocation: Invocation | None, marks: Marks) -> tuple[str, str]:
-        bound, fields = bound_keys(), brought(record)
-        if invocation is None or not bound or not bound.keys().isdisjoint(fields):
-            return self._written({**bound, **fields}, marks)
-        # Keys are bound once, and written with each record after that.
-        kept = invocation.notes.get(self)
-        text, unread = self._written(fields, marks)
-        if kept is None or kept[0] is not bound or kept[1] is not marks:
-            before, more = self._written(bound, marks)
-            if more and holds_one(more, marks):
-                return before + text, more + unread
-            kept = invocation.notes[self] = bound, marks, before
-        return kept[2] + text, unread
+    def _place_of(self, invocation: Invocation) -> Place:
+        """Return what names an invocation and its task, and what is bound: made once for each task, not for each record."""
+        kept, binding = invocation.notes.get(self), current_binding()
+        keys = binding and binding[1]  # and not all of it, which holds the invocation, which holds this
+        if (
+            kept is None
+            or kept[1] is not running_task()
+            or kept[2] is not keys
+            or kept[3] is not invocation.sampled
+            or invocation.ended
+        ):
+            task, bound, marks = running_task(), bound_keys(), self.redactor.marks()
+            text = _place_text(invocation, task)  # names and ids of FC's and of the flow's: no secrets
+            place = text, self._bound_text(bound, marks), bound, marks
+            kept = invocation.notes[self] = place, task, keys, invocation.sampled
+        return kept[0]
 
-    def _written(self, fields: Mapping[str, Any], marks: Marks) -> tuple[str, str]:
+    def _bound_text(self, bound: Mapping[str, Any], marks: Marks) -> str:
+        if not bound:
+            return ""
+        text, unread = self._written(bound, bound, marks)
+        return self.redactor.line(text) if unread and holds_one(unread, marks) else text
+
+    def _written(self, names: Iterable[str], values: Mapping[str, Any], marks: Marks) -> tuple[str, str]:
         text = unread = ""
-        redactor, names = self.redactor, self._names
-        for name, value in fields.items():
-            known = names.get(name)
-            if known is None or known[2] is not marks:
-                known = self._named(name, marks)
-                if known[2] is not marks:
-                    unread += known[0]
+        clean = self._names[1] if self._names[0] is marks else self._renamed(marks)
+        for name in names:
+            value = values[name]
             kind = type(value)
-            if known[1] and value is not None:
-                text += f'{known[0]}"{MASK}"'
-            elif kind is str:
-                shown = _quote(redactor.by_name(value) if "=" in value or ":" in value else value)
-                text += known[0] + shown
+            before = clean.get(name)
+            if before is None:
+                before, is_secret = self._named(name, marks)
+                unread += before
+                if is_secret and value is not None:
+                    text += f'{before}"{MASK}"'
+                    continue
+            if kind is str:
+                shown = _quote(self.redactor.by_name(value) if "=" in value or ":" in value else value)
+                text += before + shown
                 if len(value) >= SHORTEST_SECRET:
                     unread += shown
             elif kind is int or (kind is float and _LOWEST < value < _HIGHEST):  # as JSON writes them
-                text += f"{known[0]}{value!r}"
+                text += f"{before}{value!r}"
             elif kind is bool:
-                text += f"{known[0]}true" if value else f"{known[0]}false"
+                text += f"{before}true" if value else f"{before}false"
             else:
-                shown = _encode(redactor.value_by_name(value))
-                text += known[0] + shown
+                shown = _encode(self.redactor.value_by_name(value))
+                text += before + shown
                 unread += shown
         return text, unread
 
-    def _named(self, name: str, marks: Marks) -> Name:
+    def _renamed(self, marks: Marks) -> dict[str, str]:
+        names: dict[str, str] = {}
+        self._names = marks, names
+        return names
+
+    def _named(self, name: str, marks: Marks) -> tuple[str, bool]:
         text = str(name)  # `extra` takes anything
         written = f",{_quote(self.redactor.by_name(f'{text}_' if text in self._reserved else text))}:"
-        if holds_one(written, marks):
-            return written, self.redactor.is_secret(text), None
-        known = written, self.redactor.is_secret(text), marks
-        if len(self._names) < _NAMES_KEPT or name in self._names:
-            self._names[name] = known
-        return known
+        is_secret = self.redactor.is_secret(text)
+        known, names = self._names
+        if not is_secret and known is marks and len(names) < _NAMES_KEPT and not holds_one(written, marks):
+            names[name] = written
+        return written, is_secret
 
     def _trouble(self, record: logging.LogRecord) -> str:
         redactor, text = self.redactor, ""
@@ -214,18 +253,19 @@ class JsonFormatter(RecordFormatter):
             text += f',"stack":{_quote(redactor.by_name(record.stack_info))}'
         return text
 
-    def _timestamp(self, created: float) -> str:
+    def _timestamp(self, own: dict[str, Any]) -> str:
         """Write a time like `2020-09-22T23:43:40.073Z`."""
-        second = int(created)
-        known, text = self._second
-        if known != second:
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-            self._second = (second, text)
-        millisecond = int((created - second) * 1000)
-        return text + (self._milliseconds.get(millisecond) or self._ending(millisecond))
+        began, text = self._second
+        if not 0 <= own["created"] - began < 1:
+            began = int(own["created"])
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
+            self._second = began, text
+        return text + (self._milliseconds.get(own["msecs"]) or self._ending(own["msecs"]))
 
-    def _ending(self, millisecond: int) -> str:
-        ending = self._milliseconds[millisecond] = f".{millisecond:03d}Z"
+    def _ending(self, milliseconds: float) -> str:
+        ending = f".{int(milliseconds):03d}Z"
+        if int(milliseconds) == milliseconds:  # as they are in every Python that is kept up to date
+            self._milliseconds[milliseconds] = ending
         return ending
 
 
@@ -248,8 +288,10 @@ class ConsoleFormatter(RecordFormatter):
         fields: dict[str, Any] = self.redactor.value_by_name(self.fields(record))
         invocation = current_invocation()
         if invocation is not None:
-            where = json.loads(f"{{{_place_of(invocation, self.redactor)[0][1:]}}}")
-            fields |= {name: where[name] for name in ("flow", "execution") if name in where}
+            task = running_task()
+            layout = None if task is None else task.token.layout
+            if layout is not None:
+                fields["flow"], fields["execution"], _ = layout
         shown = [f"{name}={value if isinstance(value, str) else _encode(value)}" for name, value in fields.items()]
         lines = [" ".join([clock, level, self.redactor.by_name(message_of(record)), *shown])]
         if record.exc_info:
@@ -275,19 +317,6 @@ def _written(value: Any) -> str:
     if kind is int or (kind is float and _LOWEST < value < _HIGHEST):
         return repr(value)
     return _encode(value)
-
-
-def _place_of(invocation: Invocation, redactor: Redactor) -> tuple[str, Marks]:
-    """Return what names an invocation and its task, as members of JSON, and the marks of its secrets.
-
-    They are made once for each task, not for each record.
-    """
-    task = running_task()
-    kept = invocation.notes.get(redactor)
-    if kept is None or kept[1] is not task or kept[2] is not invocation.sampled or invocation.ended:
-        place = _place_text(invocation, task), redactor.marks()  # names and ids of FC's and of the flow's: no secrets
-        kept = invocation.notes[redactor] = place, task, invocation.sampled
-    return kept[0]
 
 
 def _place_text(invocation: Invocation, task: Task | None) -> str:

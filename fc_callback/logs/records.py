@@ -72,14 +72,17 @@ def record_at(
     kept = _calls.get(key)
     if kept is None or (_TASKS_HAVE_NAMES and "asyncio" in sys.modules):
         record = logging.LogRecord(name, level, code.co_filename, frame.f_lineno, msg, args, None, code.co_name)
-        own = record.__dict__
+        own = common = record.__dict__
         if len(_calls) < _KEPT:
             _calls[key] = code, {**own, "msg": None, "args": None}
             if type(msg) is str and any(msg is constant for constant in code.co_consts):
                 CONSTANTS.add(msg)
+        if extra:
+            own = record.__dict__ = {**common, **extra}
     else:
         record = logging.LogRecord.__new__(logging.LogRecord)
-        own = record.__dict__ = kept[1].copy()  # faster than setting one after the other
+        common = kept[1]
+        own = record.__dict__ = {**common, **extra} if extra else common.copy()  # faster than one after the other
         if args and len(args) == 1 and type(args[0]) not in _PLAIN and isinstance(args[0], Mapping) and args[0]:
             args = args[0]  # "%(name)s" % mapping
         created = time.time()
@@ -88,9 +91,7 @@ def record_at(
         own["relativeCreated"] = (created - _started) * 1000
         if own["thread"] is not None:  # logging.logThreads
             own["thread"], own["threadName"] = threading.get_ident(), threading.current_thread().name
-    if extra:
-        for attribute, value in extra.items():
-            if attribute in own or attribute in {"message", "asctime"}:
-                raise KeyError(f"Attempt to overwrite {attribute!r} in LogRecord")
-            own[attribute] = value
+    if extra and (len(own) != len(common) + len(extra) or "message" in extra or "asctime" in extra):
+        taken = next(attribute for attribute in extra if attribute in common or attribute in {"message", "asctime"})
+        raise KeyError(f"Attempt to overwrite {taken!r} in LogRecord")
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from fc_callback.idempotency import once
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.logger import Logger
 from fc_callback.metrics import TaskRecord
+from fc_callback.redaction import RedactionFilter
 from fc_callback.testing import Fault
 
 if TYPE_CHECKING:
@@ -174,6 +176,112 @@ def test_the_logger_writes_it_as_one_line_to_chart(
     assert line["request_id"] == "r-1"
     assert line["task"]
     assert isinstance(line["cold_start"], bool)
+
+
+def test_the_fields_say_what_happened_and_nothing_else() -> None:
+    record = TaskRecord()
+    assert record.fields() == {
+        "record": "task",
+        "outcome": "succeeded",
+        "total_ms": 0.0,
+        "attempt": 1,
+        "report_attempts": 0,
+    }
+
+    record.seconds = {"find": 0.0012345, "run": 61.5, "encode": 0.0, "report": 1e-7}
+    record.outcome, record.error, record.attempt, record.total_seconds = "failed", 'No "order" \n \ud800', 3, 61.6
+    record.event_bytes, record.output_bytes, record.report_attempts = 0, 12, 2
+    record.throttled, record.replayed, record.already_completed = 1, True, True
+    assert record.fields() == {
+        "record": "task",
+        "outcome": "failed",
+        "error": 'No "order" \n \ud800',
+        "find_ms": 1.234,
+        "run_ms": 61500.0,
+        "encode_ms": 0.0,
+        "report_ms": 0.0,
+        "total_ms": 61600.0,
+        "attempt": 3,
+        "report_attempts": 2,
+        "event_bytes": 0,
+        "output_bytes": 12,
+        "throttled": 1,
+        "replayed": True,
+        "already_completed": True,
+    }
+    assert record.fields().keys() == metrics.FIELDS
+
+
+@pytest.mark.parametrize(
+    ("options", "bound", "expected"),
+    [
+        ({"fields": {"attempt": "mine"}}, {}, {"attempt": "mine", "attempt_": 1}),
+        ({"mask": ["total ms"]}, {}, {"total_ms": "***"}),
+        ({}, {"outcome": "mine", "order_id": 7}, {"outcome": "succeeded", "order_id": 7}),
+    ],
+)
+def test_names_that_somebody_else_has_are_told_apart(
+    options: dict[str, Any],
+    bound: dict[str, Any],
+    expected: dict[str, Any],
+    local_cloudflow: TaskCloudFlow,
+    fc_log: FramedLog,
+    fc_context: Contexts,
+) -> None:
+    log = Logger("orders", **options)
+
+    @task_callback
+    def handler(order: dict[str, Any], context: object) -> None:
+        log.bind(**bound)
+
+    handler(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    [line] = fc_log.lines
+    pairs = json.loads(line, object_pairs_hook=list)
+    assert len({name for name, _ in pairs}) == len(pairs)
+    assert dict(pairs).items() >= expected.items()
+    assert dict(pairs)["record"] == "task"
+
+
+def test_the_error_of_a_task_is_masked_as_any_text(
+    local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts
+) -> None:
+    Logger("orders")
+
+    @task_callback(on_failure="report")
+    def handler(order: dict[str, Any], context: object) -> None:
+        raise TaskFailed("password=hunter2")
+
+    handler(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    [line] = [one for one in fc_log.records if one.get("record") == "task"]
+    assert (line["outcome"], line["error"]) == ("failed", "password=***")
+
+
+def test_a_handler_of_ones_own_finds_it_masked_behind_the_filter(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics.log_records()
+    found: list[logging.LogRecord] = []
+
+    class Own(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            found.append(record)
+
+    own = Own()
+    own.addFilter(RedactionFilter(["outcome"]))
+    metrics.logger.addHandler(own)
+    try:
+        with caplog.at_level(logging.INFO, "fc_callback.metrics"):
+            pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+    finally:
+        metrics.logger.removeHandler(own)
+
+    [record] = found
+    fields = vars(record)["fc_fields"]
+    assert (fields["record"], fields["outcome"], fields["attempt"]) == ("task", "***", 1)
+    assert "fc_task" not in vars(record)
+    json.dumps(fields)
 
 
 def test_it_can_be_left_out_of_the_log(local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts) -> None:
