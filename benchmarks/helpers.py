@@ -5,9 +5,15 @@
 
 One invocation reads an event of 344 bytes into the same pydantic model, logs the same line with the same fields, once or
 several times, and returns. Ours also masks secrets, and measures and logs a task's record, one line more; what is written
-by hand shows what that costs through `logging` at the least. Each side runs in a process of its own, as on its platform:
-lines go to a handler that throws them away. The processes take turns, a few milliseconds each: the ratio is the median of
-what one took beside the other within the same turn, for what others do on the machine meets them both.
+by hand shows what that costs through `logging` at the least.
+
+Each side is told beside Powertools' logger and parser twice: the whole invocation, and what the helpers add to the same
+handler without them. That one decodes its event, and ours has its context and its task, as `task_callback` makes them for
+every function.
+
+Each side runs in a process of its own, as on its platform: lines go to a handler that throws them away. The processes take
+turns, a few milliseconds each: a ratio is the median of what one took beside the other within the same turn, for what
+others do on the machine meets them both.
 """
 
 from __future__ import annotations
@@ -126,6 +132,24 @@ def handler(event, context):
     return parsed(json.loads(EVENT), context)  # Lambda's runtime decodes the event, FC's does not
 """
 
+OURS_ALONE = (
+    OURS[: OURS.index("@event_parser")]
+    + """
+def handler(event, raw_context):
+    context = FcContext.read(raw_context)
+    order = json.loads(event)
+    with running(Task(token=TaskToken(next(TOKENS)), payload={}, context=context)):
+        return {"orderId": order["orderId"]}
+"""
+)
+
+THEIRS_ALONE = f"""{_COMMON}
+event = context = None
+
+def handler(event, context):
+    return {{"orderId": json.loads(EVENT)["orderId"]}}
+"""
+
 # The same with their Metrics, which also write a line: what our task record is nearest to.
 THEIRS_WITH_METRICS = (
     THEIRS.replace(
@@ -186,29 +210,31 @@ took(300)
 def answer(number):
     sys.__stdout__.write(f"{{number}}\\n")
     sys.__stdout__.flush()
-assert Nothing.lines >= 300, Nothing.lines
 answer(Nothing.lines / 300)
 for turn in sys.stdin:
     answer(took({INVOCATIONS}) * 1e6)
 """
 
+# Each with the handler that is left of it without helpers.
 SIDES = {
-    "fc_callback: logger, masking, parser, task record": OURS,
-    "fc_callback: logger, parser, task record": OURS_WITHOUT_MASKING,
-    "fc_callback: logger, masking, parser": OURS_WITHOUT_RECORD,
-    PEER: THEIRS,
-    "Powertools: logger, parser, metrics": THEIRS_WITH_METRICS,
-    "by hand: pydantic, JSON, a line for the record": BY_HAND,
+    "fc_callback: logger, masking, parser, task record": (OURS, "ours"),
+    "fc_callback: logger, parser, task record": (OURS_WITHOUT_MASKING, "ours"),
+    "fc_callback: logger, masking, parser": (OURS_WITHOUT_RECORD, "ours"),
+    PEER: (THEIRS, "theirs"),
+    "Powertools: logger, parser, metrics": (THEIRS_WITH_METRICS, "theirs"),
+    "by hand: pydantic, JSON, a line for the record": (BY_HAND, "theirs"),
 }
+ALONE = {"ours": OURS_ALONE, "theirs": THEIRS_ALONE}
 
 
 class Side:
     """A process that runs one side when it is its turn."""
 
     def __init__(self, code: str, lines: int) -> None:
-        (one,) = [line for line in code.splitlines() if "log.info(" in line]
+        for one in [line for line in code.splitlines() if "log.info(" in line]:
+            code = code.replace(one, "\n".join([one] * lines))
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code.replace(one, "\n".join([one] * lines)) + _MEASURE],
+            [sys.executable, "-c", code + _MEASURE],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -236,17 +262,31 @@ def main() -> None:
     """Measure and print."""
     print(f"event of {len(EVENT)} bytes, {TURNS} turns of {INVOCATIONS} invocations, Python {sys.version.split()[0]}")
     for lines in LINES:
-        sides = {name: Side(code, lines) for name, code in SIDES.items()}
+        sides = {name: Side(code, lines) for name, (code, _) in SIDES.items()}
+        alone = {name: Side(code, lines) for name, code in ALONE.items()}
         for _ in range(TURNS):
-            for side in sides.values():
+            for side in (*sides.values(), *alone.values()):
                 side.take_turn()
-        print(f"a handler that logs {lines} line{'s' if lines > 1 else ''}")
+        handler = f"a handler that logs {lines} line{'s' if lines > 1 else ''}"
+        print(f"{handler:52} whole  added")
         peer = sides[PEER].microseconds
+        peer_added = _less(peer, alone["theirs"].microseconds)
         for name, side in sides.items():
-            ratio = statistics.median(one / other for one, other in zip(side.microseconds, peer, strict=True))
+            assert side.written >= lines, name
+            whole = _ratio(side.microseconds, peer)
+            added = _ratio(_less(side.microseconds, alone[SIDES[name][1]].microseconds), peer_added)
             best = min(side.microseconds)
-            print(f"  {name:50} {ratio:5.2f}  ({best:6.1f} us at best, {side.written:g} written)")
+            print(f"  {name:50} {whole:5.2f}  {added:5.2f}  ({best:6.1f} us at best, {side.written:g} written)")
+        for side in (*sides.values(), *alone.values()):
             side.end()
+
+
+def _less(times: list[float], others: list[float]) -> list[float]:
+    return [one - other for one, other in zip(times, others, strict=True)]
+
+
+def _ratio(times: list[float], others: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(times, others, strict=True))
 
 
 if __name__ == "__main__":
