@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # The attribute of a log record that holds the fields of one call: any name may be among them.
 LOG_FIELDS = "fc_fields"
 # The one that holds the record of a task, as JSON.
-LOG_TASK = "fc_task"
+LOG_TASK = "fc_task_record"
 
 
 class Invocation:

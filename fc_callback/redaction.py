@@ -367,9 +367,8 @@ class RedactionFilter(logging.Filter):
         return masked
 
 
-OWN_COUNT = len(
-    logging.makeLogRecord({}).__dict__
-)  # a record's own attributes: what `extra=` puts there comes after them
+# How many attributes a record has of its own: what `extra=` puts there comes after them.
+OWN_COUNT = len(logging.makeLogRecord({}).__dict__)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 _HOLDERS = frozenset({LOG_FIELDS, LOG_TASK})  # attributes that hold fields
 NOT_BROUGHT = _STANDARD | _HOLDERS | {"request_id"}  # the runtime's own handler puts its id on every record

@@ -11,6 +11,7 @@ import pytest
 from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
 from fc_callback.idempotency import once
 from fc_callback.idempotency.memory import MemoryStore
+from fc_callback.invocation import LOG_TASK
 from fc_callback.logger import Logger
 from fc_callback.metrics import TaskRecord
 from fc_callback.redaction import RedactionFilter
@@ -280,7 +281,7 @@ def test_a_handler_of_ones_own_finds_it_masked_behind_the_filter(
     [record] = found
     fields = vars(record)["fc_fields"]
     assert (fields["record"], fields["outcome"], fields["attempt"]) == ("task", "***", 1)
-    assert "fc_task" not in vars(record)
+    assert LOG_TASK not in vars(record)
     json.dumps(fields)
 
 
