@@ -38,7 +38,7 @@ else:  # not subscriptable before Python 3.11
     _StreamHandler = logging.StreamHandler
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_OPTIONS = frozenset({"exc_info", "stack_info", "stacklevel"})
+_OPTIONS = frozenset({"exc_info", "stack_info", "stacklevel"})  # arguments of logging's that few calls have
 _LOGGING_ARGUMENTS = _OPTIONS | {"extra"}
 
 
@@ -105,7 +105,7 @@ class Logger(_Adapter):
         logger, frame = self.logger, sys._getframe(2)  # noqa: SLF001 - as logging does
         if frame.f_code.co_filename == LOGGING:
             frame = calling_frame(frame, 1)
-        if type(self) is Logger and _OPTIONS.isdisjoint(kwargs) and is_standard(logger):  # nearly every call
+        if type(self).process is _PROCESS and _OPTIONS.isdisjoint(kwargs) and is_standard(logger):  # nearly every call
             extra = kwargs.pop("extra", None)
             if kwargs:
                 extra = {**extra, LOG_FIELDS: kwargs} if extra else {LOG_FIELDS: kwargs}
@@ -131,6 +131,7 @@ class Logger(_Adapter):
         fields = {name: value for name, value in kwargs.items() if name not in _LOGGING_ARGUMENTS}
         return msg, {**known, "extra": {**(known.get("extra") or {}), LOG_FIELDS: fields}}
 
+    # The functions themselves: what they do belongs to the invocation, not to a logger.
     bind = staticmethod(binding.bind)
     unbind = staticmethod(binding.unbind)
     bound = staticmethod(binding.bound)
@@ -141,6 +142,7 @@ class Logger(_Adapter):
         return dict(binding.bound_keys())
 
 
+_PROCESS = Logger.process
 _DEFAULTS = (None, (), True, False, 0.0, None, None, True)
 
 

@@ -12,7 +12,14 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
-from fc_callback.invocation import current_invocation, observed, observers, remember_secrets
+from fc_callback.invocation import (
+    PlainRecordText,
+    RecordText,
+    current_invocation,
+    observed,
+    observers,
+    remember_secrets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +32,20 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fc_callback.metrics")
 
+_quote = json.encoder.encode_basestring_ascii  # a text as JSON has it
+
 STEPS = ("find", "run", "encode", "report")
 FIELDS = frozenset(  # that a record can have
     {"record", "outcome", "error", *(f"{step}_ms" for step in STEPS), "total_ms", "attempt", "report_attempts"}
     | {"event_bytes", "output_bytes", "throttled", "replayed", "already_completed"}
 )
+
+
+def _member(step: str) -> str:
+    return f",{_quote(f'{step}_ms')}:"
+
+
+_MEMBERS = {step: _member(step) for step in STEPS}
 
 
 class TaskRecord:
@@ -99,21 +115,22 @@ class TaskRecord:
         fields: dict[str, Any] = json.loads(self.to_json())
         return fields
 
-    def to_json(self) -> str:
+    def to_json(self) -> RecordText:
         """Return the fields as a JSON object; put together as text, for each task writes one."""
         steps = ""
         for step, seconds in self.seconds.items():
-            steps += f',"{step}_ms":{int(seconds * 1e6) / 1000}'
-        error = f',"error":{json.dumps(self.error)}' if self.error else ""
+            steps += f"{_MEMBERS.get(step) or _member(step)}{int(seconds * 1e6) / 1000}"
+        error = f',"error":{_quote(self.error)}' if self.error else ""
         event = "" if self.event_bytes is None else f',"event_bytes":{self.event_bytes}'
         output = "" if self.output_bytes is None else f',"output_bytes":{self.output_bytes}'
         throttled = f',"throttled":{self.throttled}' if self.throttled else ""
         replayed = ',"replayed":true' if self.replayed else ""
         completed = ',"already_completed":true' if self.already_completed else ""
-        return (
-            f'{{"record":"task","outcome":"{self.outcome}"{error}{steps},"total_ms":{int(self.total_seconds * 1e6) / 1000}'
-            f',"attempt":{self.attempt},"report_attempts":{self.report_attempts}{event}{output}'
-            f"{throttled}{replayed}{completed}}}"
+        is_plain = not error and self.seconds.keys() <= _MEMBERS.keys()
+        return (PlainRecordText if is_plain else RecordText)(
+            f'{{"record":"task","outcome":{_quote(self.outcome)}{error}{steps}'
+            f',"total_ms":{int(self.total_seconds * 1e6) / 1000},"attempt":{self.attempt}'
+            f',"report_attempts":{self.report_attempts}{event}{output}{throttled}{replayed}{completed}}}'
         )
 
 

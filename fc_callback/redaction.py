@@ -19,7 +19,7 @@ import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import LOG_FIELDS, LOG_TASK, current_invocation, recent_secrets
+from fc_callback.invocation import LOG_FIELDS, LOG_TASK, RecordText, current_invocation, recent_secrets
 from fc_callback.secret import Masked
 from fc_callback.task import running_task
 from fc_callback.token import TOKEN_START
@@ -356,13 +356,15 @@ class RedactionFilter(logging.Filter):
             text = getattr(masked, name)
             setattr(masked, name, self._redactor.text(text) if text else text)
         fields = {
-            name: value for name, value in record.__dict__.items() if name not in _STANDARD and name not in _HOLDERS
+            name: value
+            for name, value in record.__dict__.items()
+            if name not in _STANDARD and name != LOG_FIELDS and not isinstance(value, RecordText)
         }
         for name, value in fields.items():
             masked.__dict__[name] = MASK if self._redactor.is_secret(name) else self._redactor.value(value)
         if LOG_FIELDS in record.__dict__:
             masked.__dict__[LOG_FIELDS] = self._redactor.value(record.__dict__[LOG_FIELDS])
-        elif LOG_TASK in record.__dict__:
+        if isinstance(record.__dict__.get(LOG_TASK), RecordText):
             masked.__dict__[LOG_FIELDS] = self._redactor.value(json.loads(masked.__dict__.pop(LOG_TASK)))
         return masked
 
@@ -370,8 +372,7 @@ class RedactionFilter(logging.Filter):
 # How many attributes a record has of its own: what `extra=` puts there comes after them.
 OWN_COUNT = len(logging.makeLogRecord({}).__dict__)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-_HOLDERS = frozenset({LOG_FIELDS, LOG_TASK})  # attributes that hold fields
-NOT_BROUGHT = _STANDARD | _HOLDERS | {"request_id"}  # the runtime's own handler puts its id on every record
+NOT_BROUGHT = _STANDARD | {LOG_FIELDS, LOG_TASK, "request_id"}  # the runtime's own handler puts its id on every record
 
 
 def brought(record: logging.LogRecord) -> dict[str, Any]:
@@ -380,8 +381,11 @@ def brought(record: logging.LogRecord) -> dict[str, Any]:
     fields = {name: own[name] for name in [*own][OWN_COUNT:] if name not in NOT_BROUGHT}
     if LOG_FIELDS in own:
         fields.update(own[LOG_FIELDS])
-    if LOG_TASK in own:
-        fields.update(json.loads(own[LOG_TASK]))
+    task = own.get(LOG_TASK)
+    if isinstance(task, RecordText):
+        fields.update(json.loads(task))
+    elif task is not None:
+        fields[LOG_TASK] = task
     return fields
 
 

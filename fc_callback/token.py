@@ -12,7 +12,7 @@ from fc_callback.value import Value
 
 TOKEN_START = "djEj"  # noqa: S105 - base64 of "v1#", with which the layout begins
 _LAYOUT_PARTS = 5
-_NAMES_CHARACTERS = 512  # of both
+_NAME_CHARACTERS = 256
 _NUMBER_DIGITS = 19  # of 64 bits
 
 
@@ -43,7 +43,7 @@ class TaskToken(Masked, Value):
         """Twelve hex digits of the token's SHA-256: the same for the same token, of no use to anyone else."""
         kept = self.__dict__
         if "fingerprint" not in kept:
-            digest = _sha256().copy()
+            digest = _empty_sha256().copy()
             digest.update(self.secret.encode("utf-8", "surrogatepass"))
             kept["fingerprint"] = digest.hexdigest()[:12]
         return kept["fingerprint"]  # type: ignore[no-any-return]  # what stands there is a text
@@ -64,10 +64,11 @@ class TaskToken(Masked, Value):
         except ValueError:  # no base64, no UTF-8, or fewer parts
             return None
         # They stand in log lines, and anyone can write a token.
-        if not (flow and execution and len(names := flow + execution) <= _NAMES_CHARACTERS and names.isprintable()):
+        if not (0 < len(flow) <= _NAME_CHARACTERS and 0 < len(execution) <= _NAME_CHARACTERS):
             return None
-        is_number = len(number) <= _NUMBER_DIGITS and number.isascii() and number.isdigit()
-        return (flow, execution, int(number)) if is_number else None
+        if not (flow.isprintable() and execution.isprintable() and number.isascii() and number.isdigit()):
+            return None
+        return (flow, execution, int(number)) if len(number) <= _NUMBER_DIGITS else None
 
     @property
     def flow(self) -> str | None:
@@ -103,8 +104,8 @@ else:
 
 
 @cache
-def _sha256() -> Any:
-    """Return an empty hash to copy: for a new one, OpenSSL looks its algorithm up each time."""
+def _empty_sha256() -> Any:
+    """Return a hash to copy, and never to update: for a new one, OpenSSL looks the algorithm up each time."""
     from hashlib import sha256
 
     return sha256()

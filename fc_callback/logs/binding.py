@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _bound: ContextVar[tuple[Invocation | None, Mapping[str, Any]] | None] = ContextVar(
     "fc_callback_log_keys", default=None
 )
-# Returns what says which keys are bound here: the same as long as the same are.
+# What `bound_keys` goes by, as it is: as long as this gives the same for an invocation, so does that.
 current_binding = _bound.get
 
 _NOTHING: Mapping[str, Any] = {}

@@ -10,7 +10,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import LOG_TASK, Invocation, current_invocation
+from fc_callback.invocation import LOG_TASK, Invocation, PlainRecordText, current_invocation
 from fc_callback.logs.binding import bound_keys, current_binding
 from fc_callback.logs.exceptions import describe_exception
 from fc_callback.logs.records import CONSTANTS
@@ -25,11 +25,15 @@ if TYPE_CHECKING:
     from fc_callback.task import Task
 
     Marks = tuple[str, ...]  # of which one stands in each text that holds a secret
-    Place = tuple[str, str, Mapping[str, Any], Marks]  # of the invocation, of what is bound, both as members of JSON
+
+    # Where a line belongs: its invocation and task, and what is bound there, both as members of JSON; the keys that are
+    # bound; and what is known to be clean.
+    Place = tuple[str, str, Mapping[str, Any], "_Clean"]
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line
 
+_A_TASK = [LOG_TASK]  # what a task's record brings
 _LEAST_ROOM = 120
 _FRAMES_KEPT = 5
 _NAMES_KEPT = _ORIGINS_KEPT = 1000
@@ -77,6 +81,17 @@ class RecordFormatter(logging.Formatter):
         return {**bound_keys(), **brought(record)}
 
 
+class _Clean:
+    """What was written before, and holds none of these marks: names, and what stands around messages of the code's own."""
+
+    __slots__ = ("heads", "marks", "names")
+
+    def __init__(self, marks: Marks) -> None:
+        self.marks = marks
+        self.names: dict[str, str] = {}
+        self.heads: dict[tuple[Any, ...], str] = {}
+
+
 class JsonFormatter(RecordFormatter):
     """One line of JSON for each record.
 
@@ -86,13 +101,11 @@ class JsonFormatter(RecordFormatter):
     def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
         super().__init__(redactor=redactor, constants=constants)
         self._constants = _members(self.constants)
-        # Whether a task's record is written under the names that it has.
-        self._writes_tasks = not any(name in self._reserved or redactor.is_secret(name) for name in FIELDS)
-        self._names: tuple[Marks, dict[str, str]] = (), {}
-        self._heads: dict[tuple[Any, ...], tuple[str, Marks]] = {}
+        self._has_tasks_names = not any(name in self._reserved or redactor.is_secret(name) for name in FIELDS)
+        self._clean = _Clean(())
         self._origins: dict[tuple[str, str, str, int], tuple[str, str]] = {}
         self._second = 0, "1970-01-01T00:00:00"
-        self._milliseconds: dict[float, str] = {}  # a thousand of them
+        self._milliseconds: dict[int, str] = {}  # a thousand of them
 
     def format(self, record: logging.LogRecord) -> str:
         """Write a record."""
@@ -100,62 +113,68 @@ class JsonFormatter(RecordFormatter):
         if WRITTEN in own:
             return own[WRITTEN]  # type: ignore[no-any-return]  # a line
         invocation = current_invocation()
-        place, before, bound, marks = self._outside(own) if invocation is None else self._place_of(invocation)
-        head, unread = self._head(record, marks)
-        task = own.get(LOG_TASK)
-        if task and self._writes_tasks and bound.keys().isdisjoint(FIELDS) and '"error"' not in task:
-            rest = f",{task[1:-1]}"  # numbers, and words of our own
+        where, bound_text, bound, clean = self._outside(own) if invocation is None else self._place_of(invocation)
+        head, unread = self._head(record, clean)
+        given = [*own][OWN_COUNT:]
+        if given and given[-1] == "request_id":  # FC's own handler puts it on each record, after all else
+            given.pop()
+        if given == _A_TASK and self._writes_tasks(own[LOG_TASK], bound):
+            rest = f"{bound_text},{own[LOG_TASK][1:-1]}"
         else:
-            given = [*own][OWN_COUNT:]
-            if given and given[-1] == "request_id":  # as FC's own handler puts it on each record
-                given.pop()
-            names: Iterable[str] = given
             values: Mapping[str, Any] = own
             if not NOT_BROUGHT.isdisjoint(given):
-                names = values = brought(record)
-            if not bound.keys().isdisjoint(names):  # the record's own win
-                names = values = {**bound, **{name: values[name] for name in names}}
-                before = ""
-            rest, more = self._written(names, values, marks)
+                values = brought(record)
+                given = [*values]
+            if not bound.keys().isdisjoint(given):  # where both have a name, it is the record's
+                values = {**bound, **{name: values[name] for name in given}}
+                given, bound_text = [*values], ""
+            text, more = self._written(given, values, clean)
+            rest = bound_text + text
             unread += more
         if own["exc_info"] or own["exc_text"] or own["stack_info"]:
             trouble = self._trouble(record)
             rest += trouble
             unread += trouble
-        if unread and holds_one(unread, marks):
+        if unread and holds_one(unread, clean.marks):
             head, rest = self.redactor.line(head), self.redactor.line(rest)
-        line = f'{{"timestamp":"{self._timestamp(own)}{head}{place}{before}{rest}}}'
+        line = f'{{"timestamp":"{self._timestamp(own["created"])}{head}{where}{rest}}}'
         if len(line) <= RECORD_MAX_BYTES and line.isascii():
             return line
         return _fitting(line)
 
     # Most of a line is the same each time, or too short for a secret. What comes back with a text from here on is the
-    # part of it that has to be looked through. What holds no mark is remembered with the marks: it is clean for every task
-    # that has these. What holds one is looked through each time: whether it is a secret depends on the task.
+    # part of it that has to be looked through. What holds no mark is remembered: it is clean for every task that has these
+    # marks. What holds one is looked through each time: whether it is a secret depends on the task.
 
-    def _head(self, record: logging.LogRecord, marks: Marks) -> tuple[str, str]:
+    def _head(self, record: logging.LogRecord, clean: _Clean) -> tuple[str, str]:
         """Return the level, the message, and the place in the code, as members of JSON."""
         own = record.__dict__
         message: Any = own["msg"]
         if own["args"] or type(message) is not str:
-            if isinstance(message, dict) and not record.args:
+            if isinstance(message, dict) and not own["args"]:
                 shown = _encode(self.redactor.value_by_name(message))
             else:
                 shown = self._quoted(message_of(record))
-            level, place = self._origin(own)
-            return f"{level}{shown}{place}", shown
+            head = self._around(own, shown)
+            return head, head
         origin = own["levelname"], own["name"], own["filename"], own["lineno"], message
-        known = self._heads.get(origin)
-        if known is not None and known[1] is marks:
-            return known[0], ""
-        shown = self._quoted(message)
+        known = clean.heads.get(origin)
+        if known is not None:
+            return known, ""
+        head = self._around(own, self._quoted(message))
+        if message not in CONSTANTS or holds_one(head, clean.marks):
+            return head, head
+        if len(clean.heads) < _ORIGINS_KEPT:
+            clean.heads[origin] = head
+        return head, ""
+
+    def _around(self, own: dict[str, Any], message: str) -> str:
         level, place = self._origin(own)
-        head = f"{level}{shown}{place}"
-        if message in CONSTANTS and not holds_one(head, marks):
-            if len(self._heads) < _ORIGINS_KEPT or origin in self._heads:
-                self._heads[origin] = head, marks
-            return head, ""
-        return head, shown
+        return f"{level}{message}{place}"
+
+    def _writes_tasks(self, task: object, bound: Mapping[str, Any]) -> bool:
+        """Say whether a task's record is written as it is: under the names that it has, which nobody else has here."""
+        return type(task) is PlainRecordText and self._has_tasks_names and bound.keys().isdisjoint(FIELDS)
 
     def _origin(self, own: dict[str, Any]) -> tuple[str, str]:
         """Return what comes before and after the message; one line of code always logs the same."""
@@ -175,41 +194,44 @@ class JsonFormatter(RecordFormatter):
     def _outside(self, own: dict[str, Any]) -> Place:
         request_id = own.get("request_id")  # outside of invocations the runtime's own handler knows it
         where = self.redactor.line(f',"request_id":{_quote(str(request_id))}') if request_id else ""
-        bound, marks = bound_keys(), self.redactor.marks()
-        return where, self._bound_text(bound, marks), bound, marks
+        return self._place(where)
 
     def _place_of(self, invocation: Invocation) -> Place:
-        """Return what names an invocation and its task, and what is bound: made once for each task, not for each record."""
-        kept, binding = invocation.notes.get(self), current_binding()
+        """Return the place of an invocation's lines: made once for each task and binding, not for each record."""
+        kept: tuple[Place, Task | None, object, bool] | None = invocation.notes.get(self)
+        binding, task = current_binding(), running_task()
         keys = binding and binding[1]  # and not all of it, which holds the invocation, which holds this
         if (
             kept is None
-            or kept[1] is not running_task()
+            or kept[1] is not task
             or kept[2] is not keys
             or kept[3] is not invocation.sampled
             or invocation.ended
         ):
-            task, bound, marks = running_task(), bound_keys(), self.redactor.marks()
-            text = _place_text(invocation, task)  # names and ids of FC's and of the flow's: no secrets
-            place = text, self._bound_text(bound, marks), bound, marks
-            kept = invocation.notes[self] = place, task, keys, invocation.sampled
+            # Names and ids of FC's and of the flow's: no secrets.
+            kept = self._place(_place_text(invocation, task)), task, keys, invocation.sampled
+            invocation.notes[self] = kept
         return kept[0]
 
-    def _bound_text(self, bound: Mapping[str, Any], marks: Marks) -> str:
-        if not bound:
-            return ""
-        text, unread = self._written(bound, bound, marks)
-        return self.redactor.line(text) if unread and holds_one(unread, marks) else text
+    def _place(self, where: str) -> Place:
+        bound, marks = bound_keys(), self.redactor.marks()
+        clean = self._clean
+        if clean.marks is not marks:
+            clean = self._clean = _Clean(marks)
+        bound_text, unread = self._written(bound, bound, clean) if bound else ("", "")
+        if unread and holds_one(unread, marks):
+            bound_text = self.redactor.line(bound_text)
+        return where, bound_text, bound, clean
 
-    def _written(self, names: Iterable[str], values: Mapping[str, Any], marks: Marks) -> tuple[str, str]:
+    def _written(self, names: Iterable[str], values: Mapping[str, Any], clean: _Clean) -> tuple[str, str]:
         text = unread = ""
-        clean = self._names[1] if self._names[0] is marks else self._renamed(marks)
+        known = clean.names
         for name in names:
             value = values[name]
             kind = type(value)
-            before = clean.get(name)
+            before = known.get(name)
             if before is None:
-                before, is_secret = self._named(name, marks)
+                before, is_secret = self._named(name, clean)
                 unread += before
                 if is_secret and value is not None:
                     text += f'{before}"{MASK}"'
@@ -229,18 +251,12 @@ class JsonFormatter(RecordFormatter):
                 unread += shown
         return text, unread
 
-    def _renamed(self, marks: Marks) -> dict[str, str]:
-        names: dict[str, str] = {}
-        self._names = marks, names
-        return names
-
-    def _named(self, name: str, marks: Marks) -> tuple[str, bool]:
+    def _named(self, name: str, clean: _Clean) -> tuple[str, bool]:
         text = str(name)  # `extra` takes anything
         written = f",{_quote(self.redactor.by_name(f'{text}_' if text in self._reserved else text))}:"
         is_secret = self.redactor.is_secret(text)
-        known, names = self._names
-        if not is_secret and known is marks and len(names) < _NAMES_KEPT and not holds_one(written, marks):
-            names[name] = written
+        if not is_secret and len(clean.names) < _NAMES_KEPT and not holds_one(written, clean.marks):
+            clean.names[name] = written
         return written, is_secret
 
     def _trouble(self, record: logging.LogRecord) -> str:
@@ -253,19 +269,18 @@ class JsonFormatter(RecordFormatter):
             text += f',"stack":{_quote(redactor.by_name(record.stack_info))}'
         return text
 
-    def _timestamp(self, own: dict[str, Any]) -> str:
+    def _timestamp(self, created: float) -> str:
         """Write a time like `2020-09-22T23:43:40.073Z`."""
-        began, text = self._second
-        if not 0 <= own["created"] - began < 1:
-            began = int(own["created"])
-            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(began))
-            self._second = began, text
-        return text + (self._milliseconds.get(own["msecs"]) or self._ending(own["msecs"]))
+        second, text = self._second
+        if not 0 <= created - second < 1:
+            second = int(created)
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._second = second, text
+        millisecond = int((created - second) * 1000)
+        return text + (self._milliseconds.get(millisecond) or self._ending(millisecond))
 
-    def _ending(self, milliseconds: float) -> str:
-        ending = f".{int(milliseconds):03d}Z"
-        if int(milliseconds) == milliseconds:  # as they are in every Python that is kept up to date
-            self._milliseconds[milliseconds] = ending
+    def _ending(self, millisecond: int) -> str:
+        ending = self._milliseconds[millisecond] = f".{millisecond:03d}Z"
         return ending
 
 

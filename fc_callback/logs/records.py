@@ -72,13 +72,12 @@ def record_at(
     kept = _calls.get(key)
     if kept is None or (_TASKS_HAVE_NAMES and "asyncio" in sys.modules):
         record = logging.LogRecord(name, level, code.co_filename, frame.f_lineno, msg, args, None, code.co_name)
-        own = common = record.__dict__
+        common = record.__dict__
         if len(_calls) < _KEPT:
-            _calls[key] = code, {**own, "msg": None, "args": None}
+            _calls[key] = code, {**common, "msg": None, "args": None}
             if type(msg) is str and any(msg is constant for constant in code.co_consts):
                 CONSTANTS.add(msg)
-        if extra:
-            own = record.__dict__ = {**common, **extra}
+        own = record.__dict__ = {**common, **extra} if extra else common
     else:
         record = logging.LogRecord.__new__(logging.LogRecord)
         common = kept[1]
@@ -91,7 +90,7 @@ def record_at(
         own["relativeCreated"] = (created - _started) * 1000
         if own["thread"] is not None:  # logging.logThreads
             own["thread"], own["threadName"] = threading.get_ident(), threading.current_thread().name
-    if extra and (len(own) != len(common) + len(extra) or "message" in extra or "asctime" in extra):
-        taken = next(attribute for attribute in extra if attribute in common or attribute in {"message", "asctime"})
-        raise KeyError(f"Attempt to overwrite {taken!r} in LogRecord")
+    if extra and (len(own) != len(common) + len(extra) or "message" in own or "asctime" in own):
+        taken = [attribute for attribute in extra if attribute in common or attribute in {"message", "asctime"}]
+        raise KeyError(f"Attempt to overwrite {(taken or [*extra])[0]!r} in LogRecord")
     return record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import builtins
 import contextvars
+import email.message
 import io
 import json
 import logging
@@ -17,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
-from fc_callback import SettingsError, TaskFailed, task_callback
+from fc_callback import Credentials, SettingsError, TaskFailed, task_callback
 from fc_callback.logger import Logger
 from fc_callback.logs.formats import RECORD_MAX_BYTES
 from fc_callback.middleware import invocation, layers
@@ -275,6 +277,45 @@ def test_names_that_a_record_has_itself_do_not_overwrite_it(fc_log: FramedLog) -
     assert fc_log.last["message"] == "real"
     assert fc_log.last["message_"] == "mine"
     assert fc_log.last["timestamp_"] == "mine"
+
+
+def test_extra_fields_may_come_in_any_mapping_that_has_each_name_once(fc_log: FramedLog) -> None:
+    log = Logger("orders")
+
+    for _ in range(2):  # a call's first record is made by logging itself
+        log.info("x", extra=CaseInsensitiveDict({"Message": "mine", "Amount": 3}))
+        assert (fc_log.last["Message"], fc_log.last["Amount"]) == ("mine", 3)
+
+
+@pytest.mark.parametrize("name", ["message", "asctime", "msg", "thread"])
+def test_extra_fields_that_would_overwrite_the_record_are_refused_as_by_logging(fc_log: FramedLog, name: str) -> None:
+    log = Logger("orders")
+
+    for _ in range(2):
+        with pytest.raises(KeyError, match=f"Attempt to overwrite '{name}' in LogRecord"):
+            log.info("x", extra={"amount": 3, name: "mine"})
+
+    repeated = email.message.Message()
+    repeated["amount"], repeated["amount"] = "1", "2"
+    with pytest.raises(KeyError, match="Attempt to overwrite 'amount' in LogRecord"):
+        log.info("x", extra=repeated)
+
+
+def test_a_secret_among_the_constants_is_masked_as_soon_as_it_is_one(
+    fc_log: FramedLog, fc_context: Callable[..., Any]
+) -> None:
+    secret = "hunter2-and-more"
+    log = Logger("orders", fields={"boot": secret})
+
+    def body() -> None:
+        log.info("booted")
+        log.info("charged %s", "it")
+
+    run(body, fc_context())
+    assert fc_log.last["boot"] == secret
+
+    run(body, fc_context(credentials=Credentials(access_key_id="LTAI-x", access_key_secret=secret)))
+    assert [line["boot"] for line in fc_log.records[-2:]] == ["***", "***"]
 
 
 def test_constants_are_on_every_record(fc_log: FramedLog) -> None:

@@ -285,6 +285,51 @@ def test_a_handler_of_ones_own_finds_it_masked_behind_the_filter(
     json.dumps(fields)
 
 
+def test_what_a_filter_puts_on_its_record_is_written_with_it(
+    local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts
+) -> None:
+    Logger("orders")
+
+    def tenant(record: logging.LogRecord) -> bool:
+        record.tenant = "acme"
+        return True
+
+    fc_log.addFilter(tenant)
+
+    pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    assert (fc_log.last["tenant"], fc_log.last["record"]) == ("acme", "task")
+
+
+@pytest.mark.parametrize("step", ["db", 'd"b', "task token"])
+def test_a_step_of_ones_own_is_written_under_a_name_of_its_own(
+    step: str, local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts
+) -> None:
+    log = Logger("orders", mask=["task token ms"])
+
+    @task_callback
+    def handler(order: dict[str, Any], context: object) -> None:
+        log.bind(db_ms="bound")
+        with metrics.measured(step):
+            pass
+
+    handler(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    pairs = json.loads(fc_log.lines[-1], object_pairs_hook=list)
+    assert len({name for name, _ in pairs}) == len(pairs)
+    line = dict(pairs)
+    assert line["db_ms"] != "bound" if step == "db" else line["db_ms"] == "bound"
+    assert line[f"{step}_ms"] == "***" if step == "task token" else line[f"{step}_ms"] >= 0
+
+
+def test_the_attribute_of_a_record_is_a_field_as_any_other_in_somebody_else_s_hands(fc_log: FramedLog) -> None:
+    log = Logger("orders")
+
+    log.info("charged", extra={LOG_TASK: "not a record"})
+
+    assert fc_log.last[LOG_TASK] == "not a record"
+
+
 def test_it_can_be_left_out_of_the_log(local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts) -> None:
     Logger("orders", task_record=False)
 
