@@ -46,10 +46,9 @@ def bind(**keys: Any) -> None:
     They are gone when it ends, in threads and asyncio tasks as well. An asyncio task, and a thread started with a copy of
     the context, have what was bound before they began, and add to it for themselves.
     """
-    owner = current_invocation()
-    if owner is not None and not owner.ended:
-        before = _bound.get()
-        _bound.set((owner, {**before[1], **keys} if before is not None and before[0] is owner else keys))
+    owner = _owner()
+    if owner is not None:
+        _bound.set((owner, {**bound_keys(), **keys}))
 
 
 def unbind(*names: str) -> None:

@@ -100,7 +100,7 @@ class JsonFormatter(RecordFormatter):
 
     def __init__(self, *, redactor: Redactor, constants: Mapping[str, Any]) -> None:
         super().__init__(redactor=redactor, constants=constants)
-        self._constants = _members(self.constants)
+        self._constants = f",{_encode(self.constants)[1:-1]}" if self.constants else ""
         self._has_tasks_names = not any(name in self._reserved or redactor.is_secret(name) for name in FIELDS)
         self._clean = _Clean(())
         self._origins: dict[tuple[str, str, str, int], tuple[str, str]] = {}
@@ -183,7 +183,7 @@ class JsonFormatter(RecordFormatter):
         if known is None:
             level, name, filename, number = origin
             place = f',"logger":{_quote(name)},"location":{_quote(filename)[:-1]}:{number}"{self._constants}'
-            known = f'","level":{_quote(level)},"message":', self.redactor.line(place)
+            known = f'","level":{_quote(level)},"message":', place
             if len(self._origins) < _ORIGINS_KEPT:
                 self._origins[origin] = known
         return known
@@ -316,22 +316,6 @@ class ConsoleFormatter(RecordFormatter):
         if record.stack_info:
             lines.append(record.stack_info)
         return self.redactor.text("\n".join(lines))
-
-
-def _members(fields: Mapping[str, Any]) -> str:
-    return "".join(f",{_quote(name)}:{_written(value)}" for name, value in fields.items())
-
-
-def _written(value: Any) -> str:
-    """Write a value as JSON; the encoder itself takes several times as long for the simple ones."""
-    kind = type(value)
-    if kind is str:
-        return _quote(value)
-    if kind is bool:
-        return "true" if value else "false"
-    if kind is int or (kind is float and _LOWEST < value < _HIGHEST):
-        return repr(value)
-    return _encode(value)
 
 
 def _place_text(invocation: Invocation, task: Task | None) -> str:
