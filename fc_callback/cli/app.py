@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from fc_callback import __version__
 from fc_callback.cli import build, check, demo, invoke, local, new, redeliver, report, serve
+from fc_callback.redaction import mask_secrets
+
+_UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Click that Typer has by now
+
+
+class _Commands(typer.core.TyperGroup):
+    """Wrong usage is told without the token that somebody gave in the wrong place: terminals and CI keep what they show."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except _UsageError as error:
+            error.message = mask_secrets(error.message)
+            raise
+
 
 app = typer.Typer(
     name="fc-callback",
+    cls=_Commands,
     help="Write, run and finish CloudFlow callback tasks on Alibaba Cloud Function Compute.",
     no_args_is_help=True,
     add_completion=False,

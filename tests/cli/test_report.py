@@ -34,6 +34,18 @@ def test_a_task_is_completed_by_hand_with_its_token_from_standard_input(tasks: W
     assert task.token not in ended.stdout + ended.stderr
 
 
+@pytest.mark.parametrize("place", [("report",), ("report", "--"), ("report", "--output"), ("demo", "--"), (), ("--",)])
+def test_a_token_in_the_wrong_place_is_not_shown(place: tuple[str, ...], tasks: WaitingTasks) -> None:
+    token = tasks.new().token
+
+    ended = run(*place, token, "too many")
+
+    assert ended.returncode == 2
+    assert "Error: " in ended.stderr
+    assert token not in ended.stdout + ended.stderr
+    assert "***" in ended.stderr or "too many" in ended.stderr
+
+
 def test_the_output_comes_from_a_file(tasks: WaitingTasks, tmp_path: Path) -> None:
     task = tasks.new()
     (tmp_path / "out.json").write_text('{"n": 1}')
