@@ -49,7 +49,7 @@ def set_up_logging() -> None:
 
 
 def serve(application: WSGIApplication, listening: socket.socket, *, threads: int, drain_seconds: float) -> int:
-    """Serve until SIGTERM or Ctrl-C; then finish the requests that have arrived, and stop.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C; then finish the requests that have arrived, and stop.
 
     Call it in the main thread.
 
@@ -84,8 +84,9 @@ def serve(application: WSGIApplication, listening: socket.socket, *, threads: in
             stopping.append(time.monotonic())
             server.pull_trigger()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
     while not stopping:
         _turn(server, seconds=60)
     server.del_channel()  # no new connections; those that are open go on
