@@ -44,8 +44,10 @@ def set_up_logging() -> None:
     handler = SharedLogHandler()
     form = "%(asctime)s.%(msecs)03dZ %(request_id)s [%(levelname)s] %(message)s"
     handler.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
-    logging.getLogger().addHandler(handler)
-    logging.getLogger().setLevel(logging.INFO)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    if root.level == logging.WARNING:  # logging's default: no choice of the person's
+        root.setLevel(logging.INFO)
 
 
 def serve(application: WSGIApplication, listening: socket.socket, *, threads: int, drain_seconds: float) -> int:
