@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback import settings
+from fc_callback.batch import checked_limit
+from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
     OutputTooLarge,
@@ -19,7 +21,7 @@ from fc_callback.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient
+    from fc_callback.cloudflow.client import AlreadyCompleted
     from fc_callback.context import FcContext
     from fc_callback.finding import Finder, Found
     from fc_callback.idempotency import Once
@@ -61,10 +63,7 @@ class Options(Value):
                     f"error_names= gives {kind.__name__} a name of {len(name)} characters.",
                     hint=f"An Error has 1 to {ERROR_MAX_CHARACTERS}.",
                 )
-        if self.batch is not None:
-            from fc_callback.batch import checked_limit
-
-            checked_limit(self.batch)
+        checked_limit(self.batch)
 
     @property
     def margin_seconds(self) -> float | None:
@@ -115,8 +114,6 @@ class Options(Value):
             if self.already_completed == "raise":
                 changed["already_completed"] = "raise"
             return self.client.evolve(**changed) if changed else self.client
-        from fc_callback.cloudflow.client import CloudFlowClient
-
         return CloudFlowClient(
             region=settings.text("CLOUDFLOW_REGION") or context.region,
             credentials=context.require_credentials(),
