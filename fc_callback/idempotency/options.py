@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
+from random import uniform
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -210,7 +211,7 @@ class Once:
                     hint="It may be damaged. If the work may run again, forget it: "
                     f"fc-callback redeliver STORE --forget {wanted.key}",
                 )
-            time.sleep(next(pauses))
+            time.sleep(uniform(0, _FIRST_PAUSE_SECONDS))  # noqa: S311 - it keeps deliveries apart, and guards nothing
 
     def _next(self, standing: Record | None, wanted: Record, deadline: Deadline | None, now: float) -> Record:
         """Return the record as this delivery makes it: its own turn to run, or the result, with its task waiting."""
@@ -285,8 +286,6 @@ def _compare(standing: Record, wanted: Record, now: float) -> None:
 
 
 def _pauses() -> Iterator[float]:
-    from random import uniform
-
     pause = _FIRST_PAUSE_SECONDS
     while True:
         yield uniform(pause / 2, pause)  # noqa: S311 - spreads the waiting ones, guards nothing
