@@ -52,9 +52,12 @@ assert not outside, outside
 print(json.dumps(result))
 """
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() != "x86_64", reason="What is built for FC runs on Linux x86_64."
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.platform != "linux" or platform.machine() != "x86_64", reason="What is built for FC runs on Linux x86_64."
+    ),
+    pytest.mark.timeout(600),  # dependencies are downloaded
+]
 
 
 @pytest.fixture(scope="module")
