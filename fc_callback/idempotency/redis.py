@@ -130,6 +130,11 @@ class RedisStore:
         if unreadable is not None:
             raise unreadable
 
+    def forget(self, key: str) -> bool:
+        """Delete the value under this key, of whatever type."""
+        with self._calling() as client:
+            return bool(client.delete(self._prefix + key))
+
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"
 

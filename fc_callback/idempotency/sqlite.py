@@ -125,6 +125,11 @@ class SqliteStore:
         if unreadable is not None:
             raise unreadable
 
+    def forget(self, key: str) -> bool:
+        """Delete the row with this key."""
+        with self._writing() as connection:
+            return self._changed(connection, "DELETE FROM once_records WHERE key = ?", (key,))
+
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path}>"
 
