@@ -106,16 +106,23 @@ class Options(Value):
         return encode_output(self.large_output(encode_output(result), task), limit_bytes=self.limit_bytes)
 
     def client_for(self, context: FcContext) -> CloudFlowClient:
-        """Return who reports the tasks of an invocation, with its credentials."""
+        """Return who reports the tasks of an invocation, with its credentials.
+
+        A context of a local CloudFlow leads back there: its tasks are known nowhere else.
+        """
+        local = context.cloudflow_endpoint
         if self.client is not None:
             changed: dict[str, Any] = {}
             if self.client.credentials is None:
                 changed["credentials"] = context.require_credentials()
             if self.already_completed == "raise":
                 changed["already_completed"] = "raise"
+            if local and not self.client.is_local:
+                changed["endpoint"] = local
             return self.client.evolve(**changed) if changed else self.client
         return CloudFlowClient(
             region=settings.text("CLOUDFLOW_REGION") or context.region,
+            endpoint=local or "",
             credentials=context.require_credentials(),
             already_completed=self.already_completed,
         )
