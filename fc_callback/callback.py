@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from fc_callback.context import FcContext
+from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.errors import TaskFailed
 from fc_callback.failure import failure_of
 from fc_callback.finding import Finder
@@ -181,8 +182,6 @@ class _Callback(Value):
         positional, named = self.form.arguments(delivery)
         result = self.function(*arrival.bound, *positional, **named)
         if hasattr(result, "__await__"):
-            from fc_callback.waiting import run_to_end
-
             return run_to_end(result)
         return result
 
@@ -338,6 +337,7 @@ def task_callback(
             raise TypeError(
                 f"task_callback decorates functions, not {type(plain).__name__}: put @classmethod or @property above it."
             )
+        load_asyncio_for(plain)
         callback = _Callback(function=plain, form=form_of(plain), options=options)
 
         # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.context import FcContext
+from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.errors import StoreUnavailable, TaskFailed
 from fc_callback.idempotency.key import scope_of
 
@@ -29,6 +30,8 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
     """
 
     def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
+        load_asyncio_for(function)
+
         @wraps(function)
         def handler(event: Any, context: Any) -> str:
             known = FcContext.read(context)
@@ -52,8 +55,6 @@ def _run(work: Work, function: Callable[[Any, Any], object], event: Any, context
     try:
         result = function(event, context)
         if hasattr(result, "__await__"):
-            from fc_callback.waiting import run_to_end
-
             result = run_to_end(result)
         output = encode_output(result)
     except TaskFailed as failure:
