@@ -15,6 +15,7 @@ import atexit
 import logging
 import os
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,8 @@ async def _resolve(outcome: Future[Any], awaitable: Awaitable[Any], process: int
     except BaseException as error:  # noqa: BLE001 - `run` raises it
         outcome.set_exception(error)
     if process == os.getpid():
-        _warn_of(await _still_pending())
+        with suppress(asyncio.CancelledError):  # too late: there is a result
+            _warn_of(await _still_pending())
 
 
 async def _still_pending() -> set[asyncio.Task[Any]]:

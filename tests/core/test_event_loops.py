@@ -399,6 +399,17 @@ def test_an_exit_in_a_task_beside_leaves_the_function_which_cleans_up() -> None:
     assert _idle == []
 
 
+def test_a_cancellation_that_comes_after_the_result_changes_nothing() -> None:
+    @event_parser
+    async def handler(event: bytes) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        return [id(asyncio.get_running_loop())]
+
+    assert handler(b"{}", None) == current_loop(b"{}", None)
+
+
 def test_a_function_that_stops_its_loop_does_not_go_on_in_the_next_invocation() -> None:
     steps: list[str] = []
 
