@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 
 from fc_callback.batch import Shares, element_bytes, joined, run_all
 from fc_callback.context import FcContext
+from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.decoding import NotJson, read_json
 from fc_callback.errors import FcCallbackError, OutputError
 from fc_callback.failure import Failure, failure_of
@@ -232,8 +233,6 @@ class _Callback(Value):
         positional, named = self.form.arguments(delivery)
         result = self.function(*arrival.bound, *positional, **named)
         if hasattr(result, "__await__"):
-            from fc_callback.waiting import run_to_end
-
             return run_to_end(result)
         return result
 
@@ -369,6 +368,7 @@ def task_callback(
             raise TypeError(
                 f"task_callback decorates functions, not {type(plain).__name__}: put @classmethod or @property above it."
             )
+        load_asyncio_for(plain)
         callback = _Callback(function=plain, form=form_of(plain), options=options)
 
         # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.

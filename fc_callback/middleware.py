@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 
 from fc_callback.context import FcContext
+from fc_callback.coroutines import is_async
 from fc_callback.invocation import begin, current_invocation
 from fc_callback.task import Deferred, running_task
 
@@ -106,7 +107,7 @@ def layers(*around: Layer) -> Callable[[_H], _H]:
         def call_of(given: tuple[Any, ...], named: dict[str, Any]) -> Call:
             return Call(function=function, arguments=given[method:], named=named, owner=given[:method])
 
-        if _is_async(function):
+        if is_async(function):
 
             @wraps(function)
             async def handler(*given: Any, **named: Any) -> Any:
@@ -142,7 +143,7 @@ def invocation(call: Call) -> Steps:
 
 def before(function: Callable[[Call], Any]) -> Layer:
     """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead."""
-    if _is_async(function):
+    if is_async(function):
 
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
@@ -162,7 +163,7 @@ def after(function: Callable[[Call, Any], Any]) -> Layer:
 
     It is not called for a deferred task, which has no result yet.
     """
-    if _is_async(function):
+    if is_async(function):
 
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
@@ -184,7 +185,7 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
 
     What it returns, unless None, is the result; on None the exception passes through.
     """
-    if _is_async(function):
+    if is_async(function):
 
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
@@ -311,10 +312,6 @@ def _check_layer(layer: Any) -> None:
         f"{_name(layer)} is no layer: a layer is a generator function that yields once. "
         "Wrap a plain function: before(function), after(function) or on_error(function)."
     )
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - it is the method that may be async
 
 
 def _is_method(function: Any) -> int:

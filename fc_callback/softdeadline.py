@@ -6,8 +6,9 @@ import logging
 import sys
 import threading
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from fc_callback.coroutines import awaited_frames
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback")
 
 _FRAMES_SHOWN = 5
-_CALLERS = ("fc_callback.callback", "fc_callback.waiting")  # what stands between FC and the person's function
+# What stands between FC and the person's function.
+_CALLERS = ("fc_callback.callback", "fc_callback.coroutines", "fc_callback.event_loops")
 
 
 class SoftDeadline:
@@ -105,9 +107,7 @@ class SoftDeadline:
                 return
             self._taken = self._strikes = True
         try:
-            frame: Any = sys._current_frames().get(watched)  # noqa: SLF001 - the documented way to another thread's stack
-            cause = f"The function was still running after {after:.1f} s, {_place(frame)}."
-            del frame
+            cause = f"The function was still running after {after:.1f} s, {_place(watched)}."
             self.client.report_task_failed(self.task.token, "DeadlineExceeded", cause, deadline=self._report_until)
             self._reported = True
             if self.record is not None:
@@ -119,10 +119,22 @@ class SoftDeadline:
             self._ended.set()
 
 
-def _place(frame: FrameType | None) -> str:
-    """Say where a thread stands: innermost last, file names and lines, no values."""
-    steps: list[str] = []
+def _place(thread: int) -> str:
+    """Say where a thread stands: innermost first, file names and lines, no values."""
+    frames = _frames(sys._current_frames().get(thread))  # noqa: SLF001 - the documented way to another thread's stack
+    awaited = awaited_frames(thread)
+    if awaited and awaited[-1] not in frames:  # the coroutine waits, and the thread is in the event loop
+        frames = awaited
+    steps = [f"{one.f_code.co_name} ({one.f_code.co_filename.rpartition('/')[2]}:{one.f_lineno})" for one in frames]
+    if len(steps) > _FRAMES_SHOWN:  # the last one is the person's own function
+        steps[_FRAMES_SHOWN - 1 : -1] = ["..."]
+    return "in " + " < ".join(steps) if steps else "at a place that cannot be told"
+
+
+def _frames(frame: FrameType | None) -> list[FrameType]:
+    """Return the frames of the person's code, innermost first."""
+    frames: list[FrameType] = []
     while frame is not None and frame.f_globals.get("__name__") not in _CALLERS:
-        steps.append(f"{frame.f_code.co_name} ({frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno})")
+        frames.append(frame)
         frame = frame.f_back
-    return "in " + " < ".join(steps[:_FRAMES_SHOWN]) if steps else "at a place that cannot be told"
+    return frames

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.context import FcContext
+from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.idempotency.key import scope_of
 from fc_callback.recording import run_once
 
@@ -28,6 +29,8 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
     """
 
     def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
+        load_asyncio_for(function)
+
         @wraps(function)
         def handler(event: Any, context: Any) -> str:
             known = FcContext.read(context)
@@ -42,8 +45,6 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
 def _called(function: Callable[[Any, Any], object], event: Any, context: Any) -> object:
     result = function(event, context)
     if hasattr(result, "__await__"):
-        from fc_callback.waiting import run_to_end
-
         return run_to_end(result)
     return result
 

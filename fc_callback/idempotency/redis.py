@@ -132,8 +132,7 @@ class RedisStore:
 
     def forget(self, key: str) -> bool:
         """Delete the value under this key, of whatever type."""
-        with self._calling() as client:
-            return bool(client.delete(self._prefix + key))
+        return bool(self._call(lambda client: client.delete(self._prefix + key), CALL_SECONDS))
 
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"

@@ -127,8 +127,11 @@ class SqliteStore:
 
     def forget(self, key: str) -> bool:
         """Delete the row with this key."""
-        with self._writing() as connection:
-            return self._changed(connection, "DELETE FROM once_records WHERE key = ?", (key,))
+
+        def write(file: _File) -> bool:
+            return file.changes("DELETE FROM once_records WHERE key = ?", (key,))
+
+        return self._call(lambda file: file.transaction(write), CALL_SECONDS)
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path}>"
