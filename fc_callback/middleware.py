@@ -15,6 +15,7 @@ exception of the handler's is raised there:
 
 - `yield call.with_event(other)` hands on another event.
 - `return value` after the yield gives another result; before it, the handler is not called at all.
+- A deferred task stays deferred: `task.defer()` cannot be replaced by another result.
 - An `except` around the yield that does not raise again turns the failure into what the layer returns.
 
 Around an `async def` handler the same layers work, and `async def` generators as well; those cannot return a value and
@@ -30,8 +31,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import attrs
 
 from fc_callback.context import FcContext
+from fc_callback.coroutines import is_async
 from fc_callback.invocation import begin, current_invocation
-from fc_callback.task import running_task
+from fc_callback.task import Deferred, running_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
@@ -105,7 +107,7 @@ def layers(*around: Layer) -> Callable[[_H], _H]:
         def call_of(given: tuple[Any, ...], named: dict[str, Any]) -> Call:
             return Call(function=function, arguments=given[method:], named=named, owner=given[:method])
 
-        if _is_async(function):
+        if is_async(function):
 
             @wraps(function)
             async def handler(*given: Any, **named: Any) -> Any:
@@ -141,7 +143,7 @@ def invocation(call: Call) -> Steps:
 
 def before(function: Callable[[Call], Any]) -> Layer:
     """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead."""
-    if _is_async(function):
+    if is_async(function):
 
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
@@ -157,20 +159,23 @@ def before(function: Callable[[Call], Any]) -> Layer:
 
 
 def after(function: Callable[[Call, Any], Any]) -> Layer:
-    """Make a layer of a function that gets the call and the result; what it returns, unless None, is the result instead."""
-    if _is_async(function):
+    """Make a layer of a function that gets the call and the result; what it returns, unless None, is the result instead.
+
+    It is not called for a deferred task, which has no result yet.
+    """
+    if is_async(function):
 
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
             result = yield None
-            yield await function(call, result)
+            yield None if isinstance(result, Deferred) else await function(call, result)
 
         return async_layer
 
     @wraps(function)
     def layer(call: Call) -> Steps:
         result = yield None
-        return function(call, result)
+        return None if isinstance(result, Deferred) else function(call, result)
 
     return layer
 
@@ -180,7 +185,7 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
 
     What it returns, unless None, is the result; on None the exception passes through.
     """
-    if _is_async(function):
+    if is_async(function):
 
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
@@ -254,7 +259,7 @@ async def _run_async(around: tuple[Layer, ...], call: Call) -> Any:
             instead = await asteps.asend(result)
         except StopAsyncIteration:
             return result
-        instead = result if instead is None else instead
+        instead = _chosen(result, instead)
     await asteps.aclose()
     return instead
 
@@ -266,7 +271,12 @@ def _finish(steps: Steps, result: Any) -> Any:
         instead = end.value
     else:
         steps.close()
-    return result if instead is None else instead
+    return _chosen(result, instead)
+
+
+def _chosen(result: Any, instead: Any) -> Any:
+    """Return what a layer put in a result's place. A deferred task stays deferred: its token is with somebody else."""
+    return result if instead is None or isinstance(result, Deferred) else instead
 
 
 def _fail(steps: Steps, error: BaseException) -> Any:
@@ -302,10 +312,6 @@ def _check_layer(layer: Any) -> None:
         f"{_name(layer)} is no layer: a layer is a generator function that yields once. "
         "Wrap a plain function: before(function), after(function) or on_error(function)."
     )
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - it is the method that may be async
 
 
 def _is_method(function: Any) -> int:

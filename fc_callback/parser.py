@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fc_callback.context import FcContext
+from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.errors import PayloadInvalid
 from fc_callback.forms import Delivery, form_of
 from fc_callback.invocation import begin, current_invocation, is_of
@@ -46,6 +47,7 @@ def event_parser(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         if parameter.annotation is Task or parameter.annotation == "Task":
             raise TypeError(f"{function.__qualname__} asks for a Task, which only task_callback has to give.")
     form = form_of(function)
+    load_asyncio_for(function)
     read_payload = _reader()
 
     @functools.wraps(function)
@@ -60,8 +62,6 @@ def event_parser(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
             positional, named = form.arguments(delivery)
             result = function(*bound, *positional, **named)
             if hasattr(result, "__await__"):
-                from fc_callback.waiting import run_to_end
-
                 result = run_to_end(result)
             return _for_fc(result)
 

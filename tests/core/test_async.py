@@ -37,28 +37,6 @@ def test_asyncio_tasks_see_the_running_task(tasks: WaitingTasks) -> None:
     assert len(set(task.output["seen"])) == 1
 
 
-def test_what_is_left_pending_is_cancelled_before_the_return(tasks: WaitingTasks) -> None:
-    ends: list[str] = []
-
-    async def forever() -> None:
-        try:
-            await asyncio.sleep(3600)
-        except asyncio.CancelledError:
-            ends.append("cancelled")
-            raise
-
-    @task_callback
-    async def handler(event: bytes, context: Any) -> Any:
-        handler_s_own = asyncio.create_task(forever())
-        await asyncio.sleep(0)
-        return {"pending": not handler_s_own.done()}
-
-    task = tasks.new()
-    handler(task.event, fc_context(tasks))
-    assert ends == ["cancelled"]
-    assert task.output == {"pending": True}
-
-
 class Boom(Exception):
     pass
 
