@@ -7,6 +7,7 @@ The rule is `{region}.fnf.aliyuncs.com`, and `{region}-internal.fnf.aliyuncs.com
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from fc_callback.errors import SettingsError
 
@@ -51,8 +52,6 @@ def checked_endpoint(given: str) -> str:
     Raises:
         SettingsError: It is no host, or plain http to something other than this machine.
     """
-    from urllib.parse import urlsplit
-
     url = given if "://" in given else f"https://{given}"
     try:
         parts = urlsplit(url)

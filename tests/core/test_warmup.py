@@ -82,4 +82,4 @@ def test_a_function_that_is_quicker_than_the_loading_reports_all_the_same() -> N
     with ScriptedService() as service:
         code = 'from fc_callback import task_callback\nprint(task_callback(lambda e, c: {"a": 1})({"taskToken": "t"}, None))'
         assert cold(service, code) == {"a": 1}
-        assert service.requests[0].body == b"Output=%7B%22a%22%3A1%7D"
+        assert service.requests[0].parameters["Output"] == '{"a":1}'
