@@ -12,7 +12,6 @@ from __future__ import annotations
 import binascii
 import re
 import sys
-from bisect import bisect_right
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,11 @@ _ESCAPE = re.compile(
     r"|%[fF][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){3}|%[0-9a-fA-F]{2}"
     rf"|(?<=[A-Za-z0-9+/]{{{FOLDED}}})\r?\n(?=[A-Za-z0-9+/])",
     re.DOTALL,
+)
+# An escaped letter, digit, or sign of base64: where none is, the letters of a secret stand as they are.
+_HIDDEN = re.compile(
+    r"\\(?:u00[2-7]|U000000[2-7]|x[2-7]|(?<=[A-Za-z0-9]{4}\\)/[A-Za-z0-9+\\])"
+    r"|%(?:25)*(?:2[BbDdFf]|3[0-9Dd]|[46][0-9A-Fa-f]|5[0-9AaCcFf]|7[0-9Aa])(?=[A-Za-z0-9%+/=._~-]{2})"
 )
 _OF_ONE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _STANDARD = str.maketrans("-_", "+/")
@@ -67,9 +71,7 @@ class Spellings:
                 return True
         if not self._run:
             return False
-        if "%" in text or (
-            "\\" in text and ("\\u" in text or "\\x" in text or "\\U" in text)
-        ):  # letters may be escaped
+        if ("%" in text or "\\" in text) and _HIDDEN.search(text) is not None:
             return True
         # A long run of base64's letters; this takes a tenth of the time that the regular expression takes.
         return self._run in text.encode("utf-8", "surrogatepass").translate(_RUNS)
@@ -105,7 +107,7 @@ class Spellings:
                 yield shape.span(shape.lastindex or 0)
         if not depth or (shapes is None and not self.may_stand_in(text)):
             return
-        for kind in self._kinds:
+        for kind in self._kinds if "\\" in text or "%" in text or "\n" in text else ():
             undone = _Undone(text, kind)
             if undone.text != text:
                 for start, end in self._spans(undone.text, depth - 1, shapes):
@@ -141,24 +143,24 @@ class _Undone:
 
     def __init__(self, text: str, kind: str) -> None:
         pieces: list[str] = []
-        self._inside, self._outside = [0], [0]
-        done = length = 0
+        self._outside: list[int] = []  # of each character
+        done = 0
         for escape in _ESCAPE.finditer(text):
             start, end = escape.span()
             if text[start] in "\\%" and text[start] not in kind:
                 continue
             sign = _unescaped(escape[0])
-            length += start - done
-            self._inside += length, length + len(sign)
-            self._outside += start, end
             pieces += text[done:start], sign
-            length, done = length + len(sign), end
-        self.text = "".join((*pieces, text[done:])) if pieces else text
+            self._outside += range(done, start)
+            if sign:
+                self._outside.append(start)
+            done = end
+        self.text = "".join((*pieces, text[done:]))
+        self._outside += range(done, len(text) + 1)
 
     def outside(self, position: int) -> int:
         """Return where a position of this text is in the other one."""
-        last = bisect_right(self._inside, position) - 1
-        return self._outside[last] + position - self._inside[last]
+        return self._outside[position]
 
 
 def _halves_an_escape(text: str, start: int) -> bool:
