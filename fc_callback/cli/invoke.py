@@ -16,6 +16,7 @@ import typer
 
 from fc_callback.cli.remote import TaskThere, task_there
 from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -231,7 +232,7 @@ def _invoke(spec: FunctionSpec, source: _Source, *, lent: bool, as_json: bool) -
             result = instance.invoke(source.build(task), credentials=credentials)
         secrets = _secrets(credentials, task)
         show = _show_json if as_json else _show
-        show(result, _masked(result.log, secrets), None if task is None else str(task))
+        show(result, mask_secrets(result.log, also=secrets), None if task is None else str(task))
     if result.error_type == "FunctionTimeout":
         return _TIMED_OUT
     return 0 if result.ok else _FAILED
@@ -240,12 +241,6 @@ def _invoke(spec: FunctionSpec, source: _Source, *, lent: bool, as_json: bool) -
 def _secrets(credentials: Credentials | None, task: WaitingTask | TaskThere | None) -> list[str]:
     known = [credentials.access_key_secret, credentials.security_token] if credentials else []
     return [secret for secret in (*known, task.token.reveal() if task else None) if secret]
-
-
-def _masked(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 def _show(result: InvocationResult, log: str, task: str | None) -> None:
