@@ -240,10 +240,9 @@ class _Callback(Value):
         once = self.options.once
         if once is None:
             return None
-        from fc_callback.idempotency.key import scope_of
-
         # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.
-        return once.enter(payload, scope=scope_of(self.function, context), deadline=context.deadline, token=token)
+        scope = once.scope_of(self.function, context)
+        return once.enter(payload, scope=scope, deadline=context.deadline, token=token)
 
     def _serve_without_task(self, arrival: _Arrival) -> str:
         """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""

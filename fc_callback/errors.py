@@ -276,11 +276,13 @@ class ServiceUnreachable(FcCallbackError, ConnectionError):
     Attributes:
         endpoint: Scheme, host and port that were called.
         ambiguous: Whether the request may have reached the service all the same.
+        retryable: Whether the same call may succeed later; not where a certificate is not trusted, for example.
     """
 
-    retryable = True
-
-    def __init__(self, message: str, *, endpoint: str, ambiguous: bool, hint: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, endpoint: str, ambiguous: bool, retryable: bool = True, hint: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.endpoint = endpoint
         self.ambiguous = ambiguous
+        self.retryable = retryable

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS, TaskFailed
+from fc_callback.redaction import mask_secrets
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ def failure_of(
     if isinstance(problem, TaskFailed):
         return Failure(
             error=_plain(problem.error),
-            cause=_masked(_plain(problem.cause), secrets)[:CAUSE_MAX_CHARACTERS],
+            cause=mask_secrets(_plain(problem.cause), also=secrets)[:CAUSE_MAX_CHARACTERS],
             technical=False,
         )
     kind = type(problem)
     name = next((names[base] for base in kind.__mro__ if base in names), kind.__name__)
-    said = _masked(_text_of(problem), secrets)
+    said = mask_secrets(_text_of(problem), also=secrets)
     if len(said) > _CAUSE_CHARACTERS:
         said = f"{said[:_CAUSE_CHARACTERS]}..."
     cause = f"{kind.__name__}: {said}" if said else kind.__name__
@@ -69,12 +70,3 @@ def _text_of(problem: BaseException) -> str:
 def _plain(text: str) -> str:
     """Return text that can be sent: a lone surrogate has no form in UTF-8."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _masked(text: str, secrets: Iterable[str]) -> str:
-    from fc_callback.redaction import mask_secrets
-
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return mask_secrets(text)  # as they stand in a URL, in JSON, in base64

@@ -13,6 +13,7 @@ libraries come out in the same form, and none comes twice. Secrets are masked (s
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -24,8 +25,8 @@ from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logs import binding
 from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter, RecordFormatter
 from fc_callback.logs.holding import Gate
-from fc_callback.logs.records import LOGGING, calling_frame, is_standard, record_at
-from fc_callback.redaction import Redactor
+from fc_callback.logs.records import LOGGING, calling_frame, is_standard, readable_arguments, record_at
+from fc_callback.redaction import Redactor, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping
@@ -105,6 +106,8 @@ class Logger(_Adapter):
         logger, frame = self.logger, sys._getframe(2)  # noqa: SLF001 - as logging does
         if frame.f_code.co_filename == LOGGING:
             frame = calling_frame(frame, 1)
+        if args:
+            args = readable_arguments(args)
         if type(self).process is _PROCESS and _OPTIONS.isdisjoint(kwargs) and is_standard(logger):  # nearly every call
             extra = kwargs.pop("extra", None)
             if kwargs:
@@ -146,6 +149,16 @@ _PROCESS = Logger.process
 _DEFAULTS = (None, (), True, False, 0.0, None, None, True)
 
 
+def _say_that_it_is_lost(record: logging.LogRecord) -> None:
+    """Say that a record could not be written, without what it says: `logging` would print its message and arguments."""
+    if not (logging.raiseExceptions and sys.stderr):
+        return
+    kind, _, _ = sys.exc_info()
+    where = f"{text_of(record.filename)}:{text_of(record.lineno)}"
+    with contextlib.suppress(OSError, ValueError):  # it may be standard error that cannot be written
+        sys.stderr.write(f"A log record of {where} could not be written: {kind and text_of(kind.__name__)}.\n")
+
+
 class _StandardError(_StreamHandler):
     """A handler for a process without one: writes to what `sys.stderr` is at that time."""
 
@@ -159,9 +172,11 @@ class _StandardError(_StreamHandler):
 
 
 def _exception(given: Any) -> Any:
-    if isinstance(given, BaseException):
-        return type(given), given, given.__traceback__
-    return sys.exc_info() if given and not isinstance(given, tuple) else given
+    kind = type(given)
+    if issubclass(kind, BaseException):
+        return kind, given, given.__traceback__
+    is_off = given is None or (kind in {bool, int, str} and not given)
+    return given if kind is tuple or is_off else sys.exc_info()
 
 
 def _stack(frame: FrameType) -> str:
@@ -203,6 +218,7 @@ def _set_up(
         root.addHandler(handlers[0])
     root.setLevel(logging.DEBUG if hold_debug or sample else level)
     for handler in handlers:
+        setattr(handler, "handleError", _say_that_it_is_lost)  # noqa: B010 - FC's handler too, which is not ours to derive
         colour = _is_terminal(handler)
         if form == "console" or (form is None and colour):
             handler.setFormatter(ConsoleFormatter(redactor=redactor, constants=fields, colour=colour))

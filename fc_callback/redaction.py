@@ -2,58 +2,71 @@
 
 Masked are, wherever they stand:
 
-- the secrets of the running invocation: its task token, access key secret and STS token, also URL-encoded and inside of
-  base64, as messages travel in it;
-- what looks like one: task tokens (base64 of `v1#`), STS tokens, access key ids;
+- the secrets of the running invocation: its task token, access key secret and STS token, in every spelling (see
+  `fc_callback.spellings`);
+- what looks like one: task tokens (base64 of `v1#`), STS tokens, access key ids, JWTs, passwords in URLs;
 - values under a telling name (`password`, `taskToken`, `x-acs-security-token`, and the person's own), in mappings and
   objects, and in texts that hold JSON, a repr, a query string or a header.
 """
 
 from __future__ import annotations
 
-import binascii
 import json
 import logging
 import re
 import sys
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.invocation import LOG_FIELDS, LOG_TASK, RecordText, current_invocation, recent_secrets
 from fc_callback.secret import Masked
+from fc_callback.spellings import SHORTEST_SECRET, Spellings, spellings_of
 from fc_callback.task import running_task
 from fc_callback.token import TOKEN_START
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MASK = "***"
 
-# A key that ends in one of these holds a secret.
+# A name that ends in "token" or in one of these holds a secret,
 NAMES = (
-    "token", "secret", "password", "passwd", "authorization", "signature", "cookie",
-    "api_key", "access_key_id", "private_key", "credentials",
+    "secret", "password", "passwd", "pwd", "passphrase", "authorization", "signature", "cookie",
+    "api_key", "access_key_id", "access_key", "secret_key", "private_key", "credentials",
 )  # fmt: skip
-_HINTS = ("token", "secret", "passw", "authoriz", "signature", "cookie", "api", "access", "private", "credentials")
+# unless it ends in one of these: where the next page of a list begins.
+PAGING_NAMES = ("next_token", "page_token", "continuation_token")
+_PAGING = tuple(name.replace("_", "") for name in PAGING_NAMES)
+_HINTS = (
+    "token", "secret", "passw", "pwd", "passph", "authoriz", "signature", "cookie", "api", "access", "private", "credentials",
+)  # fmt: skip
 
-SHORTEST_SECRET = 8
 _DEEPEST = 10
 _MOST_NAMES = 2000
 _MOST_CHARACTERS = 128 * 1024  # of one value, each part of which counts a little more than its text
 _PART = 16
 _LONGEST_TEXT = 64 * 1024
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308
+_PLAIN_INT = 10**7  # a number below has fewer digits than a secret has characters
+_MOST_BITS = 2000  # Python writes 640 digits whatever limit is set, which is 2125 bits
+_LONGEST_SECRET = 4096  # characters, however it is spelled
 
-_STARTS = (TOKEN_START, "CAIS", "LTAI", "STS.")  # of what looks like a secret
-_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_PLAIN_RUN, _BASE64_RUN = re.compile(r"[A-Za-z0-9._~-]{8,}"), re.compile(r"[A-Za-z0-9]{8,}")
-_SAFE = r"(?:[A-Za-z0-9+/_-]|%2[BbFf]|\\/)"
+# What a person's object may raise and is not caught: the end of the process. FC's own timeout is a SystemExit.
+PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
+
+_STARTS = (TOKEN_START, "CAIS", "LTAI", "STS.", "eyJ")  # of what looks like a secret
+_BASE64 = "[A-Za-z0-9+/_-]"
 _SHAPES = re.compile(
-    rf"djEj{_SAFE}{{16,}}(?:=|%3[Dd])*"  # a task token: base64 of "v1#..."
-    rf"|CAIS{_SAFE}{{24,}}(?:=|%3[Dd])*"  # an STS token
-    r"|\b(LTAI|STS\.)[A-Za-z0-9]{8,}"  # an access key's id: long-lived, STS
+    rf"djEj{_BASE64}{{16,}}=*"  # a task token: base64 of "v1#..."
+    rf"|CAIS{_BASE64}{{24,}}=*"  # an STS token
+    r"|\b(?:LTAI|STS\.)([A-Za-z0-9]{8,})"  # an access key's id: long-lived, STS
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}"  # a JWT: signed, or encrypted
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]+){3}"  # a JWT that is encrypted with a shared key
+    r"|://[^\s/?#:@\"'\\]*:([^\s/?#\"'\\]+)@"  # a password in a URL
 )
+# How our errors speak of the option token=: `with token="a.b.c"`, `token='$.data[0].ticket'`, `token= must be a path`.
+_PATH = r"(?:\$[.\[][^\"']*|[a-z_]{1,24}(?:\.[a-z_]{1,24}|\[\d{1,9}\])+)"
+_OUR_HINT = rf"(?<![\w.-])token=(?:\\*[\"']{_PATH}\\*[\"']|(?-i: [a-z]{{1,10}} ))"
 _QUOTED = r"""\\+"[^"]*|\\+'[^']*|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?"""
 _BARE = r"""\{[^{}]*\}?|\[[^\[\]]*\]?|(?:(?:bearer|basic|acs[0-9a-z-]*)\s+)?[^\s"',;&(){}\[\]]+"""
 
@@ -73,7 +86,7 @@ class Redactor:
             raise TypeError("The names to mask are given as a list of texts, none of them empty.")
         self._enabled = enabled
         self._own = frozenset(_plain(name) for name in own)
-        self._endings = tuple(_plain(name) for name in NAMES)
+        self._endings = ("token", *map(_plain, NAMES))
         self._hints = tuple({*_HINTS, *(_words(name)[0].lower() for name in own)})
         self._named = _named_values(own)
         self._verdicts: dict[str, bool] = {}
@@ -85,7 +98,8 @@ class Redactor:
     def by_name(self, text: str) -> str:
         """Mask only what stands under a telling name in a text."""
         if len(text) > _LONGEST_TEXT:
-            text = f"{text[:_LONGEST_TEXT]}..."
+            # Masked before it is cut further: at a cut stands the first half of a secret, which is not recognised.
+            text = f"{self.line(text[:_LONGEST_TEXT])[:-_LONGEST_SECRET]}..."
         if not self._enabled or ("=" not in text and ":" not in text):
             return text
         lower = text.lower()
@@ -95,181 +109,150 @@ class Redactor:
         return text
 
     def line(self, text: str) -> str:
-        """Mask only the secrets that are known and what looks like one; a line of JSON stays JSON."""
+        """Mask only the secrets that are known and what looks like one."""
         return mask_secrets(text) if self._enabled else text
 
-    def marks(self) -> tuple[str, ...]:
-        """Return texts of which one stands in each that `line` changes here; nearly always none does."""
-        return known_marks() if self._enabled else ()
+    def may_change(self, line: str) -> bool:
+        """Say whether `line` is worth calling; nearly always it is not."""
+        return self._enabled and may_hold_secrets(line)
 
     def value(self, value: Any) -> Any:
         """Return a copy of a value that JSON can hold, with secrets masked.
 
         Mappings, sequences, sets, and the fields of attrs, dataclass and pydantic objects are gone through; anything
-        else becomes its text.
+        else becomes its text. What cannot be read (it raises, or changes meanwhile) is named by its class; no error
+        comes out of here.
         """
         return self._copy(value, 0, [_MOST_CHARACTERS], self.text)
 
     def value_by_name(self, value: Any) -> Any:
-        """Do what `value` does, but mask only what stands under a telling name: `line` does the rest."""
-        kind = type(value)
-        if kind is str:
-            return self.by_name(value)
-        if kind is int or kind is bool or value is None or (kind is float and _LOWEST < value < _HIGHEST):
-            return value
+        """Do what `value` does, but mask only what stands under a telling name."""
         return self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
+
+    def members_by_name(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what `value_by_name` does, for the fields of a record: there is room for each of them."""
+        copy: dict[str, Any] = {}
+        for name, value in fields.items():
+            if value is not None and self.is_secret(name) and not issubclass(type(value), Masked):
+                copy[self.by_name(name)] = MASK
+            else:
+                copy[self.by_name(name)] = self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
+        return copy
+
+    def entry_by_line(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Do the rest of what `value` does, for each field of a record: known secrets, and what looks like one."""
+        return {self.line(name): self._copy(value, 0, [_MOST_CHARACTERS], self.line) for name, value in entry.items()}
 
     def is_secret(self, name: str) -> bool:
         """Say whether what stands under this name is a secret."""
         verdict = self._verdicts.get(name)
         if verdict is None:
             plain = _plain(name)
-            verdict = self._enabled and (plain in self._own or plain.endswith(self._endings))
+            verdict = self._enabled and (
+                plain in self._own or (plain.endswith(self._endings) and not plain.endswith(_PAGING))
+            )
             if len(self._verdicts) < _MOST_NAMES:
                 self._verdicts[name] = verdict
         return verdict
 
-    def _copy(  # noqa: PLR0911 - one return for each kind of value
-        self, value: Any, depth: int, left: list[int], mask: Callable[[str], str]
-    ) -> Any:
+    def _copy(self, value: Any, depth: int, left: list[int], mask: Callable[[str], str]) -> Any:
         kind = type(value)
         if kind is str:
             left[0] -= len(value)
             return mask(value) if left[0] >= 0 else f"... ({len(value)} characters)"
-        if value is None or kind is int or kind is bool:
+        if value is None or kind is bool:
             return value
-        if kind is float:
-            return value if _LOWEST < value < _HIGHEST else str(value)  # NaN and infinities are not JSON
+        if kind is int or kind is float:
+            return self._number(value, mask)
         left[0] -= _PART
         if depth > _DEEPEST or left[0] < 0:
             return "..."
-        if isinstance(value, dict):
+        try:
+            return self._copy_of(value, kind, depth, left, mask)
+        except PASSING_THROUGH:
+            raise
+        except BaseException:  # noqa: BLE001 - a person's object may do anything; the log must still be written
+            return self._copy(text_of(value), depth, left, mask)
+
+    def _copy_of(self, value: Any, kind: type, depth: int, left: list[int], mask: Callable[[str], str]) -> Any:
+        # Of the type: what an object says of itself in `__class__` may be anything.
+        if issubclass(kind, dict):
             return self._members(value.items(), depth, left, mask)
-        if isinstance(value, (list, tuple, set, frozenset)):
+        if issubclass(kind, (list, tuple, set, frozenset)):
             return [self._copy(item, depth + 1, left, mask) for item in _bounded(value, left)]
         if hasattr(kind, "__members__"):  # an enum
             return self._copy(value.value, depth + 1, left, mask)
-        names = None if isinstance(value, Masked) else _field_names(kind)
+        names = None if issubclass(kind, Masked) else _field_names(kind)
         if names is not None:
-            return self._members(((name, getattr(value, name, None)) for name in names), depth, left, mask)
-        return self._copy(_text_of(value), depth, left, mask)
+            return self._members(((name, _field(value, name)) for name in names), depth, left, mask)
+        return self._copy(text_of(value), depth, left, mask)
 
     def _members(
         self, members: Iterable[tuple[Any, Any]], depth: int, left: list[int], mask: Callable[[str], str]
     ) -> dict[str, Any]:
         copy: dict[str, Any] = {}
         for key, member in _bounded(members, left):
-            name = key if type(key) is str else _text_of(key)
+            name = key if type(key) is str else text_of(key)
             safe = name if len(name) < SHORTEST_SECRET else mask(name)
-            if member is not None and self.is_secret(name) and not isinstance(member, Masked):
+            if member is not None and self.is_secret(name) and not issubclass(type(member), Masked):
                 copy[safe] = MASK
             else:
                 copy[safe] = self._copy(member, depth + 1, left, mask)
         return copy
 
+    @staticmethod
+    def _number(value: float, mask: Callable[[str], str]) -> Any:
+        if -_PLAIN_INT < value < _PLAIN_INT:
+            return value
+        if type(value) is int and value.bit_length() > _MOST_BITS:  # Python may refuse to write it, or JSON to read it
+            return f"<an int of {value.bit_length()} bits>"
+        text = str(value)
+        masked = mask(text)  # a secret may consist of digits
+        if masked != text:
+            return masked
+        return value if type(value) is int or _LOWEST < value < _HIGHEST else text  # NaN and infinities are not JSON
 
-def mask_secrets(text: str) -> str:
-    """Mask the running invocation's secrets in a text, and what looks like a token or a key.
+
+def mask_secrets(text: str, *, also: Iterable[str] = ()) -> str:
+    """Mask the running invocation's secrets in a text, in every spelling, and what looks like a token, a key or a password.
 
     What is replaced holds no quote and no half of an escape: a line of JSON stays one.
+
+    Args:
+        text: The text.
+        also: Further secrets that are masked.
     """
-    if not may_hold_secrets(text):
+    spellings = _known_spellings(tuple(also))
+    if not (spellings.may_stand_in(text) or _may_hold_shapes(text)):
         return text
-    for form in _all_forms(_known_secrets()):
-        text = text.replace(form, MASK)
-    return _SHAPES.sub(lambda shape: f"{shape[1] or ''}{MASK}", text)
+    pieces: list[str] = []
+    done = 0
+    for start, end in spellings.find(text, _SHAPES):
+        pieces += text[done:start], MASK
+        done = end
+    return "".join((*pieces, text[done:]))
 
 
 def may_hold_secrets(text: str) -> bool:
     """Say whether `mask_secrets` has something to look for in a text; nearly always it has not."""
-    return holds_one(text, known_marks())
+    return _known_spellings(()).may_stand_in(text) or _may_hold_shapes(text)
 
 
-def holds_one(text: str, marks: tuple[str, ...]) -> bool:
-    """Say whether one of these marks stands in a text."""
-    for mark in marks:  # noqa: SIM110 - many lines come here, and a generator takes longer
-        if mark in text:
+def _may_hold_shapes(text: str) -> bool:
+    for start in _STARTS:
+        if start in text:
             return True
-    return False
+    return "@" in text and ("://" in text or ":\\/" in text)
 
 
-def known_marks() -> tuple[str, ...]:
-    """Return texts of which one stands in each text that holds a secret of this invocation, or what looks like one."""
+def _known_spellings(also: tuple[str, ...]) -> Spellings:
     invocation = current_invocation()
     if invocation is None or invocation.ended:
-        return _all_marks(recent_secrets())
+        return spellings_of((*recent_secrets(), *also))
     task = running_task()
-    if task is None or task.token.secret.startswith(TOKEN_START):  # what tokens begin with is a mark always
-        return _all_marks(invocation.secrets)
-    return _all_marks((*invocation.secrets, task.token.secret))
-
-
-def _known_secrets() -> tuple[str, ...]:
-    invocation = current_invocation()
-    if invocation is None or invocation.ended:
-        return recent_secrets()
-    task = running_task()
-    return invocation.secrets if task is None else (*invocation.secrets, task.token.secret)
-
-
-@lru_cache(maxsize=16)
-def _all_marks(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    marks = [mark for secret in secrets for mark in _marks(secret)]
-    return tuple(dict.fromkeys([*marks, *_STARTS, *_cores(TOKEN_START)]))
-
-
-def _marks(secret: str) -> tuple[str, ...]:
-    """Return texts of which one stands in each form of a secret.
-
-    Nearly every line holds no secret, and each has to be searched: for four marks of a secret instead of its ten forms.
-    A run of unreserved characters is the same in all its spellings; a run of letters and digits in both alphabets of base64.
-    """
-    if len(secret) < SHORTEST_SECRET:
-        return ()
-    if secret.startswith(_STARTS[:2]):  # the beginning is the same in all spellings, and in base64 it is what it is
-        return secret[:4], *_cores(secret[:4])
-    plain = _PLAIN_RUN.search(secret)
-    if plain is None:
-        return _forms(secret)
-    marks = [plain[0]]
-    for core in _cores(secret):
-        if core.isalnum():  # as it nearly always is, where the secret is base64 itself
-            marks.append(core)
-            continue
-        run = _BASE64_RUN.search(core)
-        if run is None:
-            return _forms(secret)
-        marks.append(run[0])
-    return tuple(marks)
-
-
-@lru_cache(maxsize=16)
-def _all_forms(secrets: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(form for secret in secrets for form in _forms(secret))
-
-
-@lru_cache(maxsize=64)
-def _forms(secret: str) -> tuple[str, ...]:
-    if len(secret) < SHORTEST_SECRET:  # masking it would tear texts apart
-        return ()
-    upper = "".join(sign if sign in _UNRESERVED else _percent(sign) for sign in secret)
-    lower = re.sub("%..", lambda code: code[0].lower(), upper)
-    plus = upper.replace("%20", "+"), lower.replace("%20", "+")  # as forms write a space
-    escaped = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], secret.replace("/", "\\/")
-    inside = (spelled for core in _cores(secret) for spelled in (core, core.replace("+", "-").replace("/", "_")))
-    return tuple(dict.fromkeys((secret, upper, lower, *plus, *escaped, *inside)))
-
-
-def _percent(sign: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
-
-
-def _cores(secret: str) -> Iterator[str]:
-    """Yield what is always seen of a secret inside of a longer text's base64, at each of its three alignments."""
-    data = secret.encode("utf-8", "surrogatepass")
-    for before, cut in ((0, 0), (1, 2), (2, 3)):
-        encoded = binascii.b2a_base64(b" " * before + data, newline=False).decode()
-        yield encoded[cut : (before + len(data)) * 8 // 6]
+    return spellings_of(
+        (*invocation.secrets, *also) if task is None else (*invocation.secrets, task.token.secret, *also)
+    )
 
 
 def _plain(name: str) -> str:
@@ -284,11 +267,13 @@ def _named_values(own: tuple[str, ...]) -> re.Pattern[str]:
     def spelled(name: str) -> str:
         return "[-_. ]?".join(map(re.escape, _words(name)))
 
-    names = [*map(spelled, NAMES), *(rf"(?<![A-Za-z0-9]){spelled(name)}" for name in own)]
+    paging = [name.removesuffix("_token") for name in PAGING_NAMES]
+    before = "".join(rf"(?<!{name})(?<!{name}[-_. ])" for name in paging)
+    names = [before + spelled("token"), *map(spelled, NAMES), *(rf"(?<![A-Za-z0-9]){spelled(name)}" for name in own)]
     name = rf"(?:{'|'.join(names)})"
     # `"password": x`, `password=x`; and `password: x` in prose only where x is quoted or has a digit in it.
     where = rf"{name}(?:\\*[\"']\s*[:=]|\s*=)\s*|{name}\s*:\s*(?=\\*[\"']|(?:bearer|basic)\s|[^\s\"']*\d)"
-    return re.compile(rf"({where})(?!{re.escape(MASK)})({_QUOTED}|{_BARE})", re.IGNORECASE | re.DOTALL)
+    return re.compile(rf"(?!{_OUR_HINT})({where})(?!{re.escape(MASK)})({_QUOTED}|{_BARE})", re.IGNORECASE | re.DOTALL)
 
 
 def _masked_value(found: re.Match[str]) -> str:
@@ -314,21 +299,46 @@ def _field_names(kind: type) -> Iterable[str] | None:
     return tuple(name for name, field in fields.items() if field.repr) if isinstance(fields, dict) else None
 
 
+def _field(value: object, name: str) -> Any:
+    try:
+        return getattr(value, name, None)
+    except PASSING_THROUGH:
+        raise
+    except BaseException as error:  # noqa: BLE001 - one field that raises does not cost the others
+        return f"<{type(error).__name__}>"
+
+
 def _bounded(items: Iterable[Any], left: list[int]) -> Iterator[Any]:
-    for item in items:
+    """Yield as many items as there is room for; where they raise or change meanwhile, those before."""
+    iterator = iter(items)
+    while left[0] >= _PART:
         left[0] -= _PART
-        if left[0] < 0:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            return
+        except PASSING_THROUGH:
+            raise
+        except BaseException:  # noqa: BLE001
             return
         yield item
 
 
-def _text_of(value: object) -> str:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value[:_LONGEST_TEXT]).decode("utf-8", "replace")
+def text_of(value: object) -> str:
+    """Return an object's text, never an error: where it has none, its class is named."""
+    kind = type(value)
     try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the log must still be written
-        return f"<{type(value).__name__} without text>"
+        if issubclass(kind, str):
+            return str.__str__(value)
+        if issubclass(kind, (bytes, bytearray, memoryview)):
+            return bytes(value[: _LONGEST_TEXT + 1]).decode("utf-8", "replace")  # type: ignore[index]
+        if issubclass(kind, int) and int.bit_length(value) > _MOST_BITS:  # type: ignore[arg-type]
+            return f"<an int of {int.bit_length(value)} bits>"  # type: ignore[arg-type]
+        return str.__str__(str(value))
+    except PASSING_THROUGH:
+        raise
+    except BaseException:  # noqa: BLE001 - a person's own __str__ may do anything; the log must still be written
+        return f"<{type.__dict__['__name__'].__get__(kind)} without text>"
 
 
 class RedactionFilter(logging.Filter):
@@ -348,50 +358,101 @@ class RedactionFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> Any:
         """Mask a record, and let it pass."""
         masked = logging.makeLogRecord(record.__dict__) if sys.version_info >= (3, 12) else record
-        masked.msg, masked.args = self._redactor.text(message_of(record)), None
-        if record.exc_info and not record.exc_text:
-            masked.exc_text = logging.Formatter().formatException(record.exc_info)
-        masked.exc_info = None
-        for name in ("exc_text", "stack_info"):
-            text = getattr(masked, name)
-            setattr(masked, name, self._redactor.text(text) if text else text)
-        fields = {
-            name: value
-            for name, value in record.__dict__.items()
-            if name not in _STANDARD and name != LOG_FIELDS and not isinstance(value, RecordText)
-        }
-        for name, value in fields.items():
-            masked.__dict__[name] = MASK if self._redactor.is_secret(name) else self._redactor.value(value)
-        if LOG_FIELDS in record.__dict__:
-            masked.__dict__[LOG_FIELDS] = self._redactor.value(record.__dict__[LOG_FIELDS])
-        if isinstance(record.__dict__.get(LOG_TASK), RecordText):
-            masked.__dict__[LOG_FIELDS] = self._redactor.value(json.loads(masked.__dict__.pop(LOG_TASK)))
+        own = masked.__dict__
+        try:
+            given = {name: value for name, value in own.items() if type(name) is not str or name not in _STANDARD}
+            own.update(self._masked(record, given))
+            for name, value in given.items():
+                if type(name) is not str or issubclass(type(value), RecordText):
+                    del own[name]
+        except PASSING_THROUGH:
+            raise
+        except BaseException as error:  # noqa: BLE001 - no record leaves here unmasked, and none is lost
+            unmasked = f"<A record that could not be masked: {type(error).__name__}>"
+            masked.__dict__ = {**logging.makeLogRecord({"msg": unmasked, "levelno": record.levelno}).__dict__}
+            masked.name, masked.levelname = record.name, record.levelname
+        return masked
+
+    def _masked(self, record: logging.LogRecord, given: dict[Any, Any]) -> dict[str, Any]:
+        redactor = self._redactor
+        message = writable(redactor.text(message_of(record)))
+        masked: dict[str, Any] = {"msg": message, "args": None, "exc_info": None}
+        if "message" in record.__dict__:  # an earlier handler's formatter put it there
+            masked["message"] = message
+        trouble = record.exc_text or (record.exc_info and exception_text(record.exc_info))
+        for name, text in (("exc_text", trouble), ("stack_info", record.stack_info)):
+            masked[name] = writable(redactor.text(text_of(text))) if text else None
+        for name, value in given.items():
+            if issubclass(type(value), RecordText):
+                masked[LOG_FIELDS] = redactor.value(json.loads(value))
+            else:
+                shown = text_of(name)
+                masked[shown] = MASK if redactor.is_secret(shown) else redactor.value(value)
         return masked
 
 
+def writable(text: str) -> str:
+    """Return a text as a stream takes it: a lone surrogate has no form in UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def exception_text(exc_info: Any) -> str:
+    """Return an exception as Python writes it; where that raises, its class."""
+    try:
+        return logging.Formatter().formatException(exc_info)
+    except PASSING_THROUGH:
+        raise
+    except BaseException:  # noqa: BLE001 - a person's exception may do anything
+        return f"<{type.__dict__['__name__'].__get__(type(exc_info[1]))}, which cannot be written>"
+
+
 # How many attributes a record has of its own: what `extra=` puts there comes after them.
-OWN_COUNT = len(logging.makeLogRecord({}).__dict__)
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-NOT_BROUGHT = _STANDARD | {LOG_FIELDS, LOG_TASK, "request_id"}  # the runtime's own handler puts its id on every record
+# FC puts its id on every record, by its handler and by a filter; it is wrong where FC runs several requests at once.
+NOT_BROUGHT = _STANDARD | {LOG_FIELDS, LOG_TASK, "request_id", "fc_request_id"}
 
 
 def brought(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
     own = record.__dict__
-    fields = {name: own[name] for name in [*own][OWN_COUNT:] if name not in NOT_BROUGHT}
-    if LOG_FIELDS in own:
-        fields.update(own[LOG_FIELDS])
-    task = own.get(LOG_TASK)
-    if isinstance(task, RecordText):
-        fields.update(json.loads(task))
-    elif task is not None:
-        fields[LOG_TASK] = task
+    fields = {text_of(name): value for name, value in own.items() if type(name) is not str or name not in NOT_BROUGHT}
+    for name in (LOG_FIELDS, LOG_TASK):
+        given: Any = own.get(name)
+        if issubclass(type(given), RecordText):
+            fields.update(json.loads(given))
+        elif type(given) is dict:
+            fields.update({text_of(name): value for name, value in given.items()})
+        elif given is not None:
+            fields[name] = given
     return fields
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return a record's message; where its arguments do not fit it, both as they are."""
+    """Return a record's message; what cannot be put into it is named, and where its arguments do not fit it, both."""
     try:
-        return record.getMessage()
-    except Exception:  # noqa: BLE001 - a wrong format string, or a person's own __str__: the line must still come
-        return f"{_text_of(record.msg)} {_text_of(record.args)}"
+        return text_of(record.getMessage())
+    except PASSING_THROUGH:
+        raise
+    except BaseException:  # noqa: BLE001 - a wrong format string, or a person's own __str__: the line must still come
+        return _message_of_parts(text_of(record.msg), record.args)
+
+
+def _message_of_parts(message: str, args: Any) -> str:
+    given: Any = _printable(args)
+    if type(args) is tuple:
+        given = tuple(map(_printable, args))
+    elif type(args) is dict:
+        given = {text_of(name): _printable(value) for name, value in args.items()}
+    try:
+        return str(message % given)
+    except PASSING_THROUGH:
+        raise
+    except BaseException:  # noqa: BLE001
+        return f"{message} {given}"
+
+
+def _printable(value: Any) -> Any:
+    kind = type(value)
+    if kind is float or kind is bool or value is None or (kind is int and value.bit_length() <= _MOST_BITS):
+        return value
+    return text_of(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import sys
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from fc_callback.secret import Masked
@@ -106,6 +107,4 @@ else:
 @cache
 def _empty_sha256() -> Any:
     """Return a hash to copy, and never to update: for a new one, OpenSSL looks the algorithm up each time."""
-    from hashlib import sha256
-
     return sha256()

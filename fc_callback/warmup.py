@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any
 
 from fc_callback import settings
@@ -11,7 +10,7 @@ from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.cloudflow.transport import transport_for
 from fc_callback.context import FcContext
 
-# FC gives an initializer up to 300 seconds; this one is never worth more than these.
+# FC gives an initializer up to 300 seconds; a connection is not worth more than these.
 _OPEN_SECONDS = 5.0
 
 logger = logging.getLogger("fc_callback")
@@ -53,14 +52,4 @@ def _load_driver() -> None:
 
 def _open_connection(context: Any) -> None:
     client = CloudFlowClient(region=settings.text("CLOUDFLOW_REGION") or FcContext.read(context).region)
-    # In a thread, because looking up a name cannot be bounded otherwise.
-    opening = threading.Thread(
-        target=transport_for(client.endpoint).open,
-        kwargs={"connect": client.connect_seconds},
-        name="fc_callback-opening",
-        daemon=True,
-    )
-    opening.start()
-    opening.join(_OPEN_SECONDS)
-    if opening.is_alive():
-        logger.debug("%s has not accepted a connection within %g seconds.", client.endpoint, _OPEN_SECONDS)
+    transport_for(client.endpoint).open(connect=min(client.connect_seconds, _OPEN_SECONDS))

@@ -17,6 +17,7 @@ import typer
 from fc_callback.cli.remote import TaskThere, task_there
 from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -233,7 +234,7 @@ def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, lent: b
             _show_end(signals, _masked(result.log, secrets))
             return signals.exit_code
         show = _show_json if as_json else _show
-        show(result, _masked(result.log, secrets), None if task is None else str(task))
+        show(result, mask_secrets(result.log, also=secrets), None if task is None else str(task))
     if result.error_type == "FunctionTimeout":
         return _TIMED_OUT
     return 0 if result.ok else _FAILED
@@ -242,12 +243,6 @@ def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, lent: b
 def _secrets(credentials: Credentials | None, task: WaitingTask | TaskThere | None) -> list[str]:
     known = [credentials.access_key_secret, credentials.security_token] if credentials else []
     return [secret for secret in (*known, task.token.reveal() if task else None) if secret]
-
-
-def _masked(text: str, secrets: list[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return text
 
 
 def _show(result: InvocationResult, log: str, task: str | None) -> None:

@@ -1,19 +1,24 @@
 """The client of CloudFlow's two report operations.
 
-`ReportTaskSucceeded` and `ReportTaskFailed`: RPC `POST /`, `TaskToken` in the query, `Output` or `Error` and `Cause` in
-the form, fnf API version 2019-03-15 (API reference of CloudFlow). A report is all the calls that it takes: it is
-repeated until the service's answer is certain or the time is up.
+`ReportTaskSucceeded` and `ReportTaskFailed`: RPC `POST /` with `TaskToken`, and `Output` or `Error` and `Cause`, fnf API
+version 2019-03-15 (API reference of CloudFlow). A report is all the calls that it takes: it is repeated until the
+service's answer is certain or the time is up.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback import settings
+from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
+from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
+from fc_callback.cloudflow.errors import CloudFlowError
+from fc_callback.cloudflow.request import build_request
 from fc_callback.cloudflow.retry import RetryPolicy
+from fc_callback.cloudflow.transport import transport_for
 from fc_callback.context import Credentials
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
@@ -26,15 +31,13 @@ from fc_callback.token import TaskToken
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from fc_callback.cloudflow.delivery import ReportResult
     from fc_callback.cloudflow.request import SignedRequest
     from fc_callback.context import Deadline
 
 AlreadyCompleted = Literal["accept", "raise"]
-
-_TRANSPORT = "fc_callback.cloudflow.transport"
 
 
 class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
@@ -48,9 +51,11 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         endpoint: A host or URL that overrides it; plain http only to loopback.
         network: `public`, or `internal` for the `-internal` host.
         credentials: Fixed ones, or a callable that returns those of the moment.
-        signature: `v1` (HMAC-SHA1, the default) or `v3` (ACS3-HMAC-SHA256).
-        connect_timeout: Seconds for opening a connection.
-        read_timeout: Seconds for an answer.
+        signature: `v1` (HMAC-SHA1, the default): every parameter travels in the body. Or `v3` (ACS3-HMAC-SHA256): the
+            task token travels in the URL, and what records URLs records it.
+        connect_timeout: Seconds for opening a connection: name look-up, all addresses, proxy and TLS together.
+        read_timeout: Seconds for an answer. Where less than twice as much is left, a report waits for its first answer
+            for a third of it, so that a connection that has gone silent leaves time for another.
         retry: How a report is repeated.
         already_completed: What a task that somebody else has completed is: `accept`, visible in the result, or `raise`.
 
@@ -109,11 +114,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         Raises:
             OutputError: The Output is no JSON.
             CloudFlowError: The service refuses the report; the subclass says why.
+            ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
             ReportUndelivered: The time was up before the service had taken it.
             CredentialsNotFound: There is nothing to sign with.
         """
-        form = {"Output": encode_output(output)}
-        return self._report("ReportTaskSucceeded", task_token, form, deadline)
+        task_token = _as_token(task_token)
+        return self._report("ReportTaskSucceeded", task_token, {"Output": encode_output(output)}, deadline)
 
     def report_task_failed(
         self, task_token: str | TaskToken, error: str, cause: str = "", *, deadline: Deadline | None = None
@@ -129,9 +135,11 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         Raises:
             ValueError: `error` or `cause` has a length that the service does not take.
             CloudFlowError: The service refuses the report; the subclass says why.
+            ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
             ReportUndelivered: The time was up before the service had taken it.
             CredentialsNotFound: There is nothing to sign with.
         """
+        task_token = _as_token(task_token)
         if not 1 <= len(error) <= ERROR_MAX_CHARACTERS:
             raise ValueError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
         if len(cause) > CAUSE_MAX_CHARACTERS:
@@ -143,11 +151,17 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         self,
         action: str,
         *,
-        query: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
+        query: Mapping[str, str | TaskToken] | None = None,
+        form: Mapping[str, str | TaskToken] | None = None,
         deadline: Deadline | None = None,
     ) -> dict[str, Any]:
         """Make one signed call of any operation, without repeating it, and return the answer's document.
+
+        Args:
+            action: The operation, such as `DescribeExecution`.
+            query: What the operation takes in the query; with V1 it travels in the form as well.
+            form: What it takes in the form.
+            deadline: The call does not outlive it.
 
         Raises:
             CloudFlowError: The service answered with an error, or with something that is not its own.
@@ -155,50 +169,51 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             CredentialsNotFound: There is nothing to sign with.
             SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
         """
+        return self._call(action, query or {}, form or {}, deadline, self.read_seconds)
+
+    def _call(
+        self,
+        action: str,
+        query: Mapping[str, str | TaskToken],
+        form: Mapping[str, str | TaskToken],
+        deadline: Deadline | None,
+        read_seconds: float,
+    ) -> dict[str, Any]:
         credentials = self._current_credentials()
-        if _TRANSPORT not in sys.modules and self.endpoint.startswith("https"):
-            from fc_callback.cloudflow import trust
-
-            trust.read_ahead()  # while the rest of this is being loaded
-        from fc_callback.cloudflow.answers import learn_clock, read_document
-        from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed
-        from fc_callback.cloudflow.request import build_request
-        from fc_callback.cloudflow.transport import transport_for
-
         transport = transport_for(self.endpoint)
 
         def request() -> SignedRequest:
             return build_request(
                 action,
                 endpoint=self.endpoint,
-                query=query or {},
-                form=form or {},
+                query=query,
+                form=form,
                 credentials=credentials,
                 signature=self.signature,
                 now=time.time() + transport.clock_offset_seconds,
             )
 
-        answer = transport.post(request, connect=self.connect_seconds, read=self.read_seconds, deadline=deadline)
-        try:
-            return read_document(action, answer)
-        except CloudFlowError as error:
-            error.ambiguous = answer.resent
-            if isinstance(error, RequestTimeTooSkewed):
-                learn_clock(transport, answer)
-            raise
+        answer = transport.post(request, connect=self.connect_seconds, read=read_seconds, deadline=deadline)
+        document = read_document(action, answer, secrets=_secrets(query, credentials))
+        if not isinstance(document, CloudFlowError):
+            return document
+        document.ambiguous = document.ambiguous or answer.resent
+        if document.clock_differs:
+            offset = clock_offset_seconds(answer.headers)
+            if offset is not None:
+                transport.clock_offset_seconds = offset
+        raise document
 
     def _report(
-        self, action: str, task_token: str | TaskToken, form: Mapping[str, str], deadline: Deadline | None
+        self, action: str, token: TaskToken, form: Mapping[str, str], deadline: Deadline | None
     ) -> ReportResult:
-        from fc_callback.cloudflow.delivery import deliver
-
-        token = task_token if isinstance(task_token, TaskToken) else TaskToken(task_token)
-        query = {"TaskToken": token.reveal()}
+        query = {"TaskToken": token}
         return deliver(
-            lambda until: self.call(action, query=query, form=form, deadline=until),
+            lambda until, read_seconds: self._call(action, query, form, until, read_seconds),
             action=action,
             policy=self.retry,
             deadline=deadline,
+            read_seconds=self.read_seconds,
             already_completed=self.already_completed,
             endpoint=self.endpoint,
         )
@@ -222,12 +237,23 @@ def _check_local(credentials: Credentials, endpoint: str) -> None:
         )
 
 
+def _as_token(given: str | TaskToken) -> TaskToken:
+    """Return a token that no frame shows: tools that record an error record its frames' variables."""
+    return given if isinstance(given, TaskToken) else TaskToken(given)
+
+
+def _secrets(query: Mapping[str, str | TaskToken], credentials: Credentials) -> Iterator[str]:
+    """Yield what an error answer may repeat of a request."""
+    yield from (value.reveal() for value in query.values() if isinstance(value, TaskToken))
+    yield credentials.access_key_secret
+    yield credentials.security_token or ""
+    yield credentials.access_key_id
+
+
 def _endpoint(region: str | None, network: str | None) -> str:
     override = settings.text("CLOUDFLOW_ENDPOINT")
     if override:
         return checked_endpoint(override)
-    import os
-
     name = settings.text("CLOUDFLOW_REGION", region) or os.environ.get("FC_REGION")
     if not name:
         raise SettingsError(

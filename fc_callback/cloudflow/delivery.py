@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.cloudflow.errors import CloudFlowError, RequestTimeTooSkewed, ResourceThrottled, TaskAlreadyCompleted
+from fc_callback.cloudflow.answers import request_id_of
+from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
 from fc_callback.cloudflow.throttle import turnstile_for
 from fc_callback.context import Deadline
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 # What a call needs at the least; a last attempt is begun this long before the end.
 _CALL_SECONDS = 1.0
-_SERVER_ERROR = 500
 
 
 class ReportResult(Value):
@@ -47,15 +47,17 @@ class _Attempts:
         self.throttled = 0
         self.ambiguous = False
         self.clock_corrected = False
+        self.cut_short = False
         self.last_try = False
 
 
 def deliver(
-    call: Callable[[Deadline | None], dict[str, Any]],
+    call: Callable[[Deadline | None, float], dict[str, Any]],
     *,
     action: str,
     policy: RetryPolicy,
     deadline: Deadline | None,
+    read_seconds: float,
     already_completed: str,
     endpoint: str,
 ) -> ReportResult:
@@ -65,15 +67,17 @@ def deliver(
     task has already completed, the report counts as delivered.
 
     Args:
-        call: Makes one attempt, within the deadline that it is given.
+        call: Makes one attempt, within the deadline and the seconds for an answer that it is given.
         action: The operation, for errors.
         policy: How often, how long, how far apart.
         deadline: The invocation's; the attempts end `policy.reserve_seconds` before it.
+        read_seconds: How long an attempt waits for an answer, but for the first one where time is scarce.
         already_completed: What a task completed by somebody else is, `accept` or `raise`.
         endpoint: Where the threads of this process take turns when throttled.
 
     Raises:
         CloudFlowError: The service refuses the report for good.
+        ServiceUnreachable: No attempt can reach the service.
         ReportUndelivered: The time was up first.
     """
     seen = _Attempts()
@@ -83,20 +87,20 @@ def deliver(
         if until is not None and until.remaining_seconds() <= 0:
             raise _undelivered(action, seen, None)
         seen.made += 1
+        wait_seconds = _first_wait_seconds(read_seconds, until) if seen.made == 1 else read_seconds
+        seen.cut_short = wait_seconds < read_seconds
         try:
-            document = call(until)
+            document = call(until, wait_seconds)
         except TaskAlreadyCompleted as error:
             seen.ambiguous = seen.ambiguous or error.ambiguous
             if not seen.ambiguous and already_completed == "raise":
                 raise
             return _result(seen, {"RequestId": error.request_id}, already_completed=not seen.ambiguous)
-        except RequestTimeTooSkewed as error:
-            if seen.clock_corrected:
-                raise
-            seen.ambiguous = seen.ambiguous or error.ambiguous
-            seen.clock_corrected = True
-            continue
         except (CloudFlowError, ServiceUnreachable) as error:
+            seen.ambiguous = error.ambiguous = seen.ambiguous or error.ambiguous
+            if _clock_differs(error) and not seen.clock_corrected:
+                seen.clock_corrected = True
+                continue
             if not error.retryable:
                 raise
             problem = error
@@ -109,6 +113,20 @@ def deliver(
             raise _undelivered(action, seen, problem)
 
 
+def _first_wait_seconds(read_seconds: float, until: Deadline | None) -> float:
+    """Return how long the first attempt waits for its answer: a connection that has gone silent leaves time for another.
+
+    A last attempt gets all that is left: where the time is too short for two, the first one is that.
+    """
+    left = float("inf") if until is None else until.remaining_seconds()
+    short = min(read_seconds, left / 3)
+    return short if left < 2 * read_seconds and left - short > _CALL_SECONDS else read_seconds
+
+
+def _clock_differs(error: CloudFlowError | ServiceUnreachable) -> bool:
+    return isinstance(error, CloudFlowError) and error.clock_differs
+
+
 def _wait(
     problem: CloudFlowError | ServiceUnreachable,
     seen: _Attempts,
@@ -117,16 +135,12 @@ def _wait(
     endpoint: str,
 ) -> bool:
     """Wait before the next attempt; say whether there is time for one."""
-    # Something before the service may throttle in words of its own: the status counts.
-    throttled = getattr(problem, "status", 0) == ResourceThrottled.documented_status
-    seen.ambiguous = seen.ambiguous or problem.ambiguous
+    throttled = isinstance(problem, CloudFlowError) and problem.throttled
     if throttled:
         seen.throttled += 1
-    elif isinstance(problem, CloudFlowError):
-        # A 5xx, or a 200 that is not the service's own, may have come after the report was taken.
-        seen.ambiguous = seen.ambiguous or problem.status >= _SERVER_ERROR or problem.status < 400  # noqa: PLR2004
-    left = last_start - time.monotonic()
-    if left <= 0 or seen.last_try:
+    left = max(0.0, last_start - time.monotonic())
+    # An attempt whose wait was cut short was not to be the last one.
+    if seen.last_try or (left == 0 and not seen.cut_short):
         return False
     asked = getattr(problem, "retry_after_seconds", None)
     seconds = policy.wait_seconds(
@@ -136,7 +150,7 @@ def _wait(
     try:
         if turnstile is not None:
             seconds = max(turnstile.wait_seconds(seconds, again=seen.throttled > 1), asked or 0.0)
-        if seconds > left:  # too long for the policy's wait: one last attempt while there is time for one
+        if seconds >= left:  # too long for the policy's wait: one last attempt while there is time for one
             seen.last_try = True
         time.sleep(min(seconds, left))
     finally:
@@ -149,7 +163,7 @@ def _result(seen: _Attempts, document: dict[str, Any], *, already_completed: boo
     event_id = document.get("EventId")
     return ReportResult(
         event_id=event_id if isinstance(event_id, int) else None,
-        request_id=str(document.get("RequestId") or ""),
+        request_id=request_id_of(document),
         attempts=seen.made,
         throttled=seen.throttled,
         already_completed=already_completed,

@@ -1,7 +1,7 @@
 """What CloudFlow answers when it does not take a call: one class for each documented code.
 
 The classes are the table. Source: the API metadata of fnf 2019-03-15, ReportTaskSucceeded and ReportTaskFailed (both
-list the same fifteen codes); the hints come from what is known to cause each of them.
+list the same fifteen codes), then the other operations; the hints come from what is known to cause each of them.
 """
 
 from __future__ import annotations
@@ -23,13 +23,18 @@ class CloudFlowError(FcCallbackError):
         request_id: The service's `RequestId`, for a ticket; empty where the answer had none.
         retry_after_seconds: How long the service asked to wait; None where it did not.
         retryable: Whether the same call may succeed later.
-        ambiguous: Whether the request was sent twice, on a connection that broke, and may have been taken the first time.
+        throttled: Whether the account's calls are over their quota.
+        clock_differs: Whether the service finds this machine's clock wrong.
+        ambiguous: Whether the call may have taken effect all the same: the request was sent twice, on a connection that
+            broke, or this is not the service's own refusal.
     """
 
     documented_code: ClassVar[str] = ""
     documented_status: ClassVar[int] = 0
     template: ClassVar[str] = ""
     retryable: bool = False
+    throttled: bool = False
+    clock_differs: bool = False
     ambiguous: bool = False
 
     def __init__(
@@ -51,15 +56,58 @@ class CloudFlowError(FcCallbackError):
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
         if type(self) is CloudFlowError:
-            self.retryable = status in RETRYABLE_STATUS or (not code and status not in FINAL_STATUS)
-            self.hint = _HINT_RETRYABLE if self.retryable else _HINT_UNKNOWN
+            self._judge()
+
+    def _judge(self) -> None:
+        """Judge an answer that is in no table of fnf by its code, else by its status."""
+        status, code = self.status, self.code
+        # Something before the service may throttle in words of its own: the status counts as well.
+        self.throttled = status == 429 or code == "Throttling" or code.startswith("Throttling.")  # noqa: PLR2004
+        self.clock_differs = code in _CLOCK_DIFFERS
+        self.retryable = (
+            self.throttled
+            or code in _NONCE_USED
+            or status in RETRYABLE_STATUS
+            or (not code and status not in FINAL_WITHOUT_DOCUMENT)
+        )
+        # Each call has a nonce of its own: one that was used before came twice, and the first may have been taken.
+        self.ambiguous = not self.throttled and (
+            status >= 500 or status < 400 or status == 408 or code in _NONCE_USED  # noqa: PLR2004
+        )
+        if self.retryable:
+            self.hint = _HINT_RETRYABLE
+        elif self.clock_differs:
+            self.hint = _HINT_CLOCK
+        else:
+            self.hint = FINAL_WITHOUT_DOCUMENT.get(status, _HINT_UNKNOWN) if not code else _HINT_UNKNOWN
 
 
-RETRYABLE_STATUS = frozenset({429, 500, 502, 503, 504})
-# With any other status, a body that is no error document of the service comes from something before it.
-FINAL_STATUS = frozenset({400, 403})
+RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+# Words of Alibaba Cloud's API gateway that fnf does not document. Source: the gateway's common error codes, error center.
+_NONCE_USED = frozenset({"SignatureNonceUsed"})
+_CLOCK_DIFFERS = frozenset({"IllegalTimestamp", "InvalidTimeStamp.Expired"})
+
 _HINT_RETRYABLE = "The service or something before it is in trouble for the moment: the call is worth repeating."
 _HINT_UNKNOWN = "This is no documented answer of CloudFlow: check that the endpoint is one (CLOUDFLOW_ENDPOINT)."
+_HINT_CLOCK = "Set the machine's clock."
+# A body that is no error document comes from something before the service, and with these statuses repeating is in vain.
+FINAL_WITHOUT_DOCUMENT = {
+    400: _HINT_UNKNOWN,
+    401: (
+        "Something before the service asks for a login of its own: check the endpoint (CLOUDFLOW_ENDPOINT) and the proxy "
+        "(HTTPS_PROXY)."
+    ),
+    403: (
+        "Something before the service refuses the call: check the proxy (HTTPS_PROXY) and the rules of the function's "
+        "network, and that the endpoint is CloudFlow (CLOUDFLOW_ENDPOINT)."
+    ),
+    404: "This address is not CloudFlow: check the endpoint (CLOUDFLOW_ENDPOINT), which has no path.",
+    407: "The proxy asks for a login: put user and password into HTTPS_PROXY (http://user:password@host:port).",
+    413: (
+        "Something before the service refuses a request of this size: raise the proxy's limit, or store the Output and "
+        "return a reference to it (large_output=)."
+    ),
+}
 
 
 class ActionNotSupported(CloudFlowError, ValueError):
@@ -155,7 +203,8 @@ class RequestTimeTooSkewed(CloudFlowError):
     documented_code = "RequestTimeTooSkewed"
     documented_status = 403
     template = "The difference between the request time %s and the current time %s is too large."
-    hint = "Set the machine's clock."
+    clock_differs = True
+    hint = _HINT_CLOCK
 
 
 class SignatureNotMatch(CloudFlowError, PermissionError):
@@ -196,6 +245,7 @@ class ResourceThrottled(CloudFlowError):
     documented_status = 429
     template = "The request is throttled. Please try again later."
     retryable = True
+    throttled = True
     hint = "An account may report about 2 tasks a second after a burst of 10: give the functions time to wait for their turn."
 
 
@@ -206,7 +256,94 @@ class InternalServerError(CloudFlowError):
     documented_status = 500
     template = "An internal error has occurred. Please retry."
     retryable = True
+    ambiguous = True
     hint = _HINT_RETRYABLE
+
+
+# What other operations answer as well; the reports never do. Source: the same metadata, which gives no status for the
+# three *NotExists: 404 is what Function Compute's own table has in the same place.
+
+
+class FlowNotExists(CloudFlowError, LookupError):
+    """404: there is no such flow."""
+
+    documented_code = "FlowNotExists"
+    documented_status = 404
+    template = "Flow %s does not exist."
+    hint = "Check the flow's name, the region and the account: each region and each account has flows of its own."
+
+
+class FlowAlreadyExists(CloudFlowError):
+    """409: a flow of this name exists."""
+
+    documented_code = "FlowAlreadyExists"
+    documented_status = 409
+    template = "Flow %s already exists."
+    hint = "Update the flow, or choose another name."
+
+
+class ExecutionNotExists(CloudFlowError, LookupError):
+    """404: the flow has no such execution."""
+
+    documented_code = "ExecutionNotExists"
+    documented_status = 404
+    template = "Execution %s for flow %s does not exist."
+    hint = "Check the names of the execution and the flow. Executions are deleted with their flow."
+
+
+class ExecutionAlreadyExists(CloudFlowError):
+    """400: an execution of this name has ended already."""
+
+    documented_code = "ExecutionAlreadyExists"
+    documented_status = 400
+    template = "Execution %s for flow %s already exists."
+    hint = "A name starts one execution: choose another name, or leave it out and the service makes one."
+
+
+class ExecutionAlreadyCompleted(CloudFlowError):
+    """400: the execution that is to be stopped has ended."""
+
+    documented_code = "ExecutionAlreadyCompleted"
+    documented_status = 400
+    template = "Execution '%s' for flow '%s' has already completed."
+    hint = "There is nothing to stop: DescribeExecution says how it ended."
+
+
+class ScheduleNotExists(CloudFlowError, LookupError):
+    """404: the flow has no such schedule."""
+
+    documented_code = "ScheduleNotExists"
+    documented_status = 404
+    template = "Schedule %s for flow %s does not exist."
+    hint = "Check the names of the schedule and the flow."
+
+
+class ScheduleAlreadyExists(CloudFlowError):
+    """409: a schedule of this name exists."""
+
+    documented_code = "ScheduleAlreadyExists"
+    documented_status = 409
+    template = "Schedule %s for flow %s already exists."
+    hint = "Update the schedule, or choose another name."
+
+
+class ConcurrentUpdateError(CloudFlowError):
+    """409: another call changes the same resource."""
+
+    documented_code = "ConcurrentUpdateError"
+    documented_status = 409
+    template = "Update conflict, please retry."
+    retryable = True
+    hint = _HINT_RETRYABLE
+
+
+class PreconditionFailed(CloudFlowError):
+    """412: the resource was changed since it was read."""
+
+    documented_code = "PreconditionFailed"
+    documented_status = 412
+    template = "The resource to be modified has been changed."
+    hint = "Read it again, and change what is there now."
 
 
 BY_CODE: dict[str, type[CloudFlowError]] = {cls.documented_code: cls for cls in CloudFlowError.__subclasses__()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 from fc_callback.value import Value
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 
 
 def _draw() -> float:
-    import random
-
     return random.random()  # noqa: S311 - it keeps callers apart, and secrets nothing
 
 

@@ -1,7 +1,7 @@
 """HTTP: the one module that talks to the network.
 
 A transport belongs to an endpoint, not to an invocation: it holds connections, never credentials, and threads share it.
-The task token travels in the URL, so this is also where URLs are kept out of logs and errors.
+With signature V3 the task token travels in the URL, so this is also where URLs are kept out of logs and errors.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import io
 import logging
 import os
 import re
+import socket
 import ssl
 import threading
 import time
 from contextlib import suppress
 from contextvars import ContextVar
-from http.client import HTTPResponse
-from typing import TYPE_CHECKING, Any
+from http.client import HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, select_proxy
@@ -33,13 +34,15 @@ from urllib3.exceptions import (
     SSLError,
 )
 from urllib3.util import Retry, Timeout
+from urllib3.util.connection import allowed_gai_family
 
-from fc_callback.cloudflow import trust
+from fc_callback.cloudflow.errors import FINAL_WITHOUT_DOCUMENT
+from fc_callback.cloudflow.sockets import open_socket
+from fc_callback.cloudflow.tls import certificate_problem, client_context
 from fc_callback.errors import ServiceUnreachable, SettingsError
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Mapping
 
     from urllib3 import PoolManager
@@ -53,6 +56,7 @@ MAX_ANSWER_BYTES = 1 << 20
 # may have forgotten the connection without telling either side.
 IDLE_SECONDS = 30.0
 _CONNECTIONS = 64
+_NO_TIMEOUT = Timeout(connect=None, read=None)  # `_Bounded` sets them
 _NO_RETRIES = Retry(total=False, redirect=0)  # repeating is the business of `delivery`
 
 _SECRETS_IN_URL = re.compile(r"\b(TaskToken|SecurityToken|Signature|AccessKeyId)=[^&\s\"']+", re.ASCII)
@@ -90,10 +94,37 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_ScrubUrls())
 
 
-# Whether the call in progress opened its connection, rather than taking one that was kept.
-_opened: ContextVar[bool] = ContextVar("fc_callback_connection_opened", default=False)
-# When it must have ended, on the clock of `time.monotonic()`.
-_ends_at: ContextVar[float] = ContextVar("fc_callback_call_ends_at", default=float("inf"))
+class _Bounds:
+    """When the step of a call that is in progress must have ended, on the clock of `time.monotonic()`.
+
+    A kept connection has one step: the request is sent, and its answer has come whole. A new one is opened before.
+
+    Attributes:
+        until: The end of the step.
+        opened: Whether the call opened its connection, rather than taking one that was kept.
+    """
+
+    def __init__(self, *, total: float, connect: float, answer: float) -> None:
+        self._ends_at = time.monotonic() + total
+        self._connect_seconds, self._answer_seconds = connect, answer
+        self.opened = False
+        self.wait_for_answer()
+
+    def open_connection(self) -> None:
+        """Begin the step in which the connection is opened: name look-up, all addresses, proxy and TLS."""
+        self.opened = True
+        self.until = min(self._ends_at, time.monotonic() + self._connect_seconds)
+
+    def wait_for_answer(self) -> None:
+        """Begin the step in which the request is sent and answered."""
+        self.until = min(self._ends_at, time.monotonic() + self._answer_seconds)
+
+    def left(self) -> float:
+        """Seconds until the end of the step; never zero, which would make a socket non-blocking."""
+        return max(0.001, self.until - time.monotonic())
+
+
+_bounds: ContextVar[_Bounds] = ContextVar("fc_callback_bounds")
 
 
 class _Reader(io.RawIOBase):
@@ -105,17 +136,16 @@ class _Reader(io.RawIOBase):
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._incoming = sock.makefile("rb", buffering=0)
-        self._ends_at = _ends_at.get()
+        self._until = _bounds.get().until
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._ends_at - time.monotonic()
+        left = self._until - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        before = self._socket.gettimeout()
-        self._socket.settimeout(left if before is None else min(left, before))
+        self._socket.settimeout(left)
         return self._incoming.readinto(buffer)
 
     def close(self) -> None:
@@ -138,23 +168,55 @@ class _Response(HTTPResponse):
         super().__init__(_Readable(sock), *args, **options)  # type: ignore[arg-type]  # it calls makefile, nothing else
 
 
-class _HttpConnection(HTTPConnection):
-    debuglevel = 0  # http.client would print request lines, whatever a person set on its own class
+class _Bounded(HTTPConnection):
+    """A connection of urllib3 that keeps to the bounds of the call in progress, and tells nobody what it sends."""
+
+    debuglevel = 0  # http.client would print requests, whatever a person set on its own class
     response_class = _Response
 
     def connect(self) -> None:
-        _opened.set(True)
+        bounds = _bounds.get()
+        bounds.open_connection()
         super().connect()
+        bounds.wait_for_answer()
+        self._keep_to_bounds()
+
+    def request(self, *args: Any, **options: Any) -> None:
+        self._keep_to_bounds()
+        super().request(*args, **options)
+
+    def _keep_to_bounds(self) -> None:
+        """Let sending, too, end with the step: a connection that has gone silent may take no byte any more."""
+        self.timeout = _bounds.get().left()  # what urllib3 sets for sending
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return open_socket(
+                self._dns_host,
+                self.port,
+                until=_bounds.get().until,
+                family=allowed_gai_family(),
+                options=self.socket_options or (),
+            )
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from None
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "timed out") from None
+        except OSError as error:
+            raise NewConnectionError(self, f"refused: {error.strerror}") from None
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        self._keep_to_bounds()  # for the TLS handshake that follows
 
 
-class _HttpsConnection(HTTPSConnection):
-    debuglevel = 0
-    response_class = _Response
+class _HttpConnection(_Bounded):
+    pass
 
-    def connect(self) -> None:
-        _opened.set(True)
-        super().connect()
 
+class _HttpsConnection(_Bounded, HTTPSConnection):
     @property
     def is_connected(self) -> bool:
         """Whether a kept connection lives; urllib3 takes one that has something to read for one that has ended.
@@ -211,17 +273,18 @@ def _manager_for(endpoint: str) -> PoolManager:
     """Return the pools for an endpoint."""
     # Plain http is for loopback alone: no proxy is to see it.
     secure = endpoint.startswith("https")
-    adapter = _Adapter({"ssl_context": trust.context()} if secure else {})
+    adapter = _Adapter({"ssl_context": client_context()} if secure else {})
     proxy = select_proxy(endpoint, get_environ_proxies(endpoint)) if secure else None
     manager: PoolManager | None = adapter.poolmanager
     if proxy:
         manager = None
-        with suppress(HTTPError, ValueError):
-            manager = adapter.proxy_manager_for(proxy)
+        if not proxy.lower().startswith("socks"):
+            with suppress(HTTPError, ValueError):
+                manager = adapter.proxy_manager_for(proxy)
     if manager is None:  # outside of the handler: those errors quote the URL, which may hold a password
         raise SettingsError(
             "The proxy for CloudFlow cannot be used.",
-            hint="Check HTTPS_PROXY (http://host:port; a SOCKS proxy takes the package PySocks), or name the endpoint in NO_PROXY.",
+            hint="Check HTTPS_PROXY and ALL_PROXY (http://host:port; not SOCKS), or name the endpoint in NO_PROXY.",
         )
     manager.pool_classes_by_scheme = _POOLS
     return manager
@@ -239,6 +302,7 @@ class Transport:
         self.endpoint = endpoint
         self.clock_offset_seconds = 0.0
         self._manager = _manager_for(endpoint)
+        self._pool = self._new_pool()
         self._last_used = time.time()
 
     def post(
@@ -260,7 +324,6 @@ class Transport:
         self._drop_idle_connections()
         problem = self._try(request(), connect, read, deadline)
         if isinstance(problem, _DeadConnection):
-            self.close()
             problem = self._try(request(), connect, read, deadline, resent=problem.error.ambiguous)
         if isinstance(problem, Answer):
             return problem
@@ -268,23 +331,30 @@ class Transport:
         raise problem.error
 
     def open(self, *, connect: float) -> None:
-        """Open a connection ahead of the first call, and keep it; a failure is left for the call to find."""
-        pool = self._pool()
-        connection = pool._get_conn()  # noqa: SLF001 - urllib3 has no public way to open without a request
-        _ends_at.set(time.monotonic() + connect)
+        """Open a connection ahead of the first call, and keep it; a failure is left for the call to find.
+
+        Args:
+            connect: Seconds that all of it may take.
+        """
+        pool = self._pool
+        connection: Any = pool._get_conn()  # noqa: SLF001 - urllib3 has no public way to open without a request
+        _bounds.set(_Bounds(total=connect, connect=connect, answer=connect))
         try:
-            connection.timeout = connect
-            connection.connect()
-        except (HTTPError, OSError):
+            if pool.proxy is None:
+                connection.connect()
+            else:
+                pool._prepare_proxy(connection)  # noqa: SLF001
+        except (HTTPError, HTTPException, OSError):
             connection.close()
         pool._put_conn(connection)  # noqa: SLF001
         self._last_used = time.time()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection that is kept; those in use are closed when their call ends."""
         self._manager.clear()
+        self._pool = self._new_pool()
 
-    def _pool(self) -> HTTPConnectionPool:
+    def _new_pool(self) -> HTTPConnectionPool:
         return self._manager.connection_from_url(self.endpoint)
 
     def _drop_idle_connections(self) -> None:
@@ -303,11 +373,11 @@ class Transport:
         *,
         resent: bool | None = None,
     ) -> Answer | _Problem:
-        left = max(0.001, min(connect + read, deadline.remaining_seconds() if deadline else connect + read))
-        _ends_at.set(time.monotonic() + left)
-        _opened.set(False)
+        total = min(connect + read, deadline.remaining_seconds() if deadline else connect + read)
+        bounds = _Bounds(total=total, connect=connect, answer=read)
+        _bounds.set(bounds)
         try:
-            response = self._pool().urlopen(
+            response = self._pool.urlopen(
                 "POST",
                 request.path,
                 body=request.body,
@@ -315,10 +385,10 @@ class Transport:
                 retries=_NO_RETRIES,
                 redirect=False,
                 preload_content=False,
-                timeout=Timeout(connect=min(connect, left), read=min(read, left), total=left),
+                timeout=_NO_TIMEOUT,
             )
         except (HTTPError, OSError) as error:
-            return self._problem(error, kept=not _opened.get(), resent=resent)
+            return self._problem(error, kept=not bounds.opened, resent=resent)
         try:
             data = _read_bounded(response)
         except (HTTPError, OSError) as error:
@@ -328,15 +398,18 @@ class Transport:
         return Answer(status=response.status, headers=response.headers, body=data, resent=bool(resent))
 
     def _problem(self, error: Exception, *, kept: bool, resent: bool | None) -> _Problem:
-        what, sent, hint = _described(error, kept=kept)
+        failure = _described(error, kept=kept)
         unreachable = ServiceUnreachable(
-            f"No answer from {self.endpoint}: {what}.",
+            f"No answer from {self.endpoint}: {failure.what}.",
             endpoint=self.endpoint,
-            ambiguous=sent or bool(resent),
-            hint=hint,
+            ambiguous=failure.sent or bool(resent),
+            retryable=not failure.final,
+            hint=failure.hint,
         )
-        dead = kept and resent is None and isinstance(error, (ClosedPoolError, ProtocolError, SSLError, OSError))
-        return (_DeadConnection if dead else _Problem)(error=unreachable)
+        if kept:  # what was kept beside it is of the same age, and most likely as silent
+            self.close()
+        broken = isinstance(error, (ClosedPoolError, ProtocolError, SSLError, OSError)) and not _timed_out(error)
+        return (_DeadConnection if kept and resent is None and broken else _Problem)(error=unreachable)
 
 
 class _Problem(Value):
@@ -354,29 +427,64 @@ def _read_bounded(response: Any) -> bytes:
     return data
 
 
+class _Failure(NamedTuple):
+    """What happened to a call, in our own words, whether the request may have been sent, and what to do."""
+
+    what: str
+    sent: bool
+    hint: str
+    final: bool = False
+
+
 _HINT_NETWORK = (
     "Check that the function may reach the endpoint: internet access or a NAT gateway for the public one, "
     "CLOUDFLOW_NETWORK=internal inside the region's network."
 )
+_HINT_PROXY = "Check HTTPS_PROXY and NO_PROXY."
+_HINT_TLS = (
+    "Check that the endpoint speaks TLS 1.2 or later at this port, and the proxy in HTTPS_PROXY where one is set."
+)
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's words for what a proxy answers
 
 
-def _described(error: Exception, *, kept: bool) -> tuple[str, bool, str]:
-    """Say in our own words what happened, whether the request may have been sent, and what to do."""
+def _described(error: Exception, *, kept: bool) -> _Failure:  # noqa: PLR0911 - one return for each thing that happens
     if isinstance(error, ClosedPoolError):
-        return "another thread closed the connection", False, _HINT_NETWORK
+        return _Failure("another thread closed the connection", sent=False, hint=_HINT_NETWORK)
+    certificate = certificate_problem(error)
+    if certificate is not None:
+        return _Failure(certificate[0], sent=False, hint=certificate[1], final=True)
     if isinstance(error, NameResolutionError):
-        return "its name cannot be resolved", False, "Check the region (CLOUDFLOW_REGION) and the function's DNS."
+        hint = "Check the region (CLOUDFLOW_REGION) and the function's DNS."
+        return _Failure("its name cannot be resolved", sent=False, hint=hint)
     if isinstance(error, NewConnectionError):
-        return "the connection was refused", False, _HINT_NETWORK
+        return _Failure("the connection was refused", sent=False, hint=_HINT_NETWORK)
     if isinstance(error, ConnectTimeoutError):
-        return "the connection was not accepted in time", False, _HINT_NETWORK
+        return _Failure("the connection was not accepted in time", sent=False, hint=_HINT_NETWORK)
     if isinstance(error, ProxyError):
-        return "the proxy did not pass the request on", False, "Check HTTPS_PROXY and NO_PROXY."
+        return _described_proxy(error)
     if isinstance(error, SSLError) and not kept:
-        return "TLS failed", False, "Check the endpoint's certificate, and REQUESTS_CA_BUNDLE where one is set."
-    if isinstance(error, (ProtocolError, ConnectionError, SSLError)):
-        return "the connection was broken off", True, _HINT_NETWORK
-    return "the answer did not come in time", True, _HINT_NETWORK
+        return _Failure("TLS failed", sent=False, hint=_HINT_TLS)
+    if isinstance(error, (ProtocolError, ConnectionError, SSLError)) and not _timed_out(error):
+        return _Failure("the connection was broken off", sent=True, hint=_HINT_NETWORK)
+    return _Failure("the answer did not come in time", sent=True, hint=_HINT_NETWORK)
+
+
+def _described_proxy(error: ProxyError) -> _Failure:
+    tunnel = _TUNNEL.search(str(error.original_error))
+    if tunnel is None:
+        return _Failure("the proxy did not pass the request on", sent=False, hint=_HINT_PROXY)
+    status = int(tunnel[1])
+    return _Failure(
+        f"the proxy answered with {status}",
+        sent=False,
+        hint=FINAL_WITHOUT_DOCUMENT.get(status, _HINT_PROXY),
+        final=status in FINAL_WITHOUT_DOCUMENT,
+    )
+
+
+def _timed_out(error: Exception) -> bool:
+    """Say whether an error is about time; sending that takes too long comes as a connection that was aborted."""
+    return isinstance(error, TimeoutError) or any(isinstance(cause, TimeoutError) for cause in error.args)
 
 
 _transports: dict[tuple[int, str], Transport] = {}

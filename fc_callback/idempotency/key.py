@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
@@ -138,8 +139,6 @@ def _is_empty(value: Any) -> bool:
 
 
 def _digest(value: Any, *, what: str) -> str:
-    from hashlib import sha256
-
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -23,7 +23,7 @@ from fc_callback import settings
 from fc_callback.context import Deadline
 from fc_callback.errors import PayloadChanged, PayloadInvalid, SettingsError, StoreUnavailable, WorkInProgress
 from fc_callback.idempotency.bounded import CALL_SECONDS, BoundedStore
-from fc_callback.idempotency.key import Fields, Key, fields, payload_digest, token_in, work_key
+from fc_callback.idempotency.key import Fields, Key, fields, payload_digest, scope_of, token_in, work_key
 from fc_callback.idempotency.record import Receiver, Record, new_revision
 from fc_callback.idempotency.store import Store, open_store
 from fc_callback.idempotency.work import Work, put, runs_here
@@ -120,6 +120,8 @@ class Once:
     lease_seconds: float
     _opened: list[Store] = attrs.field(factory=list, init=False, repr=False, eq=False)
     _opening: Any = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
+
+    scope_of = staticmethod(scope_of)
 
     @property
     def store(self) -> Store:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.idempotency.key import scope_of
 from fc_callback.recording import run_once
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
         @wraps(function)
         def handler(event: Any, context: Any) -> str:
             known = FcContext.read(context)
-            work = once.enter(_payload(event), scope=scope_of(function, known), deadline=known.deadline)
+            work = once.enter(_payload(event), scope=once.scope_of(function, known), deadline=known.deadline)
             return run_once(work, known.deadline, lambda: _called(function, event, context))
 
         return handler
@@ -50,8 +50,6 @@ def _called(function: Callable[[Any, Any], object], event: Any, context: Any) ->
 
 
 def _payload(event: Any) -> dict[str, Any]:
-    import json
-
     value = event
     if isinstance(event, (bytes, bytearray, memoryview, str)):
         text = event if isinstance(event, str) else bytes(event).decode("utf-8", "replace")

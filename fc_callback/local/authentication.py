@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback.cloudflow.signature import V3_ALGORITHM, canonical_request_v3, sign_v1, sign_v3
+from fc_callback.cloudflow.signature import V3_ALGORITHM, canonical_query, canonical_request_v3, sign_v1, sign_v3
 from fc_callback.local.answers import ApiError, invalid
 from fc_callback.local.clock import iso_seconds, parse_time
 
@@ -128,7 +128,12 @@ class Authenticator:
         if unsigned or any(name not in headers for name in signed) or headers["x-acs-content-sha256"] != hashed:
             raise ApiError("SignatureNotMatch")
         canonical = canonical_request_v3(
-            call.method, call.path, call.query, headers, signed_headers=signed, hashed_payload=hashed
+            call.method,
+            call.path,
+            canonical_query(call.query),
+            headers,
+            signed_headers=signed,
+            hashed_payload=hashed,
         )
         self._check_signature(sign_v3(canonical, secret), signature)
         self._use_nonce(key_id, headers["x-acs-signature-nonce"], now)

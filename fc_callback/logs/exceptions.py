@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.redaction import PASSING_THROUGH, text_of
+
 if TYPE_CHECKING:
     from fc_callback.redaction import Redactor
 
@@ -22,27 +24,23 @@ def describe_exception(error: BaseException, redactor: Redactor) -> dict[str, An
 
     Returns:
         `type` and `message`; `stack`, outermost first, the last 20 frames; `notes`; `exceptions` of a group; and `cause`
-        (`raise ... from`) or `context` (raised while the other was handled), each of the same form.
+        (`raise ... from`) or `context` (raised while the other was handled), each of the same form. A part that raises
+        when it is read is left out.
     """
     return _describe(error, redactor, {id(error)})
 
 
 def _describe(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any]:
-    described: dict[str, Any] = {"type": _type_name(error), "message": redactor.by_name(_words(error))}
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    if frames:
-        described["stack"] = [redactor.by_name(_frame(frame)) for frame in frames]
-    notes = getattr(error, "__notes__", None)
-    if isinstance(notes, list) and notes:
-        described["notes"] = [redactor.by_name(str(note)) for note in notes[:_GROUPED]]
-    grouped = getattr(error, "exceptions", None)  # an ExceptionGroup, from Python 3.11 on
-    if isinstance(grouped, tuple):
-        members = [one for one in grouped[:_GROUPED] if isinstance(one, BaseException)]
-        described["exceptions"] = [_linked(one, redactor, seen) for one in members]
-    if error.__cause__ is not None:
-        described["cause"] = _linked(error.__cause__, redactor, seen)
-    elif error.__context__ is not None and not error.__suppress_context__:
-        described["context"] = _linked(error.__context__, redactor, seen)
+    described: dict[str, Any] = {"type": _type_name(error), "message": redactor.by_name(text_of(error))}
+    for name, read in _PARTS.items():
+        try:
+            part = read(error, redactor, seen)
+        except PASSING_THROUGH:
+            raise
+        except BaseException:  # noqa: BLE001, S112 - a person's exception may do anything; the log must still be written
+            continue
+        if part is not None:
+            described[name] = part
     return described
 
 
@@ -55,18 +53,42 @@ def _linked(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[st
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    return (
-        kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    name, module = text_of(kind.__qualname__), text_of(kind.__module__)
+    return name if module in {"builtins", "__main__"} else f"{module}.{name}"
 
 
-def _words(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the log must still be written
-        return f"<{type(error).__name__} without text>"
+def _stack(error: BaseException, redactor: Redactor, _seen: set[int]) -> list[str] | None:
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return [redactor.by_name(_frame(frame)) for frame in frames] or None
 
 
 def _frame(frame: traceback.FrameSummary) -> str:
     place = f"{frame.filename}:{frame.lineno} in {frame.name}"
     return f"{place}: {frame.line}" if frame.line else place
+
+
+def _notes(error: BaseException, redactor: Redactor, _seen: set[int]) -> list[str] | None:
+    notes: Any = getattr(error, "__notes__", None)
+    if not issubclass(type(notes), list):
+        return None
+    return [redactor.by_name(text_of(note)) for note in notes[:_GROUPED]] or None
+
+
+def _members(error: BaseException, redactor: Redactor, seen: set[int]) -> list[dict[str, Any]] | None:
+    members: Any = getattr(error, "exceptions", None)  # an ExceptionGroup, from Python 3.11 on
+    if not issubclass(type(members), tuple):
+        return None
+    return [_linked(one, redactor, seen) for one in members[:_GROUPED] if issubclass(type(one), BaseException)]
+
+
+def _cause(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any] | None:
+    return None if error.__cause__ is None else _linked(error.__cause__, redactor, seen)
+
+
+def _context(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any] | None:
+    if error.__cause__ is not None or error.__suppress_context__ or error.__context__ is None:
+        return None
+    return _linked(error.__context__, redactor, seen)
+
+
+_PARTS = {"stack": _stack, "notes": _notes, "exceptions": _members, "cause": _cause, "context": _context}

@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.redaction import PASSING_THROUGH, text_of
+
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
@@ -27,9 +29,6 @@ _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 # looked for each time. The code is kept with it, so that its id stays its own.
 _calls: dict[tuple[int, int, str, int], tuple[CodeType, dict[str, Any]]] = {}
 os.register_at_fork(after_in_child=_calls.clear)  # they hold the number of the process
-
-# The messages among them that are written in the code itself, and so are the same each time.
-CONSTANTS: set[str] = set()
 
 
 def calling_frame(frame: FrameType, stacklevel: int) -> FrameType:
@@ -49,6 +48,21 @@ def calling_frame(frame: FrameType, stacklevel: int) -> FrameType:
 def is_standard(logger: logging.Logger) -> bool:
     """Say whether a logger's records are plain `LogRecord`s; people can put their own in place."""
     return logging.getLogRecordFactory() is logging.LogRecord and type(logger).makeRecord is logging.Logger.makeRecord
+
+
+def readable_arguments(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a message's arguments; a single one that raises when it is asked whether it is a mapping becomes its text.
+
+    `logging` asks that in the caller's code, before anything is written: `"%(name)s" % mapping`.
+    """
+    if len(args) == 1 and type(args[0]) not in _PLAIN:
+        try:
+            bool(isinstance(args[0], Mapping) and args[0])
+        except PASSING_THROUGH:
+            raise
+        except BaseException:  # noqa: BLE001 - a person's object may do anything; the line must still be written
+            return (text_of(args[0]),)
+    return args
 
 
 def record_at(
@@ -75,8 +89,6 @@ def record_at(
         common = record.__dict__
         if len(_calls) < _KEPT:
             _calls[key] = code, {**common, "msg": None, "args": None}
-            if type(msg) is str and any(msg is constant for constant in code.co_consts):
-                CONSTANTS.add(msg)
         own = record.__dict__ = {**common, **extra} if extra else common
     else:
         record = logging.LogRecord.__new__(logging.LogRecord)

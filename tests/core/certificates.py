@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that is good for a day."""
+"""Certificates for a service of the tests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return a server's TLS context, and the file that a client has to trust."""
+def server_context(
+    folder: Path, *, host: str = "127.0.0.1", valid_hours: tuple[int, int] = (-1, 24)
+) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's TLS context, and the file that a client has to trust.
+
+    Args:
+        folder: Where the files are written.
+        host: The IP address that the certificate is for.
+        valid_hours: From when to when it is valid, in hours from now.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a service for tests")])
     now = dt.datetime.now(dt.timezone.utc)
@@ -24,9 +32,9 @@ def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .not_valid_before(now + dt.timedelta(hours=valid_hours[0]))
+        .not_valid_after(now + dt.timedelta(hours=valid_hours[1]))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -8,6 +8,7 @@ import ssl
 import struct
 import threading
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
@@ -22,6 +23,7 @@ class Reply:
     status: int = attrs.field(default=200, kw_only=True)
     headers: dict[str, str] = attrs.field(factory=dict, kw_only=True)
     close: bool = attrs.field(default=False, kw_only=True)
+    after_seconds: float = attrs.field(default=0.0, kw_only=True)
     cut: int = attrs.field(default=0, kw_only=True)
 
     def content(self) -> bytes:
@@ -37,6 +39,12 @@ class Request:
     headers: dict[str, str]
     body: bytes
     connection: int
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What was sent in the query and in the form."""
+        parts = (urlsplit(self.path).query, self.body.decode())
+        return dict(pair for part in parts for pair in parse_qsl(part, keep_blank_values=True))
 
 
 def error(code: str, status: int, message: str = "m", **headers: str) -> Reply:
@@ -55,6 +63,7 @@ class ScriptedService:
         self.steps = list(steps) or [Reply()]
         self.requests: list[Request] = []
         self.connections = 0
+        self._silent = 0
         self._tls = tls
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
@@ -92,6 +101,10 @@ class ScriptedService:
                 connection.close()
             self._open.clear()
 
+    def silence(self) -> None:
+        """From now on the connections that are open are silent: nothing is read from them, and nothing said."""
+        self._silent = self.connections
+
     def _start(self, target: Any, *args: Any) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
         self._threads.append(thread)
@@ -115,17 +128,18 @@ class ScriptedService:
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
             with connection, connection.makefile("rb") as stream:
-                while (request := _read(stream, number)) is not None:
+                while (request := self._read(stream, number)) is not None:
                     with self._lock:
                         step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
                         self.requests.append(request)
                     if not self._answer(connection, step):
                         return
-        except OSError:
+        except (OSError, UnicodeDecodeError):  # the second: a client that speaks TLS
             return
 
     def _answer(self, connection: socket.socket, step: Reply | str) -> bool:
         if isinstance(step, Reply):
+            self._ended.wait(step.after_seconds)
             connection.sendall(step.content())
             return not (step.close or step.cut)
         if step == "reset":
@@ -145,14 +159,16 @@ class ScriptedService:
                 connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         return False
 
-
-def _read(stream: Any, number: int) -> Request | None:
-    line = stream.readline().decode()
-    if not line:
-        return None
-    headers: dict[str, str] = {}
-    while (header := stream.readline().decode().strip()) != "":
-        name, _, value = header.partition(":")
-        headers[name.lower()] = value.strip()
-    body = stream.read(int(headers.get("content-length", "0")))
-    return Request(path=line.split()[1], headers=headers, body=body, connection=number)
+    def _read(self, stream: Any, number: int) -> Request | None:
+        line = stream.readline().decode()
+        if not line:
+            return None
+        headers: dict[str, str] = {}
+        while (header := stream.readline().decode().strip()) != "":
+            name, _, value = header.partition(":")
+            headers[name.lower()] = value.strip()
+        if number <= self._silent:
+            self._ended.wait(30)
+            return None
+        body = stream.read(int(headers.get("content-length", "0")))
+        return Request(path=line.split()[1], headers=headers, body=body, connection=number)

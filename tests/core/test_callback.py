@@ -502,7 +502,7 @@ def test_threads_that_share_a_handler_mix_nothing_up(tasks: WaitingTasks) -> Non
 def test_the_client_that_is_given_reports() -> None:
     with ScriptedService(Reply()) as service:
         task_callback(client=client_of(service.endpoint))(lambda event, context: {"a": 1})({"taskToken": TOKEN}, None)
-        assert service.requests[0].body == b"Output=%7B%22a%22%3A1%7D"
+        assert service.requests[0].parameters["Output"] == '{"a":1}'
 
 
 def test_a_failure_raised_on_purpose_fails_the_task_by_name(tasks: WaitingTasks) -> None:

@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -169,7 +169,19 @@ def test_a_clock_that_stays_wrong_is_final() -> None:
         assert service.calls == 2
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2024 00:00:00 GMT"])
+UNUSABLE_DATES = [
+    "",
+    "yesterday",
+    "Mon, 99 Foo 2024 00:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "Mon, 01 Jan 0001 00:00:00 +2359",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Mon, 01 Jan 2001 00:00:00 -0000",
+]
+
+
+@pytest.mark.parametrize("date", UNUSABLE_DATES)
 def test_a_date_that_cannot_be_read_corrects_nothing(date: str) -> None:
     with ScriptedService(error("RequestTimeTooSkewed", 403, Date=date)) as service:
         with pytest.raises(RequestTimeTooSkewed):
@@ -177,11 +189,45 @@ def test_a_date_that_cannot_be_read_corrects_nothing(date: str) -> None:
         assert transport_for(service.endpoint).clock_offset_seconds == 0.0
 
 
+@pytest.mark.parametrize("date", UNUSABLE_DATES)
+def test_a_date_that_cannot_be_used_spoils_no_later_report(date: str) -> None:
+    with ScriptedService(error("RequestTimeTooSkewed", 403, Date=date), Reply()) as service:
+        client = client_of(service.endpoint)
+        assert client.report_task_succeeded(TOKEN, {}).attempts == 2
+        assert client.report_task_succeeded(TOKEN, {}).attempts == 1
+
+
+@pytest.mark.parametrize(("hours", "corrected"), [(-25, False), (-23, True), (23, True), (25, False)])
+def test_a_clock_is_corrected_by_a_day_at_most(hours: int, corrected: bool) -> None:
+    date = formatdate(time.time() + hours * 3600, usegmt=True)
+    with ScriptedService(error("RequestTimeTooSkewed", 403, Date=date), Reply()) as service:
+        client_of(service.endpoint).report_task_succeeded(TOKEN, {})
+        offset = transport_for(service.endpoint).clock_offset_seconds
+    assert offset == pytest.approx(hours * 3600 if corrected else 0, abs=30)
+
+
+@pytest.mark.parametrize("code", ["IllegalTimestamp", "InvalidTimeStamp.Expired"])
+def test_the_gateway_s_words_for_a_wrong_clock_correct_it_as_well(code: str) -> None:
+    date = formatdate(time.time() + 7200, usegmt=True)
+    with ScriptedService(error(code, 400, Date=date), Reply()) as service:
+        assert client_of(service.endpoint).report_task_succeeded(TOKEN, {}).attempts == 2
+        sent = [datetime.fromisoformat(one.parameters["Timestamp"].replace("Z", "+00:00")) for one in service.requests]
+    assert (sent[1] - sent[0]).total_seconds() == pytest.approx(7200, abs=30)
+
+
+@pytest.mark.parametrize("code", ["IllegalTimestamp", "InvalidTimeStamp.Expired"])
+def test_where_the_gateway_finds_the_corrected_clock_wrong_as_well_that_is_final(code: str) -> None:
+    with ScriptedService(error(code, 400)) as service:
+        with pytest.raises(CloudFlowError, match="Set the machine's clock"):
+            client_of(service.endpoint).report_task_succeeded(TOKEN, {})
+        assert service.calls == 2
+
+
 # Every attempt is a request of its own
 
 
 def nonces(service: ScriptedService) -> list[str]:
-    return [parse_qs(urlsplit(one.path).query)["SignatureNonce"][0] for one in service.requests]
+    return [one.parameters["SignatureNonce"] for one in service.requests]
 
 
 def test_every_attempt_has_a_fresh_nonce() -> None:
@@ -194,7 +240,7 @@ def test_every_attempt_has_a_fresh_nonce() -> None:
 def test_the_same_result_goes_out_with_every_attempt() -> None:
     with ScriptedService("close", "reset", error("ResourceThrottled", 429), Reply()) as service:
         client_of(service.endpoint).report_task_succeeded(TOKEN, {"n": 1})
-        assert {one.body for one in service.requests} == {b"Output=%7B%22n%22%3A1%7D"}
+        assert {one.parameters["Output"] for one in service.requests} == {'{"n":1}'}
 
 
 # Waiting
@@ -223,7 +269,7 @@ def test_retry_after_as_a_date_is_waited_for(waits: list[float]) -> None:
     assert 10 < waits[0] <= 20.1
 
 
-@pytest.mark.parametrize("given", ["", "soon", "-5", "1e3", "Mon, 01 Jan 2001 00:00:00 GMT", "٣"])
+@pytest.mark.parametrize("given", ["", "soon", "-5", "1e3", *UNUSABLE_DATES[-3:], "٣"])
 def test_a_retry_after_that_says_nothing_is_passed_over(waits: list[float], given: str) -> None:
     with ScriptedService(
         error("ResourceThrottled", 429, **{"Retry-After": given} if given.isascii() else {}), Reply()

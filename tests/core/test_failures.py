@@ -178,7 +178,7 @@ def test_a_report_that_is_not_delivered_is_never_reported_as_the_task_s_failure(
 
         with pytest.raises(ReportUndelivered):
             handler({"taskToken": TOKEN}, SimpleNamespace(function=SimpleNamespace(timeout=1.5)))
-        assert not any(b"Error=" in one.body and b"Deadline" not in one.body for one in service.requests)
+        assert not any("Deadline" not in one.parameters.get("Error", "Deadline") for one in service.requests)
 
 
 def test_a_report_that_is_refused_is_never_reported_as_the_task_s_failure() -> None:
@@ -186,7 +186,7 @@ def test_a_report_that_is_refused_is_never_reported_as_the_task_s_failure() -> N
         handler: Any = task_callback(on_failure="report", client=client_of(service.endpoint))(lambda event, context: {})
         with pytest.raises(AccessDenied):
             handler({"taskToken": TOKEN}, None)
-        assert [one.body for one in service.requests] == [b"Output=%7B%7D"]
+        assert [one.parameters["Output"] for one in service.requests] == ["{}"]
 
 
 def test_a_failure_whose_report_is_refused_raises_the_refusal() -> None:

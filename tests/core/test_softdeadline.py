@@ -134,7 +134,7 @@ def test_a_watch_that_cannot_deliver_leaves_the_report_to_the_function(
             raise AssertionError(caplog.text)
 
         handler({"taskToken": TOKEN}, fc_context(tasks, timeout=1))
-        assert [one.body.split(b"=")[0] for one in service.requests] == [b"Error", b"Output"]
+        assert [one.parameters["Action"] for one in service.requests] == ["ReportTaskFailed", "ReportTaskSucceeded"]
 
 
 def test_a_function_that_ends_while_the_watch_reports_waits_for_it(tasks: WaitingTasks) -> None:

@@ -11,10 +11,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -76,7 +75,7 @@ def test_what_is_sent_again_on_a_new_connection_has_a_nonce_of_its_own() -> None
     with ScriptedService(Reply(), "close", Reply()) as service:
         reported(service)
         reported(service)
-        nonces = {parse_qs(urlsplit(one.path).query)["SignatureNonce"][0] for one in service.requests}
+        nonces = {one.parameters["SignatureNonce"] for one in service.requests}
         assert len(nonces) == 3
 
 
@@ -137,9 +136,7 @@ def test_threads_share_a_transport_and_mix_nothing_up() -> None:
     with ScriptedService() as service, ThreadPoolExecutor(8) as threads:
         client = client_of(service.endpoint)
         list(threads.map(lambda n: client.report_task_succeeded(TOKEN, {"n": n}), range(64)))
-        assert sorted(one.body for one in service.requests) == sorted(
-            f"Output=%7B%22n%22%3A{n}%7D".encode() for n in range(64)
-        )
+        assert sorted(one.parameters["Output"] for one in service.requests) == sorted(f'{{"n":{n}}}' for n in range(64))
 
 
 def test_threads_that_find_their_connections_dead_at_once_all_deliver() -> None:
@@ -291,13 +288,49 @@ def test_a_kept_tls_connection_that_breaks_costs_no_attempt(tls: ssl.SSLContext,
         assert reported(service) == 1
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def untrusted(service: ScriptedService) -> ServiceUnreachable:
+    """What a report ends in that meets a certificate which is not trusted: at once, and before anything is sent."""
+    with pytest.raises(ServiceUnreachable) as caught:
+        client_of(service.endpoint).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(60))
+    assert service.calls == 0
+    assert (caught.value.ambiguous, caught.value.retryable) == (False, False)
+    return caught.value
+
+
+def test_a_certificate_of_an_unknown_issuer_is_said_to_be_that(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     with ScriptedService(tls=tls) as service:
-        problem = unreachable(service.endpoint)
-        assert service.calls == 0
+        problem = str(untrusted(service))
+    assert "from an unknown issuer" in problem
+    assert "REQUESTS_CA_BUNDLE" in problem
+
+
+@pytest.mark.parametrize(
+    ("made", "said", "hint"),
+    [
+        ({"host": "127.0.0.9"}, "is for another host", "CLOUDFLOW_ENDPOINT"),
+        ({"valid_hours": (-48, -24)}, "has expired", "Renew"),
+        ({"valid_hours": (24, 48)}, "is not valid yet", "clock"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_says_why_and_ends_the_report(
+    made: Any, said: str, hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, trusted = server_context(tmp_path, **made)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+    with ScriptedService(tls=context) as service:
+        problem = str(untrusted(service))
+    assert said in problem
+    assert hint in problem
+
+
+def test_a_service_that_speaks_no_tls_is_tried_again(tls: ssl.SSLContext) -> None:
+    with ScriptedService() as service:
+        problem = unreachable(service.endpoint.replace("http", "https"))
     assert "TLS failed" in str(problem)
-    assert not problem.ambiguous
+    assert (problem.ambiguous, problem.retryable) == (False, True)
 
 
 @pytest.mark.parametrize("place", ["nowhere.pem", "empty.pem"])
@@ -349,10 +382,10 @@ def first_report(service: ScriptedService, start: str, report: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_first_report_reads_the_ca_bundle_beside_the_rest(tls: ssl.SSLContext) -> None:
+def test_a_first_report_starts_no_thread(tls: ssl.SSLContext) -> None:
     with ScriptedService(tls=tls) as service:
         report = "CloudFlowClient().report_task_succeeded('token-of-a-task')"
-        assert first_report(service, "started.append(self.name); super().start()", report) == "fc_callback-trust"
+        assert first_report(service, "started.append(self.name); super().start()", report) == ""
         assert service.calls == 1
 
 
@@ -399,6 +432,87 @@ def test_https_goes_through_the_proxy_that_is_set(tls: ssl.SSLContext, monkeypat
     assert not problem.ambiguous
 
 
+@pytest.mark.parametrize(
+    ("status", "hint"), [(407, "put user and password into HTTPS_PROXY"), (403, "refuses the call")]
+)
+def test_a_proxy_that_refuses_ends_the_report_with_its_status_and_a_hint(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, status: int, hint: str
+) -> None:
+    with ScriptedService(Reply(b"", status=status)) as proxy, ScriptedService(tls=tls) as service:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
+        with pytest.raises(ServiceUnreachable, match=f"the proxy answered with {status}.*{hint}") as caught:
+            client_of(service.endpoint).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(60))
+        assert (caught.value.ambiguous, caught.value.retryable, proxy.calls) == (False, False, 1)
+
+
+def test_a_proxy_that_is_in_trouble_is_asked_again(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedService(Reply(b"", status=502)) as proxy, ScriptedService(tls=tls) as service:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
+        with pytest.raises(ReportUndelivered, match="the proxy answered with 502"):
+            client_of(service.endpoint).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(1.1))
+        assert proxy.calls > 1
+
+
+class Tunnel:
+    """A proxy that passes on what it gets, on a real socket."""
+
+    def __init__(self) -> None:
+        self.connected: list[str] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Tunnel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        for one in (self._listening, *self._open):
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listening.accept()
+            except OSError:
+                return
+            head = near.makefile("rb", buffering=0)
+            target = head.readline().split()[1].decode()
+            while head.readline().strip():
+                pass
+            far = socket.create_connection(target.split(":"))  # type: ignore[arg-type]  # a host and a port
+            self.connected.append(target)
+            self._open += [near, far]
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+
+def test_reports_through_a_proxy_share_a_connection_that_was_opened_ahead(
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Tunnel() as proxy, ScriptedService(tls=tls) as service:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        transport_for(service.endpoint).open(connect=5)
+        assert [reported(service), reported(service)] == [1, 1]
+        assert (service.connections, proxy.connected) == (1, [f"127.0.0.1:{service.port}"])
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_a_socks_proxy_is_refused_as_a_setting(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "socks5h://me:hunter2@127.0.0.1:1")
+    with pytest.raises(SettingsError, match="not SOCKS") as caught:
+        reported_to("https://127.0.0.1:1")
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_process_has_one_transport_for_each_endpoint() -> None:
     assert transport_for("http://127.0.0.1:1") is transport_for("http://127.0.0.1:1")
     assert transport_for("http://127.0.0.1:1") is not transport_for("http://127.0.0.1:2")
@@ -411,17 +525,18 @@ def test_a_forked_child_opens_connections_of_its_own(monkeypatch: pytest.MonkeyP
 
 
 FORK = """
-import os, threading
-from fc_callback.cloudflow import throttle, transport
+import os, socket, threading, time
+from fc_callback.cloudflow import sockets, throttle, transport
 
 held, ended = threading.Event(), threading.Event()
 
 def hold():
-    with transport._lock, throttle._lock:
+    with transport._lock, throttle._lock, sockets._lock:
         held.set()
         ended.wait(30)
 
 throttle.turnstile_for("http://127.0.0.1:1").wait_seconds(1.0)
+sockets._running[("localhost", 1, socket.AF_INET)] = threading.Thread()  # a look-up of the parent's, which the child has not
 holding = threading.Thread(target=hold)
 holding.start()
 held.wait(30)
@@ -429,7 +544,8 @@ child = os.fork()
 if child == 0:
     transport.transport_for("http://127.0.0.1:1")
     alone = throttle.turnstile_for("http://127.0.0.1:1").wait_seconds(7.0)
-    os._exit(0 if alone == 7.0 else 3)
+    found = sockets.look_up("localhost", 1, until=time.monotonic() + 20, family=socket.AF_INET)
+    os._exit(0 if alone == 7.0 and found else 3)
 for _ in range(400):
     pid, status = os.waitpid(child, os.WNOHANG)
     if pid:

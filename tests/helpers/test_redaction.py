@@ -17,7 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from fc_callback import FcCallbackError, task_callback
 from fc_callback.context import Credentials, FcContext
+from fc_callback.failure import failure_of
 from fc_callback.invocation import begin
 from fc_callback.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
@@ -25,6 +27,7 @@ from fc_callback.task import Task, running
 from fc_callback.testing import make_credentials
 from fc_callback.token import TaskToken
 from fc_callback.value import Value
+from tests.spelled import SPELLINGS, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +39,13 @@ ODD_TOKEN = "tok/+=%~end of it"
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfi"
 STS = "CAIS" + base64.b64encode(b"content of a security token" * 3).decode()
 KEY_ID = "STS.NUgYrLnoC37mZZCNnAbez1"
+_HEAD, _CLAIMS = (
+    base64.urlsafe_b64encode(text).decode().rstrip("=") for text in (b'{"alg":"HS256"}', b'{"sub":"anna"}')
+)
+JWT = f"{_HEAD}.{_CLAIMS}.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+ENCRYPTED_JWT = (
+    f"{_HEAD}..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvT"
+)
 ALL = (TOKEN, ODD_TOKEN, SECRET, STS, KEY_ID)
 
 
@@ -73,6 +83,30 @@ def test_a_known_secret_is_masked_in_every_form_of_text(inside: str, secret: str
     secret = inside if secret == "token" else secret
 
     assert_masked(Redactor().text(form(secret)))
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.parametrize("secret", [SECRET, STS, TOKEN])
+@pytest.mark.parametrize("inside", [TOKEN], indirect=True)
+def test_no_spelling_of_a_known_secret_is_left(inside: str, secret: str, name: str) -> None:
+    text = f"got {SPELLINGS[name](secret)} at 9"
+
+    masked = Redactor().text(text)
+
+    assert secret[4:20] in opened(text)
+    assert secret[4:20] not in opened(masked)
+    assert masked.startswith("got ")
+    assert masked.endswith(" at 9")
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_the_cause_of_a_failure_holds_no_spelling_of_a_secret(name: str) -> None:
+    error = ValueError(f"no access with {SPELLINGS[name](SECRET)}")
+
+    failure = failure_of(error, names={}, request_id="r", secrets=[SECRET])
+
+    assert failure.cause.startswith("ValueError: no access with ")
+    assert SECRET[4:20] not in opened(failure.cause)
 
 
 @pytest.mark.parametrize("before", ["", "x", "xy", "xyz"])
@@ -120,6 +154,20 @@ def test_secrets_of_an_invocation_that_has_ended_are_still_masked() -> None:
         ('{"secret": 1234}', '{"secret": ***}'),
         ("SECRET = hunter2", "SECRET = ***"),
         ("secret = 'no end", "secret = '***'"),
+        ("secret_key=abc&accessKey=abc", "secret_key=***&accessKey=***"),
+        ('{"DB_PWD": "two words", "n": 1}', '{"DB_PWD": "***", "n": 1}'),
+        ("passphrase: 'two words'", "passphrase: '***'"),
+        (
+            "redis://user:p@ss@cache:6379/0 and redis://:pw@cache",
+            "redis://user:***@cache:6379/0 and redis://:***@cache",
+        ),
+        (r'{"url": "https:\/\/u:pw@host\/x"}', r'{"url": "https:\/\/u:***@host\/x"}'),
+        ("url=https%3A%2F%2Fu%3Apw%40host", "url=https%3A%2F%2Fu%3A***%40host"),
+        (f"got {JWT}, and more", "got ***, and more"),
+        (f"got {JWT.rpartition('.')[0]}. of no signature", "got *** of no signature"),
+        (f"got {ENCRYPTED_JWT}", "got ***"),
+        ('token="abc" my_token="a.b.c" token="hunter2.x"', 'token="***" my_token="***" token="***"'),
+        ("token= hunter2", "token= ***"),
     ],
 )
 def test_values_under_a_telling_name_are_masked_in_texts(text: str, masked: str) -> None:
@@ -133,6 +181,15 @@ def test_values_under_a_telling_name_are_masked_in_texts(text: str, masked: str)
         "Task <TaskToken flow/run/3 0123456789ab> is deferred.",
         "secrets are masked, tokens: many",
         '{"order": "o-1", "amount": 12}',
+        '{"nextToken": "3", "next_page_token": "a1", "NextContinuationToken": "b2"}',
+        "prompt_tokens=12 completion_tokens: 34 max_tokens = 5 token_count=46 tokens=7",
+        '{"usage": {"prompt_tokens": 12, "total_tokens": 46}}',
+        "see https://example.com:8443/a:b?c=d@e and user@example.com",
+        "eyJ is how base64 of JSON begins, like eyJhIjogMX0.",
+        'If it stands somewhere else, say where with token="a.b.c".',
+        "Say which one is meant with token='$.data[0].taskToken' or the like.",
+        'For example token="data.ticket", or leave it out.',
+        "token= must be a path, several paths, or a callable, not int.",
     ],
 )
 def test_ordinary_texts_stay_as_they_are(text: str) -> None:
@@ -143,6 +200,30 @@ def test_masking_twice_changes_nothing_more() -> None:
     once = Redactor().text("{'password': 'x', \"token\": 1} secret=abc Authorization: Bearer 1")
 
     assert Redactor().text(once) == once
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["secretKey", "SECRET_KEY", "access_key", "dbPwd", "passphrase", "sshKeyPassphrase", "token", "access-token"],
+)
+def test_a_telling_name_is_one_in_any_style(name: str) -> None:
+    assert Redactor().value({name: "x"}) == {name: "***"}
+
+
+@pytest.mark.parametrize(
+    "name", ["nextToken", "next_page_token", "NextContinuationToken", "prompt_tokens", "maxTokens", "token_count"]
+)
+def test_counters_and_the_places_in_lists_are_no_secrets_unless_a_person_says_so(name: str) -> None:
+    assert Redactor().value({name: "x"}) == {name: "x"}
+    assert Redactor([name]).value({name: "x"}) == {name: "***"}
+    assert Redactor([name]).text(f"{name}=x") == f"{name}=***"
+
+
+def test_every_hint_of_ours_about_a_token_s_place_is_shown_whole() -> None:
+    for event, options in ((b"{}", {}), (b'{"a": {"taskToken": "x" }, "taskToken": "y"}', {}), (b"{}", {"token": 7})):
+        with pytest.raises(FcCallbackError) as raised:
+            task_callback(lambda event, context: {}, **options)(event, None)
+        assert Redactor().text(str(raised.value)) == str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["cardNumber", "card_number", "CARD-NUMBER", "card number"])

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 import redis
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fc_callback.errors import SettingsError
 from fc_callback.idempotency import Once, Work, once, undelivered
-from fc_callback.idempotency.echo import hide, show
+from fc_callback.idempotency.echo import hide, holds, show
 from fc_callback.sealing import TokenSeal
 from fc_callback.token import TaskToken
+from tests.spelled import SPELLINGS, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SECRETS = ["djEjZmxvdyNydW4jMSMyMHNp/bXB+ZQ==", 'odd "quoted" \\ token\n of Zoë']
 SECOND = TaskToken("djEjYW5vdGhlciNydW4jMiMyMG9m/b+==")
@@ -59,6 +65,85 @@ def test_no_record_holds_a_token_in_clear(shared_url: str, secret: str, sealed: 
     assert all(b"shop.handler" in content for content in seen)
     found = [form for form in forms(secret) + forms(SECOND.reveal()) for content in seen if form in content]
     assert found == []
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+@pytest.mark.parametrize("as_key", [False, True])
+def test_no_spelling_of_the_token_is_kept_and_each_comes_back_with_the_token_of_the_delivery(
+    name: str, as_key: bool
+) -> None:
+    token, spell = TaskToken(SECRETS[0]), SPELLINGS[name]
+
+    def output(secret: str) -> str:
+        return json.dumps({spell(secret): "key"} if as_key else {"text": spell(secret), "again": [spell(secret)]})
+
+    assert SECRETS[0] in opened(output(SECRETS[0]))
+    options = once("order", store="memory:")
+    work = enter(options, token)
+    work.done(output(SECRETS[0]))
+    kept = opened(work.record.encode())
+    assert SECRETS[0] not in kept
+    assert SECRETS[0][4:20] not in kept
+    for delivery in (token, SECOND):
+        stored = enter(options, delivery).stored
+        assert stored is not None
+        assert stored.output == output(delivery.reveal())
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_failure_keeps_no_spelling_of_the_token_either(name: str) -> None:
+    options = once("order", store="memory:")
+    work = enter(options, TaskToken(SECRETS[0]))
+    work.failed("Refused", f"refused {SPELLINGS[name](SECRETS[0])}")
+    assert SECRETS[0][4:20] not in opened(work.record.encode())
+
+
+def test_a_spelling_that_cannot_be_written_again_is_not_kept_all_the_same() -> None:
+    odd = TaskToken(SECRETS[1])
+    options = once("order", store="memory:")
+    work = enter(options, odd)
+    mixed = "".join(f"\\u{ord(sign):04x}" if number % 3 else sign for number, sign in enumerate("abc defgh+ij/kl=="))
+    work.done(json.dumps({"repr": repr(SECRETS[1]), "mixed": mixed}))
+    assert "quoted" not in work.record.encode()
+    token = TaskToken("abc defgh+ij/kl==")
+    work = enter(once("order", store="memory:", name="mixed"), token)
+    work.done(f'{{"mixed": "{mixed}"}}')
+    assert work.record.output is not None
+    assert "\\u0062" not in work.record.output
+    assert "u0062" not in opened(work.record.output)
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_a_retry_of_the_flow_s_is_the_same_work_however_its_payload_spells_the_token(name: str) -> None:
+    options = once("order", store="memory:")
+    for token in (TaskToken(SECRETS[0]), SECOND, TaskToken(SECRETS[0] + "longer")):
+        spelled = SPELLINGS[name](token.reveal())
+        payload = {"order": 7, "taskToken": token.reveal(), "copy": spelled, "in": {spelled: 1}}
+        work = options.enter(payload, scope="shop.handler", token=token)
+        if work.stored is None:
+            work.done("{}")
+    assert len(work.record.receivers) == 3
+
+
+@settings(deadline=None)
+@given(
+    value=st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
+    secret=st.text(min_size=8),
+    spelled=st.lists(st.sampled_from(["json", "url", "base64"]), max_size=4),
+)
+def test_any_nesting_of_spellings_is_hidden_and_shown_again(value: Any, secret: str, spelled: list[str]) -> None:
+    ways: dict[str, Callable[[str], str]] = {
+        "json": lambda text: json.dumps({"a": value, "t": text}),
+        "url": lambda text: quote(text, safe="", errors="surrogatepass"),
+        "base64": lambda text: base64.b64encode(text.encode("utf-8", "surrogatepass")).decode(),
+    }
+    text = json.dumps([secret])
+    for way in spelled:
+        text = ways[way](text)
+    token, mark = TaskToken(secret), "0123456789abcdef"
+    hidden = hide(text, token, mark=mark)
+    assert not holds(hidden, token)
+    assert show(hidden, token, mark=mark) == text
 
 
 @pytest.mark.parametrize("ensure_ascii", [True, False])

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 
-from fc_callback.cloudflow.signature import authorization_v3, canonical_request_v3, sign_v1, sign_v3
+from fc_callback.cloudflow.signature import authorization_v3, canonical_query, canonical_request_v3, sign_v1, sign_v3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,12 @@ class RawClient:
             headers["x-acs-security-token"] = self.credentials.security_token
         names = sorted(headers)
         canonical = canonical_request_v3(
-            "POST", "/", query, headers, signed_headers=names, hashed_payload=headers["x-acs-content-sha256"]
+            "POST",
+            "/",
+            canonical_query(query),
+            headers,
+            signed_headers=names,
+            hashed_payload=headers["x-acs-content-sha256"],
         )
         signature = sign_v3(canonical, secret or self.credentials.access_key_secret)
         headers["Authorization"] = authorization_v3(self.credentials.access_key_id, names, signature)

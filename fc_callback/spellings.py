@@ -1,0 +1,195 @@
+r"""How a secret may be spelled inside a text: the one list that every masker uses.
+
+- as it is;
+- with escapes: of JSON (`\/`, `\u003d`), of a Python repr, of a URL (`%2B`, `%2b`, `+` for a space), each quoted again any
+  number of times, and each in the other;
+- inside base64: both alphabets, with and without padding, at any offset, in lines of 64 or 76 characters, in each other
+  and in all of the above.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Span = tuple[int, int]
+
+# A shorter text may stand anywhere by chance, and masking it would tear texts apart. Tokens of the service have a hundred
+# characters and more, access key secrets thirty.
+SHORTEST_SECRET = 8
+# Quoted or encoded more often than this, a secret is not found.
+DEEPEST = 8
+FOLDED = 60  # a line of folded base64 has at least this many characters (64 in PEM, 76 in MIME)
+
+_LETTERS = re.compile(r"[A-Za-z0-9]{4,}")
+_ESCAPE = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a surrogate pair is one character
+    r"|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[^uUx])"
+    r"|%[cdCD][0-9a-fA-F]%[89abAB][0-9a-fA-F]|%[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"  # UTF-8
+    r"|%[fF][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){3}|%[0-9a-fA-F]{2}"
+    rf"|(?<=[A-Za-z0-9+/]{{{FOLDED}}})\r?\n(?=[A-Za-z0-9+/])",
+    re.DOTALL,
+)
+# An escaped letter, digit, or sign of base64: where none is, the letters of a secret stand as they are.
+_HIDDEN = re.compile(
+    r"\\(?:u00[2-7]|U000000[2-7]|x[2-7]|(?<=[A-Za-z0-9]{4}\\)/[A-Za-z0-9+\\])"
+    r"|%(?:25)*(?:2[BbDdFf]|3[0-9Dd]|[46][0-9A-Fa-f]|5[0-9AaCcFf]|7[0-9Aa])(?=[A-Za-z0-9%+/=._~-]{2})"
+)
+_OF_ONE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
+_STANDARD = str.maketrans("-_", "+/")
+_LETTERS_OF_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
+_RUNS = bytes(ord("A") if byte in _LETTERS_OF_BASE64 else ord(" ") for byte in range(256))
+
+
+class Spellings:
+    """All the spellings of some secrets.
+
+    Args:
+        secrets: The secrets; one that is too short to be told from other text is left out.
+    """
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        known = [_known(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._plain = tuple(form for one in known for form in one.plain)
+        self._marks = tuple(one.mark for one in known)
+        shortest = min((one.base64_characters for one in known), default=0)
+        self._base64 = shortest and re.compile(rf"[A-Za-z0-9+/_-]{{{shortest},}}")
+        self._run = b"A" * shortest
+        # Undoing both kinds of escapes at once would also undo what stands in such a secret itself.
+        self._kinds = ("\\%", "\\", "%") if any("%" in form or "\\" in form for form in self._plain) else ("\\%",)
+
+    def may_stand_in(self, text: str) -> bool:
+        """Say whether a text is worth a search; nearly always it is not."""
+        for mark in self._marks:
+            if mark in text:
+                return True
+        if not self._run:
+            return False
+        if ("%" in text or "\\" in text) and _HIDDEN.search(text) is not None:
+            return True
+        # A long run of base64's letters; this takes a tenth of the time that the regular expression takes.
+        return self._run in text.encode("utf-8", "surrogatepass").translate(_RUNS)
+
+    def find(self, text: str, shapes: re.Pattern[str] | None = None) -> list[Span]:
+        """Return where the secrets stand in a text, in any spelling: from, to; in order, none of them overlapping.
+
+        Args:
+            text: The text.
+            shapes: What else is looked for, in each form of the text but what base64 holds: its group, or all of it.
+        """
+        spans: list[Span] = []
+        for start, end in sorted(self._spans(text, DEEPEST, shapes)):
+            begin = start - _halves_an_escape(text, start)
+            if spans and begin <= spans[-1][1]:
+                spans[-1] = spans[-1][0], max(end, spans[-1][1])
+            else:
+                spans.append((begin, end))
+        return spans
+
+    def stand_in(self, text: str) -> bool:
+        """Say whether one of the secrets stands in a text, in any spelling."""
+        return self.may_stand_in(text) and next(self._spans(text, DEEPEST, None), None) is not None
+
+    def _spans(self, text: str, depth: int, shapes: re.Pattern[str] | None) -> Iterator[Span]:
+        for plain in self._plain:
+            start = text.find(plain)
+            while start >= 0:
+                yield start, start + len(plain)
+                start = text.find(plain, start + 1)
+        if shapes is not None:
+            for shape in shapes.finditer(text):
+                yield shape.span(shape.lastindex or 0)
+        if not depth or (shapes is None and not self.may_stand_in(text)):
+            return
+        for kind in self._kinds if "\\" in text or "%" in text or "\n" in text else ():
+            undone = _Undone(text, kind)
+            if undone.text != text:
+                for start, end in self._spans(undone.text, depth - 1, shapes):
+                    yield undone.outside(start), undone.outside(end)
+        for run in self._base64.finditer(text) if self._base64 else ():
+            for offset in range(run.start(), run.start() + 4):
+                for start, end in self._spans(decoded(text[offset : run.end()]), depth - 1, None):
+                    yield offset - (-start * 8 // 6), min(offset - (-end * 8 // 6), run.end())
+
+
+spellings_of = lru_cache(maxsize=32)(Spellings)
+
+
+class _Known:
+    """What one secret is looked for by."""
+
+    __slots__ = ("base64_characters", "mark", "plain")
+
+    def __init__(self, secret: str) -> None:
+        data = secret.encode("utf-8", "surrogatepass")
+        # As it is, with the `+` of a query, and its UTF-8 as a repr of bytes or base64 has it.
+        self.plain = tuple(dict.fromkeys((secret, secret.replace(" ", "+"), data.decode("latin-1"))))
+        # Letters and digits are escaped by hardly anything, so they tell which texts are worth a search.
+        self.mark = max(_LETTERS.findall(secret), key=len, default="")
+        self.base64_characters = min(-(-len(data) * 4 // 3), FOLDED)
+
+
+_known = lru_cache(maxsize=64)(_Known)
+
+
+class _Undone:
+    """A text with its outermost escapes undone, and the way back to where each character came from."""
+
+    def __init__(self, text: str, kind: str) -> None:
+        pieces: list[str] = []
+        self._outside: list[int] = []  # of each character
+        done = 0
+        for escape in _ESCAPE.finditer(text):
+            start, end = escape.span()
+            if text[start] in "\\%" and text[start] not in kind:
+                continue
+            sign = _unescaped(escape[0])
+            pieces += text[done:start], sign
+            self._outside += range(done, start)
+            if sign:
+                self._outside.append(start)
+            done = end
+        self.text = "".join((*pieces, text[done:]))
+        self._outside += range(done, len(text) + 1)
+
+    def outside(self, position: int) -> int:
+        """Return where a position of this text is in the other one."""
+        return self._outside[position]
+
+
+def _halves_an_escape(text: str, start: int) -> bool:
+    """Say whether the character here belongs to the backslash before it, as in a newline followed by a secret."""
+    before = start
+    while before and text[before - 1] == "\\":
+        before -= 1
+    return (start - before) % 2 == 1
+
+
+def _unescaped(escape: str) -> str:
+    if escape[0] == "%":
+        return unquoted_bytes(escape).decode("utf-8", "replace")[:1]
+    if escape[0] != "\\":  # the end of a line
+        return ""
+    if escape[1] in "uUx":
+        first = int(escape[2:6] if escape[1] == "u" else escape[2:], 16)
+        if len(escape) == len(r"\ud83d\ude00"):
+            return chr(0x10000 + ((first - 0xD800) << 10) + int(escape[8:], 16) - 0xDC00)
+        return chr(first) if first <= sys.maxunicode else "\ufffd"
+    return _OF_ONE.get(escape[1], escape[1])
+
+
+def unquoted_bytes(codes: str) -> bytes:
+    """Return the bytes that `%2B%2f` stands for."""
+    return bytes.fromhex(codes.replace("%", ""))
+
+
+def decoded(base64: str) -> str:
+    """Return what base64 of either alphabet holds, a character for each byte; a rest that is no whole byte is left out."""
+    whole = base64[: len(base64) - (len(base64) % 4 == 1)].translate(_STANDARD)
+    return binascii.a2b_base64(whole + "=" * (-len(whole) % 4)).decode("latin-1")
