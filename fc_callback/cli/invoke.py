@@ -231,7 +231,7 @@ def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, lent: b
             result = signals.run(lambda: instance.invoke(event, credentials=credentials), stop=instance.close)
         secrets = _secrets(credentials, task)
         if signals.first:
-            _show_end(signals, _masked(result.log, secrets))
+            _show_end(signals, mask_secrets(result.log, also=secrets))
             return signals.exit_code
         show = _show_json if as_json else _show
         show(result, mask_secrets(result.log, also=secrets), None if task is None else str(task))

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from fc_callback.runtime.wsgi import FunctionApp
 
+_CLOSING_SECONDS = 1.0
 _DESCRIPTION = "Serve a handler as FC's custom runtimes and custom containers call it: POST /invoke, POST /initialize, GET /pre-stop."
 
 
@@ -60,6 +62,10 @@ def main(arguments: Sequence[str]) -> int:
     if code:
         say(f"A request was still running {given.drain_seconds:g} seconds after SIGTERM:")
         faulthandler.dump_traceback()
+        # In a thread: what still runs may hold a lock of a log handler's.
+        closing = threading.Thread(target=application.close_records, daemon=True)
+        closing.start()
+        closing.join(_CLOSING_SECONDS)
         os._exit(code)  # a thread that does not end would hold the process
     return code
 
