@@ -16,6 +16,7 @@ import typer
 
 from fc_callback.cli.remote import TaskThere, task_there
 from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -245,7 +246,7 @@ def _secrets(credentials: Credentials | None, task: WaitingTask | TaskThere | No
 def _masked(text: str, secrets: list[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
-    return text
+    return mask_secrets(text)
 
 
 def _show(result: InvocationResult, log: str, task: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fc_callback.cloudflow.errors import BY_CODE
+from fc_callback.errors import FcCallbackError
 
 # What other operations answer, beside the common codes. Source: the API metadata of fnf 2019-03-15; it gives no status
 # for the three *NotExists, and 404 is what Function Compute's table has in the same place.
@@ -15,7 +16,7 @@ _OTHERS = {
 }
 
 
-class ApiError(Exception):
+class ApiError(FcCallbackError):
     """An operation was refused.
 
     Args:
