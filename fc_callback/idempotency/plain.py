@@ -5,15 +5,16 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.errors import StoreUnavailable, TaskFailed
 from fc_callback.idempotency.key import scope_of
+from fc_callback.idempotency.options import Once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.idempotency.options import Once
     from fc_callback.idempotency.work import Work
 
 
@@ -27,9 +28,15 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
     Args:
         once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
             the field `event`, so `once(key="event")` takes the whole of it.
+
+    Raises:
+        SettingsError: `once` is something else.
     """
+    validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
 
     def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
+        if not callable(function):
+            raise TypeError(f"idempotent decorates functions, not {validators.kind_of(function)}.")
         load_asyncio_for(function)
 
         @wraps(function)

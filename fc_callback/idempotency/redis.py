@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.errors import SettingsError, StoreUnavailable
 from fc_callback.idempotency.record import Record
 
@@ -48,7 +49,7 @@ class RedisStore:
         clock: In the place of the server's clock, for tests.
 
     Raises:
-        SettingsError: The URL cannot be read.
+        SettingsError: The URL cannot be read, or another argument cannot be used.
     """
 
     def __init__(
@@ -59,6 +60,9 @@ class RedisStore:
         timeout_seconds: float = 3.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        validators.text("url", url, "Give a URL, like redis://host:6379/0.")
+        validators.text("prefix", prefix, "Give a text, like prefix='orders:'.")
+        validators.number("timeout_seconds", timeout_seconds, above=0)
         self._place = _place(url)
         self._url = url
         self._prefix = prefix

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from fc_callback.context import Credentials, FcContext
+from fc_callback.errors import SettingsError
 from fc_callback.invocation import begin
 from fc_callback.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
@@ -154,7 +155,7 @@ def test_people_s_own_fields_are_masked_however_they_are_spelled(name: str) -> N
 
 @pytest.mark.parametrize("names", ["card", [""], [" _"]])
 def test_names_that_would_mask_everything_or_nothing_are_refused(names: Any) -> None:
-    with pytest.raises(TypeError, match="list of texts"):
+    with pytest.raises(SettingsError, match="Give a list of names"):
         Redactor(names)
 
 
