@@ -325,7 +325,7 @@ def task_callback(
         large_output=large_output,
         output_limit_bytes=output_limit_bytes,
         transient=transient,
-        error_names=error_names or {},
+        error_names={} if error_names is None else error_names,
         deadline_margin_seconds=deadline_margin_seconds,
         once=once,
         batch=batch,

@@ -6,6 +6,7 @@ objects, it tells the length or the type alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fc_callback.coroutines import is_async
@@ -42,7 +43,7 @@ def kind_of(given: object) -> str:
     if isinstance(given, type):
         return f"the class {given.__name__}"
     if isinstance(given, str):
-        return f"a str of {len(given)} characters" if given else "an empty str"
+        return f"a str of {len(given)} character{'s' * (len(given) != 1)}" if given else "an empty str"
     name = type(given).__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
@@ -67,7 +68,7 @@ def number(
     if not (
         isinstance(given, (int, float))
         and not isinstance(given, bool)
-        and -float("inf") < given < float("inf")
+        and -_HIGHEST < given < _HIGHEST
         and (above is None or given > above)
         and (least is None or given >= least)
         and (most is None or given <= most)
@@ -160,9 +161,7 @@ def exception_classes(option: str, given: object) -> tuple[type[BaseException], 
 def names_of_exceptions(option: str, given: object, *, most: int) -> dict[type[BaseException], str]:
     """Return an option that gives exception classes names of up to so many characters."""
     give = f'Give a dict of exception classes and names: {option}={{ValueError: "BadOrder"}}.'
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
+    if not isinstance(given, Mapping):
         refuse(option, given, give)
     for kind, name in given.items():
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
