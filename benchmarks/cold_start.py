@@ -19,18 +19,15 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fc_callback
 from benchmarks.tls_front import tls_front
 from fc_callback.local import LocalCloudFlow
 from fc_callback.runtime import FunctionInstance, FunctionSpec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 CODE = Path(__file__).resolve().parent / "functions"
-OURS, HAND, CORE, TEA, BARE = "ours", "with_requests", "with_core_sdk", "with_tea_sdk", "nothing_reported"
+OURS, HAND, CORE, TEA = "ours", "with_requests", "with_core_sdk", "with_tea_sdk"
 FLOW = """
 version: v1
 type: flow
@@ -85,21 +82,21 @@ class Bench:
         )
         return FunctionInstance(spec)
 
-    def run(self, instance: FunctionInstance, *, reports: bool = True) -> Any:
+    def run(self, instance: FunctionInstance) -> Any:
         """Invoke it once, and see that its report has arrived."""
         token, execution = self.task()
         event = json.dumps({"taskToken": token}).encode()
         result = instance.invoke(event, credentials=self.service.session())
         if not result.ok:
             sys.exit(f"{instance.spec.name} failed:\n{result.log}")
-        if reports and self.service.describe("bench", execution).status != "Succeeded":
+        if self.service.describe("bench", execution).status != "Succeeded":
             self.service.wait("bench", execution, timeout=5)
         return result
 
     def cold(self, way: str, kind: str) -> float:
         """Return the seconds from the start of a process to the end of its first invocation."""
         with self.instance(way, kind) as instance:
-            return float(self.run(instance, reports=way != BARE).duration_seconds)
+            return float(self.run(instance).duration_seconds)
 
     def warmed(self) -> tuple[float, float]:
         """Return the seconds in the handler at the first invocation after the initializer, and at a later one."""
@@ -127,54 +124,38 @@ def main() -> None:
 
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
     """Return medians in seconds, and what is claimed of them."""
-    runs = [(way, kind) for kind in ("nothing", "wait") for way in (OURS, HAND, CORE, TEA, BARE)]
-    runs += [(way, "compute") for way in (OURS, "ours_without_loading", HAND)]
-    for run in runs:
-        bench.cold(*run)  # the first reading of every file is nobody's
-    seconds: dict[tuple[str, str], list[float]] = {run: [] for run in runs}
+    for way in (OURS, HAND, CORE, TEA):
+        bench.cold(way, "nothing")  # the first reading of every file is nobody's
+    seconds: dict[str, list[float]] = {way: [] for way in (OURS, HAND, CORE, TEA)}
     first, later = [], []
     for _ in range(rounds):
-        for run in runs:
-            seconds[run].append(bench.cold(*run))
+        for way, values in seconds.items():
+            values.append(bench.cold(way, "nothing"))
         after_initializer, warm = bench.warmed()
         first.append(after_initializer)
         later.append(warm)
-    median = {run: statistics.median(values) for run, values in seconds.items()}
-    bare = seconds[BARE, "wait"]
-    added = {way: _paired(seconds[way, "wait"], bare, lambda a, b: a - b) for way in (OURS, HAND, CORE, TEA)}
-    faster_sdk = min(CORE, TEA, key=lambda way: statistics.median(added[way]))
-    nothing, compute = (
-        {way: values for (way, kind), values in seconds.items() if kind == k} for k in ("nothing", "compute")
-    )
     ratios = {
-        "nothing: ours / by hand": (nothing[OURS], nothing[HAND]),
-        "nothing: ours / aliyun-python-sdk-fnf": (nothing[OURS], nothing[CORE]),
-        "nothing: ours / alibabacloud_fnf20190315": (nothing[OURS], nothing[TEA]),
-        "wait: added by ours / by the faster SDK": (added[OURS], added[faster_sdk]),
-        "wait: added by ours / by hand": (added[OURS], added[HAND]),
-        "compute: with loading beside / without": (compute[OURS], compute["ours_without_loading"]),
+        "ours / by hand": (seconds[OURS], seconds[HAND]),
+        "ours / aliyun-python-sdk-fnf": (seconds[OURS], seconds[CORE]),
+        "ours / alibabacloud_fnf20190315": (seconds[OURS], seconds[TEA]),
         "initializer: first invocation / warm one": (first, later),
     }
     return {
         "rounds": rounds,
-        "seconds": {f"{way} {kind}": value for (way, kind), value in median.items()},
-        "wait: added seconds": {way: statistics.median(values) for way, values in added.items()},
+        "seconds": {way: statistics.median(values) for way, values in seconds.items()},
         "initializer seconds": {"first": statistics.median(first), "warm": statistics.median(later)},
         # Of each round, and then the median: a machine that is slow for a while is slow for both.
-        "ratios": {name: statistics.median(_paired(*pair, lambda a, b: a / b)) for name, pair in ratios.items()},
+        "ratios": {name: statistics.median(_paired(*pair)) for name, pair in ratios.items()},
     }
 
 
-def _paired(ones: list[float], others: list[float], how: Callable[[float, float], float]) -> list[float]:
-    return [how(one, other) for one, other in zip(ones, others, strict=True)]
+def _paired(ones: list[float], others: list[float]) -> list[float]:
+    return [one / other for one, other in zip(ones, others, strict=True)]
 
 
 def table(figures: dict[str, Any]) -> str:
     """Return the figures as people read them."""
     lines = [f"{name:48} {value * 1000:8.1f} ms" for name, value in figures["seconds"].items()]
-    lines += [
-        f"added to the wait by {way:27} {value * 1000:8.1f} ms" for way, value in figures["wait: added seconds"].items()
-    ]
     lines += [
         f"after the initializer, {name:25} {value * 1000:8.1f} ms"
         for name, value in figures["initializer seconds"].items()

@@ -18,7 +18,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 ROUNDS = 15
 IMPORTS = {
     "fc_callback, function decorated": "from fc_callback import task_callback\ntask_callback(lambda event, context: {})",
-    "fc_callback, client loaded": "from fc_callback.warmup import load_client; load_client()",
     "requests": "import requests",
     "alibabacloud_fnf20190315": "from alibabacloud_fnf20190315.client import Client",
     "aliyun-python-sdk-fnf": "from aliyunsdkcore.client import AcsClient\n"

@@ -90,9 +90,7 @@ def _started(environment: dict[str, str]) -> subprocess.Popen[str]:
 def child() -> None:
     """Be one instance: read the events, wait for the word, finish all of them at once."""
     from fc_callback import task_callback
-    from fc_callback.warmup import load_client
 
-    load_client()
     ready = threading.Barrier(parties := len(events := json.loads(sys.stdin.readline())) + 1)
     delivered: list[str] = []
     function = SimpleNamespace(name="storm", handler="index.handler", memory=512, timeout=900)

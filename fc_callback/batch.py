@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import threading
 from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from fc_callback.context import Deadline
 from fc_callback.errors import BatchFailed
@@ -24,7 +23,6 @@ _SHOWN = 5
 _LOOK_SECONDS = 0.2
 
 
-@attrs.define(kw_only=True, eq=False)
 class Shares:
     """Shares out what is left of an invocation's time: a task that begins gets its part, and what others left unused.
 
@@ -34,19 +32,20 @@ class Shares:
         deadline: The invocation's; None where it is not known.
     """
 
-    tasks: int
-    limit: int
-    deadline: Deadline | None
-    _lock: threading.Lock = attrs.field(init=False, factory=threading.Lock, repr=False)
+    def __init__(self, *, tasks: int, limit: int, deadline: Deadline | None) -> None:
+        self._waiting = tasks
+        self._limit = limit
+        self._deadline = deadline
+        self._lock = threading.Lock()
 
     def next(self) -> Deadline | None:
         """Return the deadline of the task that begins now."""
         with self._lock:
-            rounds = max(1, math.ceil(self.tasks / self.limit))
-            self.tasks -= 1
-        if self.deadline is None:
+            rounds = max(1, math.ceil(self._waiting / self._limit))
+            self._waiting -= 1
+        if self._deadline is None:
             return None
-        return Deadline.after(self.deadline.remaining_seconds() / rounds)
+        return Deadline.after(self._deadline.remaining_seconds() / rounds)
 
 
 def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | BaseException]:
@@ -112,8 +111,6 @@ def joined(ended: Sequence[str | BaseException]) -> str:
 
 def element_bytes(element: Any) -> bytes:
     """Return one element of a batch as a function without annotations gets it: its JSON; a text as it is."""
-    import json
-
     if isinstance(element, str):
         return element.encode("utf-8", "surrogatepass")
     return json.dumps(element, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import logging
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
+from fc_callback.batch import Shares, element_bytes, joined, run_all
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.errors import TaskFailed
-from fc_callback.failure import failure_of
+from fc_callback.decoding import NotJson, read_json
+from fc_callback.errors import FcCallbackError, OutputError
+from fc_callback.failure import Failure, failure_of
 from fc_callback.finding import Finder
 from fc_callback.forms import Delivery, Form, form_of
 from fc_callback.invocation import begin
@@ -24,13 +25,13 @@ from fc_callback.outcome import (
     DEFERRED,
     Failed,
     Succeeded,
+    Unwritable,
     log_failure,
-    remember,
     report,
     secrets_of,
-    stored_outcome,
 )
-from fc_callback.output import encode_output
+from fc_callback.recording import Recording, is_technical, run_once
+from fc_callback.softdeadline import SoftDeadline
 from fc_callback.task import Deferred, Task, running
 from fc_callback.value import Value
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient
     from fc_callback.context import Deadline
     from fc_callback.finding import TokenOption
-    from fc_callback.idempotency import Once, Work
+    from fc_callback.idempotency import Once, Stored, Work
     from fc_callback.metrics import TaskRecord
     from fc_callback.outcome import Outcome
     from fc_callback.token import TaskToken
@@ -116,63 +117,113 @@ class _Callback(Value):
 
     def _work_on(self, task: Task, arrival: _Arrival, record: TaskRecord) -> str:
         """Run the function for a task, unless the work is done already, and report what it ended in."""
-        from fc_callback.softdeadline import SoftDeadline
-        from fc_callback.warmup import load_in_background
-
         # Before the work: what cannot be reported is not begun.
         client = self.options.client_for(task.context)
         _ = self.options.limit_bytes
-        loading = load_in_background(client)
-        with running(task), loading, ExitStack() as watched:
-            # Before the watch: a delivery that waits for another's work is no function that runs too long.
+        with running(task):
+            # Before the watch: a delivery that waits for another's work is not a function that runs too long.
             work = self._enter_once(task.payload, task.context, token=task.token)
-            record.replayed = bool(work and work.stored)
-            watch = watched.enter_context(SoftDeadline(task=task, client=client, margin=self.options.margin_seconds))
-            outcome = stored_outcome(work.stored) if work and work.stored else self._outcome_of(task, arrival, work)
-            if outcome is None:
-                record.outcome = "deferred"
+            recording = Recording(work, task.context.deadline)
+            record.replayed = recording.stored is not None
+            with SoftDeadline(task=task, client=client, margin=self.options.margin_seconds, record=record) as watch:
+                try:
+                    outcome = self._outcome_of(task, arrival, recording)
+                except BaseException:
+                    watch.claim()
+                    recording.abandon()
+                    raise
+                # The result stands. From here on nothing may turn it into a failure, or into a second run.
                 watch.claim()
-                logger.info("Task %s is deferred: somebody else reports it.", task.token)
-                return DEFERRED
-            loading.wait()
-            record.ended(outcome.text, error=outcome.error)
-            if not watch.claim():
-                record.outcome = "deadline_exceeded"
-            elif work is not None and work.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
-                logger.info("Task %s has its report already, from an earlier delivery.", task.token)
-            else:
-                if work is not None and work.came_before:  # an end that the task has may well be of our making
-                    client = client.evolve(already_completed="accept")
-                with measured("report"):
-                    record.reported(report(client, task, outcome))
-            remember(work, "reported")
-            return outcome.text
+                recording.keep(outcome)
+                if isinstance(outcome, Unwritable):
+                    recording.finish()
+                    raise outcome.error
+                if isinstance(outcome, Deferred):
+                    recording.finish()
+                    if not watch.has_reported():
+                        record.outcome = "deferred"
+                        logger.info("Task %s is deferred: somebody else reports it.", task.token)
+                    return DEFERRED
+                try:
+                    if not watch.has_reported():
+                        record.ended(outcome.text, error=outcome.error)
+                        self._report(client, task, outcome, recording, record)
+                except FcCallbackError:
+                    self._settle(outcome, recording, is_reported=False)
+                    raise
+                self._settle(outcome, recording, is_reported=True)
+                return outcome.text
 
-    def _outcome_of(self, task: Task, arrival: _Arrival, work: Work | None) -> Outcome | None:
-        """Run the function; None for a deferred task."""
+    def _outcome_of(self, task: Task, arrival: _Arrival, recording: Recording) -> Outcome:
+        """Return what the work ended in: it was remembered, or the function runs now."""
+        if recording.stored is not None:
+            return self._stored_outcome(recording.stored, task)
         try:
             with measured("run"):
                 result = self._call(arrival, task.payload, task)
-            with measured("encode"):
-                text = None if isinstance(result, Deferred) else self.options.encode(result, task)
+            return self._written(result, task, recording)
         except BaseException as problem:
             if not self.options.reports(problem):
-                remember(work, "abandon")
                 raise
-            failure = failure_of(
-                problem,
-                names=self.options.error_names,
-                request_id=task.context.request_id,
-                secrets=secrets_of(task),
-            )
+            failure = self._failure_of(problem, task)
             log_failure(failure, problem, task.token)
-            remember(work, "abandon") if failure.technical else remember(work, "failed", failure.error, failure.cause)
             return Failed(failure=failure)
-        if text is None:
-            remember(work, "deferred")
-            return None
-        remember(work, "done", text)
-        return Succeeded(text=text)
+
+    def _written(self, result: Any, task: Task, recording: Recording) -> Outcome:
+        """Make the Output. Where that cannot be done, the function has run all the same: with `once` it will not run again."""
+        if isinstance(result, Deferred):
+            return result
+        try:
+            with measured("encode"):
+                return Succeeded(text=self.options.encode(result, task))
+        except OutputError as error:
+            if not recording.refuse(error):
+                raise
+            if not self.options.reports(error):
+                return Unwritable(error=error)
+            failure = self._failure_of(error, task)
+            log_failure(failure, error, task.token)
+            return Failed(failure=failure.evolve(technical=False))
+
+    def _stored_outcome(self, stored: Stored, task: Task) -> Outcome:
+        if stored.refusal is not None and self.options.on_failure == "raise":
+            return Unwritable.from_json(stored.refusal)
+        if stored.failure is not None:
+            error, cause = stored.failure
+            return Failed(failure=Failure(error=error, cause=cause, technical=False))
+        return Deferred(token=task.token) if stored.output is None else Succeeded(text=stored.output)
+
+    def _failure_of(self, problem: BaseException, task: Task) -> Failure:
+        return failure_of(
+            problem, names=self.options.error_names, request_id=task.context.request_id, secrets=secrets_of(task)
+        )
+
+    @staticmethod
+    def _report(
+        client: CloudFlowClient,
+        task: Task,
+        outcome: Succeeded | Failed,
+        recording: Recording,
+        record: TaskRecord,
+    ) -> None:
+        """Report a task, unless an earlier delivery of the same event has."""
+        if recording.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
+            logger.info("Task %s has its report already, from an earlier delivery.", task.token)
+            return
+        if recording.came_before:  # an end that the task has may well be of our making
+            client = client.evolve(already_completed="accept")
+        with measured("report"):
+            record.reported(report(client, task, outcome, until=recording.report_until()))
+
+    @staticmethod
+    def _settle(outcome: Outcome, recording: Recording, *, is_reported: bool) -> None:
+        """Bring the record to its end, after the report: it must not delay one."""
+        if is_technical(outcome):
+            recording.abandon()
+        elif is_reported:
+            recording.reported()
+        else:
+            recording.finish()
 
     def _call(self, arrival: _Arrival, payload: Mapping[str, Any] | None, task: Task | None = None) -> Any:
         """Give the function what it asks for, and wait for what it returns."""
@@ -196,39 +247,19 @@ class _Callback(Value):
 
     def _serve_without_task(self, arrival: _Arrival) -> str:
         """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""
-        from fc_callback.decoding import NotJson, read_json
-
         try:
             decoded = read_json(arrival.event) if isinstance(arrival.event, (bytes, bytearray, str)) else arrival.event
         except NotJson:
             decoded = None
         payload = decoded if isinstance(decoded, dict) else None
         work = self._enter_once(payload or {}, arrival.context, token=None)
-        if work is not None and work.stored is not None:
-            if work.stored.failure is not None:
-                error, cause = work.stored.failure
-                raise TaskFailed(error, cause=cause)
-            return work.stored.output or "{}"
-        try:
-            text = encode_output(self._call(arrival, payload))
-        except TaskFailed as failure:
-            remember(work, "failed", failure.error, failure.cause)
-            raise
-        except BaseException:
-            remember(work, "abandon")
-            raise
-        remember(work, "done", text)
-        return text
+        return run_once(work, arrival.context.deadline, lambda: self._call(arrival, payload))
 
     def _serve_each(self, arrival: _Arrival, limit: int) -> str:
         """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""
-        from fc_callback.batch import Shares, element_bytes, joined, run_all
-        from fc_callback.warmup import load_client
-
         elements = self.options.finder.elements(arrival.event)
         if elements is None:
             return self._serve(arrival)
-        load_client()  # before there are threads: several that import the same at once may see it half done
         shares = Shares(tasks=len(elements), limit=limit, deadline=arrival.deadline)
 
         def serve(index: int, element: Any) -> str:

@@ -11,12 +11,19 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.errors import CredentialsNotFound
 from fc_callback.secret import Masked
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+# How the AccessKeyIds begin that a local CloudFlow makes: of a long-lived key, of an STS session. Alibaba Cloud's own
+# begin with LTAI and STS. as well, and with random letters and digits behind that.
+LOCAL_KEY_PREFIX = "LTAILocalCloudFlow"
+LOCAL_SESSION_PREFIX = "STS.LocalCloudFlow"
 
 
 class Credentials(Masked, Value):
@@ -26,11 +33,21 @@ class Credentials(Masked, Value):
         access_key_id: The key's name.
         access_key_secret: The key's secret.
         security_token: The STS token; None for a long-lived key.
+
+    Raises:
+        SettingsError: One of them is no text.
     """
 
-    access_key_id: str = "LTAI-for-tests"
-    access_key_secret: str = "secret-for-tests"  # noqa: S105 - a default for tests, of no account
+    access_key_id: str
+    access_key_secret: str
     security_token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        validators.text("access_key_id", self.access_key_id, "Give the key's id.")
+        validators.text("access_key_secret", self.access_key_secret, "Give the key's secret.")
+        if self.security_token is not None and not isinstance(self.security_token, str):
+            validators.refuse("security_token", self.security_token, "Give the STS token, or leave it out.")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Credentials | None:
@@ -44,6 +61,11 @@ class Credentials(Masked, Value):
             source.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
             source.get("ALIBABA_CLOUD_SECURITY_TOKEN"),
         )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a local CloudFlow or `fc_callback.testing` made them; no Alibaba Cloud account knows them."""
+        return self.access_key_id.startswith((LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX))
 
     def __repr__(self) -> str:
         kind = "STS" if self.security_token else "key"
@@ -79,7 +101,7 @@ class Deadline(Value):
 
 
 class FcContext(Value, hidden=("raw",)):
-    """One invocation, as FC describes it; every field has a default, so that a test writes only what it needs.
+    """One invocation, as FC describes it; a field that FC does not tell has its default.
 
     Attributes:
         request_id: FC's id of this invocation.
@@ -95,6 +117,8 @@ class FcContext(Value, hidden=("raw",)):
         retry_count: How often FC has delivered this event before; 0 where FC does not say.
         credentials: Those of this invocation; None for a function without a role.
         deadline: When the invocation must have ended; None where the timeout is not known.
+        cloudflow_endpoint: The local CloudFlow that made this context, like `http://127.0.0.1:8089`; None on FC. Tasks
+            are reported there.
         raw: FC's own object.
     """
 
@@ -111,6 +135,7 @@ class FcContext(Value, hidden=("raw",)):
     retry_count: int = 0
     credentials: Credentials | None = None
     deadline: Deadline | None = None
+    cloudflow_endpoint: str | None = None
     raw: Any = None
 
     @classmethod
@@ -151,6 +176,7 @@ class FcContext(Value, hidden=("raw",)):
                 "retry_count": _number(getattr(raw, "retry_count", None)) or 0,
                 "credentials": _read_credentials(raw),
                 "deadline": deadline,
+                "cloudflow_endpoint": _text(getattr(raw, "cloudflow_endpoint", None)),
                 "raw": raw,
             }
         )

@@ -35,7 +35,8 @@ from typing import Any, TypeVar
 _E = TypeVar("_E", bound="FcCallbackError")
 
 
-def _restore(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+def restored(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
+    """Return an error with these arguments and attributes, as it was before it was written somewhere."""
     error = cls.__new__(cls, *args)
     error.args = args  # an OSError sets them in __init__ alone
     error.__dict__.update(state)
@@ -61,7 +62,7 @@ class FcCallbackError(Exception):
         return f"{message} {self.hint}" if self.hint else message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (type(self), self.args, self.__dict__.copy())
+        return restored, (type(self), self.args, self.__dict__.copy())
 
 
 class SettingsError(FcCallbackError, ValueError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +50,9 @@ def _member(step: str) -> str:
 _MEMBERS = {step: _member(step) for step in STEPS}
 
 
+Outcome = Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"]
+
+
 class TaskRecord:
     """What one task took.
 
@@ -70,7 +74,7 @@ class TaskRecord:
     """
 
     task: Task | None = None
-    outcome: Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"] = "succeeded"
+    outcome: Outcome = "succeeded"
     error: str = ""
     attempt: int = 1
     replayed: bool = False
@@ -84,6 +88,9 @@ class TaskRecord:
         self.event_bytes = event_bytes
         self.cold_start = cold_start
         self.seconds: dict[str, float] = {}
+        self._began = time.perf_counter()
+        self._closing = threading.Lock()
+        self._is_closed = False
 
     def begins(self, task: Task) -> None:
         """Take over the task that was found."""
@@ -107,6 +114,27 @@ class TaskRecord:
         self.report_attempts = result.attempts
         self.throttled = result.throttled
         self.already_completed = result.already_completed
+
+    def exceeds_deadline(self) -> None:
+        """Close the record of a task whose `DeadlineExceeded` is reported, while its function still runs."""
+        self.close("deadline_exceeded")
+
+    def close(self, outcome: Outcome | None = None, *, error: str = "") -> None:
+        """Close the record and tell the listeners, once.
+
+        Args:
+            outcome: What the task ended in; as it was set, by default.
+            error: The class of the exception that passed through.
+        """
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            if outcome is not None:
+                self.outcome, self.error = outcome, error
+            self.total_seconds = time.perf_counter() - self._began
+        if self.task is not None or self.outcome == "raised":
+            _tell(self)
 
     def fields(self) -> dict[str, Any]:
         """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`.
@@ -174,7 +202,7 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
         event: What FC delivered.
     """
 
-    __slots__ = ("_began", "_invocation", "_mark", "_record")
+    __slots__ = ("_invocation", "_mark", "_record")
 
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
@@ -186,19 +214,17 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
         if self._invocation is not None:
             self._invocation.tasks.append(self._record)
         self._mark = _record.set(self._record)
-        self._began = time.perf_counter()
         return self._record
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Close the record and tell the listeners."""
         record = self._record
-        record.total_seconds = time.perf_counter() - self._began
-        if error is not None:
-            record.outcome, record.error = "raised", type(error).__name__
+        if error is None:
+            record.close()
+        else:
+            record.close("raised", error=type(error).__name__)
         if self._invocation is not None and record.outcome not in {"succeeded", "deferred"}:
             self._invocation.failed = True
-        if record.task is not None or record.outcome == "raised":
-            _tell(record)
         _record.reset(self._mark)
 
 

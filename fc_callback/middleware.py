@@ -15,6 +15,7 @@ exception of the handler's is raised there:
 
 - `yield call.with_event(other)` hands on another event.
 - `return value` after the yield gives another result; before it, the handler is not called at all.
+- A deferred task stays deferred: `task.defer()` cannot be replaced by another result.
 - An `except` around the yield that does not raise again turns the failure into what the layer returns.
 
 Around an `async def` handler the same layers work, and `async def` generators as well; those cannot return a value and
@@ -33,7 +34,7 @@ from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import is_async
 from fc_callback.invocation import begin, current_invocation
-from fc_callback.task import running_task
+from fc_callback.task import Deferred, running_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
@@ -168,6 +169,8 @@ def before(function: Callable[[Call], Any]) -> Layer:
 def after(function: Callable[[Call, Any], Any]) -> Layer:
     """Make a layer of a function that gets the call and the result; what it returns, unless None, is the result instead.
 
+    It is not called for a deferred task, which has no result yet.
+
     Raises:
         TypeError: It is no function of a call and a result.
     """
@@ -177,14 +180,14 @@ def after(function: Callable[[Call, Any], Any]) -> Layer:
         @wraps(function)
         async def async_layer(call: Call) -> AsyncSteps:
             result = yield None
-            yield await function(call, result)
+            yield None if isinstance(result, Deferred) else await function(call, result)
 
         return async_layer
 
     @wraps(function)
     def layer(call: Call) -> Steps:
         result = yield None
-        return function(call, result)
+        return None if isinstance(result, Deferred) else function(call, result)
 
     return layer
 
@@ -272,7 +275,7 @@ async def _run_async(around: tuple[Layer, ...], call: Call) -> Any:
             instead = await asteps.asend(result)
         except StopAsyncIteration:
             return result
-        instead = result if instead is None else instead
+        instead = _chosen(result, instead)
     await asteps.aclose()
     return instead
 
@@ -284,7 +287,12 @@ def _finish(steps: Steps, result: Any) -> Any:
         instead = end.value
     else:
         steps.close()
-    return result if instead is None else instead
+    return _chosen(result, instead)
+
+
+def _chosen(result: Any, instead: Any) -> Any:
+    """Return what a layer put in a result's place. A deferred task stays deferred: its token is with somebody else."""
+    return result if instead is None or isinstance(result, Deferred) else instead
 
 
 def _fail(steps: Steps, error: BaseException) -> Any:

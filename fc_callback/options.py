@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback import settings, validators
+from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
     OutputTooLarge,
@@ -18,7 +19,7 @@ from fc_callback.value import Value
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient
+    from fc_callback.cloudflow.client import AlreadyCompleted
     from fc_callback.context import FcContext
     from fc_callback.finding import Finder, Found
     from fc_callback.idempotency import Once
@@ -69,8 +70,6 @@ class Options(Value):
         if self.batch is not None:
             validators.whole_number("batch", self.batch, least=1, most=MOST_AT_ONCE)
         if self.client is not None:
-            from fc_callback.cloudflow.client import CloudFlowClient
-
             validators.instance_of(
                 "client", self.client, CloudFlowClient, "Give a client: client=CloudFlowClient(...)."
             )
@@ -116,18 +115,23 @@ class Options(Value):
         return encode_output(self.large_output(encode_output(result), task), limit_bytes=self.limit_bytes)
 
     def client_for(self, context: FcContext) -> CloudFlowClient:
-        """Return who reports the tasks of an invocation, with its credentials."""
+        """Return who reports the tasks of an invocation, with its credentials.
+
+        A context of a local CloudFlow leads back there: its tasks are known nowhere else.
+        """
+        local = context.cloudflow_endpoint
         if self.client is not None:
             changed: dict[str, Any] = {}
             if self.client.credentials is None:
                 changed["credentials"] = context.require_credentials()
             if self.already_completed == "raise":
                 changed["already_completed"] = "raise"
+            if local and not self.client.is_local:
+                changed["endpoint"] = local
             return self.client.evolve(**changed) if changed else self.client
-        from fc_callback.cloudflow.client import CloudFlowClient
-
         return CloudFlowClient(
             region=settings.text("CLOUDFLOW_REGION") or context.region,
+            endpoint=local or "",
             credentials=context.require_credentials(),
             already_completed=self.already_completed,
         )

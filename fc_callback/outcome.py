@@ -1,12 +1,12 @@
-"""What a task ended in, how it is reported, and how the record of `once` follows."""
+"""What a task ended in, and how it is reported."""
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import TYPE_CHECKING
 
-from fc_callback.errors import StoreUnavailable
-from fc_callback.failure import Failure
+from fc_callback.errors import OutputError, OutputTooLarge, StoreUnavailable, restored
 from fc_callback.output import encode_output
 from fc_callback.value import Value
 
@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.idempotency import Stored, Work
-    from fc_callback.task import Task
+    from fc_callback.context import Deadline
+    from fc_callback.failure import Failure
+    from fc_callback.task import Deferred, Task
     from fc_callback.token import TaskToken
 
-    Outcome: TypeAlias = "Succeeded | Failed"
+    Outcome: TypeAlias = "Succeeded | Failed | Unwritable | Deferred"
 
 logger = logging.getLogger("fc_callback")
 
@@ -50,28 +51,41 @@ class Failed(Value):
         return encode_output({"error": self.failure.error, "cause": self.failure.cause})
 
 
-def stored_outcome(stored: Stored) -> Outcome | None:
-    """Return the outcome of work that was done before; None where its task is deferred."""
-    if stored.failure is not None:
-        error, cause = stored.failure
-        return Failed(failure=Failure(error=error, cause=cause, technical=False))
-    return None if stored.output is None else Succeeded(text=stored.output)
+class Unwritable(Value):
+    """The function returned what cannot be an Output, and failures are not reported: the error is raised."""
+
+    error: OutputError
+
+    def to_json(self) -> str:
+        """Return the error, for a record."""
+        return json.dumps([type(self.error).__name__, str(self.error.args[0]), vars(self.error)])
+
+    @classmethod
+    def from_json(cls, text: str) -> Unwritable:
+        """Return what `to_json` wrote.
+
+        Raises:
+            StoreUnavailable: It is damaged.
+        """
+        try:
+            name, message, state = json.loads(text)
+            kind = {kind.__name__: kind for kind in (OutputError, OutputTooLarge)}[name]
+            if "largest" in state:
+                state["largest"] = tuple((key, size) for key, size in state["largest"])
+            return cls(error=restored(kind, (message,), state))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            raise StoreUnavailable("The store holds a record whose error is damaged.") from error
 
 
-def remember(work: Work | None, step: str, *what: str) -> None:
-    """Take a step in the record of `once`; a store that is down must not cost a finished result."""
-    if work is None:
-        return
-    try:
-        getattr(work, step)(*what)
-    except StoreUnavailable as error:
-        logger.warning("The work is not recorded as %s, so a second delivery may run it again: %s", step, error)
+def report(client: CloudFlowClient, task: Task, outcome: Succeeded | Failed, *, until: Deadline | None) -> ReportResult:
+    """Report a task, with all the calls that it takes.
 
-
-def report(client: CloudFlowClient, task: Task, outcome: Outcome) -> ReportResult:
-    """Report a task, with all the calls that it takes."""
-    # Not the task's own deadline: what is worked out after its share of a batch's time is reported all the same.
-    until = task.context.deadline
+    Args:
+        client: Who reports.
+        task: The task.
+        outcome: What it ended in.
+        until: When the calls must have ended.
+    """
     if isinstance(outcome, Failed):
         failure = outcome.failure
         result = client.report_task_failed(task.token, failure.error, failure.cause, deadline=until)

@@ -19,10 +19,15 @@ from fc_callback.errors import SealExpired, SealInvalid, SettingsError
 from fc_callback.secret import Masked
 from fc_callback.token import TaskToken
 
+try:
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+    _has_cryptography = True
+except ImportError:
+    _has_cryptography = False
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from cryptography.fernet import MultiFernet
 
 _KEY_BYTES = 32
 _KEY_HINT = "Make one with TokenSeal.generate_key(), keep it as a secret, and set it as CLOUDFLOW_SEAL_KEY."
@@ -99,8 +104,6 @@ class TokenSeal(Masked):
         if max_age_seconds is not None:
             validators.number("max_age_seconds", max_age_seconds, above=0)
         fernet = self._fernet()
-        from cryptography.fernet import InvalidToken
-
         padded = text.encode("ascii", "replace") + b"=" * (-len(text) % 4)
         try:
             content = fernet.decrypt(padded)
@@ -122,11 +125,9 @@ class TokenSeal(Masked):
         keys = self.key or _keys(settings.text("CLOUDFLOW_SEAL_KEY"))
         if keys is None:
             raise SettingsError("There is no key to seal task tokens with.", hint=_KEY_HINT)
-        try:
-            from cryptography.fernet import Fernet, MultiFernet
-        except ImportError:
+        if not _has_cryptography:
             raise SettingsError(
-                "Sealing a task token takes the package cryptography, which is not installed.",
+                "Sealing a task token needs the package cryptography, which is not installed.",
                 hint="Install it with the function's code: pip install 'fc-callback[seal]'.",
-            ) from None
+            )
         return MultiFernet([Fernet(key) for key in keys])

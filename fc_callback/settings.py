@@ -1,17 +1,22 @@
 """The settings that come from the environment, and their one table.
 
-An argument always wins over a variable. Names begin with `CLOUDFLOW_`: FC deletes variables that begin with `FC_`.
+An argument always wins over a variable. Names begin with `CLOUDFLOW_`: FC deletes variables that begin with `FC_`. A variable
+that begins so and is none of the table is warned about, once in a process, when the first setting is read.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from fc_callback.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+logger = logging.getLogger("fc_callback")
 
 KIB = 1024
 CLOUDFLOW_OUTPUT_LIMIT_BYTES = 64 * KIB
@@ -40,15 +45,40 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CLOUDFLOW_ONCE_STORE", "Where `once=` keeps its records: `sqlite:///...`, `redis://...`", "none"),
     Variable("CLOUDFLOW_SEAL_KEY", "The key that seals task tokens put away; newest first, commas between", "none"),
 )
+_PREFIX = "CLOUDFLOW_"
 _KNOWN = frozenset(variable.name for variable in VARIABLES)
+# Taken by the first reader in a process and never released.
+_first_reader = threading.Lock()
 
 
 def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] | None = None) -> str | None:
     """Return the argument where there is one, else the variable's value, else None; empty means not set."""
     assert name in _KNOWN, name
+    if _first_reader.acquire(blocking=False):
+        _warn_of_unknown_variables()
     if argument is not None:
         return argument
     return (os.environ if environ is None else environ).get(name) or None
+
+
+def _warn_of_unknown_variables() -> None:
+    """Warn of each variable that looks like a setting and is none; its value may be a secret and is not shown."""
+    for name in sorted(os.environ):
+        if name.upper().startswith(_PREFIX) and name not in _KNOWN:
+            nearest = _nearest(name)
+            logger.warning(
+                "The environment variable %s is no setting of fc_callback and has no effect.%s",
+                name,
+                f" Did you mean {nearest}?" if nearest else "",
+            )
+
+
+def _nearest(name: str) -> str | None:
+    from difflib import get_close_matches  # not loaded in a cold start without such a variable
+
+    known = [each.removeprefix(_PREFIX) for each in sorted(_KNOWN)]
+    found = get_close_matches(name.upper()[len(_PREFIX) :], known, n=1)
+    return f"{_PREFIX}{found[0]}" if found else None
 
 
 def choice(name: str, argument: str | None, *, of: tuple[str, ...]) -> str:

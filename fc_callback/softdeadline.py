@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.context import Deadline
+    from fc_callback.metrics import TaskRecord
     from fc_callback.task import Task
 
 logger = logging.getLogger("fc_callback")
@@ -34,16 +35,21 @@ class SoftDeadline:
         task: The task; without a deadline there is no watch.
         client: Who reports.
         margin: Seconds before the deadline; None for no watch. At most half of the time there is.
+        record: The task's record, which is written when `DeadlineExceeded` is reported: FC may end the process after it.
     """
 
-    def __init__(self, *, task: Task, client: CloudFlowClient, margin: float | None) -> None:
+    def __init__(
+        self, *, task: Task, client: CloudFlowClient, margin: float | None, record: TaskRecord | None = None
+    ) -> None:
         self.task = task
         self.client = client
         self.margin = margin
+        self.record = record
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._taken = False
+        self._strikes = False
         self._reported = False
 
     def __enter__(self) -> SoftDeadline:
@@ -75,14 +81,20 @@ class SoftDeadline:
                 self._taken = True
 
     def claim(self) -> bool:
-        """Take the right to report this task; False when `DeadlineExceeded` has been reported instead."""
+        """Take the right to report this task, at once; False where the watch has begun to report `DeadlineExceeded`."""
         with self._lock:
-            if not self._taken:
-                self._taken = True
-                return True
-        until = self._report_until
-        self._ended.wait(None if until is None else max(0.0, until.remaining_seconds()))
-        return not self._reported  # a watch that could not deliver leaves the report to the function's own outcome
+            was_taken, self._taken = self._taken, True
+        return not was_taken
+
+    def has_reported(self) -> bool:
+        """Say whether `DeadlineExceeded` is reported, which is waited for where it is on its way.
+
+        A watch that could not deliver it leaves the report to the function's own outcome.
+        """
+        if self._strikes:
+            until = self._report_until
+            self._ended.wait(None if until is None else max(0.0, until.remaining_seconds()))
+        return self._reported
 
     @property
     def _report_until(self) -> Deadline | None:
@@ -93,11 +105,13 @@ class SoftDeadline:
         with self._lock:
             if self._taken:
                 return
-            self._taken = True
+            self._taken = self._strikes = True
         try:
             cause = f"The function was still running after {after:.1f} s, {_place(watched)}."
             self.client.report_task_failed(self.task.token, "DeadlineExceeded", cause, deadline=self._report_until)
             self._reported = True
+            if self.record is not None:
+                self.record.exceeds_deadline()
             logger.error("Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
         except FcCallbackError as error:
             logger.error("Task %s could not be reported as DeadlineExceeded: %s", self.task.token, error)

@@ -54,17 +54,17 @@ def test_keys_rotate(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "x",
-        "not sealed",
-        "Zoë",
-        "\ud800",
-        "gAAAAA",
-        TokenSeal(OTHER).seal(TOKEN),
-        TokenSeal(KEY).seal(TOKEN)[:-6],
-        TokenSeal(KEY).seal(TOKEN)[:40] + "A" + TokenSeal(KEY).seal(TOKEN)[41:],
-        sealed_ago(0, content=b"encrypted for another purpose"),
-        TOKEN.reveal(),
+        pytest.param("", id="empty"),
+        pytest.param("x", id="one-letter"),
+        pytest.param("not sealed", id="words"),
+        pytest.param("Zoë", id="not-ascii"),
+        pytest.param("\ud800", id="lone-surrogate"),
+        pytest.param("gAAAAA", id="beginning"),
+        pytest.param(TokenSeal(OTHER).seal(TOKEN), id="another-key"),
+        pytest.param(TokenSeal(KEY).seal(TOKEN)[:-6], id="cut"),
+        pytest.param(TokenSeal(KEY).seal(TOKEN)[:40] + "A" + TokenSeal(KEY).seal(TOKEN)[41:], id="changed"),
+        pytest.param(sealed_ago(0, content=b"encrypted for another purpose"), id="another-purpose"),
+        pytest.param(TOKEN.reveal(), id="the-token"),
     ],
 )
 def test_whatever_is_wrong_with_a_text_the_answer_is_the_same(text: str) -> None:
@@ -93,7 +93,11 @@ def test_both_answers_are_of_one_kind() -> None:
     assert {SealInvalid.__mro__[1], SealExpired.__mro__[1]} == {SealError}
 
 
-@pytest.mark.parametrize("key", ["", "short", KEY[:-4], [], [KEY, "short"], ",", "Zoë", b"\xff" * 44])
+@pytest.mark.parametrize(
+    "key",
+    ["", "short", KEY[:-4], [], [KEY, "short"], ",", "Zoë", b"\xff" * 44],
+    ids=["empty", "short", "cut", "no-keys", "one-of-two", "comma", "not-ascii", "not-base64"],
+)
 def test_a_key_that_is_none_is_refused_without_being_shown(key: object) -> None:
     with pytest.raises(SettingsError, match="generate_key") as caught:
         TokenSeal(key)  # type: ignore[arg-type]  # wrong on purpose

@@ -59,7 +59,7 @@ def check_project(
         *roles.check(project),
         *packages.check(project),
         *handlers.check(project, imported),
-        *steps.check(project, imported),
+        *steps.check(project, {key: seen[0] for key, seen in imported.items()}),
     ]
     kept = {finding: None for finding in without_silenced(root, found) if finding.rule not in silenced}
     return sorted(kept, key=lambda finding: (finding.file, finding.line, finding.rule))

@@ -1,4 +1,4 @@
-"""The handlers: whether they can be imported, and are tasks where a flow expects one."""
+"""The handlers and their hooks: whether they can be imported, and are tasks where a flow expects one."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.checking.findings import Finding
-from fc_callback.checking.importing import TIME_LIMIT_SECONDS, Imported, import_handler
+from fc_callback.checking.importing import TIME_LIMIT_SECONDS, Imported, import_handlers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from fc_callback.checking.project import Function, Project
 
 _SERVED = re.compile(r"fc-callback[\"',\s]+serve[\"',\s]+(?P<handler>[\w./]+\.\w+)")
+_HOOKS = ("initializer", "preStop")
 # Events of these triggers carry a task token; those of the others do not.
 _TASK_TRIGGERS = {"mns_topic", "eventbridge"}
 
 
 @attrs.frozen(kw_only=True)
 class Handler:
-    """Where a function's handler is.
+    """Where a function's handler, or the handler of a hook, is.
 
     Attributes:
+        kind: `handler`, `initializer` or `preStop`.
         text: `module.function`.
         code_dir: What becomes /code.
         place: Where s.yaml or the Dockerfile names it.
@@ -37,6 +39,7 @@ class Handler:
     code_dir: Path
     file: str
     line: int
+    kind: str = "handler"
 
 
 def handler_of(project: Project, function: Function) -> Handler | None:
@@ -69,15 +72,33 @@ def _words(config: Mapping[str, Any]) -> list[str]:
     return [str(word) for key in ("entrypoint", "command", "args") for word in config.get(key) or ()]
 
 
-def import_all(project: Project, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> dict[str, Imported]:
-    """Import the handler of every function, by resource."""
-    imported: dict[str, Imported] = {}
+def hooks_of(function: Function) -> list[Handler]:
+    """Find the handlers of a function's hooks, where FC itself runs them: a custom runtime gets a request instead."""
+    config, code_dir = function.mapping("instanceLifecycleConfig"), function.code_dir
+    if not function.is_python or code_dir is None:
+        return []
+    return [
+        Handler(
+            kind=kind,
+            text=config[kind]["handler"],
+            code_dir=code_dir,
+            file=function.document.file,
+            line=function.line("instanceLifecycleConfig", kind, "handler"),
+        )
+        for kind in _HOOKS
+        if isinstance(config.get(kind), dict) and isinstance(config[kind].get("handler"), str)
+    ]
+
+
+def import_all(project: Project, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> dict[str, list[Imported]]:
+    """Import the handler of every function, and those of its hooks after it, by resource."""
+    imported: dict[str, list[Imported]] = {}
     for function in project.functions:
         handler = handler_of(project, function)
         if handler is not None:
-            imported[function.key] = import_handler(
+            imported[function.key] = import_handlers(
                 handler.code_dir,
-                handler.text,
+                [handler.text, *(hook.text for hook in hooks_of(function))],
                 runtime=function.runtime if function.is_python else "python3.12",
                 environment=function.environment,
                 time_limit_seconds=time_limit_seconds,
@@ -85,23 +106,20 @@ def import_all(project: Project, *, time_limit_seconds: float = TIME_LIMIT_SECON
     return imported
 
 
-def check(project: Project, imported: Mapping[str, Imported]) -> Iterator[Finding]:
-    """Find what is wrong with the handlers."""
+def check(project: Project, imported: Mapping[str, Sequence[Imported]]) -> Iterator[Finding]:
+    """Find what is wrong with the handlers, and where those are right with their hooks."""
     for function in project.functions:
-        seen = imported.get(function.key)
         handler = handler_of(project, function)
-        if seen is None or handler is None:
+        if handler is None or function.key not in imported:
             continue
+        seen, *hooks = imported[function.key]
         if seen.problem:
-            file, line = _inside(project.root, seen) or (handler.file, handler.line)
-            yield Finding(
-                rule="handler-import",
-                file=file,
-                line=line,
-                message=f"The handler {handler.text} cannot be loaded: {seen.problem}",
-                hint=_hint(seen),
-            )
-        elif not seen.decorated and _is_given_tasks(project, function):
+            yield _not_loaded(project, handler, seen)
+            continue
+        for hook, of_hook in zip(hooks_of(function), hooks, strict=False):  # none after one that ends the process
+            if of_hook.problem:
+                yield _not_loaded(project, hook, of_hook)
+        if not seen.decorated and _is_given_tasks(project, function):
             file, line = _inside(project.root, seen) or (handler.file, handler.line)
             yield Finding(
                 rule="handler-decorated",
@@ -110,6 +128,17 @@ def check(project: Project, imported: Mapping[str, Imported]) -> Iterator[Findin
                 message=f"The handler {handler.text} is given tasks and is not decorated: nobody reports them.",
                 hint="Put @task_callback above it.",
             )
+
+
+def _not_loaded(project: Project, handler: Handler, seen: Imported) -> Finding:
+    file, line = _inside(project.root, seen) or (handler.file, handler.line)
+    return Finding(
+        rule="handler-import",
+        file=file,
+        line=line,
+        message=f"The {handler.kind} {handler.text} cannot be loaded: {seen.problem}",
+        hint=_hint(seen),
+    )
 
 
 def _inside(root: Path, seen: Imported) -> tuple[str, int] | None:

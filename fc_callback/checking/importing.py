@@ -1,4 +1,4 @@
-"""A handler, imported in a process of its own: the parent's side."""
+"""A handler and its hooks, imported in a process of their own: the parent's side."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import attrs
 from fc_callback.checking import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TIME_LIMIT_SECONDS = 30.0
 _OUTPUT_CHARACTERS = 300
@@ -47,28 +47,31 @@ class Imported:
     on_failure: str = ""
 
 
-def import_handler(
+def import_handlers(
     code_dir: Path,
-    handler: str,
+    handlers: Sequence[str],
     *,
     runtime: str,
     environment: Mapping[str, str],
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
-) -> Imported:
-    """Import a handler with this Python, in a process that ends with its time.
+) -> list[Imported]:
+    """Import handlers with this Python, one after another, in one process that ends with its time.
 
     Args:
         code_dir: What becomes /code.
-        handler: `module.function`.
+        handlers: Each `module.function`.
         runtime: FC's, for the way it imports.
         environment: The function's variables, which the module may read. The person's keys are kept from it.
-        time_limit_seconds: How long the import may take.
+        time_limit_seconds: How long the imports may take together.
+
+    Returns:
+        One for each handler, in order; the last is the one that ended the process or took too long, where one did.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
     function_own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-") as folder:
         result = Path(folder) / "result.json"
-        arguments = (str(code_dir), handler, runtime, str(result))
+        arguments = (str(code_dir), runtime, str(result), *handlers)
         process = subprocess.Popen(  # noqa: S603 - this Python, on the person's own project
             [sys.executable, "-W", "ignore", "-B", probe.__file__, *arguments],
             cwd=folder,
@@ -82,14 +85,15 @@ def import_handler(
             output, _ = process.communicate(timeout=time_limit_seconds)
         except subprocess.TimeoutExpired:
             _end(process)
-            return Imported(
-                problem=f"Importing it did not end within {time_limit_seconds:g} seconds, and FC counts that time too.",
-                kind="FunctionTimeout",
-            )
-        if not result.is_file():
+            problem = f"Importing it did not end within {time_limit_seconds:g} seconds, and FC counts that time too."
+            missing = Imported(problem=problem, kind="FunctionTimeout")
+        else:
             tail = output.decode("utf-8", "replace").strip()[-_OUTPUT_CHARACTERS:]
-            return Imported(problem=f"Importing it ended the process (exit code {process.returncode}). {tail}".strip())
-        return _read(json.loads(result.read_text("utf-8")))
+            problem = f"Importing it ended the process (exit code {process.returncode}). {tail}".strip()
+            missing = Imported(problem=problem)
+        lines = result.read_text("utf-8").splitlines() if result.is_file() else []
+        seen = [_read(json.loads(line)) for line in lines]
+        return seen if len(seen) == len(handlers) else [*seen, missing]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,7 +1,8 @@
-"""A handler, imported in a process of its own: the child's side.
+"""A handler and its hooks, imported in a process of its own: the child's side.
 
-Run as `python probe.py CODE_DIR HANDLER RUNTIME RESULT_FILE`. It imports the handler as FC's runtime does and writes what
-it saw as JSON. The person's code may print, hang or end the process: none of that reaches the check.
+Run as `python probe.py CODE_DIR RUNTIME RESULT_FILE HANDLER...`. It imports the handlers one after another, as FC's runtime
+does, and writes a line of JSON for each. The person's code may print, hang or end the process: none of that reaches the
+check.
 """
 
 from __future__ import annotations
@@ -16,11 +17,7 @@ _DEPENDENCIES = "python"
 
 
 def look(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
-    """Import the handler and say what it is."""
-    # This file's directory stands first: the code directory takes its place, as /code does on FC. What was built for FC
-    # comes last, because it may be for another platform than this one.
-    sys.path[0] = code_dir
-    sys.path.append(str(Path(code_dir) / _DEPENDENCIES))
+    """Import a handler and say what it is."""
     from fc_callback.runtime.worker import LoadError, load_handler
 
     try:
@@ -72,5 +69,16 @@ def _on_failure(function: Any) -> str:
     return ""
 
 
+def main(code_dir: str, runtime: str, result: str, *handlers: str) -> None:
+    """Look at each handler; what was seen before one that ends the process is kept."""
+    # This file's directory stands first: the code directory takes its place, as /code does on FC. What was built for FC
+    # comes last, because it may be for another platform than this one.
+    sys.path[0] = code_dir
+    sys.path.append(str(Path(code_dir) / _DEPENDENCIES))
+    with Path(result).open("w", encoding="utf-8") as lines:
+        for handler in handlers:
+            print(json.dumps(look(code_dir, handler, runtime)), file=lines, flush=True)
+
+
 if __name__ == "__main__":
-    Path(sys.argv[4]).write_text(json.dumps(look(*sys.argv[1:4])), encoding="utf-8")
+    main(*sys.argv[1:])

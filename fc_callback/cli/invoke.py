@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from fc_callback.cli.remote import TaskThere, task_there
 from fc_callback.errors import FcCallbackError, SettingsError
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def command(  # noqa: PLR0917 - Typer passes them by name
 ) -> None:
     """Run a handler as FC would, without Docker: the result to standard output, the log to standard error.
 
-    Where CLOUDFLOW_ENDPOINT is not set, a local CloudFlow is started for the time, and the event carries the token of a
-    task that waits there. Exit codes: 1 when the function fails, 143 when its time is up, 2 for wrong usage.
+    The event carries the token of a task. It waits on a local CloudFlow that is started for the time; where
+    CLOUDFLOW_ENDPOINT is set, on the `fc-callback local` that runs there. Exit codes: 1 when the function fails, 143 when its time is up, 2 for wrong usage.
     """
     if event == "list":
         typer.echo("\n".join(_triggers()))
@@ -91,7 +92,7 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     try:
         variables = _pairs(environment or [])
         spec = _spec(config, resource, given, variables)
-        lent = "CLOUDFLOW_ENDPOINT" not in {**os.environ, **variables}
+        lent = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
         source = _Source.read(event, payload, event_file)
         state = _state_of(spec.code_dir)
         with _Interrupts() as interrupts:
@@ -137,7 +138,7 @@ class _Source:
             return cls(trigger=trigger)
         return cls(trigger=trigger, payload=_payload(payload))
 
-    def build(self, task: WaitingTask | None) -> bytes:
+    def build(self, task: WaitingTask | TaskThere | None) -> bytes:
         """Return the event's bytes, with the task's token where there is a place for it."""
         if self.raw is not None or self.trigger is None:
             return self.raw or b""
@@ -203,12 +204,16 @@ def _spec(
 @contextlib.contextmanager
 def _cloudflow(
     spec: FunctionSpec, source: _Source, *, lent: bool
-) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | None]]:
+) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | TaskThere | None]]:
     """Give the function a CloudFlow to report to: one lent to it for the time, or the one that was named."""
     from fc_callback.context import Credentials
 
     if not lent:
-        yield spec, Credentials.from_environment(), None
+        endpoint, credentials = spec.environment["CLOUDFLOW_ENDPOINT"], Credentials.from_environment()
+        there, why_not = task_there(endpoint, credentials, source.new_payload)
+        if why_not:
+            typer.echo(f"fc-callback invoke: no task was made, and the event has no token: {why_not}", err=True)
+        yield spec, credentials, there
         return
     from fc_callback.testing import TaskCloudFlow
 
@@ -232,7 +237,7 @@ def _invoke(spec: FunctionSpec, source: _Source, *, lent: bool, as_json: bool) -
     return 0 if result.ok else _FAILED
 
 
-def _secrets(credentials: Credentials | None, task: WaitingTask | None) -> list[str]:
+def _secrets(credentials: Credentials | None, task: WaitingTask | TaskThere | None) -> list[str]:
     known = [credentials.access_key_secret, credentials.security_token] if credentials else []
     return [secret for secret in (*known, task.token.reveal() if task else None) if secret]
 

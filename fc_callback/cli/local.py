@@ -55,8 +55,8 @@ def command(
             for text in flow or ():
                 name, file = _pair(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
+            shown = _Shown(service)  # before anybody can start an execution: what has ended by then is not shown
             _announce(service, as_json=as_json)
-            shown = _Shown(service)
             while not ended:
                 shown.look()
                 time.sleep(_LOOK_SECONDS)

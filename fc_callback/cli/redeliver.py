@@ -1,4 +1,4 @@
-"""`fc-callback redeliver`: report what is done but not reported."""
+"""`fc-callback redeliver`: report what is done but not reported, or forget a record."""
 
 from __future__ import annotations
 
@@ -15,10 +15,16 @@ if TYPE_CHECKING:
 
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.idempotency import Undelivered
+    from fc_callback.idempotency.redelivery import Forgotten
+    from fc_callback.idempotency.redis import RedisStore
+    from fc_callback.idempotency.sqlite import SqliteStore
     from fc_callback.sealing import TokenSeal
 
 _NOT_KEPT = "no token was kept: FC's next delivery reports it"
 _NOT_OPENED = "its token is sealed, and CLOUDFLOW_SEAL_KEY does not open it: set the key that the function has"
+# What a person must look at.
+_WRONG = ("left", "refused", "undelivered", "unrecorded")
+_KEY_DIGITS = 64
 
 
 def command(
@@ -31,37 +37,98 @@ def command(
     region: Annotated[str | None, typer.Option(help="The flows' region.", show_default="CLOUDFLOW_REGION")] = None,
     endpoint: Annotated[str | None, typer.Option(help="Where CloudFlow is.", show_default="CLOUDFLOW_ENDPOINT")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is, and report nothing.")] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Report nothing: delete the record under this key, so that the next delivery runs its work again.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each record.")] = False,
 ) -> None:
     """Report every result that stands in a store while its task still waits, and say what became of each.
 
     CLOUDFLOW_SEAL_KEY opens the tokens that were kept with the records.
     """
-    from fc_callback import settings
+    if forget is not None and dry_run:
+        raise typer.BadParameter("--forget and --dry-run exclude each other.")
     from fc_callback.cloudflow.client import CloudFlowClient
-    from fc_callback.idempotency import open_store, undelivered
+
+    try:
+        opened = _opened(store)
+        if forget is not None:
+            succeeded = _forget(opened, forget, as_json=as_json)
+        else:
+            client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint or "")
+            succeeded = _redeliver(opened, client, as_json=as_json)
+    except FcCallbackError as problem:
+        _complain(problem)
+        raise typer.Exit(1) from None
+    if not succeeded:
+        raise typer.Exit(1)
+
+
+def _opened(url: str | None) -> SqliteStore | RedisStore:
+    from fc_callback import settings
+    from fc_callback.idempotency.redelivery import open_existing
+
+    named = settings.text("CLOUDFLOW_ONCE_STORE", url)
+    if named is None:
+        raise SettingsError("No store is named.", hint="Give its URL, or set CLOUDFLOW_ONCE_STORE.")
+    return open_existing(named)
+
+
+def _complain(problem: object) -> None:
+    typer.echo(f"fc-callback redeliver: {problem}", err=True)
+
+
+def _redeliver(store: SqliteStore | RedisStore, client: CloudFlowClient | None, *, as_json: bool) -> bool:
+    """Report what waits; return whether nothing is left that a person must look at."""
+    from fc_callback.idempotency import undelivered
 
     counts: Counter[str] = Counter()
-    try:
-        url = settings.text("CLOUDFLOW_ONCE_STORE", store)
-        if url is None:
-            raise SettingsError("No store is named.", hint="Give its URL, or set CLOUDFLOW_ONCE_STORE.")
-        waiting, trouble = _waiting(undelivered(open_store(url), _seal()))
-        client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint or "")
-        for number, one in enumerate(waiting, start=1):
-            became, kind = _redelivered(one, client)
-            counts[kind] += 1
-            _show(one, number, len(waiting), became, kind, as_json=as_json)
-    except FcCallbackError as problem:
-        typer.echo(f"fc-callback redeliver: {problem}", err=True)
-        raise typer.Exit(1) from None
+    waiting, trouble = _waiting(undelivered(store, _seal()))
+    for number, one in enumerate(waiting, start=1):
+        became, kind = _redelivered(one, client)
+        counts[kind] += 1
+        _show(one, number, len(waiting), became, kind, as_json=as_json)
     if not as_json:
         said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         typer.echo(f"{sum(counts.values())} waiting for a report{f': {said}' if said else ''}.")
     if trouble is not None:
-        typer.echo(f"fc-callback redeliver: {trouble}", err=True)
-    if trouble is not None or counts["refused"] or counts["undelivered"] or counts["left"]:
-        raise typer.Exit(1)
+        _complain(trouble)
+    return trouble is None and not any(counts[kind] for kind in _WRONG)
+
+
+def _forget(store: SqliteStore | RedisStore, key: str, *, as_json: bool) -> bool:
+    """Delete one record and say which it was; return whether there was one."""
+    from fc_callback.idempotency.redelivery import forget
+
+    forgotten = forget(store, key)
+    if forgotten is None:
+        # The key is not shown: it may be a token that was given in its place.
+        hint = "" if len(key) == _KEY_DIGITS else f" A key has {_KEY_DIGITS} digits: give all of them."
+        _complain(f"There is no record under this key.{hint}")
+        return False
+    record = forgotten.record
+    if as_json:
+        scope, state = (None, None) if record is None else (record.scope, record.state)
+        typer.echo(json.dumps({"key": key, "scope": scope, "state": state, "result": "forgotten"}))
+    else:
+        typer.echo(f"Forgotten: {_described(forgotten)} The next delivery runs the work again.")
+    return True
+
+
+def _described(forgotten: Forgotten) -> str:
+    """Say in sentences which record it was, and what goes with it."""
+    record = forgotten.record
+    if record is None:
+        return f"the record {forgotten.key}, which could not be read."
+    text = f"the record {forgotten.key} of {record.scope}, which was {record.state}."
+    if forgotten.is_running:
+        text += " A delivery may still be running its work."
+    waiting = sum(not receiver.reported for receiver in record.receivers) if record.is_pending else 0
+    return f"{text} {waiting} of its tasks had no report yet." if waiting else text
 
 
 def _waiting(found: Iterator[Undelivered]) -> tuple[list[Undelivered], StoreUnavailable | None]:
@@ -98,12 +165,14 @@ def _redelivered(one: Undelivered, client: CloudFlowClient | None) -> tuple[str,
             result = client.report_task_succeeded(one.token, one.output)
     except CloudFlowError as problem:
         return str(problem), "refused"
-    except FcCallbackError as problem:
+    except (FcCallbackError, ValueError) as problem:
         return str(problem), "undelivered"
-    one.reported()
-    if result.already_completed:
-        return "the task had an end already", "ended"
-    return f"reported (EventId {result.event_id})", "reported"
+    became = "the task had an end already" if result.already_completed else f"reported (EventId {result.event_id})"
+    try:
+        one.reported()
+    except StoreUnavailable as problem:
+        return f"{became}, and the store could not record it: {problem}", "unrecorded"
+    return became, "ended" if result.already_completed else "reported"
 
 
 def _show(one: Undelivered, number: int, total: int, became: str, kind: str, *, as_json: bool) -> None:
@@ -117,4 +186,4 @@ def _show(one: Undelivered, number: int, total: int, became: str, kind: str, *, 
         }
         typer.echo(json.dumps(line))
         return
-    typer.echo(f"[{number}/{total}] {one.record.scope} {one.record.key[:12]}, task {one.fingerprint}: {became}")
+    typer.echo(f"[{number}/{total}] {one.record.scope} {one.record.key}, task {one.fingerprint}: {became}")

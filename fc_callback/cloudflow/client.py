@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback import settings, validators
-from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of
+from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.context import Credentials
 from fc_callback.errors import (
@@ -57,7 +57,8 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         already_completed: What a task that somebody else has completed is: `accept`, visible in the result, or `raise`.
 
     Raises:
-        SettingsError: A setting cannot be used, or there is no region.
+        SettingsError: A setting cannot be used, there is no region, or the credentials were made by a local CloudFlow and
+            the endpoint is not on this machine.
     """
 
     region: str | None = None
@@ -75,8 +76,11 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         self._check_options()
         fields = vars(self)
         fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=SIGNATURES)
+        fields["_endpoint_given"] = bool(self.endpoint)
         fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
         _ = self.connect_seconds, self.read_seconds
+        if isinstance(self.credentials, Credentials):
+            _check_local(self.credentials, self.endpoint)
 
     def _check_options(self) -> None:
         for option in ("region", "endpoint", "network", "signature"):
@@ -97,6 +101,11 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             "retry", self.retry, RetryPolicy, "Give a policy, like retry=RetryPolicy(total_seconds=30)."
         )
         validators.one_of("already_completed", self.already_completed, ("accept", "raise"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether `endpoint=` named an endpoint on this machine; one that CLOUDFLOW_ENDPOINT names is not meant."""
+        return bool(vars(self)["_endpoint_given"]) and is_loopback(self.endpoint)
 
     @property
     def connect_seconds(self) -> float:
@@ -165,6 +174,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             CloudFlowError: The service answered with an error, or with something that is not its own.
             ServiceUnreachable: No answer came.
             CredentialsNotFound: There is nothing to sign with.
+            SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
         """
         credentials = self._current_credentials()
         if _TRANSPORT not in sys.modules and self.endpoint.startswith("https"):
@@ -219,7 +229,18 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         found = given if isinstance(given, Credentials) else (given or Credentials.from_environment)()
         if found is None:
             raise CredentialsNotFound("There are no credentials to sign a report with.")
+        if found is not given:  # fixed ones were checked when the client was made
+            _check_local(found, self.endpoint)
         return found
+
+
+def _check_local(credentials: Credentials, endpoint: str) -> None:
+    if credentials.is_local and not is_loopback(endpoint):
+        raise SettingsError(
+            f"These credentials were made by a local CloudFlow, and {endpoint} is not on this machine.",
+            hint="To report to the local CloudFlow, set CLOUDFLOW_ENDPOINT as `fc-callback local` prints it, or pass "
+            "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, take an account's credentials.",
+        )
 
 
 def _endpoint(region: str | None, network: str | None) -> str:

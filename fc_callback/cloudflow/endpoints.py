@@ -7,6 +7,7 @@ The rule is `{region}.fnf.aliyuncs.com`, and `{region}-internal.fnf.aliyuncs.com
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from fc_callback import validators
 from fc_callback.errors import SettingsError
@@ -47,14 +48,17 @@ def endpoint_of(region: str, *, network: str = "public") -> str:
     return f"https://{region}{suffix}.fnf.aliyuncs.com"
 
 
+def is_loopback(endpoint: str) -> bool:
+    """Say whether a base URL, as the other functions here return it, leads to this machine."""
+    return urlsplit(endpoint).hostname in _LOOPBACK
+
+
 def checked_endpoint(given: str) -> str:
     """Return the base URL of an endpoint that a person gave: a host, `host:port` or a URL.
 
     Raises:
         SettingsError: It is no host, or plain http to something other than this machine.
     """
-    from urllib.parse import urlsplit
-
     url = given if "://" in given else f"https://{given}"
     try:
         parts = urlsplit(url)

@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from fc_callback.idempotency.bounded import CALL_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -20,16 +22,22 @@ class MemoryStore:
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
-        self.now = clock
+        self._clock = clock
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
 
-    def get(self, key: str) -> Record | None:
+    # Nothing here waits, so no call needs its timeout.
+
+    def now(self, *, timeout: float = CALL_SECONDS) -> float:  # noqa: ARG002
+        """Return the time."""
+        return self._clock()
+
+    def get(self, key: str, *, timeout: float = CALL_SECONDS) -> Record | None:  # noqa: ARG002
         """Return the record under this key."""
         with self._lock:
             return self._living(key)
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: Record, *, timeout: float = CALL_SECONDS) -> bool:  # noqa: ARG002
         """Write the record if there is none under its key."""
         with self._lock:
             if self._living(record.key) is not None:
@@ -37,7 +45,7 @@ class MemoryStore:
             self._records[record.key] = record
             return True
 
-    def replace(self, old: Record, new: Record) -> bool:
+    def replace(self, old: Record, new: Record, *, timeout: float = CALL_SECONDS) -> bool:  # noqa: ARG002
         """Write `new` over the revision of `old`."""
         with self._lock:
             standing = self._living(old.key)
@@ -46,7 +54,7 @@ class MemoryStore:
             self._records[old.key] = new
             return True
 
-    def delete(self, old: Record) -> bool:
+    def delete(self, old: Record, *, timeout: float = CALL_SECONDS) -> bool:  # noqa: ARG002
         """Delete the revision of `old`."""
         with self._lock:
             standing = self._living(old.key)
@@ -66,7 +74,7 @@ class MemoryStore:
 
     def _living(self, key: str) -> Record | None:
         record = self._records.get(key)
-        if record is not None and record.expires_at <= self.now():
+        if record is not None and record.expires_at <= self._clock():
             del self._records[key]
             return None
         return record

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 import threading
 import time
+from random import uniform
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from fc_callback import settings, validators
-from fc_callback.errors import PayloadChanged, SettingsError, WorkInProgress
+from fc_callback.context import Deadline
+from fc_callback.errors import PayloadChanged, PayloadInvalid, SettingsError, StoreUnavailable, WorkInProgress
+from fc_callback.idempotency.bounded import CALL_SECONDS, BoundedStore
 from fc_callback.idempotency.key import KEY_HINT, Fields, Key, fields, payload_digest, token_in, work_key
 from fc_callback.idempotency.record import Receiver, Record, new_revision
 from fc_callback.idempotency.store import Store, open_store
@@ -29,7 +32,6 @@ from fc_callback.sealing import TokenSeal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from fc_callback.context import Deadline
     from fc_callback.token import TaskToken
 
 Duplicate = Literal["wait", "raise"]
@@ -40,6 +42,10 @@ LEASE_SECONDS = 15 * 60.0
 
 # FC ends the function at its deadline; the hosts of a shared file may not agree on the second.
 _LEASE_GRACE_SECONDS = 2.0
+# A store that is silent may take this part of an invocation's time before the work, and leaves the rest to a retry.
+_ENTRY_SHARE = 1 / 3
+# A record that changes whenever it is to be replaced is damaged, or contended beyond sense.
+_MOST_ROUNDS = 40
 # A waiting duplicate leaves itself this long to end in an error of its own.
 _WAIT_MARGIN_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 0.05
@@ -161,32 +167,56 @@ class Once:
 
         Raises:
             IdempotencyKeyMissing: The payload holds no value for the key.
+            PayloadInvalid: The payload is nested too deeply to be told from others.
             PayloadChanged: The key is known with another payload.
             WorkInProgress: Another delivery runs it, and did not end in time.
-            StoreUnavailable: The store does not answer. Nothing ran.
+            StoreUnavailable: The store does not answer within a third of the time that is left, or holds a record that
+                cannot be read. Nothing ran.
             SettingsError: The key holds the token, or a package or setting for the store or the seal is missing.
         """
-        wanted = self._wanted(payload, self.name or scope, token)
+        try:
+            wanted = self._wanted(payload, self.name or scope, token)
+        except RecursionError:
+            raise PayloadInvalid(
+                "The payload is nested too deeply to tell which work it asks for.",
+                hint="Send it less deeply nested: a few hundred levels are too many.",
+            ) from None
         store = self.store
         pauses = _pauses()
+        refusals = 0
         while True:
-            standing = store.get(wanted.key)
-            now = store.now()
+            # Waiting for another delivery's lease does not count: each look at the store has a bound of its own.
+            bounded = BoundedStore(store, _entry_deadline(deadline))
+            standing = bounded.get(wanted.key)
+            now = bounded.now()
             if standing is not None and not _is_left_behind(standing, now):
                 _compare(standing, wanted, now)
                 if standing.state == "RUNNING":
                     self._wait(standing, deadline, now, next(pauses))
                     continue
             record = self._next(standing, wanted, deadline, now)
-            if record is standing or put(store, standing, record):
+            if record is standing or put(bounded, standing, record):
+                fingerprint = None if token is None else token.fingerprint
                 return Work(
                     store,
                     record,
-                    fingerprint=None if token is None else token.fingerprint,
+                    fingerprint=fingerprint,
                     secret=token or token_in(payload),
                     expires_after_seconds=self.expires_after_seconds,
-                    came_before=record is standing,
+                    # Found as it is, this task was known. Left behind by a delivery for this task, its report may be in.
+                    came_before=record is standing
+                    or (
+                        standing is not None and fingerprint is not None and standing.receiver(fingerprint) is not None
+                    ),
                 )
+            refusals += 1
+            if refusals >= _MOST_ROUNDS or (deadline is not None and deadline.remaining_seconds() <= 0):
+                raise StoreUnavailable(
+                    f"The record of this work of {wanted.scope} ({wanted.key[:12]}) could not be replaced, {refusals} times.",
+                    hint="It may be damaged. If the work may run again, forget it: "
+                    f"fc-callback redeliver STORE --forget {wanted.key}",
+                )
+            time.sleep(uniform(0, _FIRST_PAUSE_SECONDS))  # noqa: S311 - it keeps deliveries apart, and guards nothing
 
     def _next(self, standing: Record | None, wanted: Record, deadline: Deadline | None, now: float) -> Record:
         """Return the record as this delivery makes it: its own turn to run, or the result, with its task waiting."""
@@ -242,6 +272,12 @@ class Once:
         time.sleep(min(pause, patience, left + 0.001))
 
 
+def _entry_deadline(deadline: Deadline | None) -> Deadline:
+    if deadline is None:
+        return Deadline.after(CALL_SECONDS)
+    return Deadline.after(max(0.0, deadline.remaining_seconds()) * _ENTRY_SHARE)
+
+
 def _is_left_behind(record: Record, now: float) -> bool:
     return record.state == "RUNNING" and record.lease_until <= now
 
@@ -255,8 +291,6 @@ def _compare(standing: Record, wanted: Record, now: float) -> None:
 
 
 def _pauses() -> Iterator[float]:
-    from random import uniform
-
     pause = _FIRST_PAUSE_SECONDS
     while True:
         yield uniform(pause / 2, pause)  # noqa: S311 - spreads the waiting ones, guards nothing

@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Any
 from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.errors import StoreUnavailable, TaskFailed
 from fc_callback.idempotency.key import scope_of
 from fc_callback.idempotency.options import Once
+from fc_callback.recording import run_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fc_callback.idempotency.work import Work
 
 
 def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[[Any, Any], str]]:
     """Let a handler `(event, context)` run once for each key.
 
     The handler returns the JSON text that an Output would be (see `encode_output`): the first time, and every time after.
-    An `async def` handler is run to its end. `TaskFailed` is remembered and raised again; any other exception passes
-    through, and the next delivery runs.
+    An `async def` handler is run to its end. `TaskFailed` is remembered and raised again, and so is the error of a result
+    that cannot be written; any other exception passes through, and the next delivery runs.
 
     Args:
         once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
@@ -43,45 +41,18 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
         def handler(event: Any, context: Any) -> str:
             known = FcContext.read(context)
             work = once.enter(_payload(event), scope=scope_of(function, known), deadline=known.deadline)
-            if work.stored is None:
-                return _run(work, function, event, context)
-            if work.stored.failure is not None:
-                error, cause = work.stored.failure
-                raise TaskFailed(error, cause=cause)
-            assert work.stored.output is not None, "a plain handler has no task to defer"
-            return work.stored.output
+            return run_once(work, known.deadline, lambda: _called(function, event, context))
 
         return handler
 
     return decorate
 
 
-def _run(work: Work, function: Callable[[Any, Any], object], event: Any, context: Any) -> str:
-    from fc_callback.output import encode_output
-
-    try:
-        result = function(event, context)
-        if hasattr(result, "__await__"):
-            result = run_to_end(result)
-        output = encode_output(result)
-    except TaskFailed as failure:
-        _record(work.failed, failure.error, failure.cause)
-        raise
-    except BaseException:
-        work.abandon()
-        raise
-    _record(work.done, output)
-    return output
-
-
-def _record(write: Callable[..., None], *result: str) -> None:
-    try:
-        write(*result)
-    except StoreUnavailable as error:
-        # The work is done; to fail now would have it done again. Without a record, a duplicate may do so all the same.
-        import logging
-
-        logging.getLogger("fc_callback.idempotency").warning("A result could not be recorded: %s", error)
+def _called(function: Callable[[Any, Any], object], event: Any, context: Any) -> object:
+    result = function(event, context)
+    if hasattr(result, "__await__"):
+        return run_to_end(result)
+    return result
 
 
 def _payload(event: Any) -> dict[str, Any]:

@@ -6,15 +6,31 @@ proxies take it; Redis itself removes what has expired, on its own clock, which 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+import os
+import time
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fc_callback import validators
 from fc_callback.errors import SettingsError, StoreUnavailable
-from fc_callback.idempotency.record import Record
+from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
+from fc_callback.idempotency.record import read_record
+
+try:
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+except ImportError:
+    raise SettingsError(
+        "The store is in Redis, and the package redis is not installed.",
+        hint="Install it with the function's code: pip install 'fc-callback[redis]'.",
+    ) from None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from fc_callback.idempotency.record import Record
+
+T = TypeVar("T")
 
 _ADD = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -35,6 +51,8 @@ if not value or string.sub(value, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
 _SCAN_COUNT = 1000
+_TRIES = 4
+_FIRST_PAUSE_SECONDS = 0.05
 
 
 class RedisStore:
@@ -45,11 +63,12 @@ class RedisStore:
     Args:
         url: As `redis.Redis.from_url` reads it; its password is never shown.
         prefix: What the keys in Redis begin with.
-        timeout_seconds: For a connection and for an answer; a call is tried three times more.
+        timeout_seconds: For a connection and for an answer; after that a call is tried again on a new connection, three
+            times at most and only while the call's own timeout lasts.
         clock: In the place of the server's clock, for tests.
 
     Raises:
-        SettingsError: The URL cannot be read, or another argument cannot be used.
+        SettingsError: An argument cannot be used, or the package redis is not installed.
     """
 
     def __init__(
@@ -64,37 +83,33 @@ class RedisStore:
         validators.text("prefix", prefix, "Give a text, like prefix='orders:'.")
         validators.number("timeout_seconds", timeout_seconds, above=0)
         self._place = _place(url)
-        self._url = url
         self._prefix = prefix
-        self._timeout_seconds = timeout_seconds
         self._clock = clock
-        self._client: Any = None
+        self._clients = _Clients(url, timeout_seconds)
 
-    def now(self) -> float:
+    def now(self, *, timeout: float = CALL_SECONDS) -> float:
         """Return the server's time."""
         if self._clock is not None:
             return self._clock()
-        with self._calling() as client:
-            seconds, microseconds = client.time()
+        seconds, microseconds = self._call(lambda client: client.time(), timeout)
         return float(seconds + microseconds / 1_000_000)
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str, *, timeout: float = CALL_SECONDS) -> Record | None:
         """Return the record under this key."""
-        with self._calling() as client:
-            value = client.get(self._prefix + key)
-        return None if value is None else self._read(value)
+        value = self._call(lambda client: client.get(self._prefix + key), timeout)
+        return None if value is None else self._read(key, value)
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write the record if there is none under its key."""
-        return self._run(_ADD, record.key, _value(record), _milliseconds(record))
+        return self._run(_ADD, record.key, _value(record), _milliseconds(record), timeout=timeout)
 
-    def replace(self, old: Record, new: Record) -> bool:
+    def replace(self, old: Record, new: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write `new` over the revision of `old`."""
-        return self._run(_REPLACE, old.key, old.revision + "\n", _value(new), _milliseconds(new))
+        return self._run(_REPLACE, old.key, old.revision + "\n", _value(new), _milliseconds(new), timeout=timeout)
 
-    def delete(self, old: Record) -> bool:
+    def delete(self, old: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Delete the revision of `old`."""
-        return self._run(_DELETE, old.key, old.revision + "\n")
+        return self._run(_DELETE, old.key, old.revision + "\n", timeout=timeout)
 
     def pending(self) -> Iterator[Record]:
         """Yield the records with `is_pending`; one that cannot be read is raised after the others.
@@ -102,71 +117,129 @@ class RedisStore:
         Walks through the whole database, gently.
         """
         unreadable: StoreUnavailable | None = None
-        with self._calling() as client:
-            for name in client.scan_iter(match=self._prefix + "*", count=_SCAN_COUNT):
-                value = client.get(name)
+        cursor = 0
+        while True:
+            cursor, names = self._call(self._scan(cursor), CALL_SECONDS)
+            for name in names:
+                key = name.decode("utf-8", "replace").removeprefix(self._prefix)
                 try:
-                    record = None if value is None else self._read(value)
+                    record = self.get(key)
                 except StoreUnavailable as error:
                     unreadable = error
                     continue
                 if record is not None and record.is_pending:
                     yield record
+            if not cursor:
+                break
         if unreadable is not None:
             raise unreadable
+
+    def forget(self, key: str) -> bool:
+        """Delete the value under this key, of whatever type."""
+        return bool(self._call(lambda client: client.delete(self._prefix + key), CALL_SECONDS))
 
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"
 
-    def _run(self, script: str, key: str, *values: str | int) -> bool:
-        with self._calling() as client:
-            return bool(client.register_script(script)(keys=[self._prefix + key], args=values))
+    def _scan(self, cursor: int) -> Callable[[Any], tuple[int, list[bytes]]]:
+        return lambda client: client.scan(cursor, match=self._prefix + "*", count=_SCAN_COUNT)
 
-    @contextmanager
-    def _calling(self) -> Iterator[Any]:
+    def _run(self, script: str, key: str, *values: str | int, timeout: float) -> bool:
+        return bool(self._call(lambda client: client.eval(script, 1, self._prefix + key, *values), timeout))
+
+    def _call(self, use: Callable[[Any], T], timeout: float) -> T:
+        """Make one call, again where a connection fails: `Once` knows its own writes, so one that ran twice does no harm."""
+        ends_at = time.monotonic() + timeout
+        pause = _FIRST_PAUSE_SECONDS
+        for tries_left in reversed(range(_TRIES)):
+            exchange = _Exchange(self._clients, use)
+            try:
+                return call_within(ends_at - time.monotonic(), exchange.run)
+            except TimeoutError:
+                exchange.give_up()
+                problem = f"gave no answer within {timeout:.1f} s"
+                break
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                problem = f"cannot be used: {type(error).__name__}"
+                if not tries_left or ends_at - time.monotonic() <= pause:
+                    break
+            except redis.RedisError as error:
+                problem = f"cannot be used: {type(error).__name__}"
+                break
+            time.sleep(pause)
+            pause *= 2
+        # Outside of the handlers: the errors of redis-py may quote the URL.
+        raise StoreUnavailable(
+            f"Redis at {self._place} {problem}.",
+            hint="Check that the function is in the VPC of the instance, that its whitelist lets it in, and the password.",
+        )
+
+    def _read(self, key: str, value: bytes) -> Record:
+        revision, _, text = value.decode("utf-8", "replace").partition("\n")
+        return read_record(text, key=key, revision=revision, store=f"Redis at {self._place}")
+
+
+class _Clients:
+    """Clients with one connection each, kept for the next call; those of a parent process are not used after a fork."""
+
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        self._url = url
+        self._timeout_seconds = timeout_seconds
+        self._idle: list[Any] = []
+        self._owner = os.getpid()
+
+    def take(self) -> Any:
+        """Return an idle client, else a new one."""
+        if self._owner != os.getpid():
+            self._idle, self._owner = [], os.getpid()
         try:
-            from redis.exceptions import RedisError
-        except ImportError:
-            raise SettingsError(
-                "The store is in Redis, and the package redis is not installed.",
-                hint="Install it with the function's code: pip install 'fc-callback[redis]'.",
-            ) from None
-        try:
-            yield self._connected()
-        except RedisError as error:
-            raise StoreUnavailable(
-                f"Redis at {self._place} cannot be used: {type(error).__name__}.",
-                hint="Check that the function is in the VPC of the instance, that its whitelist lets it in, and the password.",
-            ) from error
-
-    def _connected(self) -> Any:
-        # Two threads may each make a client at first; the one that is dropped has no connection yet.
-        if self._client is None:
-            from redis import Redis
-            from redis.backoff import ExponentialBackoff
-            from redis.exceptions import ConnectionError as Disconnected
-            from redis.exceptions import TimeoutError as TimedOut
-            from redis.retry import Retry
-
-            # An answer may be lost and the script run twice: `Once` tells its own write by the revision.
-            self._client = Redis.from_url(
+            return self._idle.pop()
+        except IndexError:
+            # It connects here. Repeats are ours, so that they end with the call.
+            return redis.Redis.from_url(
                 self._url,
+                single_connection_client=True,
                 socket_timeout=self._timeout_seconds,
                 socket_connect_timeout=self._timeout_seconds,
-                retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
-                retry_on_error=[Disconnected, TimedOut],
+                retry=Retry(NoBackoff(), 0),
             )
-        return self._client
 
-    def _read(self, value: bytes | str) -> Record:
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    def put_back(self, client: Any) -> None:
+        """Keep a client whose last answer has been read whole."""
+        self._idle.append(client)
+
+    def drop_idle(self) -> None:
+        """Close the clients that wait: where one connection was closed by the server, the others may be as well."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+class _Exchange(Generic[T]):
+    """One call on a client that nothing else uses meanwhile."""
+
+    def __init__(self, clients: _Clients, use: Callable[[Any], T]) -> None:
+        self._clients = clients
+        self._use = use
+        self._given_up = False
+
+    def run(self) -> T:
+        """Make the call. A client whose call failed, or came too late, is closed and never used again."""
+        client = self._clients.take()
         try:
-            return Record.decode(text.partition("\n")[2])
-        except ValueError as error:
-            raise StoreUnavailable(
-                f"Redis at {self._place} holds a record under {self._prefix}... that cannot be read.",
-                hint="A later version of fc_callback may have written it: use that version, or another prefix.",
-            ) from error
+            value = self._use(client)
+        except BaseException:
+            client.close()
+            self._clients.drop_idle()
+            raise
+        if self._given_up:
+            client.close()
+        else:
+            self._clients.put_back(client)
+        return value
+
+    def give_up(self) -> None:
+        """Let the call end in its own time, and its client with it."""
+        self._given_up = True
 
 
 def _value(record: Record) -> str:

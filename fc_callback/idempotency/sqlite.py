@@ -9,17 +9,22 @@ Source: sqlite.org, "Write-Ahead Logging" 2.2 and "How To Corrupt An SQLite Data
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from fc_callback import validators
 from fc_callback.errors import StoreUnavailable
-from fc_callback.idempotency.record import Record
+from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
+from fc_callback.idempotency.record import read_record
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
+
+    from fc_callback.idempotency.record import Record
+
+T = TypeVar("T")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS once_records (
@@ -28,15 +33,17 @@ CREATE TABLE IF NOT EXISTS once_records (
 CREATE INDEX IF NOT EXISTS once_records_expires ON once_records (expires_at);
 CREATE INDEX IF NOT EXISTS once_records_pending ON once_records (pending) WHERE pending;
 """
-_LIVING = "SELECT record FROM once_records WHERE expires_at > ? AND "
 
 
 class SqliteStore:
     """A store in a file. Safe between threads and processes, and after `kill -9`.
 
+    Each call opens the file, in a thread of its own: a network mount whose server is silent can hold up any system call,
+    and no timeout of SQLite's bounds that.
+
     Args:
         path: The file; made when first used. Its folder must exist.
-        busy_timeout_seconds: How long to wait for another process's write.
+        busy_timeout_seconds: How long to wait for another process's write; never longer than the call may take.
         clock: What `now` returns; a test may pass its own.
 
     Raises:
@@ -54,52 +61,70 @@ class SqliteStore:
             validators.refuse("path", path, "Give the path of a file, like /mnt/nas/once.db.")
         validators.number("busy_timeout_seconds", busy_timeout_seconds, least=0)
         self.path = os.path.abspath(path)  # noqa: PTH100 - pathlib is not loaded in a cold start
-        self.now = clock
+        self._clock = clock
         self._busy_timeout_seconds = busy_timeout_seconds
 
-    def get(self, key: str) -> Record | None:
-        """Return the record under this key."""
-        with self._connection() as connection:
-            row = connection.execute(_LIVING + "key = ?", (self.now(), key)).fetchone()
-        return None if row is None else self._read(row[0])
+    def now(self, *, timeout: float = CALL_SECONDS) -> float:  # noqa: ARG002 - the host's clock does not wait
+        """Return the time."""
+        return self._clock()
 
-    def add(self, record: Record) -> bool:
+    def get(self, key: str, *, timeout: float = CALL_SECONDS) -> Record | None:
+        """Return the record under this key."""
+
+        def read(file: _File) -> Record | None:
+            row = file.execute(
+                "SELECT key, revision, record FROM once_records WHERE expires_at > ? AND key = ?", (self._clock(), key)
+            ).fetchone()
+            return None if row is None else self._read(*row)
+
+        return self._call(read, timeout)
+
+    def add(self, record: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write the record if there is none under its key; records that have expired are cleared away on the way."""
-        with self._writing() as connection:
-            connection.execute("DELETE FROM once_records WHERE expires_at <= ?", (self.now(),))
-            return self._changed(
-                connection,
+
+        def write(file: _File) -> bool:
+            file.execute("DELETE FROM once_records WHERE expires_at <= ?", (self._clock(),))
+            return file.changes(
                 "INSERT OR IGNORE INTO once_records (revision, expires_at, pending, record, key) VALUES (?, ?, ?, ?, ?)",
                 (*_columns(record), record.key),
             )
 
-    def replace(self, old: Record, new: Record) -> bool:
+        return self._call(lambda file: file.transaction(write), timeout)
+
+    def replace(self, old: Record, new: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write `new` over the revision of `old`."""
-        with self._writing() as connection:
-            return self._changed(
-                connection,
+
+        def write(file: _File) -> bool:
+            return file.changes(
                 "UPDATE once_records SET revision = ?, expires_at = ?, pending = ?, record = ? "
                 "WHERE key = ? AND revision = ? AND expires_at > ?",
-                (*_columns(new), old.key, old.revision, self.now()),
+                (*_columns(new), old.key, old.revision, self._clock()),
             )
 
-    def delete(self, old: Record) -> bool:
+        return self._call(lambda file: file.transaction(write), timeout)
+
+    def delete(self, old: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Delete the revision of `old`."""
-        with self._writing() as connection:
-            return self._changed(
-                connection,
+
+        def write(file: _File) -> bool:
+            return file.changes(
                 "DELETE FROM once_records WHERE key = ? AND revision = ? AND expires_at > ?",
-                (old.key, old.revision, self.now()),
+                (old.key, old.revision, self._clock()),
             )
+
+        return self._call(lambda file: file.transaction(write), timeout)
 
     def pending(self) -> Iterator[Record]:
         """Yield the records with `is_pending`; one that cannot be read is raised after the others."""
-        with self._connection() as connection:
-            rows = connection.execute(_LIVING + "pending", (self.now(),)).fetchall()
+
+        def read(file: _File) -> list[tuple[str, str, str]]:
+            query = "SELECT key, revision, record FROM once_records WHERE expires_at > ? AND pending"
+            return file.execute(query, (self._clock(),)).fetchall()
+
         unreadable: StoreUnavailable | None = None
-        for row in rows:
+        for row in self._call(read, CALL_SECONDS):
             try:
-                record = self._read(row[0])
+                record = self._read(*row)
             except StoreUnavailable as error:  # noqa: PERF203 - one bad record must not hide the others
                 unreadable = error
             else:
@@ -107,50 +132,80 @@ class SqliteStore:
         if unreadable is not None:
             raise unreadable
 
+    def forget(self, key: str) -> bool:
+        """Delete the row with this key."""
+
+        def write(file: _File) -> bool:
+            return file.changes("DELETE FROM once_records WHERE key = ?", (key,))
+
+        return self._call(lambda file: file.transaction(write), CALL_SECONDS)
+
     def __repr__(self) -> str:
         return f"<SqliteStore {self.path}>"
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one operation: no connection is ever shared by threads, or carried through a fork."""
-        import sqlite3
+    def _call(self, use: Callable[[_File], T], timeout: float) -> T:
+        ends_at = time.monotonic() + timeout
+
+        def call() -> T:
+            with _opened(self.path, min(self._busy_timeout_seconds, timeout), ends_at) as file:
+                return use(file)
 
         try:
-            with closing(
-                sqlite3.connect(self.path, timeout=self._busy_timeout_seconds, isolation_level=None)
-            ) as connection:
-                connection.executescript(_SCHEMA)
-                yield connection
+            return call_within(timeout, call)
         except sqlite3.Error as error:
             raise StoreUnavailable(
                 f"The SQLite file {self.path} cannot be used: {error}.",
                 hint="Its folder must exist and be writable; an absolute path in a URL takes four slashes (sqlite:////mnt/...).",
             ) from error
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connection() as connection:
-            # The write lock first: a transaction that reads and then writes can meet SQLITE_BUSY without any waiting.
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-    @staticmethod
-    def _changed(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> bool:
-        return connection.execute(statement, values).rowcount == 1
-
-    def _read(self, text: str) -> Record:
-        try:
-            return Record.decode(text)
-        except ValueError as error:
+        except TimeoutError:
             raise StoreUnavailable(
-                f"The SQLite file {self.path} holds a record that cannot be read.",
-                hint="A later version of fc_callback may have written it: use that version, or another file.",
-            ) from error
+                f"The SQLite file {self.path} gave no answer within {timeout:.1f} s.",
+                hint="Another process may hold its lock for long, or its network mount does not answer.",
+            ) from None
+
+    def _read(self, key: str, revision: str, text: str) -> Record:
+        return read_record(text, key=key, revision=revision, store=f"The SQLite file {self.path}")
+
+
+class _File:
+    """An open file, for one call.
+
+    Args:
+        connection: The connection.
+        ends_at: When the call must have ended, on the clock of `time.monotonic()`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, ends_at: float) -> None:
+        self._connection = connection
+        self._ends_at = ends_at
+        self.execute = connection.execute
+
+    def changes(self, statement: str, values: tuple[object, ...]) -> bool:
+        """Run a statement; return whether it changed one row."""
+        return self.execute(statement, values).rowcount == 1
+
+    def transaction(self, write: Callable[[_File], bool]) -> bool:
+        """Run `write` in a transaction, and commit it while the caller still waits for it."""
+        # The write lock first: a transaction that reads and then writes can meet SQLITE_BUSY without any waiting.
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            changed = write(self)
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        if time.monotonic() >= self._ends_at:  # the caller has been told that nothing was written
+            self.execute("ROLLBACK")
+            return False
+        self.execute("COMMIT")
+        return changed
+
+
+@contextmanager
+def _opened(path: str, busy_seconds: float, ends_at: float) -> Iterator[_File]:
+    """Open the file for one operation: no connection is ever shared by threads, or carried through a fork."""
+    with closing(sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)) as connection:
+        connection.executescript(_SCHEMA)
+        yield _File(connection, ends_at)
 
 
 def _columns(record: Record) -> tuple[str, float, bool, str]:

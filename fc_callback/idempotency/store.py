@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from fc_callback.errors import SettingsError
+from fc_callback.idempotency.bounded import CALL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,25 +23,29 @@ class Store(Protocol):
     - A record whose `expires_at` has passed is not there: no method sees it, and `add` may take its place.
     - What a method has confirmed survives the end of the process, `kill -9` included.
     - Any trouble is raised as `StoreUnavailable`, with a text that holds no password.
-    - Nothing is opened, and no driver imported, before the first call: a cold start may never need it.
+    - Each call ends within its `timeout`, in seconds: name look-up, connecting, waiting for locks and repeats all
+      included. When the time is up it raises `StoreUnavailable`, and a connection whose answer is still to come is closed
+      and never used again: its late answer would be taken for the next call's. `call_within` of
+      `fc_callback.idempotency.bounded` bounds what has no timeout of its own. A function's time limit depends on this.
+    - The driver is imported when the store is made, and nothing is opened before the first call.
 
     A store knows nothing of leases or states; `Once` and `Work` decide, in one place for all stores. `Record.encode` and
     `Record.decode` turn a record into a line of ASCII and back; keep `key`, `revision` and `expires_at` beside it.
     """
 
-    def now(self) -> float:
+    def now(self, *, timeout: float = CALL_SECONDS) -> float:
         """Return seconds since 1970 on the clock that every user of this store shares: the server's, if there is one."""
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str, *, timeout: float = CALL_SECONDS) -> Record | None:
         """Return the record under this key."""
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write the record if there is none under its key; return whether it was written."""
 
-    def replace(self, old: Record, new: Record) -> bool:
+    def replace(self, old: Record, new: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write `new` if the record under its key has the revision of `old`; return whether it was written."""
 
-    def delete(self, old: Record) -> bool:
+    def delete(self, old: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Delete the record if it has the revision of `old`; return whether it was deleted."""
 
     def pending(self) -> Iterator[Record]:
@@ -48,7 +53,7 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """Return the store that a URL names; nothing is opened yet.
+    """Return the store that a URL names; its driver is imported, and nothing is opened yet.
 
     Args:
         url: `memory:` (this process only, for tests); `sqlite:///once.db` (a file beside the code) or
@@ -56,7 +61,7 @@ def open_store(url: str) -> Store:
             them (Redis, Tair).
 
     Raises:
-        SettingsError: It names none of these.
+        SettingsError: It names none of these, or the package of its driver is not installed.
     """
     scheme, colon, rest = url.partition(":")
     if url == "memory:":

@@ -7,6 +7,7 @@
 | `DELETE /_local/faults` | takes them away |
 | `GET /_local/calls` | how often each operation ended in what |
 | `GET /_local/invocations?function=` | what functions were given, returned and wrote |
+| `POST /_local/tasks` | starts an execution that waits for a report: `{"payload": {}}`; answers with its token and names |
 | `POST /_local/clock` | moves the clock: `{"seconds": 60}`, and `"skew": false` to take the callers' clocks along |
 """
 
@@ -20,8 +21,10 @@ import attrs
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fc_callback.local.answers import ApiError
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.faults import Fault, RandomFaults
+from fc_callback.local.waiting import start_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,6 +60,11 @@ def control_routes(service: LocalCloudFlow) -> list[Route]:
         found = service.invocations(request.query_params.get("function"))
         return JSONResponse([attrs.asdict(invocation) for invocation in found])
 
+    async def tasks(request: Request) -> Response:
+        payload = (await _content(request)).get("payload", {})
+        task = await asyncio.to_thread(start_task, service, payload)
+        return JSONResponse({"token": task.token.reveal(), "flow": task.flow, "execution": task.execution})
+
     async def clock(request: Request) -> Response:
         content = await _content(request)
         seconds, skew = content.get("seconds"), content.get("skew", True)
@@ -69,6 +77,7 @@ def control_routes(service: LocalCloudFlow) -> list[Route]:
         Route(f"{PREFIX}/faults", _guarded(faults), methods=["POST", "DELETE"]),
         Route(f"{PREFIX}/calls", _guarded(calls)),
         Route(f"{PREFIX}/invocations", _guarded(invocations)),
+        Route(f"{PREFIX}/tasks", _guarded(tasks), methods=["POST"]),
         Route(f"{PREFIX}/clock", _guarded(clock), methods=["POST"]),
     ]
 
@@ -102,7 +111,7 @@ def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
             return JSONResponse({"error": "This is for the machine that the service runs on."}, 403)
         try:
             return await endpoint(request)
-        except (AttributeError, TypeError, ValueError) as error:
+        except (ApiError, AttributeError, TypeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return guarded

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.context import FcContext
 from fc_callback.errors import FcCallbackError
 from fc_callback.local.flows.definition import compact
 from fc_callback.local.store import StoreClosedError
+from fc_callback.runtime.contexts import make_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from fc_callback.context import Credentials
     from fc_callback.local.clock import Clock
@@ -78,7 +78,7 @@ class Invoker:
         store: Where invocations are kept.
         clock: The time.
         retries: For asynchronous ones.
-        environment: What every function finds in its environment; read when its first process starts.
+        endpoint: Where every function reports its tasks: in the environment of a process, in the context of a callable.
         instances: How many processes one function may have.
         region: For the context of functions in this process.
     """
@@ -89,14 +89,14 @@ class Invoker:
         clock: Clock,
         *,
         retries: Retries,
-        environment: Mapping[str, str],
+        endpoint: str,
         instances: int,
         region: str,
     ) -> None:
         self._store = store
         self._clock = clock
         self._retries = retries
-        self._environment = environment
+        self._endpoint = endpoint
         self._instances = instances
         self._region = region
         self._functions: dict[str, FunctionSpec | Callable[..., Any]] = {}
@@ -206,14 +206,15 @@ class Invoker:
             error_message=result.error_message if result.error_type else "",
         )
 
-    def _context(self, row: Row, session: Credentials) -> FcContext:
-        return FcContext(
+    def _context(self, row: Row, session: Credentials) -> Any:
+        return make_context(
             request_id=row["request_id"],
             function_name=row["function"],
             region=self._region,
             account_id=row["account"],
             retry_count=row["retry_count"],
             credentials=session,
+            cloudflow_endpoint=self._endpoint,
         )
 
     def _pool(self, name: str, spec: FunctionSpec) -> FunctionPool:
@@ -224,7 +225,7 @@ class Invoker:
                 raise FcCallbackError("The service is closing.")
             pool = self._pools.get(name)
             if pool is None:
-                environment = {**self._environment, **spec.environment}
+                environment = {"CLOUDFLOW_ENDPOINT": self._endpoint, **spec.environment}
                 pool = FunctionPool(attrs.evolve(spec, environment=environment), max_instances=self._instances)
                 self._pools[name] = pool
             return pool
@@ -288,7 +289,7 @@ class _Cleaner:
         return self._store.seal(text) if seal else text
 
 
-def _call(function: Callable[..., Any], event: bytes, context: FcContext) -> Result:
+def _call(function: Callable[..., Any], event: bytes, context: Any) -> Result:
     """Call a function of this process, with the event alone or with a context too, as it takes them."""
     try:
         value = function(event, context) if _takes_two(function) else function(event)

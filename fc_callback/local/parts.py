@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -18,9 +18,6 @@ from fc_callback.local.invoker import Invoker, Retries
 from fc_callback.local.quota import Quota
 from fc_callback.local.server import HOST
 from fc_callback.local.store import Store
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_ASYNC_RETRIES = 8
 
@@ -94,12 +91,12 @@ class Parts:
             self.directory.cleanup()
 
 
-def open_parts(options: Options, *, environment: Mapping[str, str]) -> Parts:
+def open_parts(options: Options, *, endpoint: str) -> Parts:
     """Open the database and put the rest around it.
 
     Args:
         options: The service's.
-        environment: What functions find in theirs.
+        endpoint: Where functions report their tasks.
 
     Raises:
         SettingsError: The database cannot be used.
@@ -116,7 +113,7 @@ def open_parts(options: Options, *, environment: Mapping[str, str]) -> Parts:
         credentials_seconds=options.credentials_seconds,
     )
     invoker = Invoker(
-        store, clock, retries=retries, environment=environment, instances=options.instances, region=options.region
+        store, clock, retries=retries, endpoint=endpoint, instances=options.instances, region=options.region
     )
     engine = Engine(store, clock, invoker, conflict=options.sync_report == "conflict")
     parts = Parts(

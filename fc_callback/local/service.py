@@ -18,6 +18,7 @@ from fc_callback.local.control import control_routes
 from fc_callback.local.parts import Options, Parts, open_parts
 from fc_callback.local.server import HOST, Server, listen
 from fc_callback.local.values import Event, Execution, Invocation
+from fc_callback.token import TaskToken
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -110,7 +111,7 @@ class LocalCloudFlow:
         listening = listen(self._options.port)
         endpoint = f"http://{HOST}:{listening.getsockname()[1]}"
         try:
-            parts = open_parts(self._options, environment={"CLOUDFLOW_ENDPOINT": endpoint})
+            parts = open_parts(self._options, endpoint=endpoint)
         except BaseException:
             listening.close()
             raise
@@ -204,7 +205,8 @@ class LocalCloudFlow:
 
         Args:
             function: What runs in processes of its own; or a callable of this process, which takes the event's bytes,
-                or these and a context, and returns bytes, text or what JSON can hold.
+                or these and a context as FC's python3.10 makes it, and returns bytes, text or what JSON can hold. A
+                decorated handler reports to this service, whatever CLOUDFLOW_ENDPOINT says.
             name: The function's name, where it is not the spec's or the callable's own.
         """
         chosen = name or getattr(function, "name", None) or getattr(function, "__name__", "")
@@ -290,6 +292,21 @@ class LocalCloudFlow:
         name = self._row(flow, execution)["name"]
         self._perform("StopExecution", FlowName=flow, ExecutionName=name, Error=error, Cause=cause)
         return self.describe(flow, name)
+
+    def waiting_token(self, flow: str, execution: str | Execution) -> TaskToken:
+        """Return the token of the task that an execution waits for.
+
+        Raises:
+            ApiError: There is no such execution.
+            LookupError: It waits for no report.
+        """
+        row = self._row(flow, execution)
+        task = self._parts.store.one(
+            "SELECT id FROM tasks WHERE execution = ? AND waits_for = 'report' AND status != 'ended'", row["id"]
+        )
+        if task is None:
+            raise LookupError(f"Execution {row['name']} of flow {flow} waits for no report.")
+        return TaskToken(self._parts.store.task_token(task["id"]))
 
     def invocations(self, function: str | None = None) -> list[Invocation]:
         """Return what functions were given, returned and wrote; of one function, or of all."""

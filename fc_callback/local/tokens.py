@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 
-from fc_callback.context import Credentials
+from fc_callback.context import LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX, Credentials
 
 TOKEN_PREFIX = "djEj"  # noqa: S105 - base64 of "v1#", how every task token begins
 
@@ -42,7 +42,7 @@ class Mint:
 
     def account_key(self, account_id: str) -> Credentials:
         """Return the long-lived key of an account."""
-        key_id = "LTAI5t" + self._code("key id", account_id).hex()[:18].upper()
+        key_id = LOCAL_KEY_PREFIX + self._code("key id", account_id).hex()[:18].upper()
         return Credentials(access_key_id=key_id, access_key_secret=self._key_secret(key_id, 30))
 
     def session(self, account_id: str, *, expires_at: float, serial: str) -> Credentials:
@@ -53,7 +53,7 @@ class Mint:
             expires_at: When they end, in seconds since the epoch.
             serial: What tells these from others, like a random text.
         """
-        key_id = "STS." + self._code("session", serial).hex()[:24].upper()
+        key_id = LOCAL_SESSION_PREFIX + self._code("session", serial).hex()[:24].upper()
         content = f"{account_id}\0{expires_at:.3f}\0{key_id}".encode()
         token = "CAIS" + b64encode(content + self._code("sts", content.hex())).decode()
         return Credentials(access_key_id=key_id, access_key_secret=self._key_secret(key_id, 44), security_token=token)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fc_callback.local.faults import Fault, RandomFaults
+    from fc_callback.runtime.contexts import make_context
     from fc_callback.testing import events
-    from fc_callback.testing.contexts import make_context
+    from fc_callback.testing.credentials import make_credentials
     from fc_callback.testing.tasks import TaskCloudFlow, WaitingTask
 
 _ROOMS = {
@@ -25,10 +26,11 @@ _ROOMS = {
     "RandomFaults": "fc_callback.local.faults",
     "TaskCloudFlow": "fc_callback.testing.tasks",
     "WaitingTask": "fc_callback.testing.tasks",
-    "make_context": "fc_callback.testing.contexts",
+    "make_context": "fc_callback.runtime.contexts",
+    "make_credentials": "fc_callback.testing.credentials",
 }
 
-__all__ = ["Fault", "RandomFaults", "TaskCloudFlow", "WaitingTask", "events", "make_context"]
+__all__ = ["Fault", "RandomFaults", "TaskCloudFlow", "WaitingTask", "events", "make_context", "make_credentials"]
 
 
 def __getattr__(name: str) -> Any:

@@ -43,13 +43,13 @@ def fc_context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     The arguments are those of `fc_callback.testing.make_context`. Where the test has a `local_cloudflow`, the context
     carries STS credentials that it takes.
     """
-    from fc_callback.context import Credentials
-    from fc_callback.testing.contexts import make_context
+    from fc_callback.testing import make_context, make_credentials
 
     def build(runtime: Any = "python3.10", **options: Any) -> Any:
         if "credentials" not in options:
             local = "local_cloudflow" in request.fixturenames
-            options["credentials"] = request.getfixturevalue("local_cloudflow").session() if local else Credentials()
+            service = request.getfixturevalue("local_cloudflow") if local else None
+            options["credentials"] = service.session() if service else make_credentials()
         if runtime != "python3.12" or "environ" in options:
             return make_context(runtime, **options)
         variables: dict[str, str] = {}

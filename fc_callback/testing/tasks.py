@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 import json
-import queue
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
 from fc_callback.local.service import LocalCloudFlow
-from fc_callback.token import TaskToken
+from fc_callback.local.waiting import start_task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from fc_callback.local.values import Event
+    from fc_callback.token import TaskToken
 
-_FUNCTION = "new-task"
 _ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut"})
+_EXECUTION_ENDS = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionStopped", "ExecutionTimedOut"})
 _WAIT_SECONDS = 10.0
-
-_CLOUDFLOW = """
-Type: StateMachine
-Name: {name}
-SpecVersion: v1
-StartAt: Task
-States:
-  - Name: Task
-    Type: Task
-    Action: FC:InvokeFunction
-    TaskMode: WaitForCustomCallback
-    Timeout: {timeout}
-    Parameters:
-      resourceArn: acs:fc:{region}:{account}:functions/new-task/LATEST
-      invocationType: Async
-      body:
-        taskToken.$: $Context.Current.TaskToken
-    End: true
-"""
-_LEGACY = """
-version: v1
-type: flow
-steps:
-  - type: task
-    name: Task
-    resourceArn: acs:fc:{region}:{account}:services/tests/functions/new-task
-    pattern: waitForCallback
-    timeoutSeconds: {timeout}
-    serviceParams: {{InvocationType: Async}}
-    inputMappings:
-      - {{target: taskToken, source: $context.task.token}}
-"""
 
 
 @attrs.frozen(kw_only=True)
@@ -150,18 +118,26 @@ class WaitingTask:
         _check(end is not None and end.type == "TaskTimedOut", "has timed out", self)
 
     def _end(self) -> Event | None:
-        history = self.service.history(self.flow, self.execution)
-        return next((event for event in history if event.type in _ENDS), None)
+        return _end_of(self.service.history(self.flow, self.execution))
 
     def __str__(self) -> str:
-        end = self._end()
-        if end is None:
-            return "it waits: nobody has reported it" if self.status == "Running" else f"its execution is {self.status}"
-        if end.type == "TaskSucceeded":
-            return f"it has succeeded with {_text(self.output)}"
-        error, cause = self.failure or ("", "")
-        words = "timed out" if end.type == "TaskTimedOut" else "failed"
-        return f"it has {words} with {error!r}: {cause}"
+        return told(self.service.history(self.flow, self.execution))
+
+
+def _end_of(history: Sequence[Event]) -> Event | None:
+    return next((event for event in history if event.type in _ENDS), None)
+
+
+def told(history: Sequence[Event]) -> str:
+    """Say what became of the one task of an execution."""
+    end = _end_of(history)
+    if end is None:
+        status = history[-1].type.removeprefix("Execution") if history[-1].type in _EXECUTION_ENDS else ""
+        return f"its execution is {status}" if status else "it waits: nobody has reported it"
+    if end.type == "TaskSucceeded":
+        return f"it has succeeded with {_text(end.detail.get('output'))}"
+    words = "timed out" if end.type == "TaskTimedOut" else "failed"
+    return f"it has {words} with {end.detail.get('error', '')!r}: {end.detail.get('cause', '')}"
 
 
 class TaskCloudFlow(LocalCloudFlow):
@@ -171,13 +147,6 @@ class TaskCloudFlow(LocalCloudFlow):
         """Start, and return the service."""
         self.start_service()
         return self
-
-    def start_service(self) -> None:
-        """Start, with the function that catches new tasks' tokens."""
-        super().start_service()
-        self._caught: queue.Queue[str] = queue.Queue()
-        self._unclaimed: dict[str, TaskToken] = {}
-        self.add_function(self._catch, name=_FUNCTION)
 
     def new_task(
         self,
@@ -196,24 +165,10 @@ class TaskCloudFlow(LocalCloudFlow):
             timeout_seconds: When the step gives up.
         """
         given = dict(payload or {})
-        flow = f"tests-{language}-{timeout_seconds}"
-        definition = _CLOUDFLOW if language == "cloudflow" else _LEGACY
-        values = {"name": flow, "timeout": timeout_seconds, "region": "cn-hangzhou", "account": self.account_id}
-        self.create_flow(flow, definition.format(**values), replace=True)
-        execution = self.start(flow, given).name
+        task = start_task(self, given, language=language, timeout_seconds=timeout_seconds)
         return WaitingTask(
-            service=self, flow=flow, execution=execution, token=self._token_of(execution), payload=given, key=key
+            service=self, flow=task.flow, execution=task.execution, token=task.token, payload=given, key=key
         )
-
-    def _catch(self, event: bytes) -> str:
-        self._caught.put(json.loads(event)["taskToken"])
-        return "{}"
-
-    def _token_of(self, execution: str) -> TaskToken:
-        while execution not in self._unclaimed:
-            token = TaskToken(self._caught.get(timeout=_WAIT_SECONDS))
-            self._unclaimed[token.execution or ""] = token
-        return self._unclaimed.pop(execution)
 
 
 def _check(holds: bool, expected: str, task: WaitingTask) -> None:  # noqa: FBT001 - the one thing it is about

@@ -182,6 +182,25 @@ BREAKS = (
         at=(INDEX, "payload.order)"),
         says="Syntax",
     ),
+    Break(
+        rule="handler-import",
+        edit=replaced(S, "handler: index.initialize", "handler: index.initialise"),
+        at=(S, "index.initialise"),
+        says="The initializer index.initialise cannot be loaded",
+    ),
+    Break(
+        rule="handler-import",
+        edit=replaced(S, "        initializer:\n", "        preStop: {handler: gone.pre_stop}\n        initializer:\n"),
+        at=(S, "gone.pre_stop"),
+        says="The preStop gone.pre_stop cannot be loaded",
+    ),
+    Break(
+        rule="handler-import",
+        edit=replaced(S, "decide.initialize", "decide.initialise"),
+        at=(S, "decide.initialise"),
+        template=APPROVAL,
+        says="The initializer decide.initialise cannot be loaded",
+    ),
     Break(rule="handler-decorated", edit=replaced(INDEX, f"{DECORATOR}\n", ""), at=(INDEX, "def handler")),
     Break(
         rule="reserved-variable",

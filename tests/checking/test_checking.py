@@ -101,6 +101,40 @@ def test_a_handler_whose_import_ends_the_process_is_told_with_its_last_words(pro
     assert (finding.rule, "exit code 3" in finding.message, "bye" in finding.message) == ("handler-import", True, True)
 
 
+def test_a_hook_whose_module_ends_the_process_is_told_and_not_the_handler(project: Path) -> None:
+    (project / "code" / "hooks.py").write_text("import os\nprint('bye', flush=True)\nos._exit(3)\n")
+    replace(project / "s.yaml", "handler: index.initialize", "handler: hooks.initialize")
+
+    (finding,) = check_project(project, environ={})
+
+    assert (finding.rule, finding.file) == ("handler-import", "s.yaml")
+    assert "The initializer hooks.initialize cannot be loaded" in finding.message
+    assert "exit code 3). bye" in finding.message
+
+
+def test_a_hook_whose_import_does_not_end_is_told_and_not_the_handler(project: Path) -> None:
+    (project / "code" / "hooks.py").write_text("import time\ntime.sleep(600)\n")
+    replace(project / "s.yaml", "handler: index.initialize", "handler: hooks.initialize")
+
+    (finding,) = check_project(project, time_limit_seconds=3, environ={})
+
+    assert "The initializer hooks.initialize cannot be loaded" in finding.message
+    assert "3 seconds" in finding.message
+
+
+def test_a_handler_that_cannot_be_imported_is_one_finding_though_its_hook_is_in_the_same_module(project: Path) -> None:
+    replace(project / "code" / "index.py", "logger = ", "1 / 0\nlogger = ")
+
+    assert rules(project, imports=True) == ["handler-import"]
+
+
+def test_the_hook_of_a_custom_runtime_is_a_request_and_its_name_is_not_imported(project: Path) -> None:
+    replace(project / "s.yaml", "runtime: python3.10", "runtime: custom.debian12")
+    replace(project / "s.yaml", "handler: index.initialize", "handler: gone.initialize")
+
+    assert "handler-import" not in rules(project, imports=True)
+
+
 def test_importing_a_handler_leaves_the_check_and_the_project_as_they_were(project: Path) -> None:
     (project / "code" / "index.py").write_text("import sys\nprint('noise')\ndef handler(event, context): ...\n")
     before = set(project.rglob("*"))
@@ -143,7 +177,7 @@ def test_a_decorated_handler_is_known_whatever_it_is_put_into(project: Path, out
         "import functools\nfrom fc_callback import layers, task_callback\nfrom fc_callback.middleware import invocation\n\n"
         '@task_callback(on_failure="report")\ndef charged(event, context): ...\n\n'
         'class Charging:\n    @task_callback(on_failure="report")\n    def __call__(self, event, context): ...\n\n'
-        f"handler = {outer}\n"
+        f"handler = {outer}\ninitialize = lambda context: None\n"
     )
 
     assert rules(project, imports=True) == []
@@ -156,7 +190,7 @@ def test_a_project_as_it_is_made_is_clean(tmp_path: Path) -> None:
 
 
 def test_a_function_that_is_never_given_a_task_needs_no_decorator(project: Path) -> None:
-    (project / "code" / "index.py").write_text("def handler(event, context): ...\n")
+    (project / "code" / "index.py").write_text("def handler(event, context): ...\ndef initialize(context): ...\n")
     replace(project / "flows" / "cloudflow.yaml", "TaskMode: WaitForCustomCallback", "TaskMode: RequestComplete")
     replace(project / "flows" / "legacy.yaml", "pattern: waitForCallback", "pattern: requestResponse")
 

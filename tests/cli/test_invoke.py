@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from typer.testing import CliRunner
 
+from fc_callback import CloudFlowClient, Credentials
 from fc_callback.cli import invoke
 from fc_callback.cli.app import app
 from fc_callback.testing import TaskCloudFlow
+from tests.core.scripted import ScriptedService
 from tests.runtime.runtime_support import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 HANDLER = """
@@ -149,6 +152,113 @@ def test_a_running_local_cloudflow_of_the_shell_is_reported_to(run: Run, code: A
         assert ended.returncode == 0, ended.stderr
         assert task.output is not None
         assert task.output["id"] == "o-7"
+
+
+@pytest.fixture
+def exported() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """`fc-callback local` in another terminal, and the variables that it prints."""
+    command = [sys.executable, "-m", "fc_callback", "local", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as service:
+        try:
+            assert service.stdout is not None
+            yield service, json.loads(service.stdout.readline())
+        finally:
+            service.kill()
+
+
+@pytest.mark.parametrize("profile", ["python3.10", "python3.12", "custom"])
+def test_with_the_variables_of_a_local_cloudflow_the_task_waits_there(
+    run: Run, code: Any, exported: tuple[object, dict[str, str]], profile: str
+) -> None:
+    code(HANDLER)
+    ended = run("--profile", profile, "--payload", '{"id": "o-1"}', "--json", environment=exported[1])
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, ended.stderr) == (0, b""), document["log"]
+    assert document["task"].startswith('it has succeeded with {"id": "o-1"')
+    assert json.loads(document["body"])["id"] == "o-1"
+    listed = CloudFlowClient(
+        endpoint=exported[1]["CLOUDFLOW_ENDPOINT"], credentials=Credentials.from_environment(exported[1])
+    ).call("ListExecutions", query={"FlowName": "new-task-cloudflow-3600"})["Executions"]
+    assert [(one["Status"], one["Input"]) for one in listed] == [("Succeeded", '{"id": "o-1"}')]
+
+
+@pytest.mark.parametrize("event", ["mns-topic", "http"])
+def test_a_task_there_comes_in_the_shape_of_any_trigger(
+    run: Run, code: Any, exported: tuple[object, dict[str, str]], event: str
+) -> None:
+    code(
+        "from fc_callback import TaskFailed, task_callback\n@task_callback\ndef handler(event, context): raise TaskFailed('No', cause='why')"
+    )
+    ended = run("--event", event, "--json", environment=exported[1])
+    assert json.loads(ended.stdout)["task"] == "it has failed with 'No': why"
+
+
+def test_the_token_and_the_keys_of_a_task_there_are_not_in_what_is_printed(
+    run: Run, code: Any, exported: tuple[object, dict[str, str]]
+) -> None:
+    code("def handler(event, context): print('event', event, context.credentials.access_key_secret)")
+    log = run("--profile", "python3.10", environment=exported[1]).stderr.decode()
+    assert 'event b\'{"taskToken": "***"}\' ***' in log
+    assert "The task: it waits: nobody has reported it." in log
+
+
+def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(
+    run: Run, code: Any, exported: tuple[subprocess.Popen[str], dict[str, str]]
+) -> None:
+    service, environment = exported
+    service.kill()
+    service.wait()
+    code(PLAIN)
+    ended = run(environment=environment)
+    assert (ended.returncode, ended.stdout) == (0, b"{}")
+    said = ended.stderr.decode()
+    assert "no task was made" in said
+    assert f"there is no local CloudFlow at {environment['CLOUDFLOW_ENDPOINT']}" in said
+    assert "Start `fc-callback local`" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}, "are not set: export all"),
+        ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "of-the-run-before"}, "does not take this shell's key"),
+        ({"CLOUDFLOW_ENDPOINT": "https://cn-hangzhou.fnf.aliyuncs.com"}, "which is no local CloudFlow"),
+    ],
+    ids=["no key", "a key of another run", "the cloud"],
+)
+def test_why_no_task_was_made_is_said(
+    run: Run, code: Any, exported: tuple[object, dict[str, str]], changed: dict[str, str], said: str
+) -> None:
+    code(PLAIN)
+    ended = run(environment={**exported[1], **changed})
+    assert (ended.returncode, ended.stdout) == (0, b"{}")
+    assert said in ended.stderr.decode()
+
+
+def test_what_listens_there_and_is_no_local_cloudflow_is_said(run: Run, code: Any) -> None:
+    code(PLAIN)
+    with ScriptedService() as other:
+        key = {"ALIBABA_CLOUD_ACCESS_KEY_ID": "LTAI", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": "s"}
+        ended = run(environment={"CLOUDFLOW_ENDPOINT": other.endpoint, **key})
+    assert f"there is no local CloudFlow at {other.endpoint} (it answers 200)" in ended.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--payload", '{"taskToken": "MINE"}'], ["--event", "oss"], ["--payload", "text"]]
+)
+def test_an_event_that_needs_no_task_gets_none(
+    run: Run, code: Any, exported: tuple[object, dict[str, str]], arguments: list[str]
+) -> None:
+    code(PLAIN)
+    arguments = [one.replace("MINE", "A" * 60) for one in arguments]
+    ended = run(*arguments, "--json", environment=exported[1])
+    assert (json.loads(ended.stdout)["task"], ended.stderr) == (None, b"")
+
+
+def test_a_variable_that_is_empty_is_none(run: Run, code: Any) -> None:
+    code(HANDLER)
+    ended = run("--payload", '{"id": "o-1"}', "--json", environment={"CLOUDFLOW_ENDPOINT": ""})
+    assert json.loads(ended.stdout)["task"].startswith("it has succeeded with")
 
 
 def test_secrets_are_not_in_what_is_printed_of_the_log(run: Run, code: Any) -> None:

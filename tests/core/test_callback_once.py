@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from fc_callback import CloudFlowClient, FcContext, ReportUndelivered, Task, TaskFailed, TaskToken, once, task_callback
 from fc_callback.cloudflow.errors import TaskAlreadyCompleted
 from fc_callback.context import Deadline
-from fc_callback.errors import StoreUnavailable, WorkInProgress
+from fc_callback.errors import OutputError, OutputTooLarge, StoreUnavailable, WorkInProgress
 from fc_callback.idempotency import Record
 from fc_callback.idempotency.key import scope_of
 from fc_callback.idempotency.memory import MemoryStore
@@ -114,16 +115,107 @@ def test_a_technical_failure_is_forgotten_so_that_a_retry_runs(tasks: WaitingTas
     assert second.output == {"run": 2}
 
 
-def test_an_output_that_cannot_be_encoded_is_not_remembered(tasks: WaitingTasks) -> None:
-    store = MemoryStore()
+UNWRITABLE: list[Any] = [
+    pytest.param(object, OutputError, id="no JSON"),
+    pytest.param(lambda: {"rate": float("nan")}, OutputError, id="NaN"),
+    pytest.param(lambda: {"text": "x" * 70_000}, OutputTooLarge, id="too large"),
+    pytest.param(lambda: {"odd": "\ud800"}, OutputError, id="a lone surrogate"),
+]
 
-    @task_callback(once=once("order.id", store=store))
+
+@pytest.mark.parametrize(("result", "kind"), UNWRITABLE)
+def test_a_function_whose_result_cannot_be_an_output_does_not_run_again(
+    tasks: WaitingTasks, result: Any, kind: Any
+) -> None:
+    ran: list[int] = []
+    options = once("order.id", store=MemoryStore())
+
+    @task_callback(once=options)
     def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+        return result()
+
+    said = []
+    for _ in range(3):
+        task = new(tasks)
+        with pytest.raises(kind) as caught:
+            handler(task.event, fc_context(tasks))
+        said.append((type(caught.value), str(caught.value), vars(caught.value)))
+        assert task.status == "Running"
+    assert ran == [1]
+    assert said[0] == said[1] == said[2]
+    assert re.search(r"redeliver STORE --forget [0-9a-f]{64}", said[0][1])
+    assert not list(options.store.pending())  # nobody asked for its report
+
+
+@pytest.mark.parametrize(("result", "kind"), UNWRITABLE)
+def test_a_result_that_cannot_be_an_output_is_a_failure_by_name_and_remembered(
+    tasks: WaitingTasks, result: Any, kind: Any
+) -> None:
+    ran: list[int] = []
+
+    @task_callback(once=once("order.id", store=MemoryStore()), on_failure="report")
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+        return result()
+
+    causes = []
+    for _ in range(2):
+        task = new(tasks)
+        handler(task.event, fc_context(tasks))
+        error, cause = task.failure
+        assert error == kind.__name__
+        causes.append(cause)
+    assert ran == [1]
+    assert causes[0] == causes[1]
+    assert re.search(r"redeliver STORE --forget [0-9a-f]{64}", causes[0])
+
+
+def test_a_large_output_that_is_stored_elsewhere_and_cannot_be_written_either_is_remembered(
+    tasks: WaitingTasks,
+) -> None:
+    stored: list[int] = []
+
+    def keep(text: str, task: Task) -> Any:
+        stored.append(1)
+        return {"reference": object()}
+
+    @task_callback(once=once("order.id", store=MemoryStore()), large_output=keep)
+    def handler(event: bytes, context: Any) -> Any:
+        return {"text": "x" * 70_000}
+
+    for _ in range(2):
+        with pytest.raises(OutputError, match=r"\$\.reference"):
+            handler(new(tasks).event, fc_context(tasks))
+    assert stored == [1]
+
+
+def test_a_plain_call_whose_result_cannot_be_an_output_does_not_run_again(tasks: WaitingTasks) -> None:
+    ran: list[int] = []
+
+    @task_callback(once=once("order.id", store=MemoryStore()), missing_token="ignore")
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
         return object()
 
     for _ in range(2):
-        with pytest.raises(TypeError):
+        with pytest.raises(OutputError, match="--forget"):
+            handler(b'{"order":{"id":1}}', fc_context(tasks))
+    assert ran == [1]
+
+
+def test_an_output_error_that_the_function_itself_raises_is_an_exception_like_any_other(tasks: WaitingTasks) -> None:
+    ran: list[int] = []
+
+    @task_callback(once=once("order.id", store=MemoryStore()))
+    def handler(event: bytes, context: Any) -> Any:
+        ran.append(1)
+        raise OutputError("The function could not write its own file.")
+
+    for _ in range(2):
+        with pytest.raises(OutputError):
             handler(new(tasks).event, fc_context(tasks))
+    assert ran == [1, 1]
 
 
 def test_a_deferred_task_is_not_asked_for_again(tasks: WaitingTasks) -> None:
@@ -144,7 +236,7 @@ def test_a_deferred_task_is_not_asked_for_again(tasks: WaitingTasks) -> None:
 class Failing(MemoryStore):
     """A store that goes away once the work has begun."""
 
-    def replace(self, old: Record, new: Record) -> bool:
+    def replace(self, old: Record, new: Record, *, timeout: float = 10) -> bool:
         raise StoreUnavailable("The store is gone.")
 
 
@@ -152,13 +244,14 @@ def test_a_store_that_is_gone_when_the_work_is_done_does_not_lose_the_report(
     tasks: WaitingTasks, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = new(tasks)
-    made(Failing(), [])(task.event, fc_context(tasks))
+    made(Failing(), [])(task.event, fc_context(tasks, timeout=2))
     assert task.output == {"charged": 1, "run": 1}
     assert "may run it again" in caplog.text
+    assert [line.levelname for line in caplog.records if "may run it again" in line.getMessage()] == ["ERROR"]
 
 
 class Gone(MemoryStore):
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str, *, timeout: float = 10) -> Record | None:
         raise StoreUnavailable("The store is gone.")
 
 
@@ -247,10 +340,10 @@ class Forgetful(MemoryStore):
 
     forgets = True
 
-    def replace(self, old: Record, new: Record) -> bool:
+    def replace(self, old: Record, new: Record, *, timeout: float = 10) -> bool:
         if self.forgets and new.state == "REPORTED":
             raise StoreUnavailable("The store is gone.")
-        return super().replace(old, new)
+        return super().replace(old, new, timeout=timeout)
 
 
 def test_two_partials_in_one_function_are_two_kinds_of_work(tasks: WaitingTasks) -> None:

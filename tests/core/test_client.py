@@ -156,7 +156,7 @@ def test_an_option_that_is_unknown_is_refused() -> None:
 
 
 def test_a_client_shows_no_secret() -> None:
-    key = Credentials(access_key_secret="hidden-secret", security_token="hidden-token")
+    key = Credentials(access_key_id="LTAIabcd", access_key_secret="hidden-secret", security_token="hidden-token")
     shown = repr(CloudFlowClient(region="cn-hangzhou", credentials=key))
     assert "cn-hangzhou.fnf.aliyuncs.com" in shown
     assert "hidden" not in shown

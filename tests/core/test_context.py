@@ -15,6 +15,7 @@ import pytest
 
 from fc_callback import Credentials, CredentialsNotFound, FcContext
 from fc_callback.context import Deadline
+from fc_callback.testing import make_credentials
 
 SECRETS = ("the-key-secret", "the-sts-token")
 
@@ -61,6 +62,7 @@ def test_the_context_up_to_python_310_is_read_whole() -> None:
         "credentials": Credentials(
             access_key_id="STS.abcd", access_key_secret="the-key-secret", security_token="the-sts-token"
         ),
+        "cloudflow_endpoint": None,
     }
 
 
@@ -119,8 +121,8 @@ def test_a_timeout_that_is_no_number_sets_no_deadline(timeout: Any) -> None:
 
 
 def test_a_test_writes_only_what_it_needs() -> None:
-    context = FcContext(credentials=Credentials())
-    assert context.require_credentials().access_key_id == "LTAI-for-tests"
+    context = FcContext(credentials=make_credentials(access_key_id="LTAIabc"))
+    assert context.require_credentials().access_key_id == "LTAIabc"
 
 
 def test_a_typed_context_is_taken_as_it_is() -> None:
@@ -209,7 +211,25 @@ def test_contexts_are_compared_by_what_they_say_and_not_by_the_object_they_were_
     assert {one, other} == {one}
 
 
-@pytest.mark.parametrize("value", [Credentials(), FcContext(), Deadline(at=0.0)])
+@pytest.mark.parametrize("value", [make_credentials(), FcContext(), Deadline(at=0.0)])
 def test_values_cannot_be_changed(value: Any) -> None:
     with pytest.raises(AttributeError, match="does not change"):
         setattr(value, next(iter(vars(value))), "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"), [("access_key_id", "access_key_secret"), ("access_key_secret", "access_key_id")]
+)
+def test_half_a_key_is_refused_by_the_name_of_the_other_half(given: str, missing: str) -> None:
+    with pytest.raises(TypeError, match=f"Credentials needs {missing}"):
+        Credentials(**{given: "x"})
+
+
+def test_no_credentials_are_made_up() -> None:
+    with pytest.raises(TypeError, match="needs access_key_id, access_key_secret"):
+        Credentials()  # type: ignore[call-arg]
+
+
+def test_a_context_makes_nothing_up() -> None:
+    assert set(vars(FcContext()).values()) == {"", None, 0}
+    assert vars(FcContext()) == vars(FcContext.read(None))

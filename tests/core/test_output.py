@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fc_callback import Credentials, OutputError, OutputTooLarge, TaskToken
+from fc_callback import OutputError, OutputTooLarge, TaskToken
 from fc_callback.output import encode_output
+from fc_callback.testing import make_credentials
 
 
 class Colour(enum.Enum):
@@ -216,7 +217,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({None: 1, "null": 2}, "$", "both written as 'null'"),
     (cycle(), "$.a[0]", "contains itself"),
     ({"t": TaskToken("the-token-itself")}, "$.t", "type TaskToken"),
-    ([Credentials()], "$[0]", "type Credentials"),
+    ([make_credentials()], "$[0]", "type Credentials"),
     ({"t": {TaskToken("x"): 1}}, "$.t", "A key of type TaskToken"),
 ]
 
@@ -233,7 +234,7 @@ def test_what_is_no_json_is_refused_with_its_path(value: Any, path: str, words: 
 
 def test_a_secret_in_a_result_is_not_shown_by_the_error() -> None:
     with pytest.raises(OutputError) as caught:
-        encode_output({"t": TaskToken("the-token-itself"), "c": Credentials(access_key_secret="hidden-secret")})
+        encode_output({"t": TaskToken("the-token-itself"), "c": make_credentials(access_key_secret="hidden-secret")})
     assert "the-token-itself" not in str(caught.value)
 
 

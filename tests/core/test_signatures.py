@@ -27,6 +27,7 @@ from fc_callback.cloudflow.signature import (
     sign_v3,
 )
 from fc_callback.local import LocalCloudFlow
+from fc_callback.testing import make_credentials
 from tests.waiting import WaitingTasks
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "signature-vectors.json").read_text())
@@ -108,21 +109,21 @@ def query_of(request: SignedRequest) -> dict[str, str]:
 def test_every_request_has_a_nonce_of_its_own(signature: str) -> None:
     nonces = {
         query_of(one).get("SignatureNonce") or one.headers["x-acs-signature-nonce"]
-        for one in (build(signature, Credentials()) for _ in range(50))
+        for one in (build(signature, make_credentials()) for _ in range(50))
     }
     assert len(nonces) == 50
 
 
 @pytest.mark.parametrize("signature", ["v1", "v3"])
 def test_a_key_without_a_security_token_sends_none(signature: str) -> None:
-    request = build(signature, Credentials())
+    request = build(signature, make_credentials())
     assert "SecurityToken" not in request.path
     assert "x-acs-security-token" not in request.headers
 
 
 @pytest.mark.parametrize("signature", ["v1", "v3"])
 def test_a_request_shows_nothing_of_itself(signature: str) -> None:
-    request = build(signature, Credentials(security_token="secret-sts"))
+    request = build(signature, make_credentials(security_token="secret-sts"))
     assert repr(request) == "SignedRequest()"
 
 

@@ -252,8 +252,7 @@ from fc_callback import FcContext, Task, task_callback
 from fc_callback.invocation import Invocation
 from fc_callback.logger import Logger
 from fc_callback.metrics import TaskRecord
-from fc_callback.testing import TaskCloudFlow
-from fc_callback.testing.contexts import make_context
+from fc_callback.testing import TaskCloudFlow, make_context
 
 on_failure, ends_well = sys.argv[1], sys.argv[2] == "True"
 log = Logger("orders", form="json")

@@ -64,6 +64,10 @@ def client(**options: Any) -> Any:
     return CloudFlowClient(**{"region": "cn-hangzhou", **options})
 
 
+def credentials(**options: Any) -> Any:
+    return Credentials(**{"access_key_id": "id", "access_key_secret": "secret", **options})
+
+
 def once_with(**options: Any) -> Any:
     return once(**{"key": "order.id", "store": "memory:", **options})
 
@@ -146,6 +150,10 @@ TABLE: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (client, "read_timeout", [*(one for one in NOT_NUMBERS if one is not None), 0, -1]),
     (client, "retry", [None, 3, True, "often", RetryPolicy, {"total_seconds": 3}]),
     (client, "already_completed", ["", "maybe", None, True, 5]),
+
+    (credentials, "access_key_id", [*NOT_TEXTS, None]),
+    (credentials, "access_key_secret", [*NOT_TEXTS, None]),
+    (credentials, "security_token", [5, b"x", True, ["x"], {}]),
 
     (TokenSeal, "key", ["", "short", 5, True, [], [5], [None], {}, object(), ","]),
     (unseal, "max_age_seconds", [*(one for one in NOT_NUMBERS if one is not None), 0, -1]),
@@ -234,7 +242,7 @@ def test_every_option_has_a_row(taker: Any, function: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("taker", "kind"), [(client, CloudFlowClient), (policy, RetryPolicy)], ids=["client", "policy"]
+    ("taker", "kind"), [(client, CloudFlowClient), (policy, RetryPolicy), (credentials, Credentials)], ids=name_of
 )
 def test_every_field_has_a_row(taker: Any, kind: Any) -> None:
     assert kind._fields == {option for who, option, _ in TABLE if who is taker}
@@ -315,7 +323,7 @@ async def async_layer(call: Call) -> Any:
     yield
 
 
-@pytest.mark.parametrize("given", ["layer", 5, None, handler, Call, layer_of_two, layer(None)], ids=repr)  # type: ignore[arg-type]
+@pytest.mark.parametrize("given", ["layer", 5, None, handler, Call, layer_of_two, layer(None)])  # type: ignore[arg-type]
 def test_what_is_no_layer_is_refused(given: Any) -> None:
     with pytest.raises(TypeError, match="layer"):
         layers(given)

@@ -23,6 +23,7 @@ from fc_callback.invocation import begin
 from fc_callback.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
 from fc_callback.task import Task, running
+from fc_callback.testing import make_credentials
 from fc_callback.token import TaskToken
 from fc_callback.value import Value
 
@@ -99,7 +100,7 @@ def test_what_looks_like_a_secret_is_masked_outside_of_invocations_too(secret: s
 
 
 def test_secrets_of_an_invocation_that_has_ended_are_still_masked() -> None:
-    with begin(FcContext(credentials=Credentials(access_key_secret="a-secret-of-mine"))):
+    with begin(FcContext(credentials=make_credentials(access_key_secret="a-secret-of-mine"))):
         pass
 
     assert Redactor().text("a-secret-of-mine") == "***"
@@ -223,14 +224,14 @@ def test_any_value_becomes_json(value: Any) -> None:
 
 @given(st.text(), st.text())
 def test_a_secret_is_masked_wherever_it_stands(before: str, after: str) -> None:
-    with begin(FcContext(credentials=Credentials(access_key_secret=SECRET))):
+    with begin(FcContext(credentials=make_credentials(access_key_secret=SECRET))):
         assert SECRET not in Redactor(["card"]).text(before + SECRET + after)
 
 
 @given(st.text(min_size=8), st.sampled_from(["", "x", "xy"]))
 def test_a_line_that_holds_a_secret_in_any_form_is_searched_for_it(secret: str, before: str) -> None:
     data = (before + secret + " and more").encode("utf-8", "surrogatepass")
-    with begin(FcContext(credentials=Credentials(access_key_secret=secret))):
+    with begin(FcContext(credentials=make_credentials(access_key_secret=secret))):
         for text in (
             secret,
             quote(secret, safe=""),

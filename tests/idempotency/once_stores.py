@@ -64,9 +64,8 @@ def _answers(server: RedisServer) -> bool:
     with redis.Redis.from_url(server.url) as client:
         while time.monotonic() < limit and server.process.poll() is None:
             try:
-                client.ping()
+                # Another worker's server may have taken the port meanwhile.
+                return bool(client.info("server")["process_id"] == server.process.pid)
             except redis.exceptions.RedisError:
                 time.sleep(0.02)
-            else:
-                return True
     return False

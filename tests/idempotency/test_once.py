@@ -495,13 +495,13 @@ class LosesAnswers:
         self.store = store
         self.now, self.get, self.pending = store.now, store.get, store.pending
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: Record, *, timeout: float = 10) -> bool:
         return self.store.add(record) and self.store.add(record)
 
-    def replace(self, old: Record, new: Record) -> bool:
+    def replace(self, old: Record, new: Record, *, timeout: float = 10) -> bool:
         return self.store.replace(old, new) and self.store.replace(old, new)
 
-    def delete(self, old: Record) -> bool:
+    def delete(self, old: Record, *, timeout: float = 10) -> bool:
         return self.store.delete(old) and self.store.delete(old)
 
 

@@ -21,23 +21,18 @@ HEAVY = (
     "http",
     "email",
     "dataclasses",
-    "logging",
     "pydantic",
     "requests",
 )
 
 
-@pytest.mark.parametrize(
-    "store",
-    ["memory:", "sqlite:////tmp/never-made.db", "redis://never.asked:6379/0"],
-    ids=["memory", "sqlite", "redis"],
-)
-def test_decorating_a_handler_loads_no_driver_and_nothing_heavy(store: str) -> None:
-    code = f"""
+ONCE = """
 from fc_callback.idempotency import idempotent, once
-from fc_callback.sealing import TokenSeal
-handler = idempotent(once("order", store={store!r}, seal=TokenSeal({"A" * 43 + "="!r})))(lambda event, context: None)
+handler = idempotent(once("order", store={store!r}))(lambda event, context: None)
 """
+
+
+def loaded(code: str) -> str:
     ran = subprocess.run(
         [sys.executable, "-c", LOOK.format(code=code, names=HEAVY)],
         capture_output=True,
@@ -45,7 +40,34 @@ handler = idempotent(once("order", store={store!r}, seal=TokenSeal({"A" * 43 + "
         check=True,
         timeout=60,
     )
-    assert ran.stdout == "[]\n"
+    return ran.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("store", "drivers"),
+    [("memory:", []), (None, []), ("sqlite:////tmp/never-made.db", ["sqlite3"])],
+    ids=["memory", "by the environment", "sqlite"],
+)
+def test_decorating_a_handler_loads_the_driver_of_its_store_and_nothing_else(
+    store: str | None, drivers: list[str]
+) -> None:
+    assert loaded(ONCE.format(store=store)) == str(drivers)
+
+
+@pytest.mark.parametrize(
+    "store", ["sqlite:////nowhere/at/all.db", "redis://never.asked:6379/0"], ids=["sqlite", "redis"]
+)
+def test_decorating_a_handler_opens_nothing(store: str) -> None:
+    code = "import socket\nsocket.getaddrinfo = None\n" + ONCE.format(store=store)
+    assert store.partition(":")[0] in loaded(code)
+
+
+def test_a_seal_loads_what_it_needs_where_it_is_made_and_not_at_the_first_event() -> None:
+    code = f"""
+from fc_callback.sealing import TokenSeal
+TokenSeal({"A" * 43 + "="!r})
+"""
+    assert "cryptography" in loaded(code)
 
 
 @pytest.mark.parametrize(

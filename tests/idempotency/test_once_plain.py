@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fc_callback.context import FcContext
+from fc_callback.context import Deadline, FcContext
 from fc_callback.errors import IdempotencyKeyMissing, OutputError, StoreUnavailable, TaskFailed
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.redis import RedisStore
@@ -74,11 +74,15 @@ def test_any_other_error_passes_through_and_the_next_delivery_runs(error: BaseEx
     assert shop.handler(b'{"order": 7}', CONTEXT) == '{"result":"fine"}'
 
 
-def test_a_result_that_cannot_be_written_is_not_remembered() -> None:
+def test_a_handler_whose_result_cannot_be_written_does_not_run_again() -> None:
     shop = Shop({"when": object()}, "fine")
-    with pytest.raises(OutputError):
-        shop.handler(b'{"order": 7}', CONTEXT)
-    assert shop.handler(b'{"order": 7}', CONTEXT) == '{"result":"fine"}'
+    said = []
+    for _ in range(2):
+        with pytest.raises(OutputError, match=r"\$\.when.*--forget") as caught:
+            shop.handler(b'{"order": 7}', CONTEXT)
+        said.append(str(caught.value))
+    assert len(shop.events) == 1
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("event", [b"plain text", b'"json text"', b"[1, 2]", "7", b"\xff\xfe"])
@@ -156,8 +160,8 @@ def test_a_store_that_goes_down_during_the_work_does_not_undo_it(caplog: pytest.
         lambda event, context: server.stop()
     )
     with caplog.at_level(logging.WARNING):
-        assert handler(b'{"order": 7}', CONTEXT) == "{}"
-    assert "could not be recorded" in caplog.text
+        assert handler(b'{"order": 7}', FcContext(deadline=Deadline.after(2))) == "{}"
+    assert "is done and not recorded" in caplog.text
     with pytest.raises(StoreUnavailable):
         handler(b'{"order": 7}', CONTEXT)
 

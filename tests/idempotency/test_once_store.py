@@ -39,15 +39,19 @@ def changed(record: Record, **changes: object) -> Record:
 
 
 def test_a_record_comes_back_as_it_was_written(store: Store, clock: Clock) -> None:
-    record = a_record(
-        clock, output='{"name":"Zoë 你好","n":0}', failure=("EmptyOrder", 'no "lines"\n'), finished_at=1.5
-    )
-    assert store.add(record)
-    assert store.get(record.key) == record
+    results: list[dict[str, object]] = [
+        {"output": '{"name":"Zoë 你好","n":0}'},
+        {"failure": ("EmptyOrder", 'no "lines"\n')},
+        {"failure": ("OutputTooLarge", "too much"), "refusal": '{"message":"too much"}'},
+    ]
+    for number, result in enumerate(results):
+        record = a_record(clock, key=f"{number}" * 64, state="DONE", finished_at=1.5, **result)
+        assert store.add(record)
+        assert store.get(record.key) == record
 
 
 def test_a_lone_surrogate_in_an_output_is_kept(store: Store, clock: Clock) -> None:
-    record = a_record(clock, output='{"odd":"\ud800"}')
+    record = a_record(clock, state="DONE", output='{"odd":"\ud800"}')
     store.add(record)
     assert store.get(record.key) == record
 
@@ -62,7 +66,7 @@ def test_only_the_first_of_two_adds_is_written(store: Store, clock: Clock) -> No
 def test_a_replace_needs_the_revision_that_stands(store: Store, clock: Clock) -> None:
     first = a_record(clock)
     store.add(first)
-    second, late = changed(first, state="DONE"), changed(first, state="DONE")
+    second, late = changed(first, state="DONE", output="{}"), changed(first, state="DONE", output="{}")
     assert store.replace(first, second)
     assert not store.replace(first, late)
     assert store.get(first.key) == second
@@ -87,19 +91,21 @@ def test_a_delete_needs_the_revision_that_stands(store: Store, clock: Clock) -> 
 
 def test_pending_lists_results_that_a_task_waits_for_and_nothing_else(store: Store, clock: Clock) -> None:
     reported = Receiver(fingerprint="0123456789ab", reported=True)
-    waiting = a_record(clock, key="1" * 64, state="DONE")
+    waiting = a_record(clock, key="1" * 64, state="DONE", output="{}")
     store.add(waiting)
     store.add(a_record(clock, key="2" * 64, state="RUNNING"))
-    store.add(a_record(clock, key="3" * 64, state="REPORTED", receivers=(reported,)))
+    store.add(a_record(clock, key="3" * 64, state="REPORTED", output="{}", receivers=(reported,)))
     store.add(a_record(clock, key="4" * 64, state="DEFERRED"))
-    store.add(a_record(clock, key="5" * 64, state="DONE", receivers=()))
+    store.add(a_record(clock, key="5" * 64, state="DONE", output="{}", receivers=()))
+    refused = {"failure": ("OutputTooLarge", "too much"), "refusal": "{}"}
+    store.add(a_record(clock, key="6" * 64, state="DONE", **refused))
     assert list(store.pending()) == [waiting]
 
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite"])
 def test_an_expired_record_is_gone_for_every_method(request: pytest.FixtureRequest, clock: Clock, kind: str) -> None:
     store: Store = request.getfixturevalue(f"{kind}_store")(clock=clock)
-    old = a_record(clock, state="DONE")
+    old = a_record(clock, state="DONE", output="{}")
     store.add(old)
     clock.at += 101
     assert store.get(old.key) is None
@@ -114,7 +120,7 @@ def test_an_expired_record_is_gone_for_every_method(request: pytest.FixtureReque
 def test_redis_itself_removes_a_record_that_expires(redis_url: str) -> None:
     store = RedisStore(redis_url, prefix="expiring:")
     now = store.now()
-    record = a_record(Clock(now), expires_at=now + 0.2, state="DONE")
+    record = a_record(Clock(now), expires_at=now + 0.2, state="DONE", output="{}")
     assert store.add(record)
     replaced = changed(record, expires_at=now + 0.3)
     assert store.replace(record, replaced)

@@ -225,8 +225,8 @@ def test_a_nonce_cannot_be_used_twice(raw: RawClient) -> None:
 
 
 def _function_that_reports_itself(service: LocalCloudFlow, answers: list[Any]) -> Any:
-    def notify(event: bytes, context: FcContext) -> Any:
-        client = RawClient(service.endpoint, context.require_credentials())
+    def notify(event: bytes, context: Any) -> Any:
+        client = RawClient(service.endpoint, FcContext.read(context).require_credentials())
         answers.append(client.report(json.loads(event)["taskToken"], {"by": "itself"}))
         client.session.close()
 

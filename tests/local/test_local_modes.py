@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from fc_callback.local import ApiError, LocalCloudFlow
 from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient, error_of, until
-
-if TYPE_CHECKING:
-    from fc_callback.context import FcContext
 
 
 class OrderRejected(Exception):
@@ -156,7 +153,7 @@ def test_a_sync_callback_task_ignores_what_its_function_returns(service: LocalCl
 def test_an_async_callback_task_does_not_see_its_functions_exceptions(service: LocalCloudFlow, raw: RawClient) -> None:
     tries = []
 
-    def work(event: bytes, context: FcContext) -> None:
+    def work(event: bytes, context: Any) -> None:
         tries.append((context.retry_count, context.request_id, json.loads(event)["token"]))
         raise OrderRejected("no lines")
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback import CloudFlowClient, Credentials, initializer
+from fc_callback import CloudFlowClient, initializer
 from fc_callback.runtime import FunctionInstance, FunctionSpec
+from fc_callback.testing import make_credentials
 from tests.core.certificates import server_context
 from tests.core.scripted import ScriptedService
 from tests.runtime.reporting import Recorder
@@ -91,7 +92,7 @@ def test_over_tls_too_the_first_report_takes_the_initializers_connection(
     with ScriptedService(tls=context) as service:
         monkeypatch.setenv("CLOUDFLOW_ENDPOINT", service.endpoint)
         initializer()
-        client = CloudFlowClient(credentials=Credentials())
+        client = CloudFlowClient(credentials=make_credentials())
         # TLS 1.3 sends session tickets at some moment after the handshake: both before and after they have come.
         for _ in range(3):
             client.report_task_succeeded("token", {})

@@ -44,15 +44,20 @@ context = Object(
     function=Object(name="alone", handler=handler, memory=512, timeout=30),
 )
 module, _, name = handler.rpartition(".")
-result = getattr(importlib.import_module(module), name)(sys.stdin.buffer.read(), context)
+module = importlib.import_module(module)
+assert module.initialize(context) == ""
+result = getattr(module, name)(sys.stdin.buffer.read(), context)
 outside = [name for name, each in sys.modules.items() if "site-packages" in str(getattr(each, "__file__", ""))]
 assert not outside, outside
 print(json.dumps(result))
 """
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() != "x86_64", reason="What is built for FC runs on Linux x86_64."
-)
+pytestmark = [
+    pytest.mark.skipif(
+        sys.platform != "linux" or platform.machine() != "x86_64", reason="What is built for FC runs on Linux x86_64."
+    ),
+    pytest.mark.timeout(600),  # dependencies are downloaded
+]
 
 
 @pytest.fixture(scope="module")

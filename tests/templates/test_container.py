@@ -49,10 +49,12 @@ def test_the_images_command_serves_a_task_of_a_flow(tmp_path: Path) -> None:
                 "x-fc-access-key-secret": key.access_key_secret,
                 "x-fc-security-token": key.security_token or "",
             }
+            initialized = requests.post(f"{address}/initialize", headers=headers, timeout=60)
             answer = requests.post(f"{address}/invoke", data=task.event, headers=headers, timeout=60)
         finally:
             process.terminate()
             process.communicate(timeout=30)
 
+        assert (initialized.status_code, initialized.text) == (200, "")
         assert answer.headers.get("x-fc-status") != "404", answer.text
         task.assert_succeeded_with({"reportId": "r-1", "pages": 2})

@@ -15,7 +15,9 @@ import pytest
 from fc_callback.checking import check_project
 from fc_callback.checking.project import read_project
 from fc_callback.checking.properties import fc3_schema
+from fc_callback.runtime import FunctionInstance, FunctionSpec
 from fc_callback.scaffold import render_template, template_names
+from fc_callback.sealing import TokenSeal
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +60,38 @@ def test_it_holds_all_that_a_deployment_takes(project: Path) -> None:
     assert [name for name in needed if not (project / name).is_file()] == []
 
 
+def test_each_of_its_functions_runs_its_initializer_before_the_first_event(project: Path) -> None:
+    code_dir = project / "code"
+    for function in read_project(project, environ={}).functions:
+        hook = function.mapping("instanceLifecycleConfig")["initializer"]
+        spec = FunctionSpec(
+            name=function.name,
+            code_dir=code_dir,
+            handler=function.text("handler") or "index.handler",
+            runtime="custom" if function.runtime == "custom-container" else function.runtime,
+            initializer=hook["handler"],
+            initializer_timeout_seconds=hook["timeout"],
+            environment={"CLOUDFLOW_SEAL_KEY": TokenSeal.generate_key()},
+        )
+        with FunctionInstance(spec) as instance:
+            result = instance.invoke(b"{}", credentials=None)
+        assert "FC Initialize End RequestId" in result.log, result.log
+        assert result.error_type != "InitializationError", result.log
+
+
+def test_what_its_initializers_are_is_ours(project: Path) -> None:
+    program = "import importlib, sys; from fc_callback import initializer; "
+    program += "assert [getattr(importlib.import_module(name), 'initialize') for name in sys.argv[1:]] == [initializer] * len(sys.argv[1:])"
+    hooks = [
+        function.mapping("instanceLifecycleConfig")["initializer"]["handler"].rpartition(".")
+        for function in read_project(project, environ={}).functions
+    ]
+
+    assert hooks
+    assert {name for _, _, name in hooks} == {"initialize"}
+    subprocess.run([sys.executable, "-B", "-c", program, *(module for module, _, _ in hooks)], cwd=project / "code", check=True)
+
+
 def test_its_policies_name_no_more_than_they_must(project: Path) -> None:
     for path in (project / "policies").glob("*.json"):
         for statement in json.loads(path.read_text())["Statement"]:
@@ -68,6 +102,13 @@ def test_its_policies_name_no_more_than_they_must(project: Path) -> None:
 
 def test_its_readme_fits_on_a_page(project: Path) -> None:
     assert len((project / "README.md").read_text(encoding="utf-8").splitlines()) < 100
+
+
+def test_the_repositorys_function_has_the_initializer_of_its_template() -> None:
+    (function,) = read_project(ROOT, environ={}).functions
+    (template,) = read_project(ROOT / "templates" / "event-callback" / "src", environ={}).functions
+
+    assert function.mapping("instanceLifecycleConfig") == template.mapping("instanceLifecycleConfig") != {}
 
 
 def test_the_manifest_of_the_repository_is_clean() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from fc_callback.scaffold import find_template, render_template, template_names
 
 VERSION = "3.1.10"
 _PIPELINES = ("GITHUB", "GITLAB", "JENKINS", "PIPELINE", "CLOUDSHELL", "SERVERLESS_")
+# With npm's installation, on a machine that has none yet.
+pytestmark = pytest.mark.timeout(600)
 VALUES = {"region": "cn-shanghai", "accountId": "1234567890123456", "flowName": "my-flow"}
 
 
@@ -25,8 +28,11 @@ def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = caches / "fc-callback" / f"serverless-devs-{VERSION}"
     command = folder / "node_modules" / ".bin" / "s"
-    if not command.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers share the cache
+        if command.exists():
+            return command
         done = subprocess.run(
             ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"@serverless-devs/s@{VERSION}"],
             capture_output=True,
@@ -34,9 +40,9 @@ def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
             timeout=300,
             check=False,
         )
-        if done.returncode:
-            message = f"npm cannot install @serverless-devs/s: {done.stderr[-300:]}"
-            pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    if done.returncode:
+        message = f"npm cannot install @serverless-devs/s: {done.stderr[-300:]}"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     return command
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from fc_callback.local import LocalCloudFlow
 
@@ -28,8 +29,8 @@ def hang(event: bytes) -> None:
         time.sleep(0.01)
 
 
-def broken(event: bytes, context: object) -> None:
-    append("broken", str(context.retry_count))  # type: ignore[attr-defined] # FcContext has it
+def broken(event: bytes, context: Any) -> None:
+    append("broken", str(context.retry_count))
     raise RuntimeError("on purpose")
 
 

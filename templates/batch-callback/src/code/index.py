@@ -9,10 +9,12 @@ from typing import Any
 from payload import InvalidAmount, Payload
 from provider import charge
 
-from fc_callback import task_callback
+from fc_callback import initializer, task_callback
 
 logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 logger = logging.getLogger(__name__)
+
+initialize = initializer
 
 
 # With `batch`, the function runs once for each message of the event, eight at a time, and each reports its own task. A

@@ -9,10 +9,12 @@ from typing import Any
 from job import render
 from payload import Payload
 
-from fc_callback import Task, TaskFailed, task_callback
+from fc_callback import Task, TaskFailed, initializer, task_callback
 
 logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 logger = logging.getLogger(__name__)
+
+initialize = initializer
 
 # What the longest page may take, in seconds, and a report to CloudFlow after it.
 PAGE_SECONDS = 60.0

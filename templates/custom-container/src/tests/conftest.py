@@ -23,6 +23,7 @@ def function() -> FunctionSpec:
     return FunctionSpec(
         name=props["functionName"],
         handler="index.handler",
+        initializer=props["instanceLifecycleConfig"]["initializer"]["handler"],
         timeout_seconds=props["timeout"],
         code_dir=PROJECT / "code",
     )

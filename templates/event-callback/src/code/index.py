@@ -9,10 +9,12 @@ from typing import Any
 from payload import InvalidAmount, Payload
 from provider import charge
 
-from fc_callback import Task, task_callback
+from fc_callback import Task, initializer, task_callback
 
 logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 logger = logging.getLogger(__name__)
+
+initialize = initializer
 
 
 # The flow invokes this function asynchronously, so an exception would never reach the flow by itself: it is reported, by

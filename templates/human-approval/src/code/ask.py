@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 from payload import Question
 
-from fc_callback import Task, TaskFailed, task_callback
+from fc_callback import Task, TaskFailed, initializer, task_callback
 from fc_callback.sealing import TokenSeal
+
+initialize = initializer
 
 
 @task_callback(on_failure="report")

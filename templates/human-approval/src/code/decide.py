@@ -7,10 +7,12 @@ import os
 from typing import Any
 from urllib.parse import parse_qs
 
-from fc_callback import CloudFlowClient, FcContext
+from fc_callback import CloudFlowClient, FcContext, initializer
 from fc_callback.errors import SealExpired, SealInvalid
 from fc_callback.events import HttpEvent, HttpResponse
 from fc_callback.sealing import TokenSeal
+
+initialize = initializer
 
 DECISIONS = {"approve": "Approve", "reject": "Reject"}
 

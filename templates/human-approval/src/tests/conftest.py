@@ -54,6 +54,7 @@ def function(resource: str, environment: dict[str, str]) -> FunctionSpec:
     return FunctionSpec(
         name=props["functionName"],
         handler=props["handler"],
+        initializer=props["instanceLifecycleConfig"]["initializer"]["handler"],
         runtime=props["runtime"],
         timeout_seconds=props["timeout"],
         code_dir=PROJECT / props["code"],

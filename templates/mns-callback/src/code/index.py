@@ -9,10 +9,12 @@ from typing import Any
 from payload import InvalidAmount, Payload
 from provider import charge
 
-from fc_callback import Task, task_callback
+from fc_callback import Task, initializer, task_callback
 
 logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 logger = logging.getLogger(__name__)
+
+initialize = initializer
 
 
 # Nobody waits for what a message's function returns or raises, so an exception is reported, by the name of its class. A

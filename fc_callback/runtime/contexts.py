@@ -1,4 +1,4 @@
-"""FC's context, as each of its runtimes makes it: the second argument of a handler under test."""
+"""FC's context, as each of its runtimes makes it: for handlers that are called in a process of one's own."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def make_context(
     retry_count: int = 0,
     credentials: Credentials | None = None,
     environ: MutableMapping[str, str] | None = None,
+    cloudflow_endpoint: str | None = None,
 ) -> Any:
     """Return a context as a runtime hands it to a handler.
 
@@ -45,6 +46,8 @@ def make_context(
         retry_count: How often FC has delivered the event before; python3.12 does not tell.
         credentials: Those of the invocation; None for a function without a role.
         environ: Where python3.12's credentials are put; None leaves the environment as it is.
+        cloudflow_endpoint: The local CloudFlow that tasks are reported to, like `service.endpoint`. FC's contexts have
+            no such attribute; without it CLOUDFLOW_ENDPOINT or the region decides.
 
     Raises:
         ValueError: There is no such runtime.
@@ -57,6 +60,7 @@ def make_context(
         else (credentials.access_key_id, credentials.access_key_secret, credentials.security_token or "")
     )
     request_id = new_request_id() if request_id is None else request_id
+    context: Any
     if runtime == "custom":
         told = {
             "request-id": request_id,
@@ -69,17 +73,19 @@ def make_context(
             "function-timeout": str(timeout_seconds),
             **dict(zip(("access-key-id", "access-key-secret", "security-token"), key, strict=True)),
         }
-        return HeaderContext({f"x-fc-{name}": value for name, value in told.items()})
-    config = {
-        "region": region,
-        "account_id": account_id,
-        "name": function_name,
-        "memory": memory_mb,
-        "timeout": timeout_seconds,
-    }
-    call = {"request_id": request_id, "handler": handler, "credentials": key, "retry_count": retry_count}
-    if runtime == "python3.10":
-        return FCContext310(config, call)
-    if environ is not None:
-        environ.update(zip(CREDENTIAL_VARIABLES, key, strict=True))
-    return FCContext312(config, call)
+        context = HeaderContext({f"x-fc-{name}": value for name, value in told.items()})
+    else:
+        config = {
+            "region": region,
+            "account_id": account_id,
+            "name": function_name,
+            "memory": memory_mb,
+            "timeout": timeout_seconds,
+        }
+        call = {"request_id": request_id, "handler": handler, "credentials": key, "retry_count": retry_count}
+        context = (FCContext310 if runtime == "python3.10" else FCContext312)(config, call)
+        if runtime == "python3.12" and environ is not None:
+            environ.update(zip(CREDENTIAL_VARIABLES, key, strict=True))
+    if cloudflow_endpoint is not None:
+        context.cloudflow_endpoint = cloudflow_endpoint
+    return context
