@@ -7,10 +7,11 @@ import random
 from benchmarks import chaos
 
 
-def test_every_task_ends_once_with_the_output_of_work_that_ran_once() -> None:
+def test_nothing_is_lost_and_nothing_doubled_while_processes_are_killed_and_the_store_falls_silent() -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     outcome = chaos.run(invocations=60, seed=seed)
     print(f"seed {seed}: {outcome}")
     assert outcome.wrong == []
     assert outcome.killed > 0
     assert outcome.faulted > 0
+    assert outcome.stalls > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -133,6 +134,31 @@ def test_a_function_that_outlives_its_time_is_told(
 
     task.assert_failed_with("DeadlineExceeded")
     assert (records[0].outcome, records[0].report_attempts) == ("deadline_exceeded", 0)
+
+
+@pytest.mark.parametrize(
+    "ending", [SystemExit(143), KeyboardInterrupt(), RuntimeError("late")], ids=lambda one: type(one).__name__
+)
+def test_a_function_that_is_ended_after_its_deadline_exceeded_was_reported_is_told_as_that(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord], ending: BaseException
+) -> None:
+    task = local_cloudflow.new_task()
+    known_while_it_ran: list[str] = []
+
+    @task_callback(on_failure="report", transient=(RuntimeError,))
+    def slow(event: bytes, context: object) -> None:
+        task.wait()
+        limit = time.monotonic() + 10
+        while not records and time.monotonic() < limit:
+            time.sleep(0.01)
+        known_while_it_ran.extend(record.outcome for record in records)
+        raise ending  # FC's timeout is a SIGTERM whose handler calls sys.exit
+
+    with pytest.raises(type(ending)):
+        slow(task.event, fc_context(timeout_seconds=4))
+
+    assert known_while_it_ran == ["deadline_exceeded"]
+    assert [record.outcome for record in records] == ["deadline_exceeded"]
 
 
 def test_a_stored_outcome_is_told_as_replayed(

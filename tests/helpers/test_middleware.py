@@ -311,3 +311,59 @@ def test_a_stop_iteration_of_the_handler_s_passes_through() -> None:
 
     with pytest.raises(StopIteration, match="mine"):
         handler("event", None)
+
+
+def replacing(call: Call) -> Any:
+    yield
+    return {"replaced": True}
+
+
+async def replacing_async(call: Call) -> AsyncIterator[Any]:
+    yield
+    yield {"replaced": True}
+
+
+@pytest.mark.parametrize(
+    "layer", [after(lambda call, result: {"replaced": True}), replacing], ids=["after", "a generator"]
+)
+def test_a_deferred_task_stays_deferred_whatever_a_layer_returns(local_cloudflow: TaskCloudFlow, layer: Any) -> None:
+    task = local_cloudflow.new_task()
+
+    @task_callback
+    @layers(layer)
+    def ask(event: bytes, context: object, task: Task) -> Any:
+        return task.defer()
+
+    ask(task.event, FcContext(credentials=local_cloudflow.session()))
+    assert task.status == "Running"
+
+
+async def replaced(call: Call, result: Any) -> Any:
+    return {"replaced": True}
+
+
+@pytest.mark.parametrize("layer", [after(replaced), replacing_async, replacing], ids=["after", "async", "plain"])
+def test_a_deferred_async_task_stays_deferred_whatever_a_layer_returns(
+    local_cloudflow: TaskCloudFlow, layer: Any
+) -> None:
+    task = local_cloudflow.new_task()
+
+    @task_callback
+    @layers(layer)
+    async def ask(event: bytes, context: object, task: Task) -> Any:
+        return task.defer()
+
+    ask(task.event, FcContext(credentials=local_cloudflow.session()))
+    assert task.status == "Running"
+
+
+def test_after_is_not_called_for_a_deferred_task_which_has_no_result_yet(local_cloudflow: TaskCloudFlow) -> None:
+    task = local_cloudflow.new_task()
+
+    @task_callback
+    @layers(after(lambda call, result: seen.append(result)))
+    def ask(event: bytes, context: object, task: Task) -> Any:
+        return task.defer()
+
+    ask(task.event, FcContext(credentials=local_cloudflow.session()))
+    assert seen == []
