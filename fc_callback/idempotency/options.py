@@ -27,11 +27,11 @@ from fc_callback.idempotency.key import KEY_HINT, Fields, Key, fields, payload_d
 from fc_callback.idempotency.record import Receiver, Record, new_revision
 from fc_callback.idempotency.store import Store, open_store
 from fc_callback.idempotency.work import Work, put, runs_here
-from fc_callback.sealing import TokenSeal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from fc_callback.sealing import TokenSeal
     from fc_callback.token import TaskToken
 
 Duplicate = Literal["wait", "raise"]
@@ -94,6 +94,8 @@ def once(
     if name is not None:
         validators.text("name", name, "Give a text, or leave it out.")
     if seal is not None:
+        from fc_callback.sealing import TokenSeal  # with cryptography, which only a seal needs
+
         validators.instance_of("seal", seal, TokenSeal, "Give a TokenSeal: seal=TokenSeal().")
     if callable(key):
         validators.function("key", key, gets=("payload",), give=KEY_HINT)
