@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.decoding import NotJson, looks_wrapped, open_layers, read_json, unwrap
 from fc_callback.errors import SettingsError, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.paths import describe, parse_path, show_key, show_path, show_steps
@@ -36,6 +37,11 @@ _MAP_IT = (
     "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
     "under inputMappings, in CloudFlow `taskToken.$: $Context.Current.TaskToken` in the body. "
     'If it stands somewhere else, say where with token="a.b.c".'
+)
+
+_WHERE_IT_IS = (
+    'Give a path, several, or a function of the event, like token="data.ticket", or leave it out to look for taskToken '
+    "everywhere."
 )
 
 
@@ -69,6 +75,8 @@ class Finder:
     """
 
     def __init__(self, token: TokenOption = None) -> None:
+        if callable(token):
+            validators.function("token", token, gets=("event",), give=_WHERE_IT_IS)
         self._ask = token if callable(token) else None
         self._paths = () if token is None or callable(token) else _parse_paths(token)
 
@@ -246,17 +254,13 @@ def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous
 
 def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     paths = (option,) if isinstance(option, str) else option
-    if (
-        not isinstance(paths, Sequence)
-        or isinstance(paths, bytes | bytearray | memoryview)
-        or not paths
-        or not all(isinstance(path, str) for path in paths)
-    ):
-        raise SettingsError(
-            f"token= must be a path, several paths, or a callable, not {type(option).__name__}"
-            f"{' with no path in it' if isinstance(option, Sequence) and not option else ''}.",
-            hint='For example token="data.ticket", or leave it out to look for taskToken everywhere.',
-        )
+    if not isinstance(paths, Sequence) or isinstance(paths, bytes | bytearray | memoryview):
+        validators.refuse("token", option, _WHERE_IT_IS)
+    if not paths:
+        raise SettingsError("token= has no path in it.", hint=_WHERE_IT_IS)
+    for path in paths:
+        if not isinstance(path, str):
+            raise SettingsError(f"token= holds {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
     return tuple(parse_path(path) for path in paths)
 
 

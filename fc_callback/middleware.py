@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
+from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import is_async
 from fc_callback.invocation import begin, current_invocation
@@ -102,6 +103,8 @@ def layers(*around: Layer) -> Callable[[_H], _H]:
         _check_layer(layer)
 
     def decorate(function: _H) -> _H:
+        if not callable(function):
+            raise TypeError(f"layers decorates functions, not {validators.kind_of(function)}.")
         method = _is_method(function)
 
         def call_of(given: tuple[Any, ...], named: dict[str, Any]) -> Call:
@@ -142,7 +145,12 @@ def invocation(call: Call) -> Steps:
 
 
 def before(function: Callable[[Call], Any]) -> Layer:
-    """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead."""
+    """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead.
+
+    Raises:
+        TypeError: It is no function of a call.
+    """
+    _check_function("before", function, "call")
     if is_async(function):
 
         @wraps(function)
@@ -162,7 +170,11 @@ def after(function: Callable[[Call, Any], Any]) -> Layer:
     """Make a layer of a function that gets the call and the result; what it returns, unless None, is the result instead.
 
     It is not called for a deferred task, which has no result yet.
+
+    Raises:
+        TypeError: It is no function of a call and a result.
     """
+    _check_function("after", function, "call", "result")
     if is_async(function):
 
         @wraps(function)
@@ -184,7 +196,11 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
     """Make a layer of a function that gets the call and the handler's exception.
 
     What it returns, unless None, is the result; on None the exception passes through.
+
+    Raises:
+        TypeError: It is no function of a call and an error.
     """
+    _check_function("on_error", function, "call", "error")
     if is_async(function):
 
         @wraps(function)
@@ -307,11 +323,23 @@ def _handed_on(layer: Layer, call: Call, given: Any) -> Call:
 
 def _check_layer(layer: Any) -> None:
     if inspect.isgeneratorfunction(layer) or inspect.isasyncgenfunction(layer):
-        return
+        if validators.accepts(layer, 1):
+            return
+        raise TypeError(f"The layer {_name(layer)} cannot be called with (call). A layer takes one argument, the call.")
     raise TypeError(
         f"{_name(layer)} is no layer: a layer is a generator function that yields once. "
         "Wrap a plain function: before(function), after(function) or on_error(function)."
     )
+
+
+def _check_function(name: str, function: Any, *gets: str) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{name}() got the layer {_name(function)}. Give it to layers() as it is.")
+    example = f"Use {name}(function), with a function ({', '.join(gets)})."
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"{name}() got {validators.kind_of(function)}. {example}")
+    if not validators.accepts(function, len(gets)):
+        raise TypeError(f"{name}() got {_name(function)}, which cannot be called so. {example}")
 
 
 def _is_method(function: Any) -> int:
@@ -322,4 +350,4 @@ def _is_method(function: Any) -> int:
 
 
 def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", repr(function))
+    return getattr(function, "__qualname__", None) or validators.kind_of(function)

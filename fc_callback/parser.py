@@ -12,6 +12,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.errors import PayloadInvalid
@@ -43,6 +44,8 @@ def event_parser(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         PayloadInvalid: The event does not have the shape. Only reading the event raises it: what the function itself
             raises, a `ValidationError` of its own among it, passes through as it is.
     """
+    if not callable(function):
+        raise TypeError(f"event_parser decorates functions, not {validators.kind_of(function)}.")
     for parameter in inspect.signature(function).parameters.values():
         if parameter.annotation is Task or parameter.annotation == "Task":
             raise TypeError(f"{function.__qualname__} asks for a Task, which only task_callback has to give.")

@@ -17,6 +17,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.invocation import LOG_FIELDS, LOG_TASK, RecordText, current_invocation, recent_secrets
 from fc_callback.secret import Masked
 from fc_callback.spellings import SHORTEST_SECRET, Spellings, spellings_of
@@ -78,12 +79,14 @@ class Redactor:
         names: Further names whose values are masked, whatever their case and separators: `card_number` is also
             `cardNumber` and `CARD-NUMBER`.
         enabled: False leaves everything as it is.
+
+    Raises:
+        SettingsError: An argument cannot be used.
     """
 
     def __init__(self, names: Iterable[str] = (), *, enabled: bool = True) -> None:
-        own = tuple(names)
-        if isinstance(names, str) or not all(map(_plain, own)):
-            raise TypeError("The names to mask are given as a list of texts, none of them empty.")
+        own = checked_names("names", names)
+        validators.flag("enabled", enabled)
         self._enabled = enabled
         self._own = frozenset(_plain(name) for name in own)
         self._endings = ("token", *map(_plain, NAMES))
@@ -211,6 +214,20 @@ class Redactor:
         if masked != text:
             return masked
         return value if type(value) is int or _LOWEST < value < _HIGHEST else text  # NaN and infinities are not JSON
+
+
+def checked_names(option: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of an option whose values are masked.
+
+    Raises:
+        SettingsError: They are no texts, or one is empty without its separators.
+    """
+    example = f'Give a list of names, like {option}=["card_number", "iban"].'
+    words = validators.texts(option, names, example)
+    for word in words:
+        if not _plain(word):
+            validators.refuse(option, word, example)
+    return words
 
 
 def mask_secrets(text: str, *, also: Iterable[str] = ()) -> str:

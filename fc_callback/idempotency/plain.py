@@ -6,14 +6,14 @@ import json
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
+from fc_callback.idempotency.options import Once
 from fc_callback.recording import run_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from fc_callback.idempotency.options import Once
 
 
 def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[[Any, Any], str]]:
@@ -26,9 +26,15 @@ def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[
     Args:
         once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
             the field `event`, so `once(key="event")` takes the whole of it.
+
+    Raises:
+        SettingsError: `once` is something else.
     """
+    validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
 
     def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
+        if not callable(function):
+            raise TypeError(f"idempotent decorates functions, not {validators.kind_of(function)}.")
         load_asyncio_for(function)
 
         @wraps(function)

@@ -10,6 +10,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from fc_callback import validators
 from fc_callback.errors import SettingsError, StoreUnavailable
 from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
 from fc_callback.idempotency.record import read_record
@@ -67,7 +68,7 @@ class RedisStore:
         clock: In the place of the server's clock, for tests.
 
     Raises:
-        SettingsError: The URL cannot be read, or the package redis is not installed.
+        SettingsError: An argument cannot be used, or the package redis is not installed.
     """
 
     def __init__(
@@ -78,6 +79,9 @@ class RedisStore:
         timeout_seconds: float = 3.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        validators.text("url", url, "Give a URL, like redis://host:6379/0.")
+        validators.text("prefix", prefix, "Give a text, like prefix='orders:'.")
+        validators.number("timeout_seconds", timeout_seconds, above=0)
         self._place = _place(url)
         self._prefix = prefix
         self._clock = clock

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from fc_callback import FcCallbackError, task_callback
 from fc_callback.context import Credentials, FcContext
+from fc_callback.errors import SettingsError
 from fc_callback.failure import failure_of
 from fc_callback.invocation import begin
 from fc_callback.logger import Logger
@@ -236,7 +237,7 @@ def test_people_s_own_fields_are_masked_however_they_are_spelled(name: str) -> N
 
 @pytest.mark.parametrize("names", ["card", [""], [" _"]])
 def test_names_that_would_mask_everything_or_nothing_are_refused(names: Any) -> None:
-    with pytest.raises(TypeError, match="list of texts"):
+    with pytest.raises(SettingsError, match="Give a list of names"):
         Redactor(names)
 
 
