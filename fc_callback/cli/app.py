@@ -9,6 +9,7 @@ import typer.core
 
 from fc_callback import __version__
 from fc_callback.cli import build, check, demo, invoke, local, new, redeliver, report, serve
+from fc_callback.cli.signals import leaving_blocks
 from fc_callback.redaction import mask_secrets
 
 _UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Click that Typer has by now
@@ -20,7 +21,8 @@ class _Commands(typer.core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with leaving_blocks():
+                return super().invoke(ctx)
         except _UsageError as error:
             error.message = mask_secrets(error.message)
             raise

@@ -42,7 +42,8 @@ def command(
     console = Console()
     try:
         with tempfile.TemporaryDirectory(prefix="fc-callback-demo-") as temporary:
-            ok = _Demo.prepare(keep or Path(temporary) / "demo", console).run()
+            # One folder for everything: a signal that comes while a second one is made would leave that behind.
+            ok = _Demo.prepare(keep or Path(temporary) / "demo", console).run(Path(temporary) / "cloudflow.db")
     except (FcCallbackError, TimeoutError, OSError, sqlite3.Error) as error:
         console.print(f"The demo could not go on: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
@@ -81,11 +82,13 @@ class _Demo:
         )
         return cls(project=project, function=function, console=console)
 
-    def run(self) -> bool:
+    def run(self, database: Path) -> bool:
         """Run the three executions, and say whether all ended as they should."""
         from fc_callback.local import LocalCloudFlow
 
-        service = LocalCloudFlow(functions=[self.function], async_retries=1, async_retry_delay_seconds=0.2)
+        service = LocalCloudFlow(
+            database=database, functions=[self.function], async_retries=1, async_retry_delay_seconds=0.2
+        )
         with service:
             self.console.print(f"Started a local CloudFlow at {service.endpoint}.\n", markup=False)
             try:

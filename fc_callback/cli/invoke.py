@@ -15,12 +15,12 @@ import attrs
 import typer
 
 from fc_callback.cli.remote import TaskThere, task_there
+from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import FrameType
 
     from fc_callback.context import Credentials
     from fc_callback.runtime import FunctionSpec, InvocationResult
@@ -74,7 +74,9 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     """Run a handler as FC would, without Docker: the result to standard output, the log to standard error.
 
     The event carries the token of a task. It waits on a local CloudFlow that is started for the time; where
-    CLOUDFLOW_ENDPOINT is set, on the `fc-callback local` that runs there. Exit codes: 1 when the function fails, 143 when its time is up, 2 for wrong usage.
+    CLOUDFLOW_ENDPOINT is set, on the `fc-callback local` that runs there. Exit codes: 1 when the function fails, 143 when
+    its time is up, 2 for wrong usage; 130, 143 or 129 when Ctrl-C, SIGTERM or SIGHUP has ended the command, and the
+    function with it.
     """
     if event == "list":
         typer.echo("\n".join(_triggers()))
@@ -95,16 +97,12 @@ def command(  # noqa: PLR0917 - Typer passes them by name
         spec = _spec(config, resource, given, variables)
         lent = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
         source = _Source.read(event, payload, event_file)
-        state = _state_of(spec.code_dir)
-        with _Interrupts() as interrupts:
-            code = _invoke(spec, source, lent=lent, as_json=as_json)
-            while watch:
-                if not as_json:
-                    typer.echo(f"\nWatching {spec.code_dir}; Ctrl-C ends it.", err=True)
-                state = _changed(spec.code_dir, state, interrupts)
-                code = _invoke(spec, source, lent=lent, as_json=as_json)
-    except KeyboardInterrupt:
-        code = 0 if watch else 130
+        with EndSignals() as signals:
+
+            def run() -> int:
+                return _invoke(spec, source, signals, lent=lent, as_json=as_json)
+
+            code = _watch(spec.code_dir, signals, run, quiet=as_json) if watch else run()
     except SettingsError as error:
         typer.echo(f"fc-callback invoke: {error}", err=True)
         code = _USAGE
@@ -224,13 +222,17 @@ def _cloudflow(
         yield attrs.evolve(spec, environment=environment), service.session(), task
 
 
-def _invoke(spec: FunctionSpec, source: _Source, *, lent: bool, as_json: bool) -> int:
+def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, lent: bool, as_json: bool) -> int:
     from fc_callback.runtime import FunctionInstance
 
     with _cloudflow(spec, source, lent=lent) as (reporting, credentials, task):
+        event = source.build(task)
         with FunctionInstance(reporting) as instance:
-            result = instance.invoke(source.build(task), credentials=credentials)
+            result = signals.run(lambda: instance.invoke(event, credentials=credentials), stop=instance.close)
         secrets = _secrets(credentials, task)
+        if signals.first:
+            _show_end(signals, mask_secrets(result.log, also=secrets))
+            return signals.exit_code
         show = _show_json if as_json else _show
         show(result, mask_secrets(result.log, also=secrets), None if task is None else str(task))
     if result.error_type == "FunctionTimeout":
@@ -270,33 +272,24 @@ def _show_json(result: InvocationResult, log: str, task: str | None) -> None:
     typer.echo(json.dumps(document, ensure_ascii=False))
 
 
-class _Interrupts:
-    """Sees each Ctrl-C, also one whose exception Python drops because it was tidying up: in a weak reference's callback."""
-
-    def __enter__(self) -> _Interrupts:
-        self._seen = False
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
-        self._seen = True
-        raise KeyboardInterrupt
-
-    def check(self) -> None:
-        """Raise the KeyboardInterrupt that was dropped."""
-        if self._seen:
-            raise KeyboardInterrupt
+def _show_end(signals: EndSignals, log: str) -> None:
+    with contextlib.suppress(OSError):  # at SIGHUP the terminal is gone
+        sys.stderr.write(log)
+        typer.echo(f"Ended by {signal.Signals(signals.first).name}, and the function with it.", err=True)
 
 
-def _changed(folder: Path, state: dict[str, tuple[int, int]], interrupts: _Interrupts) -> dict[str, tuple[int, int]]:
-    """Wait until the code is another than `state`, and return what it is then."""
-    while (now := _state_of(folder)) == state:
-        interrupts.check()
-        time.sleep(_WATCH_SECONDS)
-    return now
+def _watch(folder: Path, signals: EndSignals, run: Callable[[], int], *, quiet: bool) -> int:
+    """Run once, and again whenever the code has changed, until a signal comes."""
+    state: dict[str, tuple[int, int]] | None = None
+    while not signals.first:
+        if (now := _state_of(folder)) == state:
+            time.sleep(_WATCH_SECONDS)
+            continue
+        state = now
+        run()
+        if not quiet and not signals.first:
+            typer.echo(f"\nWatching {folder}; Ctrl-C ends it.", err=True)
+    return 0
 
 
 def _state_of(folder: Path) -> dict[str, tuple[int, int]]:

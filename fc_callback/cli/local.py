@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
@@ -47,17 +47,16 @@ def command(
     """Run a CloudFlow on this machine, and say what to export to talk to it."""
     from fc_callback.local import ApiError, LocalCloudFlow
 
-    ended = _ended_by_signals()  # before anything is started that has to be ended
     try:
         functions = [function_spec(text, runtime=runtime) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
-        with service:
+        with EndSignals() as signals, service:
             for text in flow or ():
                 name, file = _pair(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
             shown = _Shown(service)  # before a client can start an execution: what exists by now is not shown
             _announce(service, as_json=as_json)
-            while not ended:
+            while not signals.first:
                 shown.look()
                 time.sleep(_LOOK_SECONDS)
     except (FcCallbackError, ApiError, OSError) as error:
@@ -120,14 +119,3 @@ def _announce(service: LocalCloudFlow, *, as_json: bool) -> None:
     for name, value in service.environment.items():
         typer.echo(f"  export {name}={shlex.quote(value)}")
     typer.echo("\nThe key is of this local service alone. Ctrl-C ends it.")
-
-
-def _ended_by_signals() -> list[int]:
-    """Return a list that is empty until somebody ends this process.
-
-    No Event: a signal may come while the main thread holds its lock, and `set` would then wait for itself.
-    """
-    ended: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, _frame: ended.append(number))
-    return ended

@@ -9,8 +9,10 @@ import argparse
 import faulthandler
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from fc_callback.runtime.wsgi import FunctionApp
 
+_CLOSING_SECONDS = 1.0
 _DESCRIPTION = "Serve a handler as FC's custom runtimes and custom containers call it: POST /invoke, POST /initialize, GET /pre-stop."
 
 
@@ -33,8 +36,10 @@ def main(arguments: Sequence[str]) -> int:
     except ImportError:
         parser.exit(1, "fc-callback serve needs waitress. Run: pip install 'fc-callback[serve]'\n")
     from fc_callback.runtime import serving
-    from fc_callback.runtime.worker import say
+    from fc_callback.runtime.worker import end_with_parent, say
 
+    if given.lifeline_fd is not None:
+        end_with_parent(given.lifeline_fd)
     # As `python -m` has it; an installed command has its own directory here instead.
     code_dir = str(Path(given.code_dir).resolve())
     if code_dir not in sys.path:
@@ -45,6 +50,10 @@ def main(arguments: Sequence[str]) -> int:
         listening = _listening(given)
         address = ":".join(map(str, listening.getsockname()[:2]))
         serving.set_up_logging()
+        signal.signal(signal.SIGTERM, _terminated_in_the_import)
+        if given.loading_fd is not None:
+            os.write(given.loading_fd, b"\n")
+            os.close(given.loading_fd)
         application = _application(given)
         say(f"FunctionCompute custom runtime inited: {given.handler} at http://{address}.")
         code = serving.serve(application, listening, threads=given.threads, drain_seconds=given.drain_seconds)
@@ -53,8 +62,20 @@ def main(arguments: Sequence[str]) -> int:
     if code:
         say(f"A request was still running {given.drain_seconds:g} seconds after SIGTERM:")
         faulthandler.dump_traceback()
+        # In a thread: what still runs may hold a lock of a log handler's.
+        closing = threading.Thread(target=application.close_records, daemon=True)
+        closing.start()
+        closing.join(_CLOSING_SECONDS)
         os._exit(code)  # a thread that does not end would hold the process
     return code
+
+
+def _terminated_in_the_import(_number: int, _frame: object) -> None:
+    from fc_callback.runtime.worker import TIMEOUT_EXIT_CODE, say
+
+    say("SIGTERM came while the handler's module was being imported:")
+    faulthandler.dump_traceback()
+    os._exit(TIMEOUT_EXIT_CODE)  # SystemExit would be the module's to catch
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=int, help="the port (default: FC_CUSTOM_LISTEN_PORT, else 9000); 0 for a free one"
     )
     parser.add_argument("--fd", type=int, help="a listening socket that was inherited, instead of host and port")
+    # What fc_callback.runtime.served adds: see there.
+    parser.add_argument("--loading-fd", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--lifeline-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument(
         "--threads", type=_positive, default=32, help="requests at once: instanceConcurrency or more (default: 32)"
     )
@@ -110,4 +134,7 @@ def _application(given: argparse.Namespace) -> FunctionApp:
     except LoadError as error:
         # The server starts all the same: each request is answered with the error, where FC would show none.
         logging.getLogger().error("%s: %s", error.kind, error)
+    except SystemExit as error:
+        logging.getLogger().error("sys.exit(%r) was called while %s was being imported.", error.code, given.handler)
+        raise
     return application

@@ -271,6 +271,8 @@ class Invoker:
             pools = list(self._pools.values())
             self._pools.clear()
         for pool in pools:
+            pool.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
+        for pool in pools:
             pool.close()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import FcCallbackError
 from fc_callback.runtime.function import FunctionSpec, InvocationResult
-from fc_callback.runtime.process import GRACE_SECONDS, FunctionProcess, WorkerProcess
+from fc_callback.runtime.process import GRACE_SECONDS, Exchange, FunctionProcess, WorkerProcess
 from fc_callback.runtime.served import ServedProcess
 from fc_callback.runtime.worker import CREDENTIAL_VARIABLES
 
@@ -47,6 +47,7 @@ class FunctionInstance:
         self._id = f"c-{uuid.uuid4().hex[:8]}-{uuid.uuid4().hex[:12]}"
         self._lock = threading.Lock()
         self._process: FunctionProcess | None = None
+        self._started = False
         self._initialized = False
         self._closed = False
         self._last_credentials = ("", "", "")
@@ -87,13 +88,13 @@ class FunctionInstance:
             began = time.monotonic()
             self._last_credentials = _as_strings(credentials)
             call = {"request_id": request_id, "retry_count": retry_count, "credentials": self._last_credentials}
-            process = self._ready_process()
             try:
-                failure = self._initialize(process, call)
+                process = self._living_process()
+                failure = self._start(process) or self._initialize(process, call)
                 body, error_type, exit_code = failure or self._call(process, "invoke", call, event)
             except BaseException:  # Ctrl-C above all: an answer still to come must not meet the next request
                 if self._process is not None:
-                    self._end(process, ask=False)
+                    self._end(self._process, ask=False)
                 raise
             return InvocationResult(
                 request_id=request_id,
@@ -104,14 +105,33 @@ class FunctionInstance:
                 duration_seconds=time.monotonic() - began,
             )
 
-    def _ready_process(self) -> FunctionProcess:
+    def _living_process(self) -> FunctionProcess:
         if self._process is not None and self._process.has_ended():
             self._end(self._process)
         if self._process is None:
-            start = ServedProcess if self.spec.runtime == "custom" else WorkerProcess
-            self._process = start(self.spec, self._environment())
-            self._initialized = False
+            kind = ServedProcess if self.spec.runtime == "custom" else WorkerProcess
+            self._process = kind(self.spec, self._environment())
+            self._started = self._initialized = False
         return self._process
+
+    def _start(self, process: FunctionProcess) -> tuple[bytes, str, int] | None:
+        """Make a new process ready; what is imported before the first request has the time of the function for it."""
+        if self._started:
+            return None
+        if self._closed:
+            process.stop()
+        exchange = process.start(seconds=self.spec.timeout_seconds)
+        if exchange is None and not self._closed:
+            exit_code = self._end(process, ask=False)
+            raise FcCallbackError(
+                f"The process of function {self.spec.name!r} did not start (exit code {exit_code}): "
+                f"{process.take_log()[-2000:]}"
+            )
+        if exchange is None or exchange.answer is None:
+            during = f" while {self.spec.handler.rpartition('.')[0]} was being imported"
+            return self._cut_off(process, exchange or Exchange(), "Function", self.spec.timeout_seconds, during)
+        self._started = True
+        return None
 
     def _initialize(self, process: FunctionProcess, call: dict[str, Any]) -> tuple[bytes, str, int] | None:
         if self._initialized or self.spec.initializer is None:
@@ -137,15 +157,22 @@ class FunctionInstance:
         }[kind]
         if self._closed and kind != "pre_stop":
             process.stop()
-        exchange = process.exchange({**call, "kind": kind, "handler": handler}, event, seconds=seconds)
+        # The first call's time includes the import, wherever that happens.
+        left, process.import_seconds = max(0.0, seconds - process.import_seconds), 0.0
+        exchange = process.exchange({**call, "kind": kind, "handler": handler}, event, seconds=left)
         if exchange.answer is not None:
             header, body = exchange.answer
             return body, None if header["succeeded"] else "UnhandledInvocationError", None
-        if exchange.timed_out:
-            exit_code = self._end(process, ask=False)
-            return _document(f"{what} timed out after {seconds:g} seconds"), "FunctionTimeout", exit_code
+        return self._cut_off(process, exchange, what, seconds)
+
+    def _cut_off(
+        self, process: FunctionProcess, exchange: Exchange, what: str, seconds: float, during: str = ""
+    ) -> tuple[bytes, str, int]:
+        """End a process that has not answered, and say why."""
         exit_code = self._end(process, ask=False)
-        message = f"Process exited unexpectedly before completing request (exit code: {exit_code})"
+        if exchange.timed_out:
+            return _document(f"{what} timed out after {seconds:g} seconds{during}"), "FunctionTimeout", exit_code
+        message = f"Process exited unexpectedly before completing request{during} (exit code: {exit_code})"
         return _document(message), "UnhandledInvocationError", exit_code
 
     def _end(self, process: FunctionProcess, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
@@ -175,28 +202,30 @@ class FunctionInstance:
             **dict(zip(CREDENTIAL_VARIABLES, self._last_credentials, strict=True)),
         }
 
+    def interrupt(self) -> None:
+        """Cut off a running invocation, and take no other. It returns as one whose process has ended; `close` follows."""
+        self._closed = True
+        running = self._process
+        if running is not None and self._lock.locked():
+            running.stop()
+
     def close(self) -> None:
         """End the process: the pre-stop hook of an idle one first, then its own end, SIGTERM, SIGKILL.
 
         A running invocation is cut off and returns as one whose process has ended. Closing twice does nothing.
         """
-        self._closed = True
-        running = self._process
-        if not self._lock.acquire(blocking=False):
-            if running is not None:
-                running.stop()
-            self._lock.acquire()
-        try:
+        self.interrupt()
+        with self._lock:
             if self._process is None:
                 return
             process = self._process
-            if self.spec.pre_stop is not None and not process.has_ended():
-                call = {"request_id": new_request_id(), "retry_count": 0, "credentials": self._last_credentials}
-                self._call(process, "pre_stop", call, b"")
-            if self._process is not None:
-                self._end(process, seconds=1.0)
-        finally:
-            self._lock.release()
+            try:
+                if self.spec.pre_stop is not None and self._started and not process.has_ended():
+                    call = {"request_id": new_request_id(), "retry_count": 0, "credentials": self._last_credentials}
+                    self._call(process, "pre_stop", call, b"")
+            finally:  # Ctrl-C in the hook ends the process all the same
+                if self._process is not None:
+                    self._end(process, seconds=1.0)
 
     def __enter__(self) -> FunctionInstance:
         """Return the instance."""

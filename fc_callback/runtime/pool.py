@@ -68,11 +68,17 @@ class FunctionPool:
             self._all.append(instance)
             return instance
 
-    def close(self) -> None:
-        """Close every instance, those that are busy too; requests that wait for one end in FcCallbackError."""
+    def interrupt(self) -> None:
+        """Cut off what runs, and take nothing more; requests that wait for an instance end in FcCallbackError."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        for instance in self.instances:
+            instance.interrupt()
+
+    def close(self) -> None:
+        """Close every instance, those that are busy too; requests that wait for one end in FcCallbackError."""
+        self.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
         for instance in self.instances:
             instance.close()
 

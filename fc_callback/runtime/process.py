@@ -1,4 +1,8 @@
-"""A function's process, seen from the parent: its pipes, its time limit, its end."""
+"""A function's process, seen from the parent: its pipes, its time limit, its end.
+
+The process does not outlive its parent: it holds one end of a pipe, its lifeline, whose other end closes with the parent,
+however that ends (`worker.end_with_parent`).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.errors import SettingsError
 from fc_callback.runtime import worker
 
 if TYPE_CHECKING:
@@ -46,11 +50,11 @@ class Exchange:
 
 
 class FunctionProcess:
-    """One running process of a function. Not for several threads at once, except `stop`.
+    """One running process of a function, to be started with `start`. Not for several threads at once, except `stop`.
 
     Args:
         spec: The function.
-        command: What to run.
+        command: What to run; its last argument, the lifeline's descriptor, is added here.
         environment: The whole environment of the process.
         request_fd: Where requests are written.
         response_fd: Where answers are read.
@@ -58,11 +62,12 @@ class FunctionProcess:
 
     Raises:
         SettingsError: The code directory or the interpreter does not exist.
-        FcCallbackError: The process did not become ready.
     """
 
     # Whether the process ends by itself when its requests are closed; one that does not is sent SIGTERM.
     ends_when_closed = True
+    # What the import of the function's module took, where that happens before the first request; the instance takes it off.
+    import_seconds = 0.0
 
     def __init__(
         self,
@@ -75,10 +80,13 @@ class FunctionProcess:
         inherited: tuple[int, ...],
     ) -> None:
         self._request_fd, self._response_fd = request_fd, response_fd
+        self.spec = spec
         self._log_fd, child_logs = os.pipe()
+        child_lifeline, self._lifeline_fd = os.pipe()
+        inherited += (child_lifeline,)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the person's own interpreter and our own code
-                command,
+                [*command, str(child_lifeline)],
                 cwd=spec.code_dir,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -88,7 +96,7 @@ class FunctionProcess:
                 start_new_session=True,  # Ctrl-C is the parent's; and what the function starts can be ended with it
             )
         except OSError as error:
-            for fd in (self._request_fd, self._response_fd, self._log_fd):
+            for fd in (self._request_fd, self._response_fd, self._log_fd, self._lifeline_fd):
                 os.close(fd)
             if not spec.code_dir.is_dir():
                 where = f"The code directory of function {spec.name!r} does not exist: {spec.code_dir}."
@@ -104,7 +112,6 @@ class FunctionProcess:
             os.set_blocking(fd, False)
         self._selector.register(self._response_fd, selectors.EVENT_READ)
         self._selector.register(self._log_fd, selectors.EVENT_READ)
-        self._start(spec)
 
     def encode(self, header: dict[str, Any], body: bytes) -> bytes:
         """Return a request as it goes to the process."""
@@ -114,21 +121,39 @@ class FunctionProcess:
         """Return the whole answer; None while it is not whole yet."""
         raise NotImplementedError
 
-    def first_request(self, spec: FunctionSpec) -> dict[str, Any]:
-        """Return the request that the process answers when it is ready."""
-        raise NotImplementedError
-
     @property
     def pid(self) -> int:
         """The process's id."""
         return self._process.pid
 
-    def _start(self, spec: FunctionSpec) -> None:
-        if self.exchange(self.first_request(spec), b"", seconds=START_SECONDS).answer is None:
-            exit_code = self.end()
-            raise FcCallbackError(
-                f"The process of function {spec.name!r} did not start (exit code {exit_code}): {self.take_log()[-2000:]}"
-            )
+    def start(self, *, seconds: float) -> Exchange | None:
+        """Wait until the process is ready for requests.
+
+        Args:
+            seconds: How long the function's module may take to be imported, where that happens before the first request.
+
+        Returns:
+            An exchange without an answer where the import took longer, or ended the process; None where the process did
+            not come as far as the function's own code.
+        """
+        raise NotImplementedError
+
+    def wait_for_byte(self, fd: int, *, seconds: float) -> bool:
+        """Wait until the process has written a byte to a pipe; False if it ended, or did not in that time."""
+        deadline = time.monotonic() + seconds
+        self._selector.register(fd, selectors.EVENT_READ)
+        try:
+            while not self._stopped and time.monotonic() < deadline:
+                ready = [key.fd for key, _ in self._selector.select(_POLL_SECONDS)]
+                if self._log_fd in ready:
+                    self._read_log()
+                if fd in ready:
+                    return bool(_read(fd))
+                if not ready and self.has_ended():
+                    break
+            return False
+        finally:
+            self._selector.unregister(fd)
 
     def exchange(self, header: dict[str, Any], body: bytes, *, seconds: float) -> Exchange:
         """Send one request and wait for its answer, the process's end or the end of the time."""
@@ -229,8 +254,8 @@ class FunctionProcess:
         exit_code = self._process.wait()
         self._drain_log()
         self._selector.close()
-        os.close(self._response_fd)
-        os.close(self._log_fd)
+        for fd in (self._response_fd, self._log_fd, self._lifeline_fd):
+            os.close(fd)
         return exit_code
 
     def _wait_for_end(self, seconds: float) -> bool:
@@ -271,8 +296,13 @@ class WorkerProcess(FunctionProcess):
             inherited=(child_reads, child_writes),
         )
 
-    def first_request(self, spec: FunctionSpec) -> dict[str, Any]:
-        """Return what stays the same for the whole process."""
+    def start(self, *, seconds: float) -> Exchange | None:  # noqa: ARG002 - the module is imported in the first request
+        """Send what stays the same for the whole process, and wait for its answer."""
+        ready = self.exchange(self._configuration(), b"", seconds=START_SECONDS)
+        return None if ready.answer is None else ready
+
+    def _configuration(self) -> dict[str, Any]:
+        spec = self.spec
         return {
             "name": spec.name,
             "runtime": spec.runtime,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.runtime.process import PACKAGE_HOME, FunctionProcess
+from fc_callback.runtime.process import GRACE_SECONDS, PACKAGE_HOME, START_SECONDS, Exchange, FunctionProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,20 +42,36 @@ class ServedProcess(FunctionProcess):
         }
         listening = socket.create_server(("127.0.0.1", 0))
         connection = socket.create_connection(listening.getsockname())
-        super().__init__(
-            spec,
-            command=_command(spec, listening.fileno()),
-            environment=environment,
-            request_fd=os.dup(connection.fileno()),
-            response_fd=connection.detach(),
-            inherited=(listening.detach(),),
-        )
+        self._loading_fd, child_loading = os.pipe()
+        try:
+            super().__init__(
+                spec,
+                command=_command(spec, listening.fileno(), child_loading),
+                environment=environment,
+                request_fd=os.dup(connection.fileno()),
+                response_fd=connection.detach(),
+                inherited=(listening.detach(), child_loading),
+            )
+        except BaseException:
+            os.close(self._loading_fd)
+            raise
 
-    def first_request(self, spec: FunctionSpec) -> dict[str, Any]:
-        """Limit the memory, and return a request that any server answers, be it with 404."""
-        if spec.limit_memory:
-            _limit_memory(self.pid, spec.memory_mb * 1024 * 1024)
-        return {}
+    def start(self, *, seconds: float) -> Exchange | None:
+        """Wait for the server, and then, at most so many seconds, for the import of the function's module."""
+        if self.spec.limit_memory:
+            _limit_memory(self.pid, self.spec.memory_mb * 1024 * 1024)
+        if not self.wait_for_byte(self._loading_fd, seconds=START_SECONDS):
+            return None
+        began = time.monotonic()
+        # A request that any server answers, be it with 404, as soon as it serves.
+        exchange = self.exchange({}, b"", seconds=seconds)
+        self.import_seconds = time.monotonic() - began
+        return exchange
+
+    def end(self, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
+        """End the process and what it started, and return its exit code."""
+        os.close(self._loading_fd)
+        return super().end(ask=ask, seconds=seconds)
 
     def encode(self, header: dict[str, Any], body: bytes) -> bytes:
         """Return the HTTP request for a call."""
@@ -90,15 +107,16 @@ class ServedProcess(FunctionProcess):
         return {"succeeded": fields.get("x-fc-status") != "404"}, body
 
 
-def _command(spec: FunctionSpec, fd: int) -> list[str]:
+def _command(spec: FunctionSpec, fd: int, loading_fd: int) -> list[str]:
     command = [spec.python, "-c", _START, PACKAGE_HOME, "serve", spec.handler, "--fd", str(fd)]
+    command += ["--loading-fd", str(loading_fd)]
     # Enough to see whether the request was about to end; what is cut off exits with 143 then.
     command += ["--threads", "1", "--drain-seconds", "1"]
     if spec.initializer:
         command += ["--initializer", spec.initializer]
     if spec.pre_stop:
         command += ["--pre-stop", spec.pre_stop]
-    return command
+    return [*command, "--lifeline-fd"]
 
 
 def _limit_memory(pid: int, size: int) -> None:

@@ -44,12 +44,14 @@ def set_up_logging() -> None:
     handler = SharedLogHandler()
     form = "%(asctime)s.%(msecs)03dZ %(request_id)s [%(levelname)s] %(message)s"
     handler.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
-    logging.getLogger().addHandler(handler)
-    logging.getLogger().setLevel(logging.INFO)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    if root.level == logging.WARNING:  # logging's default: no choice of the person's
+        root.setLevel(logging.INFO)
 
 
 def serve(application: WSGIApplication, listening: socket.socket, *, threads: int, drain_seconds: float) -> int:
-    """Serve until SIGTERM or Ctrl-C; then finish the requests that have arrived, and stop.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C; then finish the requests that have arrived, and stop.
 
     Call it in the main thread.
 
@@ -84,8 +86,9 @@ def serve(application: WSGIApplication, listening: socket.socket, *, threads: in
             stopping.append(time.monotonic())
             server.pull_trigger()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
     while not stopping:
         _turn(server, seconds=60)
     server.del_channel()  # no new connections; those that are open go on

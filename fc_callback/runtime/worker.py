@@ -1,14 +1,17 @@
 """One function in a process of its own, as FC's built-in Python runtimes run it: the child's side.
 
-Run as `python -W ignore worker.py <request fd> <response fd>` by `fc_callback.runtime.process`. It stands alone, on the
-standard library, and loads little before the user's module, so that what a function imports can be measured inside it.
-stdout and stderr are the function's log; the parent speaks over two pipes, in frames: two lengths of four bytes each, a
-JSON header, the raw body. What FC does is told in its documentation ("Context", "Error handling", "Environment
-variables", "Lifecycle hooks"); what only its runtime's behaviour shows is marked as observed.
+Run as `python -W ignore worker.py <request fd> <response fd> <lifeline fd>` by `fc_callback.runtime.process`. It stands
+alone, on the standard library, and loads little before the user's module, so that what a function imports can be measured
+inside it. stdout and stderr are the function's log; the parent speaks over two pipes, in frames: two lengths of four bytes
+each, a JSON header, the raw body. The lifeline carries nothing: it closes when the parent ends. What FC does is told in its
+documentation ("Context", "Error handling", "Environment variables", "Lifecycle hooks"); what only its runtime's behaviour
+shows is marked as observed.
 """
 
 from __future__ import annotations
 
+import _thread
+import fcntl
 import importlib
 import json
 import logging
@@ -106,12 +109,12 @@ class FCContext:
         self.function = Part(
             name=config["name"], handler=call["handler"], memory=config["memory"], timeout=config["timeout"]
         )
+        # Up to Python 3.10 it stays None; on 3.12 getLogger() sets it (FC documentation, "Context").
         self.logger: logging.Logger | None = None
 
     def getLogger(self) -> logging.Logger:  # noqa: N802 - FC's name
         """Return the root logger, as with one request at a time."""
-        self.logger = logging.getLogger()
-        return self.logger
+        return logging.getLogger()
 
 
 class FCContext310(FCContext):
@@ -123,7 +126,6 @@ class FCContext310(FCContext):
         self.service = Part(name="", log_project="", log_store="", qualifier="LATEST", version_id="")
         self.tracing = Part(span_context="", span_baggages={}, jaeger_endpoint="")
         self.retry_count: int = call["retry_count"]
-        self.logger = logging.getLogger()
 
     @property
     def requestId(self) -> str:  # noqa: N802 - FC's name
@@ -144,6 +146,11 @@ class FCContext312(FCContext):
         self.function.__dict__.update(version_id="", qualifier="LATEST")
         self.log_project = ""
         self.log_store = ""
+
+    def getLogger(self) -> logging.Logger:  # noqa: N802 - FC's name
+        """Return the root logger, which is `logger` from then on."""
+        self.logger = super().getLogger()
+        return self.logger
 
 
 class RequestLogHandler(logging.Handler):
@@ -245,7 +252,8 @@ class Worker:
             for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the one way to see every thread
                 lines += [f"Thread {names.get(ident, ident)}:\n", *traceback.format_stack(frame)]
             # Straight to the descriptor: the interrupted code may be inside sys.stdout, which cannot be entered twice.
-            os.write(2, "".join(lines).encode(errors="backslashreplace"))
+            with suppress(OSError):  # the parent may be gone, and with it the log
+                os.write(2, "".join(lines).encode(errors="backslashreplace"))
         sys.exit(TIMEOUT_EXIT_CODE)
 
 
@@ -413,10 +421,36 @@ def write_frame(fd: int, header: dict[str, Any], body: bytes = b"") -> None:
         rest = rest[os.write(fd, rest) :]
 
 
+def end_with_parent(lifeline_fd: int) -> None:
+    """Let this process and its process group be killed when the parent has ended, in whatever way that was.
+
+    Only for a process that leads its group. On Linux the kernel does it: code that never returns to Python is killed too,
+    and the function finds no thread in its process. Elsewhere a thread waits.
+
+    Args:
+        lifeline_fd: A pipe's end to read, whose other end the parent alone holds and never writes to.
+    """
+    os.set_inheritable(lifeline_fd, False)  # noqa: FBT003 - a positional-only argument
+    if not hasattr(fcntl, "F_SETSIG"):
+        _thread.start_new_thread(_wait_for_parents_end, (lifeline_fd,))
+        return
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    with suppress(BlockingIOError):  # it is open; otherwise the parent ended before the kernel was asked
+        _wait_for_parents_end(lifeline_fd)
+
+
+def _wait_for_parents_end(lifeline_fd: int) -> None:
+    os.read(lifeline_fd, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
 def main() -> None:
     """Serve requests until the parent closes its pipe."""
-    request_fd, response_fd = int(sys.argv[1]), int(sys.argv[2])
+    request_fd, response_fd, lifeline_fd = (int(argument) for argument in sys.argv[1:])
     del sys.argv[1:]
+    end_with_parent(lifeline_fd)
     for fd in (request_fd, response_fd):
         os.set_inheritable(fd, False)  # noqa: FBT003 - a positional-only argument
     for stream in (sys.stdout, sys.stderr):

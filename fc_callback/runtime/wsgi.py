@@ -17,11 +17,14 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from fc_callback import validators
+from fc_callback.invocation import current_invocation
 from fc_callback.runtime.headers import HeaderContext, current_request_id
+from fc_callback.runtime.serving import set_up_logging
 from fc_callback.runtime.worker import encode_result, error_document, load_handler, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from contextvars import Context
     from typing import TypeAlias
 
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -36,6 +39,11 @@ _PHASES = {
     ("POST", "/pre-stop"): "PreStop",  # the documentation says GET; the other hook is a POST
 }
 _HTTP_TRIGGER = "/http-invoke"
+_READ_BYTES = 1 << 20
+
+
+class EventIncompleteError(Exception):
+    """The body is not all that was sent, or that cannot be known: the function does not run."""
 
 
 def wsgi_app(
@@ -48,7 +56,8 @@ def wsgi_app(
     """Return a WSGI application that serves a function in a custom runtime or a custom container.
 
     Any WSGI server can run it. It must listen on 0.0.0.0 at FC's port (9000), speak HTTP/1.1, keep idle connections for
-    more than 15 minutes, and have as many threads as the function's `instanceConcurrency`.
+    more than 15 minutes, and have as many threads as the function's `instanceConcurrency`. A root logger that has no
+    handler yet gets what a built-in runtime gives it: INFO, UTC, each record with its request's id.
 
     Args:
         handler: The function, or `module.function`, which is imported at the first request.
@@ -70,6 +79,8 @@ def wsgi_app(
         from fc_callback.warmup import initializer as warm_up
 
         initializer = warm_up
+    if not logging.getLogger().handlers:
+        set_up_logging()
     phases = {_INVOKE: handler, "Initialize": initializer, "PreStop": pre_stop or _nothing}
     return FunctionApp(phases, http=http)
 
@@ -81,6 +92,7 @@ class FunctionApp:
         self._functions = dict(functions)
         self._names = {phase: one if isinstance(one, str) else "" for phase, one in functions.items()}
         self._http = http
+        self._running: dict[int, Context] = {}
 
     def load(self) -> None:
         """Import the functions now.
@@ -96,21 +108,38 @@ class FunctionApp:
         phase = _PHASES.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
         if phase is None or environ.get("HTTP_X_FC_CONTROL_PATH") == _HTTP_TRIGGER:
             return (self._http or _not_served)(environ, start_response)
+        try:
+            event = _event(environ) if phase == _INVOKE else b""
+        except EventIncompleteError as error:
+            return _refuse(environ, start_response, error)
         # In a contextvars context of its own: a server's thread serves one request after the other.
-        succeeded, body = copy_context().run(self._run, phase, environ)
+        own = copy_context()
+        self._running[id(own)] = own
+        try:
+            succeeded, body = own.run(self._run, phase, environ, event)
+        finally:
+            del self._running[id(own)]
         status = ("200 OK", "200") if succeeded else ("404 Not Found", "404")
         kind = "application/octet-stream" if succeeded else "application/json"
         headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("x-fc-status", status[1])]
         start_response(status[0], headers)
         return [body]
 
-    def _run(self, phase: str, environ: dict[str, Any]) -> tuple[bool, bytes]:
+    def close_records(self) -> None:
+        """Close the records of the tasks that still run, before the process ends without leaving their functions.
+
+        They say what those of a built-in runtime say, where FC ends a function by a SystemExit.
+        """
+        for own in list(self._running.values()):
+            own.copy().run(_close_records)
+
+    def _run(self, phase: str, environ: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
         context = HeaderContext(_headers(environ), handler=self._names[phase])
         current_request_id.set(context.request_id)
         say(f"FC {phase} Start RequestId: {context.request_id}")
         try:
             function = self._function(phase)
-            result = function(_event(environ), context) if phase == _INVOKE else function(context)
+            result = function(event, context) if phase == _INVOKE else function(context)
             body, failed = (encode_result(result) if phase == _INVOKE else b""), False
         except BaseException as error:  # noqa: BLE001 - SystemExit too: other requests share this process
             text = json.dumps(error_document(error))
@@ -136,13 +165,53 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _event(environ: Mapping[str, Any]) -> bytes:
-    length = environ.get("CONTENT_LENGTH") or ""
-    body: bytes
-    if length.isdecimal():
-        body = environ["wsgi.input"].read(int(length))
-    else:  # a chunked body, where the server says that reading ends with it
-        body = environ["wsgi.input"].read() if environ.get("wsgi.input_terminated") else b""
+    """Return the whole body.
+
+    A connection that breaks ends a body early, and some servers then return what they have (gunicorn), or cannot tell the
+    end of a chunked body at all (uWSGI, wsgiref).
+    Source: PEP 3333, "Input and Error Streams"; `wsgi.input_terminated` is set by servers that end every body.
+
+    Raises:
+        EventIncompleteError: It is not whole, or that cannot be known.
+    """
+    told, ends = environ.get("CONTENT_LENGTH") or "", bool(environ.get("wsgi.input_terminated"))
+    chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
+    if chunked and not ends:
+        raise EventIncompleteError(
+            "The event came in chunks, and this server does not tell where they end. Send it with a Content-Length."
+        )
+    if told and not chunked and not (told.isascii() and told.isdecimal()):
+        raise EventIncompleteError("The Content-Length of the event is not a number.")
+    if not told and not ends:
+        return b""
+    length = int(told) if told and not chunked else None
+    try:
+        body = _read(environ["wsgi.input"], length)
+    except Exception as error:  # each server has errors of its own for a connection that breaks
+        raise EventIncompleteError(f"The event could not be read: {type(error).__name__}.") from error
+    if length is not None and len(body) < length:
+        raise EventIncompleteError(f"The event is {len(body)} bytes, and its Content-Length says {length}.")
     return body
+
+
+def _read(stream: Any, length: int | None) -> bytes:
+    """Read so many bytes, or all there are; in pieces, so that memory is taken only for what arrives."""
+    body = bytearray()
+    while length is None or len(body) < length:
+        part = stream.read(_READ_BYTES if length is None else min(_READ_BYTES, length - len(body)))
+        if not part:
+            break
+        body += part
+    return bytes(body)
+
+
+def _refuse(environ: Mapping[str, Any], start_response: StartResponse, error: EventIncompleteError) -> Iterable[bytes]:
+    message = f"{error} The function did not run."
+    logging.getLogger().error("Request %s: %s", environ.get("HTTP_X_FC_REQUEST_ID", "-"), message)
+    body = json.dumps({"errorMessage": message, "errorType": "EventIncomplete"}).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("x-fc-status", "404")]
+    start_response("400 Bad Request", headers)
+    return [body]
 
 
 def _not_served(environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -154,6 +223,12 @@ def _not_served(environ: Mapping[str, Any], start_response: StartResponse) -> It
     body = json.dumps({"errorMessage": message, "errorType": "NotServed"}).encode()
     start_response("404 Not Found", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _close_records() -> None:
+    invocation = current_invocation()
+    for record in invocation.tasks if invocation else ():
+        record.close("raised", error=SystemExit.__name__)
 
 
 def _nothing(_context: object) -> None:

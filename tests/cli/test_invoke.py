@@ -8,14 +8,12 @@ import signal
 import subprocess
 import sys
 import textwrap
-import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 from typer.testing import CliRunner
 
 from fc_callback import CloudFlowClient, Credentials
-from fc_callback.cli import invoke
 from fc_callback.cli.app import app
 from fc_callback.testing import TaskCloudFlow
 from tests.core.scripted import ScriptedService
@@ -425,22 +423,3 @@ def test_watching_runs_again_when_the_code_changes(code: Any, tmp_path: Path) ->
     finally:
         process.kill()
         process.communicate()
-
-
-def test_ctrl_c_ends_the_watching_even_where_python_drops_its_exception(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dropped: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
-
-    class Tidied:
-        pass
-
-    with invoke._Interrupts() as interrupts:
-        tidied = Tidied()
-        _reference = weakref.ref(tidied, lambda _: signal.raise_signal(signal.SIGINT))
-        del tidied
-        assert [one.exc_type for one in dropped] == [KeyboardInterrupt]
-        with pytest.raises(KeyboardInterrupt):
-            invoke._changed(tmp_path, invoke._state_of(tmp_path), interrupts)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -85,12 +85,35 @@ def test_the_retry_count_is_in_the_context_up_to_310(function: MakeInstance, run
     assert context_value(function("def handler(event, context): return context.retry_count"), retry_count=2) == 2
 
 
-def test_get_logger_returns_the_root_logger(function: MakeInstance) -> None:
+def test_the_logger_is_got_by_calling_and_only_312_keeps_it_in_the_context(
+    function: MakeInstance, runtime: str
+) -> None:
     instance = function("""
         import logging
-        def handler(event, context): return context.getLogger() is logging.getLogger() is context.logger
+        def handler(event, context):
+            before = context.logger is None
+            return [before, context.getLogger() is logging.getLogger(), context.logger is logging.getLogger()]
     """)
-    assert context_value(instance) is True
+    assert context_value(instance) == [True, True, runtime == "python3.12"]
+
+
+@pytest.mark.parametrize("runtime", ["python3.10"])
+def test_code_that_logs_by_the_contexts_attribute_fails_here_as_on_fc(function: MakeInstance, runtime: str) -> None:
+    result = function("def handler(event, context): context.logger.info('x')").invoke(b"", credentials=None)
+    assert result.error_name == "AttributeError"
+
+
+@pytest.mark.parametrize("runtime", ["python3.10"])
+def test_a_hooks_context_has_no_logger_either(function: MakeInstance, runtime: str) -> None:
+    instance = function(
+        """
+        seen = []
+        def initialize(context): seen.append(context.logger)
+        def handler(event, context): return seen
+        """,
+        initializer="index.initialize",
+    )
+    assert context_value(instance) == [None]
 
 
 def test_credentials_are_those_of_the_invocation(function: MakeInstance, runtime: str) -> None:

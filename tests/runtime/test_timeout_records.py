@@ -1,0 +1,94 @@
+"""The record of a task whose invocation is ended by its timeout, on each kind of runtime."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fc_callback.testing import TaskCloudFlow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fc_callback.runtime import InvocationResult
+    from tests.runtime.runtime_support import MakeInstance
+
+REPORTING = """
+    import time
+    from fc_callback import metrics, task_callback
+    metrics.listen(lambda record: print("RECORD", record.to_json()))
+
+    @task_callback(on_failure="report", deadline_margin_seconds=2)
+    def handler(event, context): {what}
+"""
+RAISING = """
+    import time
+    from fc_callback import metrics, task_callback
+    metrics.listen(lambda record: print("RECORD", record.to_json()))
+
+    @task_callback
+    def handler(event: dict, context):
+        {what}
+"""
+SPIN = "\n        while True: pass"
+SLEEP = "time.sleep(600)"
+
+
+@pytest.fixture(params=["python3.10", "python3.12", "custom"])
+def runtime(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[TaskCloudFlow]:
+    with TaskCloudFlow() as service:
+        yield service
+
+
+def _records(result: InvocationResult) -> list[dict[str, Any]]:
+    return [json.loads(line[7:]) for line in result.log.splitlines() if line.startswith("RECORD ")]
+
+
+@pytest.mark.parametrize("what", [SPIN, SLEEP], ids=["spins", "sleeps"])
+def test_a_reported_deadline_is_the_records_outcome_and_is_told_once(
+    function: MakeInstance, service: TaskCloudFlow, what: str
+) -> None:
+    instance = function(REPORTING.format(what=what), timeout_seconds=5, environment=service.environment)
+    task = service.new_task()
+    result = instance.invoke(task.event, credentials=service.session())
+    assert result.error_type == "FunctionTimeout", result.log
+    task.assert_failed_with("DeadlineExceeded")
+    assert [(one["outcome"], one.get("error")) for one in _records(result)] == [("deadline_exceeded", None)], result.log
+
+
+@pytest.mark.parametrize("what", [SPIN, SLEEP], ids=["spins", "sleeps"])
+def test_where_nothing_is_reported_the_record_tells_what_ended_the_function(
+    function: MakeInstance, service: TaskCloudFlow, what: str
+) -> None:
+    instance = function(RAISING.format(what=what), timeout_seconds=3, environment=service.environment)
+    task = service.new_task()
+    result = instance.invoke(task.event, credentials=service.session())
+    assert result.error_type == "FunctionTimeout", result.log
+    task.assert_waiting()
+    assert [(one["outcome"], one["error"]) for one in _records(result)] == [("raised", "SystemExit")], result.log
+
+
+def test_a_task_that_ended_before_is_not_told_again(function: MakeInstance, service: TaskCloudFlow) -> None:
+    what = "return time.sleep(600 if event['wait'] else 0)"
+    instance = function(RAISING.format(what=what), timeout_seconds=3, environment=service.environment)
+    first = instance.invoke(service.new_task({"wait": False}).event, credentials=service.session())
+    second = instance.invoke(service.new_task({"wait": True}).event, credentials=service.session())
+    assert [one["outcome"] for one in _records(first)] == ["succeeded"], first.log
+    assert [one["outcome"] for one in _records(second)] == ["raised"], second.log
+
+
+@pytest.mark.parametrize("runtime", ["custom"])
+def test_a_listener_that_hangs_does_not_keep_the_process(
+    function: MakeInstance, service: TaskCloudFlow, runtime: str
+) -> None:
+    code = RAISING.replace('print("RECORD", record.to_json())', SLEEP)
+    instance = function(code.format(what=SLEEP), timeout_seconds=2, environment=service.environment)
+    result = instance.invoke(service.new_task().event, credentials=service.session())
+    assert (result.error_type, result.exit_code) == ("FunctionTimeout", 143)
