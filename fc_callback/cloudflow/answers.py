@@ -40,11 +40,11 @@ def read_document(action: str, answer: Answer, *, secrets: Iterable[str] = ()) -
         answer: What came back.
         secrets: What the request held: an error answer may repeat it.
     """
-    masks = _Masks(secrets)
     document = _json_object(answer.body)
     code = "" if document is None else _text(document, "Code", "code")
     if answer.status == 200 and document is not None and not code and document.keys() & _SIGNS:  # noqa: PLR2004
         return document
+    masks = _Masks(secrets)
     if document is None or not code:
         message = f"no error document of CloudFlow, but {_excerpt(answer, masks)}"
         request_id = answer.headers.get("x-acs-request-id", "")
