@@ -37,8 +37,16 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("CLOUDFLOW_REGION", "The flow's region, where it is not the function's", "the function's region"),
     Variable("CLOUDFLOW_NETWORK", "`public`, or `internal` for the `-internal` host", "public"),
-    Variable("CLOUDFLOW_SIGNATURE", "`v1` (HMAC-SHA1, what every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256)", "v1"),
-    Variable("CLOUDFLOW_CONNECT_TIMEOUT", "Seconds to wait for a connection", "3"),
+    Variable(
+        "CLOUDFLOW_SIGNATURE",
+        "`v1` (HMAC-SHA1, what every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256; puts the task token into the URL)",
+        "v1",
+    ),
+    Variable(
+        "CLOUDFLOW_CONNECT_TIMEOUT",
+        "Seconds for a connection: name look-up, all addresses, proxy and TLS together",
+        "3",
+    ),
     Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10"),
     Variable("CLOUDFLOW_OUTPUT_LIMIT", "Bytes an Output may have; 32768 for Serverless Workflow flows", "65536"),
     Variable("CLOUDFLOW_LOG_LEVEL", "What `Logger` writes: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),

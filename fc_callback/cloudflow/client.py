@@ -84,7 +84,8 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=SIGNATURES)
         fields["_endpoint_given"] = bool(self.endpoint)
         fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
-        _ = self.connect_seconds, self.read_seconds
+        fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
+        fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
         if isinstance(self.credentials, Credentials):
             _check_local(self.credentials, self.endpoint)
 
@@ -116,12 +117,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
     @property
     def connect_seconds(self) -> float:
         """What opening a connection may take."""
-        return settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
+        return self.connect_timeout or 0.0
 
     @property
     def read_seconds(self) -> float:
         """What an answer may take."""
-        return settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
+        return self.read_timeout or 0.0
 
     def report_task_succeeded(
         self, task_token: str | TaskToken, output: object = None, *, deadline: Deadline | None = None
