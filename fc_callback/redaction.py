@@ -61,8 +61,8 @@ _SHAPES = re.compile(
     rf"djEj{_BASE64}{{16,}}=*"  # a task token: base64 of "v1#..."
     rf"|CAIS{_BASE64}{{24,}}=*"  # an STS token
     r"|\b(?:LTAI|STS\.)([A-Za-z0-9]{8,})"  # an access key's id: long-lived, STS
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}"  # a JWT: signed, or encrypted
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]+){3}"  # a JWT that is encrypted with a shared key
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}"  # a JWT: signed, or encrypted
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]+){3}"  # a JWT that is encrypted with a shared key
     r"|://[^\s/?#:@\"'\\]*:([^\s/?#\"'\\]+)@"  # a password in a URL
 )
 # How our errors speak of the option token=: `with token="a.b.c"`, `token='$.data[0].ticket'`, `token= must be a path`.
@@ -130,16 +130,19 @@ class Redactor:
 
     def value_by_name(self, value: Any) -> Any:
         """Do what `value` does, but mask only what stands under a telling name."""
+        if type(value) is str:
+            return self.by_name(value)
         return self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
 
     def members_by_name(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Do what `value_by_name` does, for the fields of a record: there is room for each of them."""
         copy: dict[str, Any] = {}
         for name, value in fields.items():
-            if value is not None and self.is_secret(name) and not issubclass(type(value), Masked):
-                copy[self.by_name(name)] = MASK
+            shown = name if name.isidentifier() else self.by_name(name)
+            if self.is_secret(name) and value is not None and not issubclass(type(value), Masked):
+                copy[shown] = MASK
             else:
-                copy[self.by_name(name)] = self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
+                copy[shown] = self.value_by_name(value)
         return copy
 
     def entry_by_line(self, entry: dict[str, Any]) -> dict[str, Any]:
