@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fc_callback import settings
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
+    EventNotUtf8,
     OutputTooLarge,
     SettingsError,
     TaskFailed,
@@ -82,7 +83,7 @@ class Options(Value):
         """Find the token; None where there is none and none is needed."""
         try:
             return self.finder.find(event)
-        except TokenAmbiguous:
+        except (TokenAmbiguous, EventNotUtf8):
             raise
         except TaskTokenNotFound:
             if self.missing_token == "raise":  # noqa: S105 - a policy, not a password

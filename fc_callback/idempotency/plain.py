@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback.context import FcContext
 from fc_callback.errors import StoreUnavailable, TaskFailed
 from fc_callback.idempotency.key import scope_of
+from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,42 +16,76 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.options import Once
     from fc_callback.idempotency.work import Work
 
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
-def idempotent(once: Once) -> Callable[[Callable[[Any, Any], object]], Callable[[Any, Any], str]]:
-    """Let a handler `(event, context)` run once for each key.
 
-    The handler returns the JSON text that an Output would be (see `encode_output`): the first time, and every time after.
-    An `async def` handler is run to its end. `TaskFailed` is remembered and raised again; any other exception passes
-    through, and the next delivery runs.
+class IdempotentHandler(Protocol, Generic[P, R_co]):
+    """A handler made by `idempotent`: called by FC with the event and the context, it returns the result's JSON text.
+
+    `__wrapped__` is the function as it was written, for unit tests.
+    """
+
+    __name__: str
+    __qualname__: str
+
+    @property
+    def __wrapped__(self) -> Callable[P, R_co]:
+        """The plain function."""
+
+    def __call__(self, event: Any, context: Any, **further: Any) -> str:
+        """Serve an event; further arguments, by name, go to the function."""
+
+
+def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P, R_co]]:
+    """Let a handler run once for each key.
+
+    The handler gets what its annotations ask for, as with `event_parser`. It returns the JSON text that an Output would be
+    (see `encode_output`): the first time, and every time after. An `async def` handler is run to its end. `TaskFailed` is
+    remembered and raised again; any other exception passes through, and the next delivery runs.
 
     Args:
         once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
             the field `event`, so `once(key="event")` takes the whole of it.
+
+    Raises:
+        TypeError: The function cannot be a handler, or an annotation cannot be served.
     """
 
-    def decorate(function: Callable[[Any, Any], object]) -> Callable[[Any, Any], str]:
-        @wraps(function)
-        def handler(event: Any, context: Any) -> str:
-            known = FcContext.read(context)
-            work = once.enter(_payload(event), scope=scope_of(function, known), deadline=known.deadline)
+    def decorate(function: Callable[P, R_co]) -> IdempotentHandler[P, R_co]:
+        plain: Callable[..., Any] = function
+        binding = bind(plain, decorator="idempotent")
+
+        @wraps(plain)
+        def handler(*arguments: Any, **named: Any) -> str:
+            bound, event, raw_context = binding.taken_apart(arguments, named)
+            known = FcContext.read(raw_context)
+            work = once.enter(_payload(event), scope=scope_of(plain, known), deadline=known.deadline)
             if work.stored is None:
-                return _run(work, function, event, context)
+                delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)
+
+                def call() -> Any:
+                    positional, by_name = binding.arguments(delivery)
+                    return plain(*bound, *positional, **{**by_name, **named})
+
+                return _run(work, call)
             if work.stored.failure is not None:
                 error, cause = work.stored.failure
                 raise TaskFailed(error, cause=cause)
             assert work.stored.output is not None, "a plain handler has no task to defer"
             return work.stored.output
 
+        setattr(handler, HANDLER_MARK, True)
         return handler
 
     return decorate
 
 
-def _run(work: Work, function: Callable[[Any, Any], object], event: Any, context: Any) -> str:
+def _run(work: Work, call: Callable[[], Any]) -> str:
     from fc_callback.output import encode_output
 
     try:
-        result = function(event, context)
+        result = call()
         if hasattr(result, "__await__"):
             from fc_callback.waiting import run_to_end
 
@@ -77,13 +112,14 @@ def _record(write: Callable[..., None], *result: str) -> None:
 
 
 def _payload(event: Any) -> dict[str, Any]:
-    import json
-
-    value = event
-    if isinstance(event, (bytes, bytearray, memoryview, str)):
-        text = event if isinstance(event, str) else bytes(event).decode("utf-8", "replace")
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = text
-    return value if isinstance(value, dict) else {"event": value}
+    value = decoded_event(event)
+    if isinstance(value, dict):
+        return value
+    if value is not None or not isinstance(event, (bytes, bytearray, memoryview)):
+        return {"event": event if value is None else value}
+    raw = bytes(event)
+    try:
+        return {"event": raw.decode()}
+    except UnicodeDecodeError:
+        # Never with replaced characters: two events must not become the same text.
+        return {"event": {"bytes": raw.hex()}}
