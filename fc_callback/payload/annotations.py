@@ -218,6 +218,8 @@ class _Reader:
         if not is_validated and _is_object(core):
             return Delivery.required_payload
         parts = list(_parts(kind))
+        if isinstance(core, typing.TypeVar):
+            raise self._unservable(parameter, f"{core} stands for no type at run time. Name the type.")
         if core is bytes:
             raise self._unservable(parameter, "bytes are the event as it came, and are not validated.")
         if Task in parts or FcContext in parts:

@@ -21,7 +21,7 @@ def schema_with_arbitrary_types(kind: Any) -> CoreSchema:
     """
     # In a tuple, because pydantic takes a configuration for no model or dataclass itself.
     adapter: TypeAdapter[Any] = TypeAdapter(
-        GenericAlias(tuple, (kind,)), config=ConfigDict(arbitrary_types_allowed=True)
+        cast("Any", GenericAlias(tuple, (kind,))), config=ConfigDict(arbitrary_types_allowed=True)
     )
     schema: Any = adapter.core_schema
     for cls in instance_classes(schema):

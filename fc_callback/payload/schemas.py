@@ -45,16 +45,14 @@ NO_SCHEMAS = {"metadata", "default", "config", "serialization", "expected", "cls
 
 def accepts_object(schema: Any) -> bool:
     """Say whether a JSON object can ever be valid."""
-    return any(True for _ in _object_schemas(schema, _definitions(schema), set()))
+    return any(map(_can_be_complete, _object_schemas(schema, _definitions(schema), set())))
 
 
 def declared_keys(schema: Any) -> frozenset[str]:
     """Return the keys that the fields of a type are read from, at its top level, in any member of a union."""
     keys: set[str] = set()
     for one in _object_schemas(schema, _definitions(schema), set()):
-        fields = one.get("fields") or one.get("arguments_schema") or ()
-        listed = fields.items() if isinstance(fields, dict) else ((field.get("name"), field) for field in fields)
-        for name, field in listed:
+        for name, field in _fields(one):
             keys.update(_names_of(name, field))
     return frozenset(keys)
 
@@ -80,6 +78,30 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(inner)
 
 
+def _fields(schema: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    fields = schema.get("fields") or schema.get("arguments_schema") or ()
+    yield from fields.items() if isinstance(fields, dict) else ((field.get("name"), field) for field in fields)
+
+
+def _can_be_complete(schema: Any) -> bool:
+    """Say whether JSON has a value for each field that must be there."""
+    for _, field in _fields(schema):
+        inner = field["schema"]
+        if field.get("required", inner["type"] != "default") and _is_impossible(inner):
+            return False
+    return True
+
+
+def _is_impossible(schema: Any) -> bool:
+    """Say whether no JSON value can be valid: an instance of a class that pydantic does not know, or a callable."""
+    kind = schema["type"]
+    if kind == "union":
+        return all(_is_impossible(one[0] if isinstance(one, tuple) else one) for one in schema["choices"])
+    if kind == "function-after":
+        return _is_impossible(schema["schema"])
+    return kind in {"is-instance", "is-subclass", "callable"}
+
+
 def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
     aliases = [field.get("validation_alias"), field.get("serialization_alias"), field.get("alias")]
     for alias in (name, *aliases):
@@ -87,6 +109,11 @@ def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
             yield alias
         elif isinstance(alias, list):  # AliasChoices: several, each a path of keys
             yield from (path[0] for path in alias if isinstance(path, list) and len(path) == 1)
+
+
+def _is_pydantics(function: Any) -> bool:
+    """Tell a function of pydantic's own (around a URL, say) from a person's, which may take anything."""
+    return str(getattr(function.get("function"), "__module__", "")).startswith("pydantic.")
 
 
 def _definitions(schema: Any) -> dict[str, Any]:
@@ -110,7 +137,7 @@ def _object_schemas(schema: Any, definitions: dict[str, Any], above: set[str]) -
         inner += [schema["arguments_schema"]] if kind == "call" else []
         for one in inner:
             yield from _object_schemas(one, definitions, above)
-        if kind in _OF_FUNCTIONS:
+        if kind in _OF_FUNCTIONS and not _is_pydantics(schema["function"]):
             yield {"type": kind}
     elif kind not in _NEVER:
         yield schema
