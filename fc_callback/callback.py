@@ -345,7 +345,7 @@ def task_callback(
         @functools.wraps(plain)
         def handler(*arguments: Any, **named: Any) -> str:
             bound, event, context = binding.taken_apart(arguments, named)
-            return callback.invoke(bound, event, context, named)
+            return str(callback.invoke(bound, event, context, named))  # a text of FC's own kind
 
         handler.__annotations__ = {"event": bytes, "context": Any, "return": str}
         setattr(handler, HANDLER_MARK, True)

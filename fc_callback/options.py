@@ -100,12 +100,13 @@ class Options(Value):
 
     def encode(self, result: Any, task: Task) -> str:
         """Make the Output of what the function returned."""
+        text = encode_output(result)
         try:
-            return encode_output(result, limit_bytes=self.limit_bytes)
+            return encode_output(text, limit_bytes=self.limit_bytes)
         except OutputTooLarge:
             if self.large_output == "raise":
                 raise
-        return encode_output(self.large_output(encode_output(result), task), limit_bytes=self.limit_bytes)
+        return encode_output(self.large_output(text, task), limit_bytes=self.limit_bytes)
 
     def client_for(self, context: FcContext) -> CloudFlowClient:
         """Return who reports the tasks of an invocation, with its credentials."""

@@ -116,4 +116,4 @@ def _for_fc(result: Any) -> Any:
         return result
     from fc_callback.output import encode_output
 
-    return encode_output(result)
+    return str(encode_output(result))

@@ -90,7 +90,7 @@ def _run(work: Work, call: Callable[[], Any]) -> str:
             from fc_callback.waiting import run_to_end
 
             result = run_to_end(result)
-        output = encode_output(result)
+        output = str(encode_output(result))
     except TaskFailed as failure:
         _record(work.failed, failure.error, failure.cause)
         raise
