@@ -60,9 +60,11 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
         def handler(*arguments: Any, **named: Any) -> str:
             bound, event, raw_context = binding.taken_apart(arguments, named)
             known = FcContext.read(raw_context)
-            work = once.enter(_payload(event), scope=scope_of(plain, known), deadline=known.deadline)
+            delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)
+            # Below task_callback, the object that the function gets: the event may be a trigger's envelope.
+            payload = delivery.payload if delivery.task is not None else None
+            work = once.enter(payload or _payload(event), scope=scope_of(plain, known), deadline=known.deadline)
             if work.stored is None:
-                delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)
 
                 def call() -> Any:
                     positional, by_name = binding.arguments(delivery)
