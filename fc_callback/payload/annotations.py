@@ -48,14 +48,13 @@ def check_function(function: Any, *, decorator: str) -> None:
     if isinstance(function, type) or not callable(function):
         what = f"the class {function.__qualname__}" if isinstance(function, type) else type(function).__name__
         raise TypeError(f"{decorator} decorates functions, not {what}. Pass a function, or an object with __call__.")
-    inner = _innermost(function)
-    if inspect.isasyncgenfunction(inner) or inspect.isasyncgenfunction(_undecorated(function)):
-        raise TypeError(
-            f"{name_of(function)} is an async generator function, and nothing reads what it yields. Return one result."
-        )
     if getattr(_undecorated(function), "__globals__", {}).get("__name__") == "contextlib":
         raise TypeError(
             f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside of a handler."
+        )
+    if inspect.isasyncgenfunction(_undecorated(function)):
+        raise TypeError(
+            f"{name_of(function)} is an async generator function, and nothing reads what it yields. Return one result."
         )
 
 
