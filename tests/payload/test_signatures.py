@@ -17,7 +17,7 @@ from tests.payload.kinds import Model
 from tests.waiting import WaitingTasks
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
 EVENT = b'{"id": 7}'
 
