@@ -5,7 +5,7 @@ event-streaming mode delivers. Source: FC documentation, "EventBridge triggers";
 """
 
 from functools import lru_cache
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, get_origin
 
 from pydantic import Field, GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler, model_validator
 from pydantic_core import CoreSchema, core_schema
@@ -45,7 +45,7 @@ class _Opened:
 
 
 def _is_part(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Part)
+    return get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, Part)
 
 
 @lru_cache(maxsize=128)

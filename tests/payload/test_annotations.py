@@ -280,7 +280,7 @@ CASES: dict[str, Case] = {
     "tuple": Case(tuple[int, str], NO_OBJECT),
     "set": Case(set[int], NO_OBJECT),
     "frozenset": Case(frozenset, NO_OBJECT),
-    "complex": Case(complex, NO_OBJECT),
+    "complex": Case(complex, Refused("the payload is a JSON object|nothing that pydantic")),
     "Enum": Case(k.Color, NO_OBJECT),
     "Enum or None": Case(k.Color | None, NO_OBJECT),
     "Literal": Case(Literal["a"], NO_OBJECT),
