@@ -132,8 +132,7 @@ class _Callback(Value):
         loading = load_in_background(client)
         with running(task), loading, ExitStack() as watched:
             # Before the watch: a delivery that waits for another's work is no function that runs too long.
-            whole = {**task.payload, **dict.fromkeys(task.token_keys, task.token.reveal())}
-            work = self._enter_once(whole, task.context, token=task.token)
+            work = self._enter_once(task.payload, task.context, token=task.token, token_keys=task.token_keys)
             record.replayed = bool(work and work.stored)
             watch = watched.enter_context(SoftDeadline(task=task, client=client, margin=self.options.margin_seconds))
             outcome = stored_outcome(work.stored) if work and work.stored else self._outcome_of(task, arrival, work)
@@ -195,10 +194,19 @@ class _Callback(Value):
             return run_to_end(result)
         return result
 
-    def _enter_once(self, payload: Mapping[str, Any], context: FcContext, *, token: TaskToken | None) -> Work | None:
+    def _enter_once(
+        self,
+        payload: Mapping[str, Any],
+        context: FcContext,
+        *,
+        token: TaskToken | None,
+        token_keys: tuple[str, ...] = (),
+    ) -> Work | None:
         once = self.options.once
         if once is None:
             return None
+        if token is not None:  # with its keys, so that a key= that names one of them is refused
+            payload = {**payload, **dict.fromkeys(token_keys, token.reveal())}
         from fc_callback.idempotency.key import scope_of
 
         # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.

@@ -266,10 +266,10 @@ def without_token(payload: dict[str, Any], token: str) -> tuple[dict[str, Any], 
 
     Only the object's own keys are looked at: what is below them is the flow author's data.
     """
-    keys = tuple(key for key, value in payload.items() if isinstance(value, str) and value == token)
+    keys = [key for key, value in payload.items() if isinstance(value, str) and value == token]
     if not keys:
         return payload, ()
-    rest = dict(payload)
+    rest = payload.copy()
     for key in keys:
         del rest[key]
-    return rest, keys
+    return rest, tuple(keys)
