@@ -8,6 +8,7 @@ from fc_callback import settings, validators
 from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
+    EventNotUtf8,
     OutputTooLarge,
     TaskFailed,
     TaskTokenNotFound,
@@ -90,7 +91,7 @@ class Options(Value):
         """Find the token; None where there is none and none is needed."""
         try:
             return self.finder.find(event)
-        except TokenAmbiguous:
+        except (TokenAmbiguous, EventNotUtf8):
             raise
         except TaskTokenNotFound:
             if self.missing_token == "raise":  # noqa: S105 - a policy, not a password
@@ -107,12 +108,13 @@ class Options(Value):
 
     def encode(self, result: Any, task: Task) -> str:
         """Make the Output of what the function returned."""
+        text = encode_output(result)
         try:
-            return encode_output(result, limit_bytes=self.limit_bytes)
+            return encode_output(text, limit_bytes=self.limit_bytes)
         except OutputTooLarge:
             if self.large_output == "raise":
                 raise
-        return encode_output(self.large_output(encode_output(result), task), limit_bytes=self.limit_bytes)
+        return encode_output(self.large_output(text, task), limit_bytes=self.limit_bytes)
 
     def client_for(self, context: FcContext) -> CloudFlowClient:
         """Return who reports the tasks of an invocation, with its credentials.

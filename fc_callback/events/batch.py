@@ -1,7 +1,7 @@
 """Events that are an array: one element for each message."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BeforeValidator
 
@@ -22,6 +22,13 @@ class Batch(Event, Generic[ElementT]):
     def _decode(cls, event: object) -> Any:
         decoded = super()._decode(event)
         return {"events": list(decoded) if isinstance(decoded, list | tuple) else [decoded]}
+
+    @classmethod
+    def leave_out(cls, decoded: Any, token: str) -> Any:
+        """Return the messages without the task token, each where a type of a person's own is validated."""
+        element = get_args(cls.model_fields["events"].annotation)[0]
+        part = get_args(element)[0] if get_origin(element) is Annotated else element
+        return {"events": [part.leave_out(open_text(one), token) for one in decoded["events"]]}
 
     def __iter__(self) -> Iterator[ElementT]:  # type: ignore[override]  # its elements, not pydantic's (name, value) pairs
         return iter(self.events)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_pascal
+from typing_extensions import Self  # comes with pydantic
 
 from fc_callback.errors import PayloadInvalid
 from fc_callback.events.base import Absent, Event, Microseconds, Milliseconds, Part, dedup_key
@@ -83,6 +84,10 @@ class TablestoreEvent(Event):
         if not isinstance(event, bytes) or event.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_JSON_STARTS):
             return super()._decode(event)
         return _read_cbor(event)
+
+    @classmethod
+    def _validated(cls, decoded: Any) -> Self:
+        return cls.model_validate(decoded)  # CBOR holds bytes, which JSON cannot
 
     @property
     def dedup_key(self) -> str | None:

@@ -157,6 +157,7 @@ class Once:
         scope: str,
         deadline: Deadline | None = None,
         token: TaskToken | None = None,
+        secret: TaskToken | None = None,
     ) -> Work:
         """Begin the work, or find that it is done.
 
@@ -165,6 +166,7 @@ class Once:
             scope: The function (see `key.scope_of`), unless `name` was given.
             deadline: When this invocation ends; the lease and the waiting end with it.
             token: The token of the task that this delivery is for, if there is one.
+            secret: A token that the record must not hold, of a task that is reported elsewhere.
 
         Returns:
             The work. With `stored`, it must not run; without, it must end in one of `done`, `failed`, `deferred`, `abandon`.
@@ -205,7 +207,7 @@ class Once:
                     store,
                     record,
                     fingerprint=fingerprint,
-                    secret=token or token_in(payload),
+                    secret=token or secret or token_in(payload),
                     expires_after_seconds=self.expires_after_seconds,
                     # Found as it is, this task was known. Left behind by a delivery for this task, its report may be in.
                     came_before=record is standing
