@@ -27,7 +27,8 @@ from fc_callback.logs import binding
 from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter, RecordFormatter
 from fc_callback.logs.holding import Gate
 from fc_callback.logs.records import LOGGING, calling_frame, is_standard, readable_arguments, record_at
-from fc_callback.redaction import Redactor, checked_names, text_of
+from fc_callback.record_text import text_of
+from fc_callback.redaction import Redactor, checked_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.invocation import current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.redaction import PASSING_THROUGH, brought, exception_text, message_of, text_of, writable
+from fc_callback.record_text import PASSING_THROUGH, brought, exception_text, message_of, text_of, writable
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
