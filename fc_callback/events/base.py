@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -53,6 +53,9 @@ class Part(BaseModel):
 class Event(Part):
     """What FC hands to a function, in the shape of one trigger."""
 
+    # False where a trigger has another format than JSON, with more types: CBOR's bytes have no form in JSON.
+    _is_json: ClassVar[bool] = True
+
     @classmethod
     def parse(cls, event: object) -> Self:
         """Read an event.
@@ -82,8 +85,10 @@ class Event(Part):
             if token is not None:
                 decoded = cls.leave_out(decoded, token)
             if model is not None:
-                return model.read(decoded, subject="The event", hint=_HINT)  # type: ignore[no-any-return]
-            return cls._validated(decoded)
+                return model.read(decoded, subject="The event", hint=_HINT, is_json=cls._is_json)  # type: ignore[no-any-return]
+            if not cls._is_json:
+                return cls.model_validate(decoded)
+            return cls.model_validate_json(json_bytes(decoded, subject="The event"))
         except NotJson as error:
             problem = PayloadInvalid(f"The event is no {cls.__name__}: it is not JSON ({error}).", hint=_HINT)
         except ValidationError as error:
@@ -91,17 +96,12 @@ class Event(Part):
         raise problem
 
     @classmethod
-    def _validated(cls, decoded: Any) -> Self:
-        return cls.model_validate_json(json_bytes(decoded, subject="The event"))
-
-    @classmethod
     def check(cls) -> None:
-        """Build what reads an event, when a function is decorated.
+        """Build what reads an event beside the class itself, when a function is decorated.
 
         Raises:
             TypeError: A type in it cannot be validated.
         """
-        cls.model_rebuild()
 
     @classmethod
     def _decode(cls, event: object) -> Any:

@@ -7,7 +7,14 @@ event-streaming mode delivers. Source: FC documentation, "EventBridge triggers";
 from functools import lru_cache
 from typing import Annotated, Any, Generic, get_origin
 
-from pydantic import Field, GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler, model_validator
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeVar
 
@@ -42,6 +49,10 @@ class _Opened:
             return validated(opened)
 
         return core_schema.no_info_wrap_validator_function(read, inner)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        inner = schema["schema"]
+        return handler(inner["schema"] if inner["type"] == "json" else inner)
 
 
 def _is_part(kind: Any) -> bool:
@@ -88,8 +99,7 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
 
     @classmethod
     def check(cls) -> None:
-        """Build what reads an event, when a function is decorated."""
-        super().check()
+        """Build what the data is validated as, when a function is decorated."""
         _data_model(cls)
 
     @classmethod

@@ -4,11 +4,10 @@ CBOR takes cbor2: `pip install 'fc-callback[cbor]'`. Source: FC documentation, "
 """
 
 from base64 import b64encode
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_pascal
-from typing_extensions import Self  # comes with pydantic
 
 from fc_callback.errors import PayloadInvalid
 from fc_callback.events.base import Absent, Event, Microseconds, Milliseconds, Part, dedup_key
@@ -73,6 +72,7 @@ class TablestoreEvent(Event):
     """What changed in a table. FC retries a failing batch until its log expires: let no record block the others."""
 
     model_config = ConfigDict(alias_generator=to_pascal)
+    _is_json: ClassVar[bool] = False
 
     version: str = ""
     records: list[TablestoreRecord]
@@ -84,10 +84,6 @@ class TablestoreEvent(Event):
         if not isinstance(event, bytes) or event.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_JSON_STARTS):
             return super()._decode(event)
         return _read_cbor(event)
-
-    @classmethod
-    def _validated(cls, decoded: Any) -> Self:
-        return cls.model_validate(decoded)  # CBOR holds bytes, which JSON cannot
 
     @property
     def dedup_key(self) -> str | None:

@@ -17,8 +17,6 @@ from fc_callback.payload.problems import payload_invalid
 from fc_callback.payload.schemas import accepts_object, declared_keys, instance_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pydantic_core import CoreSchema
 
     from fc_callback.payload.arguments import Resolver
@@ -47,7 +45,7 @@ class Model:
     def __init__(self, kind: Any, *, where: str) -> None:
         self.name = show(kind)
         try:
-            schema, self._validate = _built(kind)
+            schema, self._validator = _built(kind)
             self.takes_objects = accepts_object(schema)
             self.declared = declared_keys(schema)
         except Exception as error:
@@ -58,20 +56,21 @@ class Model:
                 "class of fc_callback.events."
             ) from error
 
-    def read(self, value: Any, *, subject: str = "The payload", hint: str | None = _HINT) -> Any:
+    def read(self, value: Any, *, subject: str = "The payload", hint: str | None = _HINT, is_json: bool = True) -> Any:
         """Validate a decoded JSON value.
 
         Args:
             value: The value. What is no JSON (a date, in a test) is taken as the JSON that pydantic writes for it.
             subject: What is validated, for errors.
             hint: What the person can do.
+            is_json: False for a value of a format that has more types than JSON: it is validated as it is.
 
         Raises:
             PayloadInvalid: It does not fit.
         """
-        text = json_bytes(value, subject=subject)
+        text = json_bytes(value, subject=subject) if is_json else b""
         try:
-            return self._validate(text)
+            return self._validator.validate_json(text) if is_json else self._validator.validate_python(value)
         except ValidationError as error:
             problem = payload_invalid(error, name=self.name, subject=subject, hint=hint)
         # Outside of the handler: pydantic's own error carries the values.
@@ -106,10 +105,10 @@ def event_reader(event_class: Any, kind: Any, *, where: str) -> Resolver:
     Raises:
         TypeError: Pydantic cannot validate it.
     """
+    model = Model(kind, where=where)  # builds the class, or says why it cannot be built
     event_class.check()
     if kind is event_class:
         return lambda one: event_class.parse_without(one.event, one.token)
-    model = Model(kind, where=where)
     return lambda one: event_class.parse_without(one.event, one.token, model=model)
 
 
@@ -140,8 +139,8 @@ def show(kind: Any) -> str:
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 
-def _built(kind: Any) -> tuple[CoreSchema, Callable[[bytes], Any]]:
-    """Build a type's schema, with attrs classes in it, and what validates JSON with it."""
+def _built(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
+    """Build a type's schema, with attrs classes in it, and what validates with it."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
     except PydanticSchemaGenerationError:
@@ -153,11 +152,18 @@ def _built(kind: Any) -> tuple[CoreSchema, Callable[[bytes], Any]]:
         schema = adapter.core_schema
         schema["type"]  # builds what `defer_build` has put off
         if not any(map(_is_attrs, instance_classes(schema))):
-            return schema, adapter.validator.validate_json
+            return schema, _complete(adapter)
     from fc_callback.payload.attrs_classes import with_attrs_classes
 
     schema = with_attrs_classes(schema)
-    return schema, SchemaValidator(schema).validate_json
+    return schema, SchemaValidator(schema)
+
+
+def _complete(adapter: TypeAdapter[Any]) -> SchemaValidator:
+    """Return an adapter's validator, built even where the type puts that off until the first use."""
+    validate: Any = adapter.validator.validate_json
+    validator: SchemaValidator = validate.__self__
+    return validator
 
 
 def _is_attrs(kind: Any) -> bool:

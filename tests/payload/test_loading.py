@@ -78,5 +78,4 @@ def test_the_first_event_loads_nothing_for_the_annotation(
 
 
 def test_a_model_is_built_when_the_function_is_decorated_whatever_it_puts_off() -> None:
-    validate = Model(Deferred, where="a test")._validate
-    assert type(getattr(validate, "__self__", None)) is SchemaValidator
+    assert type(Model(Deferred, where="a test")._validator) is SchemaValidator

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from fc_callback import FcContext, PayloadInvalid, Task, event_parser, task_callback
-from fc_callback.events import CloudEvent, EventBridgeEvent, EventBridgeEvents, MnsTopicEvent
+from fc_callback.events import (
+    Batch,
+    CloudEvent,
+    EventBridgeEvent,
+    EventBridgeEvents,
+    MnsTopicEvent,
+    TablestoreEvent,
+)
 from fc_callback.idempotency import idempotent, once
 from fc_callback.middleware import before, layers
 from fc_callback.testing import events
@@ -144,6 +151,39 @@ def test_each_event_of_an_array_is_without_it(tasks: WaitingTasks) -> None:
     event = [json.loads(task.event_as(events.eventbridge))]
     seen = run(tasks, EventBridgeEvents[Item], task, json.dumps(event))
     assert seen[0].data == Item(id=7)
+
+
+@pytest.mark.parametrize("kind", [EventBridgeEvents, Batch, Batch[CloudEvent[Any]]])
+def test_a_batch_of_any_data_is_whole(tasks: WaitingTasks, kind: Any) -> None:
+    task = tasks.service.new_task({"id": 7})
+    seen = run(tasks, kind, task, task.event_as(events.eventbridge))
+    part = seen[0]
+    assert task.token.reveal() in json.dumps(part.model_dump(mode="json"))
+
+
+@pytest.mark.parametrize("around", [lambda kind: kind, lambda kind: Annotated[kind, AfterValidator(lambda one: one)]])
+def test_a_class_of_a_trigger_is_read_the_same_with_something_around_it(tasks: WaitingTasks, around: Any) -> None:
+    task = tasks.service.new_task({"id": 7})
+    assert run(tasks, around(CloudEvent[Item]), task, task.event_as(events.eventbridge)).data == Item(id=7)
+    record = {"Type": "PutRow", "PrimaryKey": [{"ColumnName": "pk", "Value": b"\xff"}], "Columns": []}
+    assert seen_alone(around(TablestoreEvent), events.tablestore(record)).records[0].key == {"pk": b"\xff"}
+
+
+def seen_alone(kind: Any, event: Any) -> Any:
+    seen: list[Any] = []
+
+    def handler(event):  # type: ignore[no-untyped-def]  # annotated below
+        seen.append(event)
+
+    handler.__annotations__["event"] = kind
+    event_parser(handler)(event, None)
+    return seen[0]
+
+
+def test_the_json_schema_of_an_event_describes_its_data() -> None:
+    assert CloudEvent[Item].model_json_schema()["properties"]["data"]["properties"].keys() == {"id", "nested"}
+    event = CloudEvent[Item].parse({"id": "1", "source": "s", "type": "t", "data": {"id": 7}})
+    assert event.model_dump()["data"] == {"id": 7, "nested": {}}
 
 
 def test_data_that_declares_it_keeps_it(tasks: WaitingTasks) -> None:
