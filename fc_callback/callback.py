@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 from fc_callback.batch import Shares, element_bytes, joined, run_all
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.errors import FcCallbackError, OutputError
+from fc_callback.errors import OutputError
 from fc_callback.failure import Failure, failure_of
 from fc_callback.finding import Finder
 from fc_callback.invocation import begin
@@ -155,7 +155,7 @@ class _Callback(Value):
                     if not watch.has_reported():
                         record.ended(outcome.text, error=outcome.error)
                         self._report(client, task, outcome, recording, record)
-                except FcCallbackError:
+                except Exception:
                     self._settle(outcome, recording, is_reported=False)
                     raise
                 self._settle(outcome, recording, is_reported=True)
