@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from fc_callback.context import FcContext
-from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery
+from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery, written
 from fc_callback.task import Task
 from fc_callback.value import Value
 
@@ -230,7 +230,7 @@ class _Reader:
         if any(_is_of_events(one) for one in parts):
             raise self._unservable(
                 parameter,
-                f"{show(kind)} is made of fc_callback.events, but no event of a trigger by itself. Annotate with the class "
+                f"{written(kind)} is made of fc_callback.events, but no event of a trigger by itself. Annotate with the class "
                 "of one trigger's event, like HttpEvent or EventBridgeEvents[Order].",
             )
         from fc_callback.payload.models import payload_reader
@@ -309,8 +309,3 @@ def _is_object(kind: Any) -> bool:
 
 def _is_of_events(kind: Any) -> bool:
     return isinstance(kind, type) and any(base.__module__.startswith(_EVENTS) for base in kind.__mro__)
-
-
-def show(kind: Any) -> str:
-    """Write a type as in an annotation."""
-    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)

@@ -7,7 +7,7 @@ in `fc_callback.payload.annotations`, which is loaded for functions that have an
 from __future__ import annotations
 
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fc_callback.decoding import NotJson, NotUtf8, read_json
 from fc_callback.errors import EventNotUtf8, PayloadInvalid
@@ -259,6 +259,11 @@ def required_object(decoded: Any) -> dict[str, Any]:
             "The event is not a JSON object, and one is asked for.", problems=(("$", "not a JSON object"),)
         )
     return decoded
+
+
+def written(kind: Any) -> str:
+    """Return a type as it is written in an annotation."""
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 
 def without_token(payload: dict[str, Any], token: str) -> tuple[dict[str, Any], tuple[str, ...]]:

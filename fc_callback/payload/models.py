@@ -6,13 +6,14 @@ no other form of one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import SchemaValidator, to_json
 
 from fc_callback.errors import PayloadInvalid
+from fc_callback.payload.arguments import written
 from fc_callback.payload.problems import payload_invalid
 from fc_callback.payload.schemas import accepts_object, declared_keys, instance_classes
 
@@ -43,7 +44,7 @@ class Model:
     """
 
     def __init__(self, kind: Any, *, where: str) -> None:
-        self.name = show(kind)
+        self.name = written(kind)
         try:
             schema, self._validator = _built(kind)
             self.takes_objects = accepts_object(schema)
@@ -86,7 +87,7 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
     model = None if kind in _BYTES else Model(kind, where=where)
     if model is None or not model.takes_objects:
         raise TypeError(
-            f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {show(kind)}. Use "
+            f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {written(kind)}. Use "
             "bytes for the event as it came, dict for the payload, or a model of it."
         )
     declared = model.declared
@@ -134,11 +135,6 @@ def _why_not_json(error: Exception) -> str:
     return "a value in it is not JSON"
 
 
-def show(kind: Any) -> str:
-    """Write a type as it stands in an annotation."""
-    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
-
-
 def _built(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
     """Build a type's schema, with attrs classes in it, and what validates with it."""
     try:
@@ -167,4 +163,4 @@ def _complete(adapter: TypeAdapter[Any]) -> SchemaValidator:
 
 
 def _is_attrs(kind: Any) -> bool:
-    return "__attrs_attrs__" in vars(kind)
+    return hasattr(kind, "__attrs_attrs__")

@@ -281,6 +281,21 @@ def test_a_call_that_is_none_of_a_handler_is_a_type_error_and_no_failed_task(giv
         handler(*given, **named)
 
 
+def test_layers_see_the_event_and_the_context_of_a_call_by_name() -> None:
+    seen: list[Any] = []
+
+    def look(call: Any) -> Any:
+        seen.extend([call.event, call.context.request_id])
+        return call.with_event(b"other")
+
+    @layers(before(look))
+    def handler(event: bytes, context: Any) -> Any:
+        return event
+
+    assert handler(event=EVENT, context=FcContext(request_id="r-9")) == b"other"
+    assert seen == [EVENT, "r-9"]
+
+
 # What cannot be a handler
 
 
