@@ -1,4 +1,4 @@
-"""What finding the task token costs, beside the one `json.loads` that any handler pays.
+"""What finding the task token and building the arguments cost, beside the one `json.loads` that any handler pays.
 
 Run: python benchmarks/bench_finding.py
 """
@@ -11,8 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 from timeit import repeat
 
+from pydantic import BaseModel
+
+from fc_callback import FcContext, Task
 from fc_callback.errors import TaskTokenNotFound
 from fc_callback.finding import Finder
+from fc_callback.payload.arguments import Delivery, bind, without_token
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "data" / "events"
 DIRECT = "cloudflow-token"
@@ -39,6 +43,41 @@ def measure(name: str, event: bytes, finder: Finder, number: int) -> None:
     )
 
 
+class Row(BaseModel):
+    id: int
+    name: str
+
+
+class Order(BaseModel):
+    rows: list[Row] = []
+
+
+def measure_arguments(name: str, event: bytes, number: int) -> None:
+    """What a function's arguments cost once the token is found, the payload without its token included."""
+    found, context = Finder().find(event), FcContext()
+
+    def with_annotation(kind: object) -> float:
+        def handler(event, context): ...  # type: ignore[no-untyped-def]  # annotated here
+
+        handler.__annotations__ = {} if kind is None else {"event": kind}
+        binding = bind(handler, decorator="task_callback")
+
+        def build() -> None:
+            payload, keys = without_token(found.payload, found.token.reveal())
+            task = Task(token=found.token, payload=payload, context=context, token_keys=keys)
+            delivery = Delivery(event=event, raw_context=None, context=context, payload=payload, task=task)
+            binding.arguments(delivery)
+
+        return microseconds(build, number)
+
+    loads = microseconds(lambda: json.loads(event), number)
+    costs = "   ".join(
+        f"{label} {with_annotation(kind):>8.1f} us"
+        for label, kind in (("none", None), ("dict", dict), ("a model", Order))
+    )
+    print(f"{name:40} {len(event):>9} bytes  json.loads {loads:>10.1f} us   arguments: {costs}")
+
+
 def main() -> None:
     print(f"Python {sys.version.split()[0]}; best of 5")
     for name in (DIRECT, *WRAPPED):
@@ -49,6 +88,9 @@ def main() -> None:
     measure("no token in 3 MB", json.dumps({"rows": rows}).encode(), Finder(), 1)
     measure("5 MB of empty arrays", b"[" + b"[]," * 1_700_000 + b"[]]", Finder(), 1)
     measure("5 MB of nearly base64", b'{"a": "' + b"eyJ" * 1_700_000 + b'!"}', Finder(), 1)
+    for count in (1, 1000, 100_000):
+        event = json.dumps({"rows": [{"id": number, "name": "n"} for number in range(count)], "taskToken": "t" * 64})
+        measure_arguments(f"arguments, {count} rows", event.encode(), max(1, 5000 // count))
 
 
 if __name__ == "__main__":

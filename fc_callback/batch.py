@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.context import Deadline
-from fc_callback.errors import BatchFailed, SettingsError
+from fc_callback.errors import BatchFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,20 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback")
 
 _SHOWN = 5
-_MOST = 100
 # A signal that arrives a moment before a wait begins is acted upon when the wait ends, so no wait is long.
 _LOOK_SECONDS = 0.2
-
-
-def checked_limit(limit: object) -> int | None:
-    """Return how many tasks of a batch may run at once; None for no batch.
-
-    Raises:
-        SettingsError: It is no number from 1 to 100.
-    """
-    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= _MOST):
-        return limit
-    raise SettingsError(f"batch={limit!r} is no number of tasks.", hint=f"Say how many may run at once, 1 to {_MOST}.")
 
 
 class Shares:

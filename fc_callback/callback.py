@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 from fc_callback.batch import Shares, element_bytes, joined, run_all
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.decoding import NotJson, read_json
-from fc_callback.errors import FcCallbackError, OutputError
+from fc_callback.errors import OutputError
 from fc_callback.failure import Failure, failure_of
 from fc_callback.finding import Finder
-from fc_callback.forms import Delivery, Form, form_of
 from fc_callback.invocation import begin
 from fc_callback.metrics import measured, recorded
 from fc_callback.options import Options
@@ -30,6 +28,7 @@ from fc_callback.outcome import (
     report,
     secrets_of,
 )
+from fc_callback.payload.arguments import HANDLER_MARK, ArgumentBinding, Delivery, bind, decoded_event, without_token
 from fc_callback.recording import Recording, is_technical, run_once
 from fc_callback.softdeadline import SoftDeadline
 from fc_callback.task import Deferred, Task, running
@@ -67,14 +66,15 @@ class TaskHandler(Protocol, Generic[P, R_co]):
     def __wrapped__(self) -> Callable[P, R_co]:
         """The plain function."""
 
-    def __call__(self, event: Any, context: Any, /) -> str:
-        """Run the task."""
+    def __call__(self, event: Any, context: Any, **further: Any) -> str:
+        """Run the task; further arguments, by name, go to the function."""
 
 
-class _Arrival(Value, hidden=("bound", "event", "raw_context")):
+class _Arrival(Value, hidden=("bound", "event", "further", "raw_context")):
     """An event as it came, or one element of a batch of them."""
 
     bound: tuple[Any, ...]  # the instance, where the function is a method
+    further: dict[str, Any]  # what a direct call gives by name, beside the event and the context
     event: Any
     context: FcContext
     raw_context: Any
@@ -86,14 +86,19 @@ class _Callback(Value):
     """One decorated function, and what becomes of its invocations."""
 
     function: Callable[..., Any]
-    form: Form
+    binding: ArgumentBinding
     options: Options
 
-    def invoke(self, bound: tuple[Any, ...], event: Any, raw_context: Any) -> str:
+    def invoke(self, bound: tuple[Any, ...], event: Any, raw_context: Any, further: dict[str, Any]) -> str:
         """Serve one invocation of FC and return the text that FC gets."""
         context = FcContext.read(raw_context)
         arrival = _Arrival(
-            bound=bound, event=event, context=context, raw_context=raw_context, deadline=context.deadline
+            bound=bound,
+            event=event,
+            context=context,
+            raw_context=raw_context,
+            deadline=context.deadline,
+            further=further,
         )
         with begin(context, event):
             return self._serve(arrival) if self.options.batch is None else self._serve_each(arrival, self.options.batch)
@@ -105,9 +110,11 @@ class _Callback(Value):
                 found = self.options.find(arrival.event)
             if found is None:
                 return self._serve_without_task(arrival)
+            payload, token_keys = without_token(found.payload, found.token.reveal())
             task = Task(
                 token=found.token,
-                payload=found.payload,
+                payload=payload,
+                token_keys=token_keys,
                 path=arrival.place + found.path[1:],
                 context=arrival.context,
                 deadline=arrival.deadline,
@@ -122,7 +129,7 @@ class _Callback(Value):
         _ = self.options.limit_bytes
         with running(task):
             # Before the watch: a delivery that waits for another's work is not a function that runs too long.
-            work = self._enter_once(task.payload, task.context, token=task.token)
+            work = self._enter_once(task.payload, task.context, token=task.token, token_keys=task.token_keys)
             recording = Recording(work, task.context.deadline)
             record.replayed = recording.stored is not None
             with SoftDeadline(task=task, client=client, margin=self.options.margin_seconds, record=record) as watch:
@@ -148,7 +155,7 @@ class _Callback(Value):
                     if not watch.has_reported():
                         record.ended(outcome.text, error=outcome.error)
                         self._report(client, task, outcome, recording, record)
-                except FcCallbackError:
+                except Exception:
                     self._settle(outcome, recording, is_reported=False)
                     raise
                 self._settle(outcome, recording, is_reported=True)
@@ -230,26 +237,32 @@ class _Callback(Value):
         delivery = Delivery(
             event=arrival.event, raw_context=arrival.raw_context, context=arrival.context, payload=payload, task=task
         )
-        positional, named = self.form.arguments(delivery)
-        result = self.function(*arrival.bound, *positional, **named)
+        positional, named = self.binding.arguments(delivery)
+        result = self.function(*arrival.bound, *positional, **{**named, **arrival.further})
         if hasattr(result, "__await__"):
             return run_to_end(result)
         return result
 
-    def _enter_once(self, payload: Mapping[str, Any], context: FcContext, *, token: TaskToken | None) -> Work | None:
+    def _enter_once(
+        self,
+        payload: Mapping[str, Any],
+        context: FcContext,
+        *,
+        token: TaskToken | None,
+        token_keys: tuple[str, ...] = (),
+    ) -> Work | None:
         once = self.options.once
         if once is None:
             return None
+        if token is not None:  # with its keys, so that a key= that names one of them is refused
+            payload = {**payload, **dict.fromkeys(token_keys, token.reveal())}
         # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.
         scope = once.scope_of(self.function, context)
         return once.enter(payload, scope=scope, deadline=context.deadline, token=token)
 
     def _serve_without_task(self, arrival: _Arrival) -> str:
         """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""
-        try:
-            decoded = read_json(arrival.event) if isinstance(arrival.event, (bytes, bytearray, str)) else arrival.event
-        except NotJson:
-            decoded = None
+        decoded = decoded_event(arrival.event)
         payload = decoded if isinstance(decoded, dict) else None
         work = self._enter_once(payload or {}, arrival.context, token=None)
         return run_once(work, arrival.context.deadline, lambda: self._call(arrival, payload))
@@ -354,8 +367,8 @@ def task_callback(
         already_completed=already_completed,
         large_output=large_output,
         output_limit_bytes=output_limit_bytes,
-        transient=tuple(transient),
-        error_names=dict(error_names or {}),
+        transient=transient,
+        error_names={} if error_names is None else error_names,
         deadline_margin_seconds=deadline_margin_seconds,
         once=once,
         batch=batch,
@@ -363,20 +376,18 @@ def task_callback(
     )
 
     def decorate(plain: Callable[..., Any]) -> Any:
-        if not callable(plain):
-            raise TypeError(
-                f"task_callback decorates functions, not {type(plain).__name__}: put @classmethod or @property above it."
-            )
+        binding = bind(plain, decorator="task_callback")
         load_asyncio_for(plain)
-        callback = _Callback(function=plain, form=form_of(plain), options=options)
+        callback = _Callback(function=plain, binding=binding, options=options)
 
         # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
         @functools.wraps(plain)
-        def handler(*arguments: Any) -> str:
-            *bound, event, context = arguments
-            return callback.invoke(tuple(bound), event, context)
+        def handler(*arguments: Any, **named: Any) -> str:
+            bound, event, context = binding.taken_apart(arguments, named)
+            return str(callback.invoke(bound, event, context, named))  # a text of FC's own kind
 
         handler.__annotations__ = {"event": bytes, "context": Any, "return": str}
+        setattr(handler, HANDLER_MARK, True)
         handler.__task_callback__ = on_failure  # type: ignore[attr-defined]  # TaskHandler declares it
         return handler
 

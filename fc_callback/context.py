@@ -11,6 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.errors import CredentialsNotFound
 from fc_callback.secret import Masked
 from fc_callback.value import Value
@@ -32,11 +33,21 @@ class Credentials(Masked, Value):
         access_key_id: The key's name.
         access_key_secret: The key's secret.
         security_token: The STS token; None for a long-lived key.
+
+    Raises:
+        SettingsError: One of them is no text.
     """
 
     access_key_id: str
     access_key_secret: str
     security_token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        validators.text("access_key_id", self.access_key_id, "Give the key's id.")
+        validators.text("access_key_secret", self.access_key_secret, "Give the key's secret.")
+        if self.security_token is not None and not isinstance(self.security_token, str):
+            validators.refuse("security_token", self.security_token, "Give the STS token, or leave it out.")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Credentials | None:

@@ -26,6 +26,10 @@ class NotJson(ValueError):
     """Bytes or a text that cannot be read as JSON; its message says why, without showing them."""
 
 
+class NotUtf8(NotJson):
+    """Bytes that begin like JSON, and are in no encoding that JSON may have (RFC 8259, 8.1)."""
+
+
 def json_type(value: object) -> str:
     """Name the JSON type of a decoded value: object, array, string, number, boolean or null."""
     if value is None:
@@ -50,6 +54,8 @@ def read_json(source: bytes | bytearray | str) -> Any:
         reason = f"{error.msg} at character {error.pos}" if source.strip() else "it is empty"
     except UnicodeError:
         reason = "its bytes are no UTF-8 text"
+        if isinstance(source, (bytes, bytearray)) and _begins_like_json(source):
+            raise NotUtf8(reason) from None
     except RecursionError:
         reason = "it is nested too deeply"
     except ValueError:
@@ -75,7 +81,16 @@ def unwrap(text: str) -> Any:
     head = text[:_HEAD_CHARACTERS].lstrip(" \t\r\n" + _BOM)
     if head.startswith(_JSON_STARTS):
         return read_json(text)
-    if not _is_base64_of_json(head):
+    return unwrap_base64(text)
+
+
+def unwrap_base64(text: str) -> Any:
+    """Read JSON in base64.
+
+    Raises:
+        NotJson: The text is an ordinary text, or other JSON.
+    """
+    if not _is_base64_of_json(text[:_HEAD_CHARACTERS].lstrip(" \t\r\n" + _BOM)):
         raise NotJson("it begins like no JSON object, array or string")
     decoded = decode_base64(text)
     if decoded is None:
@@ -123,4 +138,8 @@ def _is_base64_of_json(head: str) -> bool:
         start = binascii.a2b_base64(usable[: len(usable) // 4 * 4] or usable + "=" * (-len(usable) % 4))
     except binascii.Error:
         return False
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_JSON_START_BYTES)
+    return _begins_like_json(start)
+
+
+def _begins_like_json(source: bytes | bytearray) -> bool:
+    return source[:_HEAD_CHARACTERS].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_JSON_START_BYTES)

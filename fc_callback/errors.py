@@ -4,6 +4,7 @@
     ├── SettingsError (ValueError)               an option or a CLOUDFLOW_* variable cannot be used
     ├── CredentialsNotFound (LookupError)        the function has no role
     ├── TaskTokenNotFound (LookupError)          the event holds no task token
+    │   ├── EventNotUtf8                         ... for it cannot be read: its JSON is not UTF-8
     │   └── TokenAmbiguous                       ... or more than one
     ├── PayloadInvalid (ValueError)              the event or the payload has not the shape the function asks for
     ├── OutputError (TypeError)                  the result cannot be written as JSON
@@ -81,6 +82,15 @@ class CredentialsNotFound(FcCallbackError, LookupError):
 
 class TaskTokenNotFound(FcCallbackError, LookupError):
     """The event holds no task token where one was looked for."""
+
+
+class EventNotUtf8(TaskTokenNotFound):
+    """The event, or a message in it, is JSON in an encoding other than UTF-8; a task token in it cannot be read safely."""
+
+    hint = (
+        "Let the producer send UTF-8, or JSON with every other character escaped (Python's json.dumps does that). In GBK "
+        "some characters end in the byte of a backslash, so such bytes cannot be read as JSON before they are decoded."
+    )
 
 
 class TokenAmbiguous(TaskTokenNotFound):

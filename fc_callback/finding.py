@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.decoding import NotJson, looks_wrapped, open_layers, read_json, unwrap
-from fc_callback.errors import SettingsError, TaskTokenNotFound, TokenAmbiguous
+from fc_callback import validators
+from fc_callback.decoding import NotJson, NotUtf8, looks_wrapped, open_layers, read_json, unwrap, unwrap_base64
+from fc_callback.errors import EventNotUtf8, SettingsError, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.paths import describe, parse_path, show_key, show_path, show_steps
 from fc_callback.token import TaskToken
 from fc_callback.value import Value
@@ -36,6 +37,11 @@ _MAP_IT = (
     "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
     "under inputMappings, in CloudFlow `taskToken.$: $Context.Current.TaskToken` in the body. "
     'If it stands somewhere else, say where with token="a.b.c".'
+)
+
+_WHERE_IT_IS = (
+    'Give a path, several, or a function of the event, like token="data.ticket", or leave it out to look for taskToken '
+    "everywhere."
 )
 
 
@@ -69,6 +75,8 @@ class Finder:
     """
 
     def __init__(self, token: TokenOption = None) -> None:
+        if callable(token):
+            validators.function("token", token, gets=("event",), give=_WHERE_IT_IS)
         self._ask = token if callable(token) else None
         self._paths = () if token is None or callable(token) else _parse_paths(token)
 
@@ -116,13 +124,20 @@ def _decode(event: object) -> Any:
     try:
         return read_json(event)
     except NotJson as error:
-        reason = str(error)
+        reason, is_utf8 = str(error), not isinstance(error, NotUtf8)
     if not event.strip():
         raise TaskTokenNotFound("The event is empty.", hint=_MAP_IT)
-    try:
-        return unwrap(event if isinstance(event, str) else event.decode("ascii", "replace"))
-    except NotJson:
-        pass
+    if is_utf8:
+        try:
+            # Only base64 is left, which is ASCII. Bytes of any other kind must stay as they are: replaced by U+FFFD,
+            # different names would be the same text.
+            return unwrap_base64(event if isinstance(event, str) else event.decode("ascii"))
+        except NotUtf8:
+            is_utf8 = False
+        except (NotJson, UnicodeDecodeError):
+            pass
+    if not is_utf8:
+        raise EventNotUtf8("The event cannot be read: it begins like JSON, but its bytes are not UTF-8.")
     unit = "characters" if isinstance(event, str) else "bytes"
     raise TaskTokenNotFound(
         f"The event holds no task token: its {len(event)} {unit} are not JSON ({reason}).",
@@ -217,6 +232,11 @@ class _Search:
 
     def nothing(self) -> TaskTokenNotFound:
         root, _ = open_layers(self.root)
+        garbled = _garbled(self.root)
+        if garbled is not None:
+            return EventNotUtf8(
+                f"The event holds no task token that can be read: {garbled} is base64 of JSON whose bytes are not UTF-8."
+            )
         if self.flaws:
             flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
             return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
@@ -227,6 +247,26 @@ class _Search:
             f"The event holds no task token: no {', '.join(TOKEN_KEYS)} in the {searched} searched; it is {describe(root)}.",
             hint=_MAP_IT,
         )
+
+
+def _garbled(root: object) -> str | None:
+    """Return the path of a text in which JSON of another encoding than UTF-8 is wrapped; None where there is none."""
+    places: list[str] = []
+
+    def visit(holder: dict[str, Any], trail: Trail) -> bool:
+        for key, value in holder.items():
+            inner, _ = open_layers(value)
+            if isinstance(inner, str) and looks_wrapped(inner):
+                try:
+                    unwrap(inner)
+                except NotUtf8:
+                    places.append(show_path((trail, key)))
+                except NotJson:
+                    pass
+        return bool(places)
+
+    _walk(root, visit)
+    return places[0] if places else None
 
 
 def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
@@ -246,17 +286,13 @@ def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous
 
 def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     paths = (option,) if isinstance(option, str) else option
-    if (
-        not isinstance(paths, Sequence)
-        or isinstance(paths, bytes | bytearray | memoryview)
-        or not paths
-        or not all(isinstance(path, str) for path in paths)
-    ):
-        raise SettingsError(
-            f"token= must be a path, several paths, or a callable, not {type(option).__name__}"
-            f"{' with no path in it' if isinstance(option, Sequence) and not option else ''}.",
-            hint='For example token="data.ticket", or leave it out to look for taskToken everywhere.',
-        )
+    if not isinstance(paths, Sequence) or isinstance(paths, bytes | bytearray | memoryview):
+        validators.refuse("token", option, _WHERE_IT_IS)
+    if not paths:
+        raise SettingsError("token= has no path in it.", hint=_WHERE_IT_IS)
+    for path in paths:
+        if not isinstance(path, str):
+            raise SettingsError(f"token= holds {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
     return tuple(parse_path(path) for path in paths)
 
 
@@ -316,14 +352,17 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Foun
 
 
 def _payload_around(token: str, decoded: object) -> dict[str, Any]:
-    if isinstance(decoded, dict):
-        return decoded
+    return decoded if isinstance(decoded, dict) else holder_of(token, decoded) or {}
+
+
+def holder_of(token: str, decoded: object) -> dict[str, Any] | None:
+    """Return the outermost object that holds a token as one of its values; None where none does."""
     holders: list[dict[str, Any]] = []
 
     def visit(holder: dict[str, Any], _: Trail) -> bool:
-        if token in holder.values():
+        if any(isinstance(value, str) and value == token for value in holder.values()):
             holders.append(holder)
         return bool(holders)
 
     _walk(decoded, visit)
-    return holders[0] if holders else {}
+    return holders[0] if holders else None

@@ -17,19 +17,21 @@ import contextlib
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from fc_callback import metrics, settings
+from fc_callback import metrics, settings, validators
 from fc_callback.errors import SettingsError
 from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logs import binding
 from fc_callback.logs.formats import ConsoleFormatter, JsonFormatter, RecordFormatter
 from fc_callback.logs.holding import Gate
 from fc_callback.logs.records import LOGGING, calling_frame, is_standard, readable_arguments, record_at
-from fc_callback.redaction import Redactor, text_of
+from fc_callback.record_text import text_of
+from fc_callback.redaction import Redactor, checked_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping
+    from collections.abc import Iterable, MutableMapping
     from types import FrameType
 
     _Adapter = logging.LoggerAdapter[logging.Logger]
@@ -77,13 +79,23 @@ class Logger(_Adapter):
         fields: Mapping[str, Any] | None = None,
         task_record: bool = True,
     ) -> None:
+        validators.text("name", name, 'Give the name of a logger, like Logger("orders").')
+        mask = checked_names("mask", mask)
+        validators.flag("redact", redact)
+        validators.flag("hold_debug", hold_debug)
+        validators.flag("task_record", task_record)
+        validators.number("sample", sample, least=0, most=1)
+        if form is not None:
+            validators.one_of("form", form, ("json", "console"))
+        if fields is not None:
+            validators.instance_of("fields", fields, Mapping, 'Give a dict, like fields={"service": "orders"}.')
+            validators.texts("fields", fields, 'Give a dict with texts as its keys, like fields={"service": "orders"}.')
+        minimum = _level(level)
         super().__init__(logging.getLogger(name), {})
-        given = (level, tuple(mask), redact, hold_debug, sample, form, fields, task_record)
+        given = (level, mask, redact, hold_debug, sample, form, fields, task_record)
         if given != _DEFAULTS or not _is_set_up():
-            redactor = Redactor(given[1], enabled=redact)
-            _set_up(
-                _level(level), redactor, hold_debug=hold_debug, sample=_share(sample), form=form, fields=fields or {}
-            )
+            redactor = Redactor(mask, enabled=redact)
+            _set_up(minimum, redactor, hold_debug=hold_debug, sample=sample, form=form, fields=fields or {})
             metrics.log_records(task_record)
 
     # The two that are called most go straight to `_write`: LoggerAdapter's own would come here through `log`.
@@ -184,20 +196,17 @@ def _stack(frame: FrameType) -> str:
 
 
 def _level(level: str | int | None) -> int:
-    if isinstance(level, int):
+    if isinstance(level, str):
+        validators.one_of("level", level.upper(), LEVELS)
+        return int(logging.getLevelName(level.upper()))
+    if level is not None:
+        if isinstance(level, bool) or not isinstance(level, int):
+            validators.refuse("level", level, f"Use one of {', '.join(LEVELS)}, or a number.")
         return level
-    given = settings.text("CLOUDFLOW_LOG_LEVEL", level) or "INFO"
+    given = settings.text("CLOUDFLOW_LOG_LEVEL") or "INFO"
     if given.upper() not in LEVELS:
-        raise SettingsError(
-            f"CLOUDFLOW_LOG_LEVEL (or the argument for it) is {given!r}.", hint=f"Use one of {', '.join(LEVELS)}."
-        )
+        raise SettingsError(f"CLOUDFLOW_LOG_LEVEL is {given!r}.", hint=f"Use one of {', '.join(LEVELS)}.")
     return int(logging.getLevelName(given.upper()))
-
-
-def _share(sample: float) -> float:
-    if not 0 <= sample <= 1:
-        raise SettingsError(f"sample={sample!r} is no share of the invocations.", hint="Give a number from 0 to 1.")
-    return sample
 
 
 def _set_up(
@@ -209,8 +218,6 @@ def _set_up(
     form: str | None,
     fields: Mapping[str, Any],
 ) -> None:
-    if form not in {None, "json", "console"}:
-        raise SettingsError(f"form={form!r} is not known.", hint="Use 'json' or 'console'.")
     root = logging.getLogger()
     handlers = [handler for handler in root.handlers if _writes_lines(handler)]
     if not handlers:

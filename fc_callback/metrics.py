@@ -13,6 +13,7 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
+from fc_callback import validators
 from fc_callback.invocation import (
     PlainRecordText,
     RecordText,
@@ -170,7 +171,11 @@ def listen(listener: Listener) -> Callable[[], None]:
     """Call `listener` with the record of each task, at its end; return what stops that.
 
     An exception of the listener's is logged and costs nothing else.
+
+    Raises:
+        SettingsError: It is no function of a record.
     """
+    validators.function("listener", listener, gets=("record",), give="Give a function that gets each TaskRecord.")
 
     def tell(record: TaskRecord) -> None:  # one of its own for each call: equal listeners are told apart
         listener(record)
@@ -181,6 +186,7 @@ def listen(listener: Listener) -> Callable[[], None]:
 
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
     """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
+    validators.flag("on", on)
     from fc_callback.logs.tasks import write_task
 
     if on and write_task not in _listeners:

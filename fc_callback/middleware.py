@@ -26,13 +26,16 @@ from __future__ import annotations
 
 import inspect
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 import attrs
 
+from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import is_async
 from fc_callback.invocation import begin, current_invocation
+from fc_callback.payload.annotations import check_function
+from fc_callback.payload.arguments import instances_of
 from fc_callback.task import Deferred, running_task
 
 if TYPE_CHECKING:
@@ -44,7 +47,10 @@ if TYPE_CHECKING:
     AsyncSteps = AsyncGenerator[Any, Any]
     Layer = Callable[["Call"], Iterator[Any] | AsyncIterator[Any]]
 
-_H = TypeVar("_H", bound="Callable[..., Any]")
+P = ParamSpec("P")
+_Rest = ParamSpec("_Rest")
+R = TypeVar("R")
+_Owner = TypeVar("_Owner")
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -66,7 +72,7 @@ class Call:
     @property
     def event(self) -> Any:
         """The handler's first argument."""
-        return self.arguments[0] if self.arguments else None
+        return self.arguments[0] if self.arguments else self.named.get("event")
 
     @cached_property
     def context(self) -> FcContext:
@@ -74,7 +80,7 @@ class Call:
         invocation = current_invocation()
         if invocation is not None and not invocation.ended:
             return invocation.context
-        return FcContext.read(self.arguments[1] if len(self.arguments) > 1 else None)
+        return FcContext.read(self.arguments[1] if len(self.arguments) > 1 else self.named.get("context"))
 
     @property
     def task(self) -> Task | None:
@@ -83,6 +89,8 @@ class Call:
 
     def with_event(self, event: Any) -> Call:
         """Return the same call with another first argument."""
+        if not self.arguments and "event" in self.named:
+            return attrs.evolve(self, named={**self.named, "event": event})
         return attrs.evolve(self, arguments=(event, *self.arguments[1:]))
 
     def run(self) -> Any:
@@ -90,19 +98,43 @@ class Call:
         return self.function(*self.owner, *self.arguments, **self.named)
 
 
-def layers(*around: Layer) -> Callable[[_H], _H]:
+class LayeredHandler(Protocol, Generic[P, R]):
+    """A handler with layers around it: called as the handler itself, which is its `__wrapped__`."""
+
+    __name__: str
+    __qualname__: str
+
+    @property
+    def __wrapped__(self) -> Callable[P, R]:
+        """The handler below the layers."""
+
+    def __call__(self, *arguments: P.args, **named: P.kwargs) -> R:
+        """Call the layers."""
+
+    @overload
+    def __get__(self, owner: None, kind: Any = None, /) -> LayeredHandler[P, R]: ...
+    @overload
+    def __get__(
+        self: LayeredHandler[Concatenate[_Owner, _Rest], R], owner: _Owner, kind: Any = None, /
+    ) -> Callable[_Rest, R]: ...
+
+
+def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
     """Put layers around a handler, the first outermost.
 
     The handler may stand below `task_callback` or above it, be a method, and be `async def`.
 
     Raises:
-        TypeError: One of them is no generator function; `before`, `after` and `on_error` make one of a plain function.
+        TypeError: One of them is no generator function; `before`, `after` and `on_error` make one of a plain function. Or
+            what is decorated is no handler: a static method's layers stand below `@staticmethod`.
     """
     for layer in around:
         _check_layer(layer)
 
-    def decorate(function: _H) -> _H:
-        method = _is_method(function)
+    def decorate(decorated: Callable[P, R]) -> LayeredHandler[P, R]:
+        function: Callable[..., Any] = decorated
+        check_function(function, decorator="layers")
+        method = instances_of(function)
 
         def call_of(given: tuple[Any, ...], named: dict[str, Any]) -> Call:
             return Call(function=function, arguments=given[method:], named=named, owner=given[:method])
@@ -125,7 +157,7 @@ def layers(*around: Layer) -> Callable[[_H], _H]:
                 return _run(around, call_of(given, named))
 
         handler.__layers__ = (*around, *layers_of(function))  # type: ignore[attr-defined]  # an attribute of ours
-        return cast("_H", handler)
+        return cast("LayeredHandler[P, R]", handler)
 
     return decorate
 
@@ -142,7 +174,12 @@ def invocation(call: Call) -> Steps:
 
 
 def before(function: Callable[[Call], Any]) -> Layer:
-    """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead."""
+    """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead.
+
+    Raises:
+        TypeError: It is no function of a call.
+    """
+    _check_function("before", function, "call")
     if is_async(function):
 
         @wraps(function)
@@ -162,7 +199,11 @@ def after(function: Callable[[Call, Any], Any]) -> Layer:
     """Make a layer of a function that gets the call and the result; what it returns, unless None, is the result instead.
 
     It is not called for a deferred task, which has no result yet.
+
+    Raises:
+        TypeError: It is no function of a call and a result.
     """
+    _check_function("after", function, "call", "result")
     if is_async(function):
 
         @wraps(function)
@@ -184,7 +225,11 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
     """Make a layer of a function that gets the call and the handler's exception.
 
     What it returns, unless None, is the result; on None the exception passes through.
+
+    Raises:
+        TypeError: It is no function of a call and an error.
     """
+    _check_function("on_error", function, "call", "error")
     if is_async(function):
 
         @wraps(function)
@@ -307,19 +352,24 @@ def _handed_on(layer: Layer, call: Call, given: Any) -> Call:
 
 def _check_layer(layer: Any) -> None:
     if inspect.isgeneratorfunction(layer) or inspect.isasyncgenfunction(layer):
-        return
+        if validators.accepts(layer, 1):
+            return
+        raise TypeError(f"The layer {_name(layer)} cannot be called with (call). A layer takes one argument, the call.")
     raise TypeError(
         f"{_name(layer)} is no layer: a layer is a generator function that yields once. "
         "Wrap a plain function: before(function), after(function) or on_error(function)."
     )
 
 
-def _is_method(function: Any) -> int:
-    if not inspect.isfunction(function):
-        return 0
-    holder, _, _ = function.__qualname__.rpartition(".")
-    return int(bool(holder) and not holder.endswith("<locals>"))
+def _check_function(name: str, function: Any, *gets: str) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{name}() got the layer {_name(function)}. Give it to layers() as it is.")
+    example = f"Use {name}(function), with a function ({', '.join(gets)})."
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"{name}() got {validators.kind_of(function)}. {example}")
+    if not validators.accepts(function, len(gets)):
+        raise TypeError(f"{name}() got {_name(function)}, which cannot be called so. {example}")
 
 
 def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", repr(function))
+    return getattr(function, "__qualname__", None) or validators.kind_of(function)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from fc_callback import settings
-from fc_callback.batch import checked_limit
+from fc_callback import settings, validators
 from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
+    EventNotUtf8,
     OutputTooLarge,
-    SettingsError,
     TaskFailed,
     TaskTokenNotFound,
     TokenAmbiguous,
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from fc_callback.finding import Finder, Found
     from fc_callback.idempotency import Once
     from fc_callback.task import Task
+
+MOST_AT_ONCE = 100  # tasks of a batch, a thread each
+_LARGE_OUTPUT = "Use 'raise', or give a function (text, task) that stores the text and returns the task's Output."
 
 
 class Options(Value):
@@ -50,20 +52,28 @@ class Options(Value):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used, when a function is decorated and not when its first event comes."""
-        _one_of("missing_token", self.missing_token, ("raise", "ignore"))
-        _one_of("on_failure", self.on_failure, ("raise", "report"))
-        _one_of("already_completed", self.already_completed, ("accept", "raise"))
-        if self.large_output != "raise" and not callable(self.large_output):
-            raise SettingsError(
-                "large_output= is neither 'raise' nor a callable.", hint="Pass a callable (text, task)."
+        validators.one_of("missing_token", self.missing_token, ("raise", "ignore"))
+        validators.one_of("on_failure", self.on_failure, ("raise", "report"))
+        validators.one_of("already_completed", self.already_completed, ("accept", "raise"))
+        if self.large_output != "raise":
+            validators.function("large_output", self.large_output, gets=("text", "task"), give=_LARGE_OUTPUT)
+        if self.output_limit_bytes is not None:
+            validators.whole_number("output_limit_bytes", self.output_limit_bytes, least=1)
+        vars(self)["transient"] = validators.exception_classes("transient", self.transient)
+        vars(self)["error_names"] = validators.names_of_exceptions(
+            "error_names", self.error_names, most=ERROR_MAX_CHARACTERS
+        )
+        validators.number("deadline_margin_seconds", self.deadline_margin_seconds, least=0)
+        if self.once is not None:
+            from fc_callback.idempotency.options import Once
+
+            validators.instance_of("once", self.once, Once, validators.ONCE_EXAMPLE)
+        if self.batch is not None:
+            validators.whole_number("batch", self.batch, least=1, most=MOST_AT_ONCE)
+        if self.client is not None:
+            validators.instance_of(
+                "client", self.client, CloudFlowClient, "Give a client: client=CloudFlowClient(...)."
             )
-        for kind, name in self.error_names.items():
-            if not 1 <= len(name) <= ERROR_MAX_CHARACTERS:
-                raise SettingsError(
-                    f"error_names= gives {kind.__name__} a name of {len(name)} characters.",
-                    hint=f"An Error has 1 to {ERROR_MAX_CHARACTERS}.",
-                )
-        checked_limit(self.batch)
 
     @property
     def margin_seconds(self) -> float | None:
@@ -81,7 +91,7 @@ class Options(Value):
         """Find the token; None where there is none and none is needed."""
         try:
             return self.finder.find(event)
-        except TokenAmbiguous:
+        except (TokenAmbiguous, EventNotUtf8):
             raise
         except TaskTokenNotFound:
             if self.missing_token == "raise":  # noqa: S105 - a policy, not a password
@@ -98,12 +108,13 @@ class Options(Value):
 
     def encode(self, result: Any, task: Task) -> str:
         """Make the Output of what the function returned."""
+        text = encode_output(result)
         try:
-            return encode_output(result, limit_bytes=self.limit_bytes)
+            return encode_output(text, limit_bytes=self.limit_bytes)
         except OutputTooLarge:
             if self.large_output == "raise":
                 raise
-        return encode_output(self.large_output(encode_output(result), task), limit_bytes=self.limit_bytes)
+        return encode_output(self.large_output(text, task), limit_bytes=self.limit_bytes)
 
     def client_for(self, context: FcContext) -> CloudFlowClient:
         """Return who reports the tasks of an invocation, with its credentials.
@@ -126,8 +137,3 @@ class Options(Value):
             credentials=context.require_credentials(),
             already_completed=self.already_completed,
         )
-
-
-def _one_of(option: str, given: object, words: tuple[str, ...]) -> None:
-    if given not in words:
-        raise SettingsError(f"{option}={given!r} is not known.", hint=f"Use one of {', '.join(map(repr, words))}.")

@@ -26,6 +26,7 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
+from fc_callback import validators
 from fc_callback.decoding import NotJson, looks_wrapped, read_json, unwrap
 from fc_callback.invocation import Invocation, observers
 from fc_callback.metrics import TaskRecord
@@ -55,7 +56,16 @@ def instrument(
         tracer_provider: Who takes them; OpenTelemetry's global one by default.
         flush_milliseconds: How long the end of an invocation waits for spans to be sent: FC freezes the instance
             afterwards. None does not wait.
+
+    Raises:
+        SettingsError: An argument cannot be used.
     """
+    if tracer_provider is not None:
+        validators.instance_of(
+            "tracer_provider", tracer_provider, trace.TracerProvider, "Give a TracerProvider of OpenTelemetry."
+        )
+    if flush_milliseconds is not None:
+        validators.whole_number("flush_milliseconds", flush_milliseconds, least=0)
     tracer = trace.get_tracer("fc_callback", tracer_provider=tracer_provider)
 
     def observe(part: str, subject: Any) -> AbstractContextManager[object]:

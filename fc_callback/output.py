@@ -6,7 +6,10 @@ A flow's data is a JSON object (CloudFlow documentation, "Inputs and outputs"), 
 
 from __future__ import annotations
 
+import builtins
 import json
+from collections import deque
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import OutputError, OutputTooLarge
@@ -20,11 +23,17 @@ _PATH_SHOWN = 120
 _DEEPEST = 200  # deep enough for any flow's data, shallow enough for the stack
 
 
-def encode_output(value: object, *, limit_bytes: int | None = None) -> str:
+class OutputText(str):
+    """An Output as `encode_output` made it: it is checked, and taken as it is wherever an Output is asked for."""
+
+    __slots__ = ()
+
+
+def encode_output(value: object, *, limit_bytes: int | None = None) -> OutputText:
     """Return the Output for a function's return value: compact JSON text of an object.
 
     Pydantic models, dataclasses, attrs classes, datetimes, Decimals, UUIDs, enums and bytes are written as pydantic
-    writes them.
+    writes them: a model by its aliases where its configuration says `serialize_by_alias`, and without excluded fields.
 
     Args:
         value: What the function returned.
@@ -34,9 +43,9 @@ def encode_output(value: object, *, limit_bytes: int | None = None) -> str:
         OutputError: Something in it is not JSON: the error names the path.
         OutputTooLarge: It is over the limit.
     """
-    text = _object_text(value)
+    text = value if isinstance(value, OutputText) else OutputText(_object_text(value))
     try:
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
         raise _explained(value, "a lone surrogate is no text") from None
     if limit_bytes is not None and size > limit_bytes:
@@ -125,6 +134,8 @@ def _convert(value: Any) -> Any:
         raise TypeError(f"a {type(value).__name__} holds a secret")
     if hasattr(type(value), "__attrs_attrs__"):
         return _attrs_members(value)
+    if isinstance(value, (set, frozenset, deque, GeneratorType)):
+        return list(value)  # each member is written by its own class's rules
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     serializer = getattr(value, "__pydantic_serializer__", None)
@@ -212,6 +223,8 @@ def _trouble(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple
     elif isinstance(value, (list, tuple, set, frozenset)):
         for index, item in enumerate(value):
             yield from _trouble(item, f"{path}[{index}]", inside)
+    elif _has_serializer(value):
+        yield from _model_trouble(value, path, inside)
     elif members := _members(value):
         for name, item in members.items():
             yield from _trouble(item, f"{path}.{name}", inside)
@@ -234,7 +247,44 @@ def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
         elif isinstance(value, (bytes, bytearray)):
             yield path, "the bytes are not UTF-8"
         else:
-            yield path, f"a value of type {type(value).__name__} has no form in JSON"
+            yield path, f"a value of type {_type_name(value)} has no form in JSON"
+
+
+def _type_name(value: object) -> str:
+    """Name a class: `bool` alone would be the wrong one for numpy's."""
+    kind = type(value)
+    name = kind.__qualname__
+    return f"{kind.__module__}.{name}" if name in vars(builtins) and kind.__module__ != "builtins" else name
+
+
+def _has_serializer(value: object) -> bool:
+    return not isinstance(value, type) and hasattr(value, "__pydantic_serializer__")
+
+
+def _model_trouble(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """Find the trouble in a model or a pydantic dataclass: in the fields as they are written, one by one."""
+    kind = type(value)
+    if getattr(kind, "__pydantic_root_model__", False):
+        yield from _trouble(value.root, path, above)
+        return
+    for name in [*kind.__pydantic_fields__, *kind.__pydantic_decorators__.computed_fields]:
+        written = _written_alone(value, name)
+        if written is None:
+            yield from _trouble(getattr(value, name, None), f"{path}.{name}", above)
+        elif isinstance(written, dict):
+            for key, item in written.items():
+                yield from _trouble(item, f"{path}.{name if len(written) == 1 else key}", above)
+        else:  # one that writes itself as something else
+            yield from _trouble(written, path, above)
+    yield from _own_trouble(value, path)
+
+
+def _written_alone(value: Any, name: str) -> Any:
+    """Return what a model writes when only one of its fields is asked for; None where that fails."""
+    try:
+        return value.__pydantic_serializer__.to_python(value, mode="json", include={name}, fallback=_convert)
+    except Exception:  # noqa: BLE001 - a field's serializer is a person's own, and raises what it likes
+        return None
 
 
 def _members(value: Any) -> dict[str, Any]:
@@ -242,10 +292,7 @@ def _members(value: Any) -> dict[str, Any]:
         return {}
     if hasattr(type(value), "__dataclass_fields__"):
         return _dataclass_members(value)
-    names: Any = getattr(type(value), "model_fields", None)
-    if hasattr(type(value), "__attrs_attrs__"):
-        return _attrs_members(value)
-    return {name: getattr(value, name) for name in names or () if hasattr(value, name)}
+    return _attrs_members(value) if hasattr(type(value), "__attrs_attrs__") else {}
 
 
 def _largest_members(text: str) -> tuple[tuple[str, int], ...]:

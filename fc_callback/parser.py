@@ -8,31 +8,49 @@ def handler(order: Order, context: FcContext):
 from __future__ import annotations
 
 import functools
-import inspect
-import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.errors import PayloadInvalid
-from fc_callback.forms import Delivery, form_of
 from fc_callback.invocation import begin, current_invocation, is_of
-from fc_callback.task import Task
+from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from fc_callback.payload.models import Model
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 
 _AS_FC_ENCODES = (bytes, str, int, float, dict, list, type(None))
 
 
-def event_parser(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+class ParsedHandler(Protocol, Generic[P, R_co]):
+    """A handler made by `event_parser`: called by FC with the event and the context.
+
+    `__wrapped__` is the function as it was written, for unit tests.
+    """
+
+    __name__: str
+    __qualname__: str
+
+    @property
+    def __wrapped__(self) -> Callable[P, R_co]:
+        """The plain function."""
+
+    def __call__(self, event: Any, context: Any, **further: Any) -> Any:
+        """Serve an event; further arguments, by name, go to the function."""
+
+
+def event_parser(function: Callable[P, R_co]) -> ParsedHandler[P, R_co]:
     """Let a handler's annotations choose the form of its event.
 
-    No annotation or `bytes`: what FC delivered. `dict`: the JSON object. A pydantic model, dataclass, attrs class or
-    TypedDict: the object, validated. A class of `fc_callback.events`: the event in that trigger's shape. `FcContext`: the
-    typed context. An `async def` function is run to its end.
+    No annotation or `bytes`: what FC delivered. `dict`: the JSON object. A pydantic model, dataclass, attrs class,
+    TypedDict or NamedTuple: the object, validated as JSON. A class of `fc_callback.events`: the event in that trigger's
+    shape. `FcContext`: the typed context. An `async def` function is run to its end. Below `task_callback` the object is
+    the running task's payload, without the task token.
 
     What it returns goes to FC as it is; pydantic models, dataclasses and attrs objects go as their JSON.
 
@@ -43,29 +61,26 @@ def event_parser(function: Callable[..., Any]) -> Callable[[Any, Any], Any]:
         PayloadInvalid: The event does not have the shape. Only reading the event raises it: what the function itself
             raises, a `ValidationError` of its own among it, passes through as it is.
     """
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.annotation is Task or parameter.annotation == "Task":
-            raise TypeError(f"{function.__qualname__} asks for a Task, which only task_callback has to give.")
-    form = form_of(function)
-    load_asyncio_for(function)
-    read_payload = _reader()
+    plain: Callable[..., Any] = function
+    binding = bind(plain, decorator="event_parser")
+    load_asyncio_for(plain)
 
-    @functools.wraps(function)
-    def handler(*arguments: Any) -> Any:
-        *bound, event, raw_context = arguments
+    @functools.wraps(plain)
+    def handler(*arguments: Any, **named: Any) -> Any:
+        bound, event, raw_context = binding.taken_apart(arguments, named)
         outer = current_invocation()
         known = outer is not None and not outer.ended and is_of(outer, raw_context)
         context = outer.context if outer is not None and known else FcContext.read(raw_context)
         with begin(context, event):
-            payload = read_payload(event)
-            delivery = Delivery(event=event, raw_context=raw_context, context=context, payload=payload)
-            positional, named = form.arguments(delivery)
-            result = function(*bound, *positional, **named)
+            delivery = PlainDelivery(event=event, raw_context=raw_context, context=context)
+            positional, by_name = binding.arguments(delivery)
+            result = plain(*bound, *positional, **{**by_name, **named})
             if hasattr(result, "__await__"):
                 result = run_to_end(result)
             return _for_fc(result)
 
     handler.__annotations__ = {"event": bytes, "context": Any, "return": Any}
+    setattr(handler, HANDLER_MARK, True)
     return handler
 
 
@@ -85,38 +100,15 @@ def parse(event: Any, kind: type[T]) -> T:
     if read is not None and any(base.__module__.startswith("fc_callback.events") for base in kind.__mro__):
         typed: T = read(event)
         return typed
-    payload = payload_of(event)
-    if payload is None:
-        raise PayloadInvalid("The event is not a JSON object.", problems=(("$", "not a JSON object"),))
-    value: T = _validator(kind)(payload)  # type: ignore[arg-type]  # every class is hashable
+    value: T = _model(kind).read(required_object(decoded_event(event)))  # type: ignore[arg-type]  # every class is hashable
     return value
 
 
 @functools.lru_cache(maxsize=128)
-def _validator(kind: Any) -> Callable[[Mapping[str, Any]], Any]:
-    from fc_callback.payloads import validator_for
+def _model(kind: Any) -> Model:
+    from fc_callback.payload.models import Model
 
-    return validator_for(kind, f"parse(event, {getattr(kind, '__name__', kind)})")
-
-
-def _reader() -> Callable[[Any], Mapping[str, Any] | None]:
-    """Return what reads payloads: pydantic's parser, three times as fast, where a model has loaded it anyway."""
-    if "pydantic_core" not in sys.modules:
-        return payload_of
-    from fc_callback.payloads import object_reader
-
-    return object_reader(otherwise=payload_of)
-
-
-def payload_of(event: Any) -> Mapping[str, Any] | None:
-    """Return the JSON object that an event is; None where it is something else."""
-    from fc_callback.decoding import NotJson, read_json
-
-    try:
-        decoded = read_json(event) if isinstance(event, (bytes, bytearray, str)) else event
-    except NotJson:
-        return None
-    return decoded if isinstance(decoded, dict) else None
+    return Model(kind, where=f"parse(event, {getattr(kind, '__name__', kind)})")
 
 
 def _for_fc(result: Any) -> Any:
@@ -124,4 +116,4 @@ def _for_fc(result: Any) -> Any:
         return result
     from fc_callback.output import encode_output
 
-    return encode_output(result)
+    return str(encode_output(result))

@@ -24,8 +24,12 @@ _SHOWN_KEY_CHARACTERS = 32
 _SHOWN_STEPS = 16
 
 
-def parse_path(path: str) -> tuple[str, ...]:
+def parse_path(path: str, *, option: str = "token") -> tuple[str, ...]:
     """Read `a.b.0`, `a[0].b`, `a["b.c"]`, with or without a leading `$`, as steps.
+
+    Args:
+        path: The text.
+        option: The option that names it, for the error.
 
     Raises:
         SettingsError: The text is no path.
@@ -42,7 +46,7 @@ def parse_path(path: str) -> tuple[str, ...]:
         position = match.end()
     if not steps or position < len(text):
         raise SettingsError(
-            f"token= holds no path: the step at character {max(position - (not rooted), 0)} cannot be read.",
+            f"{option}= holds no path: the step at character {max(position - (not rooted), 0)} cannot be read.",
             hint="""Write keys with dots between them, `a.b`, an index as `a.0`, and an odd key as `a["b.c"]`.""",
         )
     return tuple(steps)

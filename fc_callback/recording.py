@@ -188,7 +188,7 @@ def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], obj
     recording.finish()
     if isinstance(outcome, Unwritable):
         raise outcome.error
-    return outcome.text
+    return str(outcome.text)
 
 
 def _repeated(stored: Stored) -> str:

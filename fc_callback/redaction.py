@@ -17,7 +17,9 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import LOG_FIELDS, LOG_TASK, RecordText, current_invocation, recent_secrets
+from fc_callback import validators
+from fc_callback.invocation import LOG_FIELDS, RecordText, current_invocation, recent_secrets
+from fc_callback.record_text import MOST_BITS, PASSING_THROUGH, STANDARD, exception_text, message_of, text_of, writable
 from fc_callback.secret import Masked
 from fc_callback.spellings import SHORTEST_SECRET, Spellings, spellings_of
 from fc_callback.task import running_task
@@ -48,11 +50,7 @@ _PART = 16
 _LONGEST_TEXT = 64 * 1024
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308
 _PLAIN_INT = 10**7  # a number below has fewer digits than a secret has characters
-_MOST_BITS = 2000  # Python writes 640 digits whatever limit is set, which is 2125 bits
 _LONGEST_SECRET = 4096  # characters, however it is spelled
-
-# What a person's object may raise and is not caught: the end of the process. FC's own timeout is a SystemExit.
-PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
 
 _STARTS = (TOKEN_START, "CAIS", "LTAI", "STS.", "eyJ")  # of what looks like a secret
 _BASE64 = "[A-Za-z0-9+/_-]"
@@ -60,8 +58,8 @@ _SHAPES = re.compile(
     rf"djEj{_BASE64}{{16,}}=*"  # a task token: base64 of "v1#..."
     rf"|CAIS{_BASE64}{{24,}}=*"  # an STS token
     r"|\b(?:LTAI|STS\.)([A-Za-z0-9]{8,})"  # an access key's id: long-lived, STS
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}"  # a JWT: signed, or encrypted
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]+){3}"  # a JWT that is encrypted with a shared key
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}"  # a JWT: signed, or encrypted
+    r"|(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}\.(?:\.[A-Za-z0-9_-]+){3}"  # a JWT that is encrypted with a shared key
     r"|://[^\s/?#:@\"'\\]*:([^\s/?#\"'\\]+)@"  # a password in a URL
 )
 # How our errors speak of the option token=: `with token="a.b.c"`, `token='$.data[0].ticket'`, `token= must be a path`.
@@ -78,12 +76,14 @@ class Redactor:
         names: Further names whose values are masked, whatever their case and separators: `card_number` is also
             `cardNumber` and `CARD-NUMBER`.
         enabled: False leaves everything as it is.
+
+    Raises:
+        SettingsError: An argument cannot be used.
     """
 
     def __init__(self, names: Iterable[str] = (), *, enabled: bool = True) -> None:
-        own = tuple(names)
-        if isinstance(names, str) or not all(map(_plain, own)):
-            raise TypeError("The names to mask are given as a list of texts, none of them empty.")
+        own = checked_names("names", names)
+        validators.flag("enabled", enabled)
         self._enabled = enabled
         self._own = frozenset(_plain(name) for name in own)
         self._endings = ("token", *map(_plain, NAMES))
@@ -127,16 +127,19 @@ class Redactor:
 
     def value_by_name(self, value: Any) -> Any:
         """Do what `value` does, but mask only what stands under a telling name."""
+        if type(value) is str:
+            return self.by_name(value)
         return self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
 
     def members_by_name(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Do what `value_by_name` does, for the fields of a record: there is room for each of them."""
         copy: dict[str, Any] = {}
         for name, value in fields.items():
-            if value is not None and self.is_secret(name) and not issubclass(type(value), Masked):
-                copy[self.by_name(name)] = MASK
+            shown = name if name.isidentifier() else self.by_name(name)
+            if self.is_secret(name) and value is not None and not issubclass(type(value), Masked):
+                copy[shown] = MASK
             else:
-                copy[self.by_name(name)] = self._copy(value, 0, [_MOST_CHARACTERS], self.by_name)
+                copy[shown] = self.value_by_name(value)
         return copy
 
     def entry_by_line(self, entry: dict[str, Any]) -> dict[str, Any]:
@@ -204,13 +207,27 @@ class Redactor:
     def _number(value: float, mask: Callable[[str], str]) -> Any:
         if -_PLAIN_INT < value < _PLAIN_INT:
             return value
-        if type(value) is int and value.bit_length() > _MOST_BITS:  # Python may refuse to write it, or JSON to read it
-            return f"<an int of {value.bit_length()} bits>"
+        if type(value) is int and value.bit_length() > MOST_BITS:
+            return text_of(value)
         text = str(value)
         masked = mask(text)  # a secret may consist of digits
         if masked != text:
             return masked
         return value if type(value) is int or _LOWEST < value < _HIGHEST else text  # NaN and infinities are not JSON
+
+
+def checked_names(option: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of an option whose values are masked.
+
+    Raises:
+        SettingsError: They are no texts, or one is empty without its separators.
+    """
+    example = f'Give a list of names, like {option}=["card_number", "iban"].'
+    words = validators.texts(option, names, example)
+    for word in words:
+        if not _plain(word):
+            validators.refuse(option, word, example)
+    return words
 
 
 def mask_secrets(text: str, *, also: Iterable[str] = ()) -> str:
@@ -324,23 +341,6 @@ def _bounded(items: Iterable[Any], left: list[int]) -> Iterator[Any]:
         yield item
 
 
-def text_of(value: object) -> str:
-    """Return an object's text, never an error: where it has none, its class is named."""
-    kind = type(value)
-    try:
-        if issubclass(kind, str):
-            return str.__str__(value)
-        if issubclass(kind, (bytes, bytearray, memoryview)):
-            return bytes(value[: _LONGEST_TEXT + 1]).decode("utf-8", "replace")  # type: ignore[index]
-        if issubclass(kind, int) and int.bit_length(value) > _MOST_BITS:  # type: ignore[arg-type]
-            return f"<an int of {int.bit_length(value)} bits>"  # type: ignore[arg-type]
-        return str.__str__(str(value))
-    except PASSING_THROUGH:
-        raise
-    except BaseException:  # noqa: BLE001 - a person's own __str__ may do anything; the log must still be written
-        return f"<{type.__dict__['__name__'].__get__(kind)} without text>"
-
-
 class RedactionFilter(logging.Filter):
     """Masks secrets in the records of anyone's handler: `handler.addFilter(RedactionFilter())`.
 
@@ -360,7 +360,7 @@ class RedactionFilter(logging.Filter):
         masked = logging.makeLogRecord(record.__dict__) if sys.version_info >= (3, 12) else record
         own = masked.__dict__
         try:
-            given = {name: value for name, value in own.items() if type(name) is not str or name not in _STANDARD}
+            given = {name: value for name, value in own.items() if type(name) is not str or name not in STANDARD}
             own.update(self._masked(record, given))
             for name, value in given.items():
                 if type(name) is not str or issubclass(type(value), RecordText):
@@ -389,70 +389,3 @@ class RedactionFilter(logging.Filter):
                 shown = text_of(name)
                 masked[shown] = MASK if redactor.is_secret(shown) else redactor.value(value)
         return masked
-
-
-def writable(text: str) -> str:
-    """Return a text as a stream takes it: a lone surrogate has no form in UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
-
-
-def exception_text(exc_info: Any) -> str:
-    """Return an exception as Python writes it; where that raises, its class."""
-    try:
-        return logging.Formatter().formatException(exc_info)
-    except PASSING_THROUGH:
-        raise
-    except BaseException:  # noqa: BLE001 - a person's exception may do anything
-        return f"<{type.__dict__['__name__'].__get__(type(exc_info[1]))}, which cannot be written>"
-
-
-# How many attributes a record has of its own: what `extra=` puts there comes after them.
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-# FC puts its id on every record, by its handler and by a filter; it is wrong where FC runs several requests at once.
-NOT_BROUGHT = _STANDARD | {LOG_FIELDS, LOG_TASK, "request_id", "fc_request_id"}
-
-
-def brought(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
-    own = record.__dict__
-    fields = {text_of(name): value for name, value in own.items() if type(name) is not str or name not in NOT_BROUGHT}
-    for name in (LOG_FIELDS, LOG_TASK):
-        given: Any = own.get(name)
-        if issubclass(type(given), RecordText):
-            fields.update(json.loads(given))
-        elif type(given) is dict:
-            fields.update({text_of(name): value for name, value in given.items()})
-        elif given is not None:
-            fields[name] = given
-    return fields
-
-
-def message_of(record: logging.LogRecord) -> str:
-    """Return a record's message; what cannot be put into it is named, and where its arguments do not fit it, both."""
-    try:
-        return text_of(record.getMessage())
-    except PASSING_THROUGH:
-        raise
-    except BaseException:  # noqa: BLE001 - a wrong format string, or a person's own __str__: the line must still come
-        return _message_of_parts(text_of(record.msg), record.args)
-
-
-def _message_of_parts(message: str, args: Any) -> str:
-    given: Any = _printable(args)
-    if type(args) is tuple:
-        given = tuple(map(_printable, args))
-    elif type(args) is dict:
-        given = {text_of(name): _printable(value) for name, value in args.items()}
-    try:
-        return str(message % given)
-    except PASSING_THROUGH:
-        raise
-    except BaseException:  # noqa: BLE001
-        return f"{message} {given}"
-
-
-def _printable(value: Any) -> Any:
-    kind = type(value)
-    if kind is float or kind is bool or value is None or (kind is int and value.bit_length() <= _MOST_BITS):
-        return value
-    return text_of(value)

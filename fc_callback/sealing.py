@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback import settings
+from fc_callback import settings, validators
 from fc_callback.errors import SealExpired, SealInvalid, SettingsError
 from fc_callback.secret import Masked
 from fc_callback.token import TaskToken
@@ -38,7 +38,12 @@ _PURPOSE = b"fc_callback task token\0"
 def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] | None:
     if given is None:
         return None
-    each = (given,) if isinstance(given, (str, bytes)) else tuple(given)
+    each = (given,) if isinstance(given, (str, bytes)) else given
+    if not isinstance(each, (tuple, list)):
+        validators.refuse("key", given, _KEY_HINT)
+    for one in each:
+        if not isinstance(one, (str, bytes)):
+            raise SettingsError(f"key= holds {validators.kind_of(one)}.", hint=_KEY_HINT)
     texts = (one.decode("ascii", "replace") if isinstance(one, bytes) else one for one in each)
     keys = tuple(key for text in texts for part in text.split(",") if (key := part.strip()))
     for number, key in enumerate(keys, 1):
@@ -96,6 +101,8 @@ class TokenSeal(Masked):
             SealExpired: It was sealed longer ago.
             SettingsError: There is no key, or the package cryptography is not installed.
         """
+        if max_age_seconds is not None:
+            validators.number("max_age_seconds", max_age_seconds, above=0)
         fernet = self._fernet()
         padded = text.encode("ascii", "replace") + b"=" * (-len(text) % 4)
         try:

@@ -1,7 +1,7 @@
 """The settings that come from the environment, and their one table.
 
-An argument always wins over a variable. Names begin with `CLOUDFLOW_`: FC deletes variables that begin with `FC_`. A variable
-that begins so and is none of the table is warned about, once in a process, when the first setting is read.
+An argument always wins over a variable. Names begin with `CLOUDFLOW_`: FC deletes variables that begin with `FC_`. An unknown
+variable with this prefix is warned about once in a process, when the first setting is read.
 """
 
 from __future__ import annotations
@@ -37,8 +37,16 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("CLOUDFLOW_REGION", "The flow's region, where it is not the function's", "the function's region"),
     Variable("CLOUDFLOW_NETWORK", "`public`, or `internal` for the `-internal` host", "public"),
-    Variable("CLOUDFLOW_SIGNATURE", "`v1` (HMAC-SHA1, what every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256)", "v1"),
-    Variable("CLOUDFLOW_CONNECT_TIMEOUT", "Seconds to wait for a connection", "3"),
+    Variable(
+        "CLOUDFLOW_SIGNATURE",
+        "`v1` (HMAC-SHA1, what every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256; puts the task token into the URL)",
+        "v1",
+    ),
+    Variable(
+        "CLOUDFLOW_CONNECT_TIMEOUT",
+        "Seconds for a connection: name look-up, all addresses, proxy and TLS together",
+        "3",
+    ),
     Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10"),
     Variable("CLOUDFLOW_OUTPUT_LIMIT", "Bytes an Output may have; 32768 for Serverless Workflow flows", "65536"),
     Variable("CLOUDFLOW_LOG_LEVEL", "What `Logger` writes: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),
@@ -47,7 +55,7 @@ VARIABLES: tuple[Variable, ...] = (
 )
 _PREFIX = "CLOUDFLOW_"
 _KNOWN = frozenset(variable.name for variable in VARIABLES)
-# Taken by the first reader in a process and never released.
+# Acquired by the first reader in a process and never released.
 _first_reader = threading.Lock()
 
 
@@ -62,12 +70,12 @@ def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] |
 
 
 def _warn_of_unknown_variables() -> None:
-    """Warn of each variable that looks like a setting and is none; its value may be a secret and is not shown."""
+    """Warn of each variable that has the prefix of a setting and is not one. Its value may be a secret and is not shown."""
     for name in sorted(os.environ):
         if name.upper().startswith(_PREFIX) and name not in _KNOWN:
             nearest = _nearest(name)
             logger.warning(
-                "The environment variable %s is no setting of fc_callback and has no effect.%s",
+                "The environment variable %s is not a setting of fc_callback and has no effect.%s",
                 name,
                 f" Did you mean {nearest}?" if nearest else "",
             )

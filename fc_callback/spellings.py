@@ -58,11 +58,7 @@ class Spellings:
         known = [_known(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
         self._plain = tuple(form for one in known for form in one.plain)
         self._marks = tuple(one.mark for one in known)
-        shortest = min((one.base64_characters for one in known), default=0)
-        self._base64 = shortest and re.compile(rf"[A-Za-z0-9+/_-]{{{shortest},}}")
-        self._run = b"A" * shortest
-        # Undoing both kinds of escapes at once would also undo what stands in such a secret itself.
-        self._kinds = ("\\%", "\\", "%") if any("%" in form or "\\" in form for form in self._plain) else ("\\%",)
+        self._run = b"A" * min([one.base64_characters for one in known], default=0)
 
     def may_stand_in(self, text: str) -> bool:
         """Say whether a text is worth a search; nearly always it is not."""
@@ -112,10 +108,20 @@ class Spellings:
             if undone.text != text:
                 for start, end in self._spans(undone.text, depth - 1, shapes):
                     yield undone.outside(start), undone.outside(end)
-        for run in self._base64.finditer(text) if self._base64 else ():
+        for run in self._base64.finditer(text) if self._run else ():
             for offset in range(run.start(), run.start() + 4):
                 for start, end in self._spans(decoded(text[offset : run.end()]), depth - 1, None):
                     yield offset - (-start * 8 // 6), min(offset - (-end * 8 // 6), run.end())
+
+    # Made when something is found: a task's token is new each time, and nearly every text holds none.
+    @property
+    def _base64(self) -> re.Pattern[str]:
+        return re.compile(rf"[A-Za-z0-9+/_-]{{{len(self._run)},}}")
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        # Undoing both kinds of escapes at once would also undo what stands in such a secret itself.
+        return ("\\%", "\\", "%") if any("%" in form or "\\" in form for form in self._plain) else ("\\%",)
 
 
 spellings_of = lru_cache(maxsize=32)(Spellings)

@@ -27,10 +27,11 @@ class Task(Value, hidden=("payload", "context")):
 
     Attributes:
         token: Names the task; masked in every text form, `token.reveal()` gives it.
-        payload: The JSON object in which the token was found.
+        payload: The JSON object in which the token was found, without the keys that held it.
         context: The invocation.
         path: Where in the event the token was found.
         deadline: When this work must have ended; None where the function's timeout is not known.
+        token_keys: The keys of that object that held the token.
     """
 
     token: TaskToken
@@ -38,6 +39,7 @@ class Task(Value, hidden=("payload", "context")):
     context: FcContext
     path: str = "$"
     deadline: Deadline | None = None
+    token_keys: tuple[str, ...] = ()
 
     @property
     def remaining_seconds(self) -> float:

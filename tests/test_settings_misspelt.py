@@ -1,4 +1,4 @@
-"""A misspelt setting: who has one learns it from the log, once."""
+"""A misspelt setting is warned about in the log, once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_misspelt_variable_is_warned_about_once_at_the_first_event_with_the_na
 
     assert lines[0] == "decorated"
     (warning,) = (line for line in lines if "CLOUDFLOW_" in line)
-    assert warning.startswith("WARNING fc_callback: The environment variable CLOUDFLOW_READ_TIMEUOT is no setting")
+    assert warning.startswith("WARNING fc_callback: The environment variable CLOUDFLOW_READ_TIMEUOT is not a setting")
     assert warning.endswith("Did you mean CLOUDFLOW_READ_TIMEOUT?")
     assert "hunter2" not in str(lines)
 
@@ -87,7 +87,7 @@ READING = "from fc_callback import settings; settings.text('CLOUDFLOW_REGION'); 
 def test_the_nearest_known_name_is_told(name: str, meant: str) -> None:
     (line,) = said(READING, **{name: "secret-value"})
 
-    assert f"{name} is no setting" in line
+    assert f"{name} is not a setting" in line
     assert line.endswith(f"Did you mean {meant}?")
     assert "secret-value" not in line
 
@@ -95,7 +95,7 @@ def test_the_nearest_known_name_is_told(name: str, meant: str) -> None:
 def test_a_name_that_is_near_none_is_told_without_one() -> None:
     (line,) = said(READING, CLOUDFLOW_ZZZ="1")
 
-    assert line.endswith("CLOUDFLOW_ZZZ is no setting of fc_callback and has no effect.")
+    assert line.endswith("CLOUDFLOW_ZZZ is not a setting of fc_callback and has no effect.")
 
 
 def test_each_misspelt_variable_is_told() -> None:

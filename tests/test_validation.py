@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from fc_callback.errors import PayloadInvalid
-from fc_callback.validation import payload_invalid
+from fc_callback.payload.problems import payload_invalid
 
 SECRET = "sesame-open-sesame"
 

@@ -1,4 +1,4 @@
-"""A handler and its hooks, imported in a process of its own: the child's side.
+"""A handler and its hooks, imported in a process of their own: the child's side.
 
 Run as `python probe.py CODE_DIR RUNTIME RESULT_FILE HANDLER...`. It imports the handlers one after another, as FC's runtime
 does, and writes a line of JSON for each. The person's code may print, hang or end the process: none of that reaches the

@@ -54,7 +54,7 @@ def command(
             for text in flow or ():
                 name, file = _pair(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
-            shown = _Shown(service)  # before anybody can start an execution: what has ended by then is not shown
+            shown = _Shown(service)  # before a client can start an execution: what exists by now is not shown
             _announce(service, as_json=as_json)
             while not signals.first:
                 shown.look()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _NOT_KEPT = "no token was kept: FC's next delivery reports it"
 _NOT_OPENED = "its token is sealed, and CLOUDFLOW_SEAL_KEY does not open it: set the key that the function has"
-# What a person must look at.
+# Results that a person must act on.
 _WRONG = ("left", "refused", "undelivered", "unrecorded")
 _KEY_DIGITS = 64
 
@@ -83,7 +83,7 @@ def _complain(problem: object) -> None:
 
 
 def _redeliver(store: SqliteStore | RedisStore, client: CloudFlowClient | None, *, as_json: bool) -> bool:
-    """Report what waits; return whether nothing is left that a person must look at."""
+    """Report each waiting result; return whether no problem is left for a person."""
     from fc_callback.idempotency import undelivered
 
     counts: Counter[str] = Counter()
@@ -120,7 +120,7 @@ def _forget(store: SqliteStore | RedisStore, key: str, *, as_json: bool) -> bool
 
 
 def _described(forgotten: Forgotten) -> str:
-    """Say in sentences which record it was, and what goes with it."""
+    """Describe the deleted record, and what is lost with it."""
     record = forgotten.record
     if record is None:
         return f"the record {forgotten.key}, which could not be read."

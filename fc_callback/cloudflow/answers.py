@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.cloudflow.errors import BY_CODE, EXCERPT_CHARACTERS, CloudFlowError, error_for
-from fc_callback.redaction import MASK, SHORTEST_SECRET, mask_secrets
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,11 +40,11 @@ def read_document(action: str, answer: Answer, *, secrets: Iterable[str] = ()) -
         answer: What came back.
         secrets: What the request held: an error answer may repeat it.
     """
-    masks = _Masks(secrets)
     document = _json_object(answer.body)
     code = "" if document is None else _text(document, "Code", "code")
     if answer.status == 200 and document is not None and not code and document.keys() & _SIGNS:  # noqa: PLR2004
         return document
+    masks = _Masks(secrets)
     if document is None or not code:
         message = f"no error document of CloudFlow, but {_excerpt(answer, masks)}"
         request_id = answer.headers.get("x-acs-request-id", "")
@@ -71,7 +71,7 @@ class _Masks:
     """Masks what the request held, the secrets of the running invocation, and what looks like a token or a key."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._secrets = tuple(secrets)
 
     def text(self, text: str) -> str:
         """Return a text with its secrets masked."""
@@ -85,9 +85,7 @@ class _Masks:
         return self.text(_one_line(text))[:_NAME_CHARACTERS]
 
     def _known(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return mask_secrets(text)
+        return mask_secrets(text, also=self._secrets)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from fc_callback import settings
+from fc_callback import settings, validators
 from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
 from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from fc_callback.context import Deadline
 
 AlreadyCompleted = Literal["accept", "raise"]
+
+SIGNATURES = ("v1", "v3")
+_CREDENTIALS = "Give Credentials, or a function without arguments that returns those of the moment."
 
 
 class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
@@ -76,15 +79,35 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
 
     def __post_init__(self) -> None:
         """Fill in from the environment what was not given."""
+        self._check_options()
         fields = vars(self)
-        fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=("v1", "v3"))
+        fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=SIGNATURES)
         fields["_endpoint_given"] = bool(self.endpoint)
         fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
-        _ = self.connect_seconds, self.read_seconds
-        if self.already_completed not in {"accept", "raise"}:
-            raise SettingsError(f"already_completed is {self.already_completed!r}.", hint="Use 'accept' or 'raise'.")
+        fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
+        fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
         if isinstance(self.credentials, Credentials):
             _check_local(self.credentials, self.endpoint)
+
+    def _check_options(self) -> None:
+        for option in ("region", "endpoint", "network", "signature"):
+            given = getattr(self, option)
+            if given is not None and not isinstance(given, str):
+                validators.refuse(option, given, "Give a text, or leave it out.")
+        if self.network is not None:
+            validators.one_of("network", self.network, NETWORKS)
+        if self.signature:
+            validators.one_of("signature", self.signature, SIGNATURES)
+        if self.credentials is not None and not isinstance(self.credentials, Credentials):
+            validators.function("credentials", self.credentials, gets=(), give=_CREDENTIALS)
+        for option in ("connect_timeout", "read_timeout"):
+            given = getattr(self, option)
+            if given is not None:
+                validators.number(option, given, above=0)
+        validators.instance_of(
+            "retry", self.retry, RetryPolicy, "Give a policy, like retry=RetryPolicy(total_seconds=30)."
+        )
+        validators.one_of("already_completed", self.already_completed, ("accept", "raise"))
 
     @property
     def is_local(self) -> bool:
@@ -94,12 +117,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
     @property
     def connect_seconds(self) -> float:
         """What opening a connection may take."""
-        return settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
+        return self.connect_timeout or 0.0
 
     @property
     def read_seconds(self) -> float:
         """What an answer may take."""
-        return settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
+        return self.read_timeout or 0.0
 
     def report_task_succeeded(
         self, task_token: str | TaskToken, output: object = None, *, deadline: Deadline | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from fc_callback import validators
 from fc_callback.errors import SettingsError
 
 REGIONS = (
@@ -40,7 +41,8 @@ def endpoint_of(region: str, *, network: str = "public") -> str:
     """
     if not _REGION.fullmatch(region):
         raise SettingsError(
-            f"{region[:60]!r} is no region.", hint="A region is named like cn-hangzhou; see CLOUDFLOW_REGION."
+            f"{validators.shown(region)} is no region.",
+            hint="A region is named like cn-hangzhou; see CLOUDFLOW_REGION.",
         )
     suffix = "-internal" if network == "internal" else ""
     return f"https://{region}{suffix}.fnf.aliyuncs.com"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from fc_callback import validators
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class RetryPolicy(Value, hidden=("draw",)):
         throttled_cap_seconds: Its last value.
         reserve_seconds: What is kept of the invocation's time for returning, or for raising `ReportUndelivered`.
         draw: A number in [0, 1); replaced in tests.
+
+    Raises:
+        SettingsError: One of them cannot be used.
     """
 
     total_seconds: float = 60.0
@@ -49,8 +53,12 @@ class RetryPolicy(Value, hidden=("draw",)):
     def __post_init__(self) -> None:
         """Refuse what is no number of seconds."""
         for name, value in vars(self).items():
-            if name != "draw" and not value > 0:
-                raise ValueError(f"{name} must be above zero, not {value}.")
+            if value is _draw:
+                continue
+            if name == "draw":
+                validators.function(name, value, gets=(), give="Give a function that returns a number in [0, 1).")
+            else:
+                validators.number(name, value, above=0)
 
     def wait_seconds(self, repeats: int, *, throttled: bool, retry_after_seconds: float | None) -> float:
         """Return how long to wait before the next attempt.

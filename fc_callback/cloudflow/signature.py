@@ -28,6 +28,8 @@ def percent_encode(text: str) -> str:
 
     A lone surrogate, which has no form in UTF-8, becomes `?`.
     """
+    if text.isascii() and text.isalnum():  # names, most ids
+        return text
     data = text.encode("utf-8", "replace")
     reserved = set(data.translate(None, _UNRESERVED))
     # Once for each kind of byte: `urllib.parse.quote` goes byte by byte, and takes three times as long for an Output of

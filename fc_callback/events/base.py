@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
@@ -11,7 +11,8 @@ from typing_extensions import Self  # comes with pydantic
 
 from fc_callback.decoding import NotJson, decode_base64, open_layers, read_json
 from fc_callback.errors import PayloadInvalid
-from fc_callback.validation import payload_invalid
+from fc_callback.payload.models import Model, json_bytes
+from fc_callback.payload.problems import payload_invalid
 
 _HINT = (
     "Annotate the parameter with the class of the trigger that delivers the event, or with bytes to get it as it came."
@@ -43,9 +44,17 @@ class Part(BaseModel):
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
         return []
 
+    @classmethod
+    def leave_out(cls, decoded: Any, token: str) -> Any:  # noqa: ARG003 - parts that hold a person's own type need it
+        """Return a decoded part without the task token, where a type of a person's own is validated."""
+        return decoded
+
 
 class Event(Part):
     """What FC hands to a function, in the shape of one trigger."""
+
+    # False where a trigger has another format than JSON, with more types: CBOR's bytes have no form in JSON.
+    _is_json: ClassVar[bool] = True
 
     @classmethod
     def parse(cls, event: object) -> Self:
@@ -57,13 +66,42 @@ class Event(Part):
         Raises:
             PayloadInvalid: It has not this trigger's shape.
         """
+        return cls.parse_without(event, None)
+
+    @classmethod
+    def parse_without(cls, event: object, token: str | None, *, model: Model | None = None) -> Self:
+        """Read an event, and leave a task token out of the part of it that is validated as a type of a person's own.
+
+        Args:
+            event: As for `parse`.
+            token: The task token; None to leave out nothing.
+            model: Validates the event, where an annotation puts something around this class.
+
+        Raises:
+            PayloadInvalid: It has not this trigger's shape.
+        """
         try:
-            return cls.model_validate(cls._decode(event))
+            decoded = cls._decode(event)
+            if token is not None:
+                decoded = cls.leave_out(decoded, token)
+            if model is not None:
+                return model.read(decoded, subject="The event", hint=_HINT, is_json=cls._is_json)  # type: ignore[no-any-return]
+            if not cls._is_json:
+                return cls.model_validate(decoded)
+            return cls.model_validate_json(json_bytes(decoded, subject="The event"))
         except NotJson as error:
             problem = PayloadInvalid(f"The event is no {cls.__name__}: it is not JSON ({error}).", hint=_HINT)
         except ValidationError as error:
             problem = payload_invalid(error, subject="The event", hint=_HINT)
         raise problem
+
+    @classmethod
+    def check(cls) -> None:
+        """Build what reads an event beside the class itself, when a function is decorated.
+
+        Raises:
+            TypeError: A type in it cannot be validated.
+        """
 
     @classmethod
     def _decode(cls, event: object) -> Any:

@@ -1,7 +1,7 @@
 """Events that are an array: one element for each message."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import BeforeValidator
 
@@ -22,6 +22,26 @@ class Batch(Event, Generic[ElementT]):
     def _decode(cls, event: object) -> Any:
         decoded = super()._decode(event)
         return {"events": list(decoded) if isinstance(decoded, list | tuple) else [decoded]}
+
+    @classmethod
+    def leave_out(cls, decoded: Any, token: str) -> Any:
+        """Return the messages without the task token, each where a type of a person's own is validated."""
+        part = cls._part()
+        return {"events": [part.leave_out(open_text(one), token) for one in decoded["events"]]} if part else decoded
+
+    @classmethod
+    def check(cls) -> None:
+        """Build what reads the messages, when a function is decorated."""
+        part = cls._part()
+        if part is not None and issubclass(part, Event):
+            part.check()
+
+    @classmethod
+    def _part(cls) -> type[Part] | None:
+        """Return the class of the messages; None in a batch of any."""
+        element = get_args(cls.model_fields["events"].annotation)[0]
+        part = get_args(element)[0] if get_origin(element) is Annotated else element
+        return part if isinstance(part, type) else None
 
     def __iter__(self) -> Iterator[ElementT]:  # type: ignore[override]  # its elements, not pydantic's (name, value) pairs
         return iter(self.events)

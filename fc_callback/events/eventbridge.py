@@ -4,16 +4,69 @@
 event-streaming mode delivers. Source: FC documentation, "EventBridge triggers"; the CloudEvents specification 1.0.
 """
 
-from typing import Annotated, Any, Generic
+from functools import lru_cache
+from typing import Annotated, Any, Generic, get_origin
 
-from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, field_validator, model_validator
+from pydantic import (
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeVar
 
 from fc_callback.decoding import decode_base64
 from fc_callback.events.base import Absent, Carrier, Event, Part, Time, dedup_key, open_text
 from fc_callback.events.batch import Batch
+from fc_callback.payload.arguments import without_token
+from fc_callback.payload.models import Model, json_bytes
 
 DataT = TypeVar("DataT", default=Any)
+
+
+class _Opened:
+    """Validates data as JSON, as it is or opened: an object, or the same in a string and in base64."""
+
+    def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(kind)
+        # Where data has a type of a person's own, its rules (a strict date, say) are those for JSON.
+        as_json = not (_is_part(kind) or isinstance(kind, TypeVar) or kind in {Any, object, bytes})
+        inner = core_schema.json_schema(schema) if as_json else schema
+
+        def read(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+            def validated(data: Any) -> Any:
+                return validate(json_bytes(data, subject="The event's data") if as_json else data)
+
+            try:
+                return validated(value)
+            except ValidationError:
+                opened = open_text(value)
+                if opened is value:
+                    raise
+            return validated(opened)
+
+        return core_schema.no_info_wrap_validator_function(read, inner)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        inner = schema["schema"]
+        return handler(inner["schema"] if inner["type"] == "json" else inner)
+
+
+def _is_part(kind: Any) -> bool:
+    return get_origin(kind) is None and isinstance(kind, type) and issubclass(kind, Part)
+
+
+@lru_cache(maxsize=128)
+def _data_model(cls: type[Any]) -> Model | None:
+    """Return what data is validated as, where that is a type of a person's own that an object can be."""
+    kind = cls.model_fields["data"].annotation
+    if _is_part(kind) or isinstance(kind, TypeVar) or kind in {Any, object}:
+        return None
+    model = Model(kind, where=f"data in {cls.__name__}")
+    return model if model.takes_objects else None
 
 
 class CloudEvent(Carrier, Event, Generic[DataT]):
@@ -23,7 +76,7 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
     source: str
     type: str
     specversion: str = "1.0"
-    data: DataT
+    data: Annotated[DataT, _Opened()]
     subject: str | None = None
     time: Annotated[Time | None, Absent] = None
     datacontenttype: str | None = None
@@ -44,16 +97,23 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
         encoded = fields.get("data_base64")
         return {**fields, "data": decode_base64(encoded) if isinstance(encoded, str) else None}
 
-    @field_validator("data", mode="wrap")
     @classmethod
-    def _opened(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            opened = open_text(value)
-            if opened is value:
-                raise
-        return handler(opened)
+    def check(cls) -> None:
+        """Build what the data is validated as, when a function is decorated."""
+        _data_model(cls)
+
+    @classmethod
+    def leave_out(cls, decoded: Any, token: str) -> Any:
+        """Return the event without the task token in its data, where the data's type is a person's own."""
+        model = _data_model(cls)
+        if model is None or not isinstance(decoded, dict):
+            return decoded
+        data = open_text(decoded.get("data"))
+        if not isinstance(data, dict):
+            return decoded
+        rest, keys = without_token(data, token)
+        kept = dict.fromkeys(model.declared.intersection(keys), token)
+        return {**decoded, "data": {**rest, **kept}} if len(kept) < len(keys) else decoded
 
     def _content(self) -> Any:
         return self.data._content() if isinstance(self.data, Carrier) else self.data  # noqa: SLF001 - its own kind

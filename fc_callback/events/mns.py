@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.alias_generators import to_pascal
 
-from fc_callback.decoding import NotJson, read_json
+from fc_callback.decoding import NotJson, NotUtf8, read_json
 from fc_callback.events.base import Carrier, Event, Milliseconds, Properties, dedup_key, open_text
 
 _ENVELOPE_KEYS = {"TopicOwner", "TopicName", "MessageId", "SubscriptionName"}
@@ -30,6 +30,25 @@ def _as_text(value: Any) -> str:
 # An attribute of the message may have taken the field's place, with any value.
 _Text = Annotated[str | None, WrapValidator(_none_if_unfit)]
 _Moment = Annotated[Milliseconds | None, WrapValidator(_none_if_unfit)]
+
+
+def _text(event: bytes) -> str:
+    """Return the text of a message in STREAM format; bytes that make no character become U+FFFD.
+
+    Raises:
+        NotJson: It begins like JSON and is not UTF-8: with replaced characters, different values in it would be the same.
+    """
+    try:
+        return event.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        pass
+    try:
+        read_json(event)
+    except NotUtf8:
+        raise
+    except NotJson:
+        pass
+    return event.decode("utf-8", "replace")
 
 
 class MnsTopicEvent(Carrier, Event):
@@ -56,7 +75,7 @@ class MnsTopicEvent(Carrier, Event):
         if isinstance(event, memoryview | bytearray):
             event = bytes(event)
         if isinstance(event, bytes):
-            event = event.decode("utf-8", "replace").removeprefix("\ufeff")
+            event = _text(event)
         fields = event
         if isinstance(event, str):
             try:

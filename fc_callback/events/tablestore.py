@@ -4,7 +4,7 @@ CBOR takes cbor2: `pip install 'fc-callback[cbor]'`. Source: FC documentation, "
 """
 
 from base64 import b64encode
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_pascal
@@ -72,6 +72,7 @@ class TablestoreEvent(Event):
     """What changed in a table. FC retries a failing batch until its log expires: let no record block the others."""
 
     model_config = ConfigDict(alias_generator=to_pascal)
+    _is_json: ClassVar[bool] = False
 
     version: str = ""
     records: list[TablestoreRecord]

@@ -12,6 +12,7 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
 from fc_callback.finding import TOKEN_KEYS
 from fc_callback.idempotency.echo import holds, without
@@ -26,28 +27,30 @@ _TOKEN_NAMES = frozenset(TOKEN_KEYS)
 Fields = tuple[str, ...]
 Key = Fields | Callable[[Mapping[str, Any]], Any]
 
-_KEY_HINT = 'Name fields of the payload, as key="order.id" or key=("order.id", "line"), or pass a callable.'
+KEY_HINT = 'Name fields of the payload, as key="order.id" or key=("order.id", "line"), or pass a callable.'
 _FRESH_EACH_TIME = "Each attempt of a step has a fresh token; name what makes it the same work, like an order's number."
 
 
-def fields(names: str | Fields, *, option: str) -> Fields:
+def fields(names: str | Fields, *, option: str, hint: str = KEY_HINT) -> Fields:
     """Return the paths that an option names as a tuple, after a look at each.
 
     Args:
         names: One path into the payload, like `order.id` or `lines[0].id`, or several.
         option: The option's name, for the error.
+        hint: What to give, for the error.
 
     Raises:
         SettingsError: There is none, one is not a path, or one names the task token.
     """
     paths: object = (names,) if isinstance(names, str) else names
-    if not isinstance(paths, (tuple, list)) or not paths or not all(isinstance(path, str) for path in paths):
-        raise SettingsError(f"{option}= names no field of the payload.", hint=_KEY_HINT)
+    if not isinstance(paths, (tuple, list)):
+        validators.refuse(option, paths, hint)
+    if not paths:
+        raise SettingsError(f"{option}= names no field of the payload.", hint=hint)
     for path in paths:
-        try:
-            steps = parse_path(path)
-        except SettingsError:
-            raise SettingsError(f"{option}= holds {path!r}, which is no path.", hint=_KEY_HINT) from None
+        if not isinstance(path, str):
+            raise SettingsError(f"{option}= holds {validators.kind_of(path)}.", hint=hint)
+        steps = parse_path(path, option=option)
         if _TOKEN_NAMES.intersection(steps):
             raise SettingsError(f"{option}={path!r} names the task token.", hint=_FRESH_EACH_TIME)
     return tuple(paths)

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from fc_callback import settings
+from fc_callback import settings, validators
 from fc_callback.context import Deadline
 from fc_callback.errors import PayloadChanged, PayloadInvalid, SettingsError, StoreUnavailable, WorkInProgress
 from fc_callback.idempotency.bounded import CALL_SECONDS, BoundedStore
-from fc_callback.idempotency.key import Fields, Key, fields, payload_digest, scope_of, token_in, work_key
+from fc_callback.idempotency.key import KEY_HINT, Fields, Key, fields, payload_digest, scope_of, token_in, work_key
 from fc_callback.idempotency.record import Receiver, Record, new_revision
 from fc_callback.idempotency.store import Store, open_store
 from fc_callback.idempotency.work import Work, put, runs_here
@@ -50,6 +50,7 @@ _MOST_ROUNDS = 40
 _WAIT_MARGIN_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
+_CHECK_HINT = 'Use "payload", name fields of it, like check=("order.id", "amount"), or use None.'
 
 
 def once(
@@ -84,21 +85,27 @@ def once(
     Raises:
         SettingsError: An option cannot be used.
     """
-    for option, seconds in (("expires_after_seconds", expires_after_seconds), ("lease_seconds", lease_seconds)):
-        if not 0 < seconds < float("inf"):
-            raise SettingsError(f"{option}= is {seconds!r}.", hint="Give a number above zero.")
-    if duplicate not in {"wait", "raise"}:
-        raise SettingsError(f"duplicate= is {duplicate!r}.", hint="Use 'wait' or 'raise'.")
+    validators.number("expires_after_seconds", expires_after_seconds, above=0)
+    validators.number("lease_seconds", lease_seconds, above=0)
+    validators.one_of("duplicate", duplicate, ("wait", "raise"))
     opened = open_store(store) if isinstance(store, str) else store
-    if opened is not None and not isinstance(opened, Store):
-        raise SettingsError(f"store= is a {type(opened).__name__}, which is no Store.", hint="See idempotency.Store.")
+    if opened is not None:
+        validators.instance_of("store", opened, Store, "Give a Store, or the URL of one, like sqlite:///once.db.")
+    if name is not None:
+        validators.text("name", name, "Give a text, or leave it out.")
+    if seal is not None:
+        from fc_callback.sealing import TokenSeal  # with cryptography, which only a seal needs
+
+        validators.instance_of("seal", seal, TokenSeal, "Give a TokenSeal: seal=TokenSeal().")
+    if callable(key):
+        validators.function("key", key, gets=("payload",), give=KEY_HINT)
     return Once(
         key=key if callable(key) else fields(key, option="key"),
         given_store=opened,
         expires_after_seconds=expires_after_seconds,
         duplicate=duplicate,
         name=name,
-        check=None if check is None or check == "payload" else fields(check, option="check"),
+        check=None if check is None or check == "payload" else fields(check, option="check", hint=_CHECK_HINT),
         checks=check is not None,
         seal=seal,
         lease_seconds=lease_seconds,
@@ -150,6 +157,7 @@ class Once:
         scope: str,
         deadline: Deadline | None = None,
         token: TaskToken | None = None,
+        secret: TaskToken | None = None,
     ) -> Work:
         """Begin the work, or find that it is done.
 
@@ -158,6 +166,7 @@ class Once:
             scope: The function (see `key.scope_of`), unless `name` was given.
             deadline: When this invocation ends; the lease and the waiting end with it.
             token: The token of the task that this delivery is for, if there is one.
+            secret: A token that the record must not hold, of a task that is reported elsewhere.
 
         Returns:
             The work. With `stored`, it must not run; without, it must end in one of `done`, `failed`, `deferred`, `abandon`.
@@ -198,7 +207,7 @@ class Once:
                     store,
                     record,
                     fingerprint=fingerprint,
-                    secret=token or token_in(payload),
+                    secret=token or secret or token_in(payload),
                     expires_after_seconds=self.expires_after_seconds,
                     # Found as it is, this task was known. Left behind by a delivery for this task, its report may be in.
                     came_before=record is standing

@@ -1,4 +1,4 @@
-"""What `fc-callback redeliver` does with a store: find the results whose tasks still wait for a report, forget a record."""
+"""What `fc-callback redeliver` does with a store: find results whose tasks still wait for a report, and delete a record."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def forget(store: SqliteStore | RedisStore, key: str) -> Forgotten | None:
     try:
         record = store.get(key)
     except StoreUnavailable:
-        # It cannot be read: or the store does not answer, which the next call says as well.
+        # The record cannot be read, or the store does not answer; then the next call raises as well.
         return Forgotten(key=key, record=None, is_running=False) if store.forget(key) else None
     if record is None:
         return None

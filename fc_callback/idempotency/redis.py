@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from fc_callback import validators
 from fc_callback.errors import SettingsError, StoreUnavailable
 from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
 from fc_callback.idempotency.record import read_record
@@ -67,7 +69,7 @@ class RedisStore:
         clock: In the place of the server's clock, for tests.
 
     Raises:
-        SettingsError: The URL cannot be read, or the package redis is not installed.
+        SettingsError: An argument cannot be used, or the package redis is not installed.
     """
 
     def __init__(
@@ -78,10 +80,22 @@ class RedisStore:
         timeout_seconds: float = 3.0,
         clock: Callable[[], float] | None = None,
     ) -> None:
+        validators.text("url", url, "Give a URL, like redis://host:6379/0.")
+        validators.text("prefix", prefix, "Give a text, like prefix='orders:'.")
+        validators.number("timeout_seconds", timeout_seconds, above=0)
         self._place = _place(url)
         self._prefix = prefix
         self._clock = clock
-        self._clients = _Clients(url, timeout_seconds)
+        try:
+            self._clients = _Clients(url, timeout_seconds)
+        except (ValueError, redis.RedisError) as error:  # whose text may quote the password
+            problem = type(error).__name__
+        else:
+            return
+        raise SettingsError(
+            f"The Redis URL {self._place} cannot be used: {problem}.",
+            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0.",
+        )
 
     def now(self, *, timeout: float = CALL_SECONDS) -> float:
         """Return the server's time."""
@@ -176,29 +190,35 @@ class RedisStore:
 
 
 class _Clients:
-    """Clients with one connection each, kept for the next call; those of a parent process are not used after a fork."""
+    """Clients of one connection each, kept for the next call; those of a parent process are not used after a fork."""
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
         self._url = url
         self._timeout_seconds = timeout_seconds
-        self._idle: list[Any] = []
         self._owner = os.getpid()
+        # Calls run in threads, which must import nothing: a name look-up uses this codec, and redis-py looks its version up
+        # when it connects.
+        "".encode("idna")
+        import_module("email.parser")
+        self._idle = [self._made()]
 
     def take(self) -> Any:
-        """Return an idle client, else a new one."""
+        """Return an idle client, else a new one. It opens its connection at its first call."""
         if self._owner != os.getpid():
             self._idle, self._owner = [], os.getpid()
         try:
             return self._idle.pop()
         except IndexError:
-            # It connects here. Repeats are ours, so that they end with the call.
-            return redis.Redis.from_url(
-                self._url,
-                single_connection_client=True,
-                socket_timeout=self._timeout_seconds,
-                socket_connect_timeout=self._timeout_seconds,
-                retry=Retry(NoBackoff(), 0),
-            )
+            return self._made()
+
+    def _made(self) -> Any:
+        # Repeats are ours, so that they end with the call.
+        return redis.Redis.from_url(
+            self._url,
+            socket_timeout=self._timeout_seconds,
+            socket_connect_timeout=self._timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+        )
 
     def put_back(self, client: Any) -> None:
         """Keep a client whose last answer has been read whole."""
@@ -206,8 +226,9 @@ class _Clients:
 
     def drop_idle(self) -> None:
         """Close the clients that wait: where one connection was closed by the server, the others may be as well."""
-        while self._idle:
-            self._idle.pop().close()
+        idle, self._idle = self._idle, []
+        for client in idle:
+            client.close()
 
 
 class _Exchange(Generic[T]):
@@ -215,22 +236,22 @@ class _Exchange(Generic[T]):
 
     def __init__(self, clients: _Clients, use: Callable[[Any], T]) -> None:
         self._clients = clients
+        self._client = clients.take()
         self._use = use
         self._given_up = False
 
     def run(self) -> T:
         """Make the call. A client whose call failed, or came too late, is closed and never used again."""
-        client = self._clients.take()
         try:
-            value = self._use(client)
+            value = self._use(self._client)
         except BaseException:
-            client.close()
+            self._client.close()
             self._clients.drop_idle()
             raise
         if self._given_up:
-            client.close()
+            self._client.close()
         else:
-            self._clients.put_back(client)
+            self._clients.put_back(self._client)
         return value
 
     def give_up(self) -> None:

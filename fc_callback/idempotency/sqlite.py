@@ -14,6 +14,7 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from fc_callback import validators
 from fc_callback.errors import StoreUnavailable
 from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
 from fc_callback.idempotency.record import read_record
@@ -44,6 +45,9 @@ class SqliteStore:
         path: The file; made when first used. Its folder must exist.
         busy_timeout_seconds: How long to wait for another process's write; never longer than the call may take.
         clock: What `now` returns; a test may pass its own.
+
+    Raises:
+        SettingsError: An argument cannot be used.
     """
 
     def __init__(
@@ -53,6 +57,9 @@ class SqliteStore:
         busy_timeout_seconds: float = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if not isinstance(path, (str, os.PathLike)):
+            validators.refuse("path", path, "Give the path of a file, like /mnt/nas/once.db.")
+        validators.number("busy_timeout_seconds", busy_timeout_seconds, least=0)
         self.path = os.path.abspath(path)  # noqa: PTH100 - pathlib is not loaded in a cold start
         self._clock = clock
         self._busy_timeout_seconds = busy_timeout_seconds

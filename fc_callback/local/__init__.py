@@ -3,9 +3,9 @@
     from fc_callback.local import LocalCloudFlow
 
     with LocalCloudFlow() as service:
-        service.add_function(lambda event: {"sum": 3}, name="add")
-        service.create_flow("demo", definition)
-        execution = service.wait("demo", service.start("demo", {"a": 1, "b": 2}))
+        service.add_function(charge)  # made by task_callback: it reports to this service
+        service.create_flow("orders", definition)
+        execution = service.wait("orders", service.start("orders", {"orderId": "o-1"}))
 
 It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 127.0.0.1 and nowhere else.
 """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from fc_callback.cloudflow.errors import BY_CODE
+from fc_callback.errors import FcCallbackError
 
 
-class ApiError(Exception):
+class ApiError(FcCallbackError):
     """An operation was refused.
 
     Args:

@@ -113,7 +113,9 @@ class Face:
 
     def application(self, control: list[Route]) -> Starlette:
         """Return the ASGI application, with further routes beside the API's own."""
-        return Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"]), *control])
+        application = Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"]), *control])
+        application.router.redirect_slashes = False  # a Location header would repeat the query, and the secrets in it
+        return application
 
     async def answer(self, request: Request) -> Response:
         """Answer one call."""

@@ -19,6 +19,7 @@ import attrs
 from fc_callback.errors import FcCallbackError
 from fc_callback.local.flows.definition import compact
 from fc_callback.local.store import StoreClosedError
+from fc_callback.redaction import mask_secrets
 from fc_callback.runtime.contexts import make_context
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class _Cleaner:
             text = text[:MAX_KEPT_CHARACTERS] + "\n[cut]"
         for secret in self._secrets:
             text = text.replace(secret, "<secret>")
-        return self._store.seal(text) if seal else text
+        return mask_secrets(self._store.seal(text) if seal else text)
 
 
 def _call(function: Callable[..., Any], event: bytes, context: Any) -> Result:

@@ -11,12 +11,14 @@ nor logs put one into the file.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import secrets
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.local.tokens import TOKEN_PREFIX, Mint, recognise
@@ -63,7 +65,13 @@ CREATE TABLE IF NOT EXISTS invocations (
 );
 CREATE INDEX IF NOT EXISTS unfinished_invocations ON invocations (status) WHERE status != 'ended';
 """
-_TOKEN = re.compile(re.escape(TOKEN_PREFIX) + r"[A-Za-z0-9+/]{36,}={0,2}")
+_TOKEN = re.compile(rf"{TOKEN_PREFIX}(?:[A-Za-z0-9+/]|%2[BbFf]){{36,}}(?:=|%3[Dd]){{0,2}}")
+# How a token stands in a text: as it is, or in a URL, with the code of `+` telling which digits its codes have.
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "": str,
+    "%2B": functools.partial(quote, safe=""),
+    "%2b": lambda token: re.sub("%..", lambda code: code[0].lower(), quote(token, safe="")),
+}
 
 Row = sqlite3.Row
 
@@ -107,8 +115,9 @@ class Store:
             self.set("secret", secrets.token_hex(32))
         self.mint = Mint(bytes.fromhex(self.setting("secret") or ""))
         marker = self.mint.marker()
-        self._mark = f"<task-token {marker} {{}}>"
-        self._marked = re.compile(rf"<task-token {marker} (\d+)>")
+        self._mark = f"<task-token {marker} {{}}{{}}>"
+        spellings = "|".join(map(re.escape, _SPELLINGS))
+        self._marked = re.compile(rf"<task-token {marker} (\d+)({spellings})>")
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -168,18 +177,23 @@ class Store:
             self.run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
 
     def seal(self, text: str) -> str:
-        """Replace each task token of this database in `text` by its mark."""
+        """Replace each task token of this database in `text` by its mark, which keeps how it was spelled."""
         if TOKEN_PREFIX not in text:
             return text
         return _TOKEN.sub(self._sealed, text)
 
     def _sealed(self, match: re.Match[str]) -> str:
-        row = self.one("SELECT id FROM tasks WHERE digest = ?", recognise(match[0]))
-        return match[0] if row is None else self._mark.format(row["id"])
+        token = unquote(match[0])
+        row = self.one("SELECT id FROM tasks WHERE digest = ?", recognise(token))
+        if row is None:
+            return match[0]
+        # A URL that mixes %2B and %2b is no other for getting them all alike.
+        spelling = next((name for name, spell in _SPELLINGS.items() if spell(token) == match[0]), "%2B")
+        return self._mark.format(row["id"], spelling)
 
     def unseal(self, text: str) -> str:
         """Put the task tokens back."""
-        return self._marked.sub(lambda match: self.task_token(int(match[1])), text)
+        return self._marked.sub(lambda match: _SPELLINGS[match[2]](self.task_token(int(match[1]))), text)
 
     def masked(self, text: str) -> str:
         """Return sealed `text` for people: without tokens, and without what marks them."""

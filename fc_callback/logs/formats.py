@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.invocation import current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.redaction import PASSING_THROUGH, brought, exception_text, message_of, text_of, writable
+from fc_callback.record_text import PASSING_THROUGH, brought, exception_text, message_of, text_of, writable
 from fc_callback.task import running_task
 
 if TYPE_CHECKING:
@@ -89,10 +89,10 @@ class JsonFormatter(RecordFormatter):
     def _entry(self, record: logging.LogRecord) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "timestamp": _read(_timestamp, record),
-            "level": text_of(record.levelname),
+            "level": record.levelname if type(record.levelname) is str else text_of(record.levelname),
             "message": _read(self._message, record),
-            "logger": text_of(record.name),
-            "location": f"{text_of(record.filename)}:{text_of(record.lineno)}",
+            "logger": record.name if type(record.name) is str else text_of(record.name),
+            "location": _read(_location, record),
             **self.constants,
             **_read_all(_place, record),
         }
@@ -154,6 +154,10 @@ def _read_all(parts: Callable[..., dict[str, Any]], record: logging.LogRecord) -
     """Return several parts of a record; where that raises, none of them."""
     given = _read(parts, record)
     return given if type(given) is dict else {"unwritten": given}
+
+
+def _location(record: logging.LogRecord) -> str:
+    return f"{record.filename}:{record.lineno}"
 
 
 def _timestamp(record: logging.LogRecord) -> str:

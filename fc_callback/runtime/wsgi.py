@@ -16,6 +16,7 @@ import logging
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from fc_callback import validators
 from fc_callback.invocation import current_invocation
 from fc_callback.runtime.headers import HeaderContext, current_request_id
 from fc_callback.runtime.serving import set_up_logging
@@ -63,15 +64,25 @@ def wsgi_app(
         initializer: What `POST /initialize` runs with the context; by default `fc_callback.initializer`.
         pre_stop: What `GET /pre-stop` runs with the context; by default nothing.
         http: Serves every other path, and every request of an HTTP trigger; by default these are answered with 404.
+
+    Raises:
+        SettingsError: An argument is no function.
     """
+    functions: dict[str, Any] = {"handler": handler, "initializer": initializer, "pre_stop": pre_stop}
+    for option, function in functions.items():
+        is_left_out = function is None and option != "handler"
+        if not (is_left_out or callable(function) or (isinstance(function, str) and function)):
+            validators.refuse(option, function, "Give a function, or its name, like index.handler.")
+    if http is not None and not callable(http):
+        validators.refuse("http", http, "Give a WSGI application.")
     if initializer is None:
         from fc_callback.warmup import initializer as warm_up
 
         initializer = warm_up
     if not logging.getLogger().handlers:
         set_up_logging()
-    functions = {_INVOKE: handler, "Initialize": initializer, "PreStop": pre_stop or _nothing}
-    return FunctionApp(functions, http=http)
+    phases = {_INVOKE: handler, "Initialize": initializer, "PreStop": pre_stop or _nothing}
+    return FunctionApp(phases, http=http)
 
 
 class FunctionApp:

@@ -271,6 +271,38 @@ def test_secrets_are_not_in_what_is_printed_of_the_log(run: Run, code: Any) -> N
     assert 'event b\'{"taskToken": "***"}\' *** ***' in log
 
 
+def test_secrets_in_a_url_are_not_in_what_is_printed_of_the_log(run: Run, code: Any) -> None:
+    code("""
+        import json
+        from urllib.parse import urlencode
+        from fc_callback import task_callback
+        @task_callback
+        def handler(event, context):
+            sts = context.credentials.security_token
+            print("POST /?" + urlencode({"TaskToken": json.loads(event)["taskToken"], "SecurityToken": sts}))
+            return {}
+    """)
+    log = run("--profile", "python3.10").stderr.decode()
+    assert "POST /?TaskToken=***&SecurityToken=***\n" in log
+
+
+def test_a_payload_that_no_flow_could_send_is_refused_with_words(run: Run, code: Any) -> None:
+    (code(PLAIN) / "payload.json").write_text(json.dumps({"a": "x" * 70_000}))
+    ended = run("--payload", "@payload.json")
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        b"fc-callback invoke: EntityTooLarge: The payload size exceeds maximum allowed size (65536 bytes).\n",
+    )
+
+
+def test_a_payload_that_no_flow_could_send_is_why_there_is_no_task(
+    run: Run, code: Any, exported: tuple[object, dict[str, str]]
+) -> None:
+    (code(PLAIN) / "payload.json").write_text(json.dumps({"a": "x" * 70_000}))
+    ended = run("--payload", "@payload.json", environment=exported[1])
+    assert b"refuses: EntityTooLarge" in ended.stderr
+
+
 def test_variables_are_given_by_name(run: Run, code: Any) -> None:
     code("import os\ndef handler(event, context): return os.environ['GREETING']")
     assert run("--env", "GREETING=a=b").stdout == b"a=b"

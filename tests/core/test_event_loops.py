@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import subprocess
@@ -43,6 +44,7 @@ def _no_idle_loops() -> Iterator[None]:
     yield
     _end_all()
     _idle[:] = kept
+    gc.collect()  # what a test leaves open is that test's fault
 
 
 def in_another_thread(call: Callable[[], Any]) -> Any:

@@ -201,8 +201,8 @@ def test_a_failure_whose_report_is_refused_raises_the_refusal() -> None:
 )
 def test_the_cause_holds_the_token_in_no_other_form_either(tasks: WaitingTasks, written: Any) -> None:
     @task_callback(on_failure="report")
-    def handler(event: dict[str, Any], context: Any) -> None:
-        raise CardDeclined(f"GET https://bank.example/?ticket={written(event['taskToken'])}")
+    def handler(event: bytes, context: Any) -> None:
+        raise CardDeclined(f"GET https://bank.example/?ticket={written(json.loads(event)['taskToken'])}")
 
     task = tasks.new()
     handler(task.event, fc_context(tasks))

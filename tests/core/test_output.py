@@ -232,6 +232,86 @@ def test_what_is_no_json_is_refused_with_its_path(value: Any, path: str, words: 
     assert words in str(caught.value)
 
 
+class Excluding(pydantic.BaseModel):
+    raw: bytes = pydantic.Field(default=b"\xff", exclude=True)
+    second: float = NAN
+
+
+class Computing(pydantic.BaseModel):
+    first: int = 1
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]  # as pydantic's documentation writes it
+    @property
+    def ratio(self) -> float:
+        return NAN
+
+
+class Base64(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(ser_json_bytes="base64", arbitrary_types_allowed=True)
+    raw: list[bytes] = [b"\xff"]
+    thing: Any = None
+
+
+class Root(pydantic.RootModel[list[float]]):
+    """A model that is an array."""
+
+
+@pydantic.dataclasses.dataclass
+class ExcludingData:
+    raw: bytes = pydantic.Field(default=b"\xff", exclude=True)
+    lines: list[Excluding] = pydantic.Field(default_factory=lambda: [Excluding(second=1.5), Excluding()])
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        (Excluding(), "$.second"),
+        (ExcludingData(), "$.lines[1].second"),
+        ({"order": [Excluding(second=1.0), Excluding()]}, "$.order[1].second"),
+        (Computing(), "$.ratio"),
+        (Base64(thing=object()), "$.thing"),
+        (Root([1.0, NAN]), "$[1]"),
+        (Odd(inside={"a": [b"fine", b"\xff"]}), "$.inside.a[1]"),
+    ],
+    ids=["excluded", "dataclass", "inside", "computed", "written as base64", "root", "any"],
+)
+def test_the_error_names_the_field_at_fault_and_no_field_that_is_not_written(value: Any, path: str) -> None:
+    with pytest.raises(OutputError) as caught:
+        encode_output(value)
+    assert caught.value.path == path
+
+
+def numpys(name: str) -> Any:
+    return type(name, (), {"__module__": "numpy"})()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("bool", "type numpy.bool has"), ("bool_", "type bool_ has"), ("str", "type numpy.str has")]
+)
+def test_a_class_that_is_called_like_a_builtin_is_told_with_its_module(name: str, words: str) -> None:
+    with pytest.raises(OutputError, match=words):
+        encode_output({"ok": numpys(name)})
+
+
+@pytest.mark.parametrize("around", [lambda one: one, lambda one: {"in": [one]}, lambda one: {"in": {one}}])
+def test_aliases_are_used_where_the_model_says_so_wherever_it_stands(around: Any) -> None:
+    class Says(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(serialize_by_alias=True, frozen=True)
+        order_id: int = pydantic.Field(default=1, alias="orderId")
+
+    class SaysNothing(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(frozen=True)
+        order_id: int = pydantic.Field(default=1, alias="orderId")
+
+    assert "orderId" in encode_output(around(Says()))
+    assert "order_id" in encode_output(around(SaysNothing()))
+
+
+def test_an_output_that_is_made_already_is_taken_as_it_is() -> None:
+    text = encode_output({"a": 1})
+    assert encode_output(text) is text
+
+
 def test_a_secret_in_a_result_is_not_shown_by_the_error() -> None:
     with pytest.raises(OutputError) as caught:
         encode_output({"t": TaskToken("the-token-itself"), "c": make_credentials(access_key_secret="hidden-secret")})

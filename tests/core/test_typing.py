@@ -1,11 +1,13 @@
-"""Type checkers see through the decorator: `typing_cases.py`, read by mypy."""
+"""Type checkers see through the decorators: `typing_cases.py`, read by mypy and by pyright."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,18 @@ def checked_by(tool: str, *arguments: str) -> str:
 
 def test_mypy_sees_the_decorated_types() -> None:
     assert "Success" in checked_by("mypy", "--strict", "--warn-unused-ignores", str(CASES))
+
+
+def test_pyright_agrees() -> None:
+    """Strict; an ignore that is not needed is an error, as with mypy's."""
+    settings = {
+        "include": [str(CASES)],
+        "typeCheckingMode": "strict",
+        "reportUnnecessaryTypeIgnoreComment": "error",
+        "enableTypeIgnoreComments": False,
+        "pythonVersion": "3.10",
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        project = Path(directory) / "pyrightconfig.json"
+        project.write_text(json.dumps(settings))
+        assert "0 errors" in checked_by("pyright", "--pythonpath", sys.executable, "-p", str(project))

@@ -7,8 +7,12 @@ from typing import Any
 
 from typing_extensions import assert_type
 
-from fc_callback import CloudFlowClient, FcContext, ReportResult, Task, task_callback
+from fc_callback import CloudFlowClient, FcContext, ReportResult, Task, event_parser, layers, task_callback
 from fc_callback.callback import TaskHandler
+from fc_callback.idempotency import idempotent, once
+from fc_callback.idempotency.plain import IdempotentHandler
+from fc_callback.middleware import invocation
+from fc_callback.parser import ParsedHandler
 
 
 class Receipt:
@@ -34,12 +38,54 @@ async def later(event: bytes, context: Any) -> int:
 
 
 class Service:
-    """Something with a method."""
+    """Something with methods."""
 
     @task_callback
     def method(self, event: bytes, context: Any) -> int:
         """Decorated in a class."""
         return 1
+
+    @staticmethod
+    @event_parser
+    def static(event: bytes, context: Any) -> int:
+        """Decorated without an instance."""
+        return 1
+
+    @layers(invocation)
+    def layered(self, event: bytes, context: Any) -> int:
+        """Decorated with layers."""
+        return 1
+
+
+@event_parser
+def parsed(event: dict[str, Any], context: FcContext) -> Receipt:
+    """Typed, and no task."""
+    return Receipt()
+
+
+@event_parser
+async def parsed_later(event: dict[str, Any]) -> Receipt:
+    """Typed and async."""
+    return Receipt()
+
+
+@idempotent(once(key="id"))
+def once_only(event: dict[str, Any], context: FcContext) -> Receipt:
+    """Run once."""
+    return Receipt()
+
+
+@layers(invocation)
+def layered(event: bytes, context: Any, *, db: str = "") -> Receipt:
+    """Inside of layers."""
+    return Receipt()
+
+
+@task_callback(on_failure="report")
+@layers(invocation)
+def both(event: bytes, context: Any) -> Receipt:
+    """A task inside of which there are layers."""
+    return Receipt()
 
 
 # The handler is FC's: event and context in, text out.
@@ -53,22 +99,59 @@ assert_type(bare.__wrapped__(b"{}", None), dict[str, int])
 assert_type(with_options.__wrapped__({}, FcContext(), Task.__new__(Task)), Receipt)
 
 
+assert_type(Service().method(b"{}", None), str)
+assert_type(Service.method.__wrapped__(Service(), b"{}", None), int)
+assert_type(Service.static.__wrapped__(b"{}", None), int)
+assert_type(Service().layered(b"{}", None), int)
+assert_type(Service.layered.__wrapped__(Service(), b"{}", None), int)
+assert_type(parsed.__wrapped__({}, FcContext()), Receipt)
+assert_type(once_only(b"{}", None), str)
+assert_type(once_only.__wrapped__({}, FcContext()), Receipt)
+assert_type(layered(b"{}", None, db="fake"), Receipt)
+assert_type(layered.__wrapped__(b"{}", None), Receipt)
+assert_type(both.__wrapped__(b"{}", None), Receipt)
+assert_type(both(b"{}", None), str)
+
+
+async def unit_test() -> None:
+    """An async function's plain form is awaited."""
+    assert_type(await later.__wrapped__(b"{}", None), int)
+    assert_type(await parsed_later.__wrapped__({}), Receipt)
+
+
+# By name, and with more names for a function's own parameters.
+assert_type(bare(event=b"{}", context=None), str)
+assert_type(bare(b"{}", context=None, db="fake"), str)
+parsed(event=b"{}", context=None, db="fake")
+assert_type(once_only(event=b"{}", context=None), str)
+
+
 def takes_a_handler(handler: Callable[[Any, Any], str]) -> None:
     """Anything that calls a handler."""
 
 
 takes_a_handler(bare)
 takes_a_handler(with_options)
+takes_a_handler(parsed)
+takes_a_handler(once_only)
 handler: TaskHandler[[bytes, Any], dict[str, int]] = bare
+parser: ParsedHandler[[dict[str, Any], FcContext], Receipt] = parsed
+plain: IdempotentHandler[[dict[str, Any], FcContext], Receipt] = once_only
 
 # The client and what it returns.
 result = CloudFlowClient(region="cn-hangzhou").report_task_succeeded("token", {"a": 1})
 assert_type(result, ReportResult)
 assert_type(result.event_id, "int | None")
 
-# What must be found wrong: mypy says when one of these is not.
-with_options.__wrapped__(b"{}", None)  # type: ignore[arg-type, call-arg]
-bare(b"{}")  # type: ignore[call-arg]
-task_callback(missing_token="never")  # type: ignore[call-overload]
-task_callback(no_such_option=1)  # type: ignore[call-overload]
-CloudFlowClient().report_task_failed("token", 5)  # type: ignore[arg-type]
+# What must be found wrong: mypy and pyright say when one of these is not.
+with_options.__wrapped__(b"{}", None)  # type: ignore[arg-type, call-arg]  # pyright: ignore[reportCallIssue, reportArgumentType]
+bare(b"{}")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+parsed(b"{}")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+parsed.__wrapped__(b"{}", FcContext())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+once_only.__wrapped__({}, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+layered(b"{}", None, db=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Service().layered(b"{}")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+task_callback(missing_token="never")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+task_callback(no_such_option=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+task_callback(3)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+CloudFlowClient().report_task_failed("token", 5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -533,7 +533,7 @@ def test_the_store_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"store": 7}, "no Store"),
+        ({"store": 7}, "Give a Store"),
         ({"store": "nowhere"}, "no scheme"),
         ({"duplicate": "skip"}, "duplicate="),
         ({"expires_after_seconds": 0}, "expires_after_seconds="),

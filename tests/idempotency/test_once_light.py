@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+
+from fc_callback import SettingsError
+from fc_callback.idempotency import once
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LOOK = """
 import sys
@@ -93,3 +100,38 @@ except SettingsError as error:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert f"pip install 'fc-callback[{extra}]'" in ran.stdout
+
+
+IN_THREADS = """
+import sys, threading
+from fc_callback.idempotency import once
+imported = []
+def hook(event, arguments):
+    if event == "import" and threading.current_thread() is not threading.main_thread():
+        imported.append(arguments[0])
+options = once("order", store={url!r})
+sys.addaudithook(hook)
+for order in (1, 2):
+    work = options.enter({{"order": order}}, scope="shop.handler")
+    work.done("{{}}")
+    work.reported()
+print(imported)
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_store_imports_nothing_in_a_thread(tmp_path: Path, redis_url: str, kind: str) -> None:
+    url = f"sqlite:///{tmp_path}/once.db" if kind == "sqlite" else redis_url.replace("127.0.0.1", "localhost")
+    ran = subprocess.run(
+        [sys.executable, "-c", IN_THREADS.format(url=url)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ran.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://host:6379/0?socket_timeout=soon", "redis://user:hunter2secret@host:6379/0?db=x"]
+)
+def test_a_redis_url_that_cannot_be_used_is_an_error_where_it_is_given(url: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be used") as caught:
+        once("order", store=url)
+    assert "hunter2secret" not in str(caught.value)

@@ -158,12 +158,23 @@ def test_faults_the_clock_and_the_counts_can_be_had_over_http(service: LocalClou
     assert raw.session.post(f"{base}/faults", json={"kind": "boom"}).status_code == 400
 
 
+def test_a_waiting_task_is_to_be_had_from_another_process(service: LocalCloudFlow, raw: RawClient) -> None:
+    made = raw.session.post(f"{service.endpoint}/_local/tasks", json={"payload": {"order": 1}}).json()
+    assert service.describe(made["flow"], made["execution"]).input == {"order": 1}
+    assert raw.report(made["token"], {"done": True}).status_code == 200
+    assert service.wait(made["flow"], made["execution"]).output == {"done": True}
+    for payload in ("text", [1]):
+        assert raw.session.post(f"{service.endpoint}/_local/tasks", json={"payload": payload}).status_code == 400
+
+
 @pytest.mark.parametrize(
     "headers", [{"Host": "attacker.example"}, {"Origin": "https://attacker.example"}, {"Content-Type": "text/plain"}]
 )
-def test_a_page_in_a_browser_cannot_set_faults(
+def test_a_page_in_a_browser_cannot_set_faults_or_make_tasks(
     service: LocalCloudFlow, raw: RawClient, headers: dict[str, str]
 ) -> None:
+    answer = raw.session.post(f"{service.endpoint}/_local/tasks", data="{}", headers=headers)
+    assert (answer.status_code in {400, 403}, "token" in answer.json()) == (True, False)
     answer = raw.session.post(f"{service.endpoint}/_local/faults", data='{"kind": "html"}', headers=headers)
     assert answer.status_code in {400, 403}
     assert raw.report("x").status_code == 400

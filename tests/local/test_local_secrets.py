@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import pytest
+import requests
 
 from fc_callback.context import FcContext
 from fc_callback.local import LocalCloudFlow
@@ -11,8 +16,6 @@ from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient, until
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from fc_callback.context import Credentials
 
@@ -86,3 +89,74 @@ def test_a_services_keys_are_masked_in_their_texts(service: LocalCloudFlow) -> N
     session = service.session()
     assert session.security_token is not None
     assert session.security_token not in f"{session}"
+
+
+LINKING_FLOW = CALLBACK_FLOW.replace(
+    "source: $input.order}", "source: $input.order}\n      - {target: link, source: $input.link}"
+)
+
+
+@pytest.mark.parametrize("spell", [str.upper, str.lower], ids=["%2B", "%2b"])
+def test_a_token_in_a_url_is_not_kept_and_not_shown_and_still_arrives(tmp_path: Path, spell: Any) -> None:
+    def link_of(token: str) -> str:
+        quoted = re.sub("%..", lambda code: spell(code[0]), quote(token, safe=""))
+        return f"https://shop.example/decide?task={quoted}&by=kim"
+
+    with LocalCloudFlow(database=tmp_path / "db") as service:
+        inbox = Inbox()
+        service.add_function(inbox, name="notify")
+        service.create_flow("next", LINKING_FLOW)
+        links: list[str] = []
+        for number in range(4):  # names of different lengths: two of three tokens end in what a URL writes as a code
+            service.start("next", {"link": links[-1] if links else ""}, execution_name="e" * (number + 1))
+            links.append(link_of(inbox.token(number)))
+        shown = repr([[service.describe("next", "e" * n), service.history("next", "e" * n)] for n in range(1, 5)])
+        assert sum(spell("%3d") in link for link in links[:-1]) == 2
+        assert [event["link"] for event in inbox.events] == ["", *links[:-1]], "as it was sent"
+    files = b"".join(file.read_bytes() for file in tmp_path.glob("db*")).decode("latin-1")
+    assert "https://shop.example/decide?task=<task-token>&by=kim" in shown
+    for link in links[:-1]:
+        assert link not in shown + files
+
+
+def test_a_url_that_a_function_logs_or_fails_with_shows_no_secret(service: LocalCloudFlow) -> None:
+    urls: list[str] = []
+
+    def notify(event: bytes, context: Any) -> None:
+        key = FcContext.read(context).require_credentials()
+        query = {
+            "TaskToken": json.loads(event)["taskToken"],
+            "SecurityToken": key.security_token or "",
+            "Signature": key.access_key_secret,
+        }
+        urls.append(f"Max retries exceeded with url: /?{urlencode(query)}")
+        raise ConnectionError(urls[-1])
+
+    service.add_function(notify)
+    service.create_flow("f", CALLBACK_FLOW.replace("Async", "Sync"))
+    ended = service.wait("f", service.start("f", {}))
+    assert ended.error == "ConnectionError"
+    shown = f"{ended} {service.history('f', ended)} {service.invocations()}"
+    assert "Max retries exceeded with url: /?TaskToken=" in shown
+    for value in (part.partition("=")[2] for part in urls[0].split("?")[1].split("&")):
+        assert value not in shown
+
+
+def test_a_path_that_is_nearly_right_is_answered_without_repeating_the_url(service: LocalCloudFlow) -> None:
+    answer = requests.post(
+        f"{service.endpoint}/_local/health/?TaskToken=secret-token&Signature=x", timeout=10, allow_redirects=False
+    )
+    assert answer.status_code == 404
+    assert "secret-token" not in f"{answer.headers}{answer.text}"
+
+
+def test_nothing_of_a_request_is_logged_whatever_the_level(
+    service: LocalCloudFlow, raw: RawClient, waiting: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("", "uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio", "fc_callback.local"):
+        caplog.set_level(1, logger=name)
+    raw.report(waiting)
+    raw.report("another-token")
+    raw.session.get(f"{service.endpoint}/?TaskToken={waiting}&Action=Nothing")
+    said = [record for record in caplog.records if not record.name.startswith("urllib3")]
+    assert not any("TaskToken" in record.getMessage() or waiting in record.getMessage() for record in said)

@@ -80,8 +80,10 @@ def test_each_of_its_functions_runs_its_initializer_before_the_first_event(proje
 
 
 def test_what_its_initializers_are_is_ours(project: Path) -> None:
-    program = "import importlib, sys; from fc_callback import initializer; "
-    program += "assert [getattr(importlib.import_module(name), 'initialize') for name in sys.argv[1:]] == [initializer] * len(sys.argv[1:])"
+    program = (
+        "import importlib, sys; from fc_callback import initializer\n"
+        "for name in sys.argv[1:]: assert importlib.import_module(name).initialize is initializer"
+    )
     hooks = [
         function.mapping("instanceLifecycleConfig")["initializer"]["handler"].rpartition(".")
         for function in read_project(project, environ={}).functions
@@ -89,7 +91,9 @@ def test_what_its_initializers_are_is_ours(project: Path) -> None:
 
     assert hooks
     assert {name for _, _, name in hooks} == {"initialize"}
-    subprocess.run([sys.executable, "-B", "-c", program, *(module for module, _, _ in hooks)], cwd=project / "code", check=True)
+    subprocess.run(
+        [sys.executable, "-B", "-c", program, *(module for module, _, _ in hooks)], cwd=project / "code", check=True
+    )
 
 
 def test_its_policies_name_no_more_than_they_must(project: Path) -> None:
@@ -105,6 +109,8 @@ def test_its_readme_fits_on_a_page(project: Path) -> None:
 
 
 def test_the_repositorys_function_has_the_initializer_of_its_template() -> None:
+    if not (ROOT / "s.yaml").is_file():
+        pytest.skip("The tests run without the repository's s.yaml.")
     (function,) = read_project(ROOT, environ={}).functions
     (template,) = read_project(ROOT / "templates" / "event-callback" / "src", environ={}).functions
 

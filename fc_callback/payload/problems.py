@@ -29,20 +29,25 @@ _QUOTING = {
 }
 
 
-def payload_invalid(error: ValidationError, *, subject: str = "The payload", hint: str | None = None) -> PayloadInvalid:
+def payload_invalid(
+    error: ValidationError, *, name: str | None = None, subject: str = "The payload", hint: str | None = None
+) -> PayloadInvalid:
     """Make a `PayloadInvalid` of what pydantic found.
 
     Raise it outside the `except` block that caught `error`, or the values travel with it as its context.
 
     Args:
         error: What pydantic raised.
+        name: The type's name; pydantic's own name for it where it is None.
         subject: What was validated, as the text begins.
         hint: What the person can do about it.
     """
     problems = tuple((_path(detail["loc"]), _words(detail)) for detail in error.errors(include_url=False))
     listed = "; ".join(f"{path}: {words}" for path, words in problems[:_SHOWN])
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return PayloadInvalid(f"{subject} does not fit {error.title}: {listed}{more}.", problems=problems, hint=hint)
+    return PayloadInvalid(
+        f"{subject} does not fit {name or error.title}: {listed}{more}.", problems=problems, hint=hint
+    )
 
 
 def _path(location: tuple[int | str, ...]) -> str:

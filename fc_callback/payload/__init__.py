@@ -1,0 +1,1 @@
+"""What a function's parameters ask for, and the one gate that validates it."""

@@ -1,0 +1,311 @@
+"""What the parameters of a function ask for, read when the function is decorated."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Mapping, MutableMapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+
+from fc_callback.context import FcContext
+from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery, written
+from fc_callback.task import Task
+from fc_callback.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fc_callback.payload.arguments import Resolver
+
+_RAW_EVENT, _RAW_CONTEXT = FC_ARGUMENTS
+_EVENTS = "fc_callback.events"
+_OBJECTS = (dict, Mapping, MutableMapping)
+_ANYTHING = (inspect.Parameter.empty, Any, object)
+# What belongs to pydantic in an Annotated[...]; anything else, a text for readers for one, says nothing about the value.
+_VALIDATION = ("pydantic", "pydantic_core", "annotated_types")
+_OURS_BY_NAME = re.compile(r"\b(Task|FcContext)\b")
+
+
+class Unresolved(Value):
+    """An annotation whose text names something that does not exist at run time."""
+
+    text: str
+    reason: str
+
+
+def check_function(function: Any, *, decorator: str) -> None:
+    """Refuse what cannot be a handler.
+
+    Raises:
+        TypeError: It cannot.
+    """
+    if isinstance(function, (staticmethod, classmethod, property)):
+        kind = type(function).__name__
+        raise TypeError(f"{decorator} decorates functions, not {kind}: put @{kind} above @{decorator}.")
+    if isinstance(function, type) or not callable(function):
+        what = f"the class {function.__qualname__}" if isinstance(function, type) else type(function).__name__
+        raise TypeError(f"{decorator} decorates functions, not {what}. Pass a function, or an object with __call__.")
+    if getattr(_undecorated(function), "__globals__", {}).get("__name__") == "contextlib":
+        raise TypeError(
+            f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside of a handler."
+        )
+    if inspect.isasyncgenfunction(_undecorated(function)):
+        raise TypeError(
+            f"{name_of(function)} is an async generator function, and nothing reads what it yields. Return one result."
+        )
+
+
+def name_of(function: Any) -> str:
+    """Return the function's name, for errors."""
+    return getattr(_innermost(function), "__qualname__", type(function).__name__)
+
+
+def _undecorated(function: Any) -> Any:
+    """Look through partials and callable objects, and not through decorators."""
+    while isinstance(function, partial):
+        function = function.func
+    return function if inspect.isroutine(function) else getattr(type(function), "__call__", function)  # noqa: B004 - the method, for what it is
+
+
+def _innermost(function: Any) -> Any:
+    """Return the function that the annotations were written on."""
+    return inspect.unwrap(_undecorated(inspect.unwrap(function)))
+
+
+def read_parameters(
+    function: Callable[..., Any], *, instances: int, decorator: str
+) -> tuple[list[Resolver], dict[str, Resolver]]:
+    """Return where each positional and each named argument of a function comes from.
+
+    The first parameter that is neither a `Task` nor an `FcContext` is the event, the second is FC's context.
+
+    Args:
+        function: The function.
+        instances: How many parameters stand before those: 1 for a method.
+        decorator: The decorator's name.
+
+    Raises:
+        TypeError: An annotation cannot be served, or a parameter has nothing to get.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none
+        return list(FC_ARGUMENTS), {}
+    reader = _Reader(function, decorator)
+    for parameter in list(signature.parameters.values())[instances:]:
+        reader.read(parameter)
+    return reader.positional, reader.named
+
+
+class _Reader:
+    """Reads one parameter after the other."""
+
+    def __init__(self, function: Callable[..., Any], decorator: str) -> None:
+        inner = _innermost(function)
+        self.name = name_of(function)
+        self.decorator = decorator
+        self.globals: dict[str, Any] = getattr(inner, "__globals__", {})
+        self.type_parameters = {one.__name__: one for one in getattr(inner, "__type_params__", ())}
+        self.positional: list[Resolver] = []
+        self.named: dict[str, Resolver] = {}
+        self.given = 0  # of the event and the context
+        self.skipped = False
+
+    def read(self, parameter: inspect.Parameter) -> None:
+        if parameter.kind is parameter.VAR_KEYWORD:
+            return
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            self._read_rest(parameter)
+            return
+        resolver = self._resolver(parameter)
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            default = parameter.default
+            self.positional.append(resolver or (lambda _: default))
+        elif resolver is None:
+            self.skipped = True
+        elif parameter.kind is parameter.KEYWORD_ONLY or self.skipped:
+            self.named[parameter.name] = resolver
+        else:
+            self.positional.append(resolver)
+
+    def _read_rest(self, parameter: inspect.Parameter) -> None:
+        """`*arguments` get what is left of the event and the context."""
+        if self.skipped:
+            return
+        if self.given < len(FC_ARGUMENTS) and _core(self._resolved(parameter))[0] not in _ANYTHING:
+            raise TypeError(
+                f"{self._place(parameter)} is annotated, and gets the event and the context as FC delivers them. Take them "
+                "as two parameters."
+            )
+        self.positional.extend(FC_ARGUMENTS[self.given :])
+        self.given = len(FC_ARGUMENTS)
+
+    def _resolver(self, parameter: inspect.Parameter) -> Resolver | None:
+        """Return where a parameter's value comes from; None where its default is kept."""
+        kind = self._resolved(parameter)
+        ours = None if isinstance(kind, Unresolved) else self._task_or_context(kind, parameter)
+        if ours is not None:
+            return ours
+        by_name = parameter.kind is parameter.KEYWORD_ONLY
+        if self.given == 0:
+            self.given = 1
+            return self._event(kind, parameter)
+        if self.given == 1 and (not by_name or parameter.name == "context"):
+            self.given = 2
+            if not isinstance(kind, Unresolved) and _core(kind)[0] in _ANYTHING:
+                return _RAW_CONTEXT
+        if isinstance(kind, Unresolved):
+            self._refuse_unresolved(kind, parameter)
+        elif parameter.default is parameter.empty:
+            raise TypeError(
+                f"{self.name} takes {parameter.name!r}, and there is nothing left to give it. A handler takes the event, the "
+                "context (without an annotation, or annotated FcContext), and parameters annotated FcContext or Task. Give "
+                "it a default."
+            )
+        return None
+
+    def _resolved(self, parameter: inspect.Parameter) -> Any:
+        """Return a parameter's annotation, with the names in it looked up."""
+        given = parameter.annotation
+        if given is parameter.empty:
+            return given
+        holder = types.SimpleNamespace(__annotations__={"it": given})
+        try:
+            hints = typing.get_type_hints(
+                holder, globalns=self.globals, localns=self.type_parameters, include_extras=True
+            )
+            list(_parts(hints["it"]))  # an alias is looked up here as well, and not at the first event
+        except Exception as error:  # noqa: BLE001 - whatever an annotation raises, it cannot be resolved
+            text = given if isinstance(given, str) else repr(given)
+            return Unresolved(text=text, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        return hints["it"]
+
+    def _refuse_unresolved(self, kind: Unresolved, parameter: inspect.Parameter) -> None:
+        # A default is kept under any name but our own: Task | None = None would be None for ever.
+        if parameter.default is not parameter.empty and not _OURS_BY_NAME.search(kind.text):
+            return
+        raise TypeError(
+            f"The annotation {kind.text!r} of {self._place(parameter)} cannot be resolved ({kind.reason}). Import the type "
+            "where the function can see it when it runs: at the top of the module, not under TYPE_CHECKING and not inside "
+            "another function."
+        )
+
+    def _task_or_context(self, kind: Any, parameter: inspect.Parameter) -> Resolver | None:
+        core, is_validated = _core(kind)
+        members = [_core(one) for one in _members(core) if one is not type(None)]
+        if not any(one is Task or one is FcContext for one, _ in members):
+            return None
+        if len(members) > 1 or is_validated or members[0][1]:
+            raise self._unservable(parameter, "Task and FcContext stand alone, or with None, and are not validated.")
+        if members[0][0] is FcContext:
+            return lambda one: one.context
+        if self.decorator != "task_callback" and core is Task:
+            raise TypeError(f"{self.name} asks for a Task, which only task_callback has to give.")
+        return lambda one: one.task
+
+    def _event(self, kind: Any, parameter: inspect.Parameter) -> Resolver:
+        """Return what makes the event into the form that an annotation names."""
+        if isinstance(kind, Unresolved):
+            self._refuse_unresolved(kind, parameter)
+            raise TypeError(f"{self._place(parameter)} is the event, and {kind.text!r} cannot be resolved.")
+        core, is_validated = _core(kind)
+        if not is_validated and (core is bytes or core in _ANYTHING):
+            return _RAW_EVENT
+        if not is_validated and _is_object(core):
+            return Delivery.required_payload
+        parts = list(_parts(kind))
+        if isinstance(core, typing.TypeVar):
+            raise self._unservable(parameter, f"{core} stands for no type at run time. Name the type.")
+        if core is bytes:
+            raise self._unservable(parameter, "bytes are the event as it came, and are not validated.")
+        if Task in parts or FcContext in parts:
+            raise self._unservable(parameter, "a Task or an FcContext is no part of an event.")
+        if _is_of_events(core) and hasattr(core, "parse"):
+            from fc_callback.payload.models import event_reader
+
+            return event_reader(core, kind, where=self._place(parameter))
+        if any(_is_of_events(one) for one in parts):
+            raise self._unservable(
+                parameter,
+                f"{written(kind)} is made of fc_callback.events, but no event of a trigger by itself. Annotate with the class "
+                "of one trigger's event, like HttpEvent or EventBridgeEvents[Order].",
+            )
+        from fc_callback.payload.models import payload_reader
+
+        return payload_reader(kind, where=self._place(parameter))
+
+    def _place(self, parameter: inspect.Parameter) -> str:
+        return f"parameter {parameter.name!r} of {self.name}"
+
+    def _unservable(self, parameter: inspect.Parameter, why: str) -> TypeError:
+        return TypeError(f"The annotation of {self._place(parameter)} cannot be served: {why}")
+
+
+def _look_through(kind: Any) -> Any:
+    """Return what an alias or a NewType at the top of an annotation stands for."""
+    while True:
+        if isinstance(kind, typing.NewType):
+            kind = kind.__supertype__
+        elif type(kind).__name__ == "TypeAliasType":  # typing's, or typing_extensions'
+            kind = kind.__value__
+        elif type(get_origin(kind)).__name__ == "TypeAliasType":
+            alias = get_origin(kind)
+            given = dict(zip(alias.__type_params__, get_args(kind), strict=False))
+            value = alias.__value__
+            kind = (
+                value[tuple(given[one] for one in value.__parameters__)]
+                if getattr(value, "__parameters__", ())
+                else value
+            )
+        else:
+            return kind
+
+
+def _core(kind: Any) -> tuple[Any, bool]:
+    """Return the type inside of aliases and Annotated, and whether pydantic has something to validate around it."""
+    is_validated = False
+    while True:
+        kind = _look_through(kind)
+        if get_origin(kind) is not Annotated:
+            return kind, is_validated
+        kind, *metadata = get_args(kind)
+        is_validated = is_validated or any(map(_is_validation, metadata))
+
+
+def _is_validation(metadata: Any) -> bool:
+    kind = metadata if isinstance(metadata, type) else type(metadata)
+    return hasattr(metadata, "__get_pydantic_core_schema__") or any(
+        base.__module__.split(".")[0] in _VALIDATION for base in kind.__mro__
+    )
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
+
+
+def _parts(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """Yield a type and all that its brackets hold."""
+    core, _ = _core(kind)
+    yield core
+    if get_origin(core) is typing.Literal or kind in above:  # an alias may hold itself
+        return
+    for argument in get_args(core):
+        yield from _parts(argument, (*above, kind))
+
+
+def _is_object(kind: Any) -> bool:
+    """Tell the payload as it is: a dict or a Mapping, or None beside it."""
+    members = [one for one in (_core(member)[0] for member in _members(kind)) if one is not type(None)]
+    if len(members) != 1 or any(_core(member)[1] for member in _members(kind)):
+        return False
+    origin, arguments = get_origin(members[0]) or members[0], get_args(members[0])
+    if origin not in _OBJECTS:
+        return False
+    return not arguments or (arguments[0] in (str, *_ANYTHING) and arguments[1] in _ANYTHING)
+
+
+def _is_of_events(kind: Any) -> bool:
+    return isinstance(kind, type) and any(base.__module__.startswith(_EVENTS) for base in kind.__mro__)

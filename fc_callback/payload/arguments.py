@@ -1,0 +1,280 @@
+"""Read a function's signature once, when it is decorated, and build the arguments of each call from it.
+
+`task_callback`, `event_parser`, `idempotent` and `layers` all read signatures here. What one annotation asks for is decided
+in `fc_callback.payload.annotations`, which is loaded for functions that have annotations.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, get_args
+
+from fc_callback.decoding import NotJson, NotUtf8, read_json
+from fc_callback.errors import EventNotUtf8, PayloadInvalid
+from fc_callback.finding import holder_of
+from fc_callback.task import running_task
+from fc_callback.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from fc_callback.context import FcContext
+    from fc_callback.task import Task
+
+    # Returns one argument of a call.
+    Resolver: TypeAlias = Callable[["Delivery"], Any]
+
+# The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
+HANDLER_MARK = "__fc_handler__"
+_INSTANCE_NAMES = ("self", "cls")
+# Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
+_UNUSUAL = 0x04 | 0x08 | 0x200
+_MISSING = object()
+
+
+class Delivery:
+    """The values that one invocation has for its function's arguments.
+
+    Args:
+        event: The event as FC delivered it.
+        raw_context: FC's context, as FC passed it.
+        context: The same, typed.
+        payload: The JSON object for the function, without the keys that held the task token; None where there is none.
+        task: The running task.
+    """
+
+    __slots__ = ("_payload", "context", "event", "raw_context", "task")
+
+    def __init__(
+        self,
+        *,
+        event: Any,
+        raw_context: Any,
+        context: FcContext,
+        payload: Mapping[str, Any] | None = None,
+        task: Task | None = None,
+    ) -> None:
+        self.event = event
+        self.raw_context = raw_context
+        self.context = context
+        self.task = task
+        self._payload = payload
+
+    @property
+    def payload(self) -> Mapping[str, Any] | None:
+        """The JSON object for the function."""
+        return self._payload
+
+    @property
+    def token_keys(self) -> tuple[str, ...]:
+        """The keys that held the task token and are left out of the payload."""
+        return self.task.token_keys if self.task else ()
+
+    @property
+    def token(self) -> str | None:
+        """The task token, in the clear."""
+        return self.task.token.reveal() if self.task else None
+
+    def required_payload(self) -> Mapping[str, Any]:
+        """Return the payload.
+
+        Raises:
+            PayloadInvalid: The event is no JSON object.
+        """
+        return required_object(self.payload)
+
+
+class PlainDelivery(Delivery):
+    """The same for a handler that is no task by itself; its payload is read from the event when it is asked for.
+
+    Below `task_callback` the payload is the one of the running task: the object that holds the token.
+    """
+
+    __slots__ = ("_token_keys",)
+
+    def __init__(self, *, event: Any, raw_context: Any, context: FcContext) -> None:
+        super().__init__(event=event, raw_context=raw_context, context=context, task=running_task())
+        self._token_keys: tuple[str, ...] | None = None
+
+    @property
+    def payload(self) -> Mapping[str, Any] | None:
+        """The JSON object for the function."""
+        if self._token_keys is None:
+            self._payload, self._token_keys = self._read()
+        return self._payload
+
+    @property
+    def token_keys(self) -> tuple[str, ...]:
+        """The keys that held the task token and are left out of the payload."""
+        return self._token_keys if self.payload is not None and self._token_keys else ()
+
+    def _read(self) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+        token = self.token
+        decoded = decoded_event(self.event)
+        holder = decoded if token is None else holder_of(token, decoded) or decoded
+        if not isinstance(holder, dict):
+            return None, ()
+        return (holder, ()) if token is None else without_token(holder, token)
+
+
+class ArgumentBinding(Value):
+    """How to call one function.
+
+    Attributes:
+        name: The function's name, for errors.
+        instances: 1 for a method, whose instance (or class) comes before the event; 0 for any other function.
+        positional: Where each positional argument comes from.
+        named: Where each keyword argument comes from.
+    """
+
+    name: str
+    instances: int = 0
+    positional: tuple[Resolver, ...]
+    named: Mapping[str, Resolver]
+
+    def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments for one invocation.
+
+        Raises:
+            PayloadInvalid: The payload or the event does not have the shape that the function asks for.
+        """
+        positional = [resolve(delivery) for resolve in self.positional]
+        return positional, {name: resolve(delivery) for name, resolve in self.named.items()} if self.named else {}
+
+    def taken_apart(self, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], Any, Any]:
+        """Return the instance (in a tuple), the event and the context of a call to the handler.
+
+        Args:
+            given: The call's positional arguments.
+            named: Its keyword arguments. `event` and `context` are taken out; the rest is for the function.
+
+        Raises:
+            TypeError: The call is not one of a handler.
+        """
+        count = self.instances
+        if not named and len(given) == count + 2:
+            return given[:count], given[count], given[count + 1]
+        rest = list(given[count:])
+        pair = [
+            named.pop(name) if name in named else rest.pop(0) if rest else _MISSING for name in ("event", "context")
+        ]
+        if rest or len(given) < count or any(one is _MISSING for one in pair):
+            before = "the instance, " if count else ""
+            raise TypeError(
+                f"{self.name} is called with {before}an event and a context, as FC does, and takes further arguments by "
+                f"name; this call has {len(given)} positional arguments."
+            )
+        return given[:count], pair[0], pair[1]
+
+
+def _event(one: Delivery) -> Any:
+    return one.event
+
+
+def _raw_context(one: Delivery) -> Any:
+    return one.raw_context
+
+
+# What FC gives every handler.
+FC_ARGUMENTS: tuple[Resolver, ...] = (_event, _raw_context)
+
+
+def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
+    """Read a function's signature: what each of its parameters asks for.
+
+    Args:
+        function: The function to decorate.
+        decorator: The decorator's name, for errors.
+
+    Raises:
+        TypeError: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
+    """
+    if _is_plain(function):
+        return ArgumentBinding(name=function.__qualname__, positional=FC_ARGUMENTS, named={})
+    from fc_callback.payload.annotations import check_function, name_of, read_parameters
+
+    check_function(function, decorator=decorator)
+    name, instances = name_of(function), instances_of(function)
+    if hasattr(function, HANDLER_MARK):
+        return ArgumentBinding(name=name, instances=instances, positional=FC_ARGUMENTS, named={})
+    positional, named = read_parameters(function, instances=instances, decorator=decorator)
+    return ArgumentBinding(name=name, instances=instances, positional=tuple(positional), named=named)
+
+
+def instances_of(function: Callable[..., Any]) -> int:
+    """Return 1 for a function whose first argument is its instance or class, else 0.
+
+    A static method stands in a class's body as well, so the name of the first parameter decides, as it does for readers.
+    """
+    inner: Any = function
+    while hasattr(inner, "__wrapped__"):  # a decorator's wrapper has the parameters of what it wraps
+        inner = inner.__wrapped__
+    if type(inner) is not FunctionType or type(function) is not FunctionType:
+        return 0
+    code = inner.__code__
+    return int(code.co_argcount > 0 and code.co_varnames[0] in _INSTANCE_NAMES)
+
+
+def _is_plain(function: Any) -> bool:
+    """Tell the handler of FC's own documentation, `def handler(event, context)`: there is nothing to read in it."""
+    if type(function) is not FunctionType or function.__annotations__ or vars(function):
+        return False
+    code = function.__code__
+    first_two = code.co_argcount == 2 and not code.co_kwonlyargcount and not code.co_flags & _UNUSUAL  # noqa: PLR2004 - event, context
+    return first_two and code.co_varnames[0] not in _INSTANCE_NAMES
+
+
+def decoded_event(event: Any) -> Any:
+    """Return what an event decodes to; None where it is no JSON.
+
+    Raises:
+        PayloadInvalid: It begins like JSON and is not UTF-8.
+    """
+    if isinstance(event, memoryview):
+        event = event.tobytes()
+    try:
+        return read_json(event) if isinstance(event, (bytes, bytearray, str)) else event
+    except NotUtf8:
+        garbled = True
+    except NotJson:
+        garbled = False
+    if garbled:
+        raise PayloadInvalid(
+            "The event cannot be read: it begins like JSON, but its bytes are not UTF-8.",
+            problems=(("$", "not UTF-8"),),
+            hint=EventNotUtf8.hint,
+        )
+    return None
+
+
+def required_object(decoded: Any) -> dict[str, Any]:
+    """Return a decoded event that must be an object.
+
+    Raises:
+        PayloadInvalid: It is none.
+    """
+    if not isinstance(decoded, dict):
+        raise PayloadInvalid(
+            "The event is not a JSON object, and one is asked for.", problems=(("$", "not a JSON object"),)
+        )
+    return decoded
+
+
+def written(kind: Any) -> str:
+    """Return a type as it is written in an annotation."""
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+
+
+def without_token(payload: dict[str, Any], token: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return a payload without the task token, and the keys that held it.
+
+    Only the object's own keys are looked at: what is below them is the flow author's data.
+    """
+    keys = [key for key, value in payload.items() if isinstance(value, str) and value == token]
+    if not keys:
+        return payload, ()
+    rest = payload.copy()
+    for key in keys:
+        del rest[key]
+    return rest, tuple(keys)

@@ -1,0 +1,127 @@
+"""attrs classes in pydantic's schemas: pydantic knows none, and would only take an instance."""
+
+from __future__ import annotations
+
+from types import GenericAlias
+from typing import Any, TypeVar, cast, get_args
+
+import attrs
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError
+from pydantic_core import CoreSchema, core_schema
+
+from fc_callback.payload.schemas import NO_SCHEMAS, instance_classes
+
+
+def schema_with_arbitrary_types(kind: Any) -> CoreSchema:
+    """Return a type's core schema in which every class that pydantic does not know is wanted as an instance.
+
+    Raises:
+        PydanticSchemaGenerationError: One of those classes is no attrs class.
+    """
+    # In a tuple, because pydantic takes a configuration for no model or dataclass itself.
+    adapter: TypeAdapter[Any] = TypeAdapter(
+        cast("Any", GenericAlias(tuple, (kind,))), config=ConfigDict(arbitrary_types_allowed=True)
+    )
+    schema: Any = adapter.core_schema
+    for cls in instance_classes(schema):
+        if not attrs.has(cls):
+            TypeAdapter(cls)  # says so, or is a class that pydantic knows
+    if schema["type"] == "definitions":
+        return {**schema, "schema": schema["schema"]["items_schema"][0]}
+    inner: CoreSchema = schema["items_schema"][0]
+    return inner
+
+
+def with_attrs_classes(schema: CoreSchema) -> Any:
+    """Return a schema in which attrs classes are made from JSON objects.
+
+    Raises:
+        TypeError: One stands where it cannot be made.
+    """
+    completion = _Completion()
+    completed = completion.of(schema)
+    if not completion.definitions:
+        return completed
+    return core_schema.definitions_schema(completed, list(completion.definitions.values()))
+
+
+class _Completion:
+    """Goes through a schema, and puts a definition of each attrs class in the place of its `is-instance` schema."""
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Any] = {}
+
+    def of(self, node: Any, inside: str = "") -> Any:
+        if isinstance(node, (list, tuple)):
+            return type(node)(self.of(one, inside) for one in node)
+        if not isinstance(node, dict):
+            return node
+        kind = node.get("type")
+        if not isinstance(kind, str):
+            return {key: self.of(one, inside) for key, one in node.items()}
+        if kind == "definitions":
+            for one in node["definitions"]:
+                self.definitions[one["ref"]] = {**self.of(one, inside), "ref": one["ref"]}
+            return self.of(node["schema"], inside)
+        cls = node.get("cls")
+        if kind == "is-instance" and isinstance(cls, type) and attrs.has(cls):
+            if inside:
+                raise TypeError(
+                    f"the attrs class {cls.__name__} in the pydantic class {inside} is only taken as an instance; make one "
+                    "of both"
+                )
+            return self._reference(cls)
+        if kind in {"model", "dataclass"} and "__pydantic_validator__" in vars(cls):
+            inside = getattr(
+                cls, "__name__", kind
+            )  # validated by a validator of its own, which was built with the class
+        # A schema that stands in one place needs no name, and two schemas must not have the same one.
+        return {key: one if key in NO_SCHEMAS else self.of(one, inside) for key, one in node.items() if key != "ref"}
+
+    def _reference(self, cls: type[Any]) -> CoreSchema:
+        ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
+        if ref not in self.definitions:
+            self.definitions[ref] = None  # being made: it may hold itself
+            self.definitions[ref] = {**self._made(cls), "ref": ref}
+        return core_schema.definition_reference_schema(ref)
+
+    def _made(self, cls: type[Any]) -> CoreSchema:
+        """Return the schema of an object with the constructor's arguments as keys, which makes an instance."""
+        attrs.resolve_types(cls)
+        fields = {
+            field.alias: core_schema.typed_dict_field(
+                self._of_field(cls, field),
+                # Where a key is absent the class fills in its own default.
+                required=field.default is attrs.NOTHING,
+            )
+            for field in attrs.fields(cls)
+            if field.init
+        }
+
+        def build(given: dict[str, Any]) -> Any:
+            try:
+                return cls(**given)
+            except (
+                TypeError,
+                ValueError,
+            ) as error:  # from the class's own validators and converters: they quote values
+                raise ValueError(f"{cls.__name__} refuses it ({type(error).__name__})") from None
+
+        return core_schema.no_info_after_validator_function(build, core_schema.typed_dict_schema(fields))
+
+    def _of_field(self, cls: type[Any], field: Any) -> CoreSchema:
+        if field.type is None or field.converter is not None:
+            return core_schema.any_schema()
+        if _has_type_variable(field.type):
+            raise TypeError(f"the attrs class {cls.__name__} is generic; use a dataclass or a pydantic model")
+        try:
+            schema = TypeAdapter(field.type).core_schema
+        except PydanticSchemaGenerationError:
+            schema = schema_with_arbitrary_types(field.type)
+        completed: CoreSchema = self.of(schema)
+        return completed
+
+
+def _has_type_variable(kind: Any) -> bool:
+    return isinstance(kind, TypeVar) or any(map(_has_type_variable, get_args(kind)))

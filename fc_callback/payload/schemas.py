@@ -1,0 +1,143 @@
+"""What pydantic's core schema says about a type: whether a JSON object can be one, and which keys it reads.
+
+A core schema is a tree of dicts, each with its `type` (pydantic documentation, "pydantic_core.core_schema"). What is not
+known here is taken for something that may accept anything: then the event decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Where the schema of what is validated stands, in schemas that put something around another one. `json-or-python` and
+# `lax-or-strict` have one for each mode; only JSON comes in.
+_INNER = ("schema", "json_schema", "lax_schema", "strict_schema")
+_OF_OBJECTS = {
+    "model-fields",
+    "dataclass-args",
+    "typed-dict",
+    "arguments",
+    "arguments-v3",
+    "named-tuple",
+    "dict",
+    "any",
+}
+_OF_FUNCTIONS = {"function-before", "function-wrap", "function-plain"}
+_AROUND = {
+    "definitions",
+    "nullable",
+    "default",
+    "function-after",
+    "function-before",
+    "function-wrap",
+    "model",
+    "dataclass",
+}
+_AROUND |= {"call", "json-or-python", "lax-or-strict", "custom-error"}
+_NEVER = {"none", "bool", "int", "float", "decimal", "str", "bytes", "date", "time", "datetime", "timedelta", "literal"}
+_NEVER |= {"missing-sentinel", "enum", "is-instance", "is-subclass", "callable", "list", "tuple", "set", "frozenset"}
+_NEVER |= {"generator", "url", "multi-host-url", "uuid", "complex", "json", "invalid"}
+# Parts of a schema that hold other things than schemas.
+NO_SCHEMAS = {"metadata", "default", "config", "serialization", "expected", "cls", "ref"}
+
+
+def accepts_object(schema: Any) -> bool:
+    """Say whether a JSON object can ever be valid."""
+    return any(map(_can_be_complete, _object_schemas(schema, _definitions(schema), set())))
+
+
+def declared_keys(schema: Any) -> frozenset[str]:
+    """Return the keys that the fields of a type are read from, at its top level, in any member of a union."""
+    keys: set[str] = set()
+    for one in _object_schemas(schema, _definitions(schema), set()):
+        for name, field in _fields(one):
+            keys.update(_names_of(name, field))
+    return frozenset(keys)
+
+
+def instance_classes(schema: Any) -> Iterator[Any]:
+    """Yield the classes of which a schema wants instances: pydantic has no schema for them."""
+    for one in nodes(schema):
+        if one["type"] == "is-instance" and isinstance(one["cls"], type):
+            yield one["cls"]
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every schema in a schema."""
+    if isinstance(value, dict):
+        is_schema = isinstance(value.get("type"), str)
+        if is_schema:
+            yield value
+        for key, inner in value.items():
+            if not (is_schema and key in NO_SCHEMAS):
+                yield from nodes(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from nodes(inner)
+
+
+def _fields(schema: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+    fields = schema.get("fields") or schema.get("arguments_schema") or ()
+    yield from fields.items() if isinstance(fields, dict) else ((field.get("name"), field) for field in fields)
+
+
+def _can_be_complete(schema: Any) -> bool:
+    """Say whether JSON has a value for each field that must be there."""
+    for _, field in _fields(schema):
+        inner = field["schema"]
+        if field.get("required", inner["type"] != "default") and _is_impossible(inner):
+            return False
+    return True
+
+
+def _is_impossible(schema: Any) -> bool:
+    """Say whether no JSON value can be valid: an instance of a class that pydantic does not know, or a callable."""
+    kind = schema["type"]
+    if kind == "union":
+        return all(_is_impossible(one[0] if isinstance(one, tuple) else one) for one in schema["choices"])
+    if kind == "function-after":
+        return _is_impossible(schema["schema"])
+    return kind in {"is-instance", "is-subclass", "callable"}
+
+
+def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
+    aliases = [field.get("validation_alias"), field.get("serialization_alias"), field.get("alias")]
+    for alias in (name, *aliases):
+        if isinstance(alias, str):
+            yield alias
+        elif isinstance(alias, list):  # AliasChoices: several, each a path of keys
+            yield from (path[0] for path in alias if isinstance(path, list) and len(path) == 1)
+
+
+def _is_pydantics(function: Any) -> bool:
+    """Tell a function of pydantic's own (around a URL, say) from a person's, which may take anything."""
+    return str(getattr(function.get("function"), "__module__", "")).startswith("pydantic.")
+
+
+def _definitions(schema: Any) -> dict[str, Any]:
+    return {one["ref"]: one for one in schema["definitions"]} if schema["type"] == "definitions" else {}
+
+
+def _object_schemas(schema: Any, definitions: dict[str, Any], above: set[str]) -> Iterator[Any]:
+    """Yield the schemas in a schema that may get the whole object."""
+    kind = schema["type"]
+    if kind == "definition-ref":
+        if schema["schema_ref"] not in above:
+            yield from _object_schemas(definitions[schema["schema_ref"]], definitions, above | {schema["schema_ref"]})
+    elif kind in {"union", "tagged-union"}:
+        choices = schema["choices"]
+        for choice in choices.values() if isinstance(choices, dict) else choices:
+            yield from _object_schemas(choice[0] if isinstance(choice, tuple) else choice, definitions, above)
+    elif kind == "chain":
+        yield from _object_schemas(schema["steps"][0], definitions, above)
+    elif kind in _AROUND or kind in _OF_FUNCTIONS:
+        inner = [schema[key] for key in _INNER if key in schema]
+        inner += [schema["arguments_schema"]] if kind == "call" else []
+        for one in inner:
+            yield from _object_schemas(one, definitions, above)
+        if kind in _OF_FUNCTIONS and not _is_pydantics(schema["function"]):
+            yield {"type": kind}
+    elif kind not in _NEVER:
+        yield schema

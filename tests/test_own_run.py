@@ -1,0 +1,56 @@
+"""How these tests are run: in two workers, each test within a time limit, and whatever a test prints."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOME_TESTS = """
+import logging, threading, pytest
+
+@pytest.fixture
+def held():
+    threading.Event().wait()
+
+def test_hangs():
+    threading.Event().wait()
+
+def test_whose_fixture_hangs(held): ...
+
+def test_with_a_lone_surrogate():
+    logging.getLogger().warning("logged \\ud800")
+    print("printed \\ud800")
+    raise ValueError("raised \\ud800")
+
+def test_others(): ...
+"""
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What pytest says of some tests that are run as the tests of this repository are run."""
+    folder: Path = tmp_path_factory.mktemp("some")
+    (folder / "test_some.py").write_text(SOME_TESTS, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-v", "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest"]
+    options = ["-p", "no:cacheprovider", "--rootdir", str(folder), "-o", "timeout=2"]
+    done = subprocess.run(
+        [*command, *options, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_test_that_hangs_ends_in_time_in_its_fixtures_too(said: str) -> None:
+    ended = [line.split(" - ")[0] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    assert [line.rpartition("::")[2] for line in ended if "hangs" in line] == ["test_whose_fixture_hangs", "test_hangs"]
+    assert said.count("Timeout (>2.0s)") >= 2
+
+
+def test_what_cannot_be_encoded_in_what_a_test_logs_prints_and_raises_does_not_end_the_run(said: str) -> None:
+    assert "logged \\ud800" in said
+    assert "raised \\ud800" in said
+    assert "created: 2/2 workers" in said
+    assert "2 failed, 1 passed, 1 error" in said
