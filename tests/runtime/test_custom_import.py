@@ -115,4 +115,4 @@ def test_a_server_that_is_told_to_end_in_the_import_says_where_it_was(tmp_path: 
         process.communicate()
     assert process.returncode == 143
     assert "SIGTERM came while the handler's module was being imported:" in log
-    assert 'index.py", line 3' in log
+    assert 'index.py", line' in log
