@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.05
+_LEAVING_SECONDS = 10.0  # longer than functions that are deaf to SIGTERM take to end
 
 
 class EndSignals:
@@ -79,13 +81,17 @@ class EndSignals:
 
 @contextlib.contextmanager
 def leaving_blocks() -> Iterator[None]:
-    """Let the first signal leave all `with` blocks, by KeyboardInterrupt or SystemExit, also while nothing looks for it."""
-    noted: list[int] = []
+    """Let a signal leave all `with` blocks, by KeyboardInterrupt or SystemExit, also while nothing looks for it.
+
+    Further ones that come while the blocks are being left change nothing.
+    """
+    again_at = 0.0
 
     def leave(number: int, _frame: FrameType | None) -> None:
-        noted.append(number)
-        if len(noted) > 1:
+        nonlocal again_at
+        if time.monotonic() < again_at:
             return
+        again_at = time.monotonic() + _LEAVING_SECONDS
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -240,12 +241,19 @@ SLOW = """
 """
 
 
-def test_after_sigterm_the_running_request_finishes_and_no_new_one_begins(serve: Serve, tmp_path: Path) -> None:
-    served = serve(SLOW)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_after_sigterm_the_running_request_finishes_and_no_new_one_begins(
+    serve: Serve, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+    try:
+        served = serve(SLOW)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(served.invoke, b"", credentials=None)
         assert eventually((tmp_path / "running").exists)
-        served.terminate()
+        served.process.send_signal(number)
         assert eventually(lambda: not _accepts(served.port))
         (tmp_path / "go").touch()
         assert running.result(30).body == b"finished"
@@ -331,3 +339,15 @@ def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: list[str], environme
         check=False,
     )
     assert (ended.returncode, said in ended.stderr) == (2, True), ended.stderr
+
+
+def test_under_nohup_a_closed_terminal_does_not_end_the_server(serve: Serve) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        served = serve("def handler(event, context): return event")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    served.process.send_signal(signal.SIGHUP)
+    assert served.invoke(b"e", credentials=None).body == b"e"
+    served.terminate()
+    assert served.wait() == 0
