@@ -38,9 +38,10 @@ class Recorder:
                 super().setup()
 
             def do_POST(self) -> None:
-                query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-                recorder.signed_by.setdefault(query["TaskToken"], []).append(query["AccessKeyId"])
-                status, kind, answer = recorder.pass_on(self)
+                form = self.rfile.read(int(self.headers.get("content-length", 0)))
+                sent = parse_qs(form.decode())
+                recorder.signed_by.setdefault(sent["TaskToken"][0], []).append(sent["AccessKeyId"][0])
+                status, kind, answer = recorder.pass_on(self, form)
                 self.send_response(status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(answer)))
@@ -58,8 +59,7 @@ class Recorder:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
 
-    def pass_on(self, request: BaseHTTPRequestHandler) -> tuple[int, str, bytes]:
-        body = request.rfile.read(int(request.headers.get("content-length", 0)))
+    def pass_on(self, request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection(urlsplit(self.cloudflow.endpoint).netloc, timeout=20)
         try:
             connection.request("POST", request.path, body, {"content-type": request.headers["content-type"]})
