@@ -358,7 +358,9 @@ def task_callback(
         OutputError, OutputTooLarge: The result cannot be the task's Output.
         CredentialsNotFound: The function has no role.
         CloudFlowError: The service refuses the report for good.
+        ServiceUnreachable: No report can reach the service: its certificate is not trusted, or a proxy refuses.
         ReportUndelivered: The time was up before the service had taken the report.
+        StoreUnavailable: `once`: the store does not answer before the work; nothing ran.
     """
     options = Options(
         finder=Finder(token),

@@ -64,7 +64,8 @@ def read_document(action: str, answer: Answer, *, secrets: Iterable[str] = ()) -
 def request_id_of(document: Mapping[str, Any]) -> str:
     """Return the RequestId of a document, masked where it is none."""
     given = _text(document, "RequestId")
-    return given if _REQUEST_ID.fullmatch(given) else _Masks(()).name(given, _REQUEST_ID)
+    is_one = len(given) <= _NAME_CHARACTERS and _REQUEST_ID.fullmatch(given)
+    return given if is_one else _Masks(()).name(given, _REQUEST_ID)
 
 
 class _Masks:

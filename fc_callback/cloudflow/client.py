@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fc_callback import settings, validators
 from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
@@ -117,12 +117,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
     @property
     def connect_seconds(self) -> float:
         """What opening a connection may take."""
-        return self.connect_timeout or 0.0
+        return cast("float", self.connect_timeout)
 
     @property
     def read_seconds(self) -> float:
         """What an answer may take."""
-        return self.read_timeout or 0.0
+        return cast("float", self.read_timeout)
 
     def report_task_succeeded(
         self, task_token: str | TaskToken, output: object = None, *, deadline: Deadline | None = None
@@ -192,7 +192,8 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             CredentialsNotFound: There is nothing to sign with.
             SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
         """
-        return self._call(action, query or {}, form or {}, deadline, self.read_seconds)
+        query, form = _with_tokens(query or {}), _with_tokens(form or {})
+        return self._call(action, query, form, deadline, self.read_seconds)
 
     def _call(
         self,
@@ -217,7 +218,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             )
 
         answer = transport.post(request, connect=self.connect_seconds, read=read_seconds, deadline=deadline)
-        document = read_document(action, answer, secrets=_secrets(query, credentials))
+        document = read_document(action, answer, secrets=_secrets({**query, **form}, credentials))
         if not isinstance(document, CloudFlowError):
             return document
         document.ambiguous = document.ambiguous or answer.resent
@@ -265,9 +266,14 @@ def _as_token(given: str | TaskToken) -> TaskToken:
     return given if isinstance(given, TaskToken) else TaskToken(given)
 
 
-def _secrets(query: Mapping[str, str | TaskToken], credentials: Credentials) -> Iterator[str]:
+def _with_tokens(parameters: Mapping[str, str | TaskToken]) -> dict[str, str | TaskToken]:
+    """Return parameters with each token, StartExecution's CallbackFnFTaskToken too, as one that no frame shows."""
+    return {name: _as_token(value) if name.endswith("TaskToken") else value for name, value in parameters.items()}
+
+
+def _secrets(parameters: Mapping[str, str | TaskToken], credentials: Credentials) -> Iterator[str]:
     """Yield what an error answer may repeat of a request."""
-    yield from (value.reveal() for value in query.values() if isinstance(value, TaskToken))
+    yield from (value.reveal() for value in parameters.values() if isinstance(value, TaskToken))
     yield credentials.access_key_secret
     yield credentials.security_token or ""
     yield credentials.access_key_id

@@ -167,6 +167,19 @@ def test_no_frame_holds_a_secret_where_nothing_was_sent() -> None:
     assert found(HELD, "\n".join(frames)) == []
 
 
+@pytest.mark.parametrize("name", ["TaskToken", "CallbackFnFTaskToken"])
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_no_frame_of_a_single_call_holds_its_token(name: str, place: str) -> None:
+    short = "a-token-of-a-task"  # not of the form that is masked wherever it stands
+    parameters: Any = {place: {name: short}}
+    with ScriptedService(error("AccessDenied", 403, f"Task {short} is not yours")) as service:
+        with pytest.raises(FcCallbackError) as caught:
+            client_of(service.endpoint).call("StartExecution", **parameters)
+        assert service.requests[0].parameters[name] == short
+    del parameters
+    assert short not in "\n".join(frames_of(caught.value)) + str(caught.value)
+
+
 class Interrupted(BaseException):
     pass
 
