@@ -50,7 +50,7 @@ WAITRESS = (
     "import sys; sys.path.insert(0, '.'); from application import application; from waitress import serve; "
     "serve(application, listen=sys.argv[1], threads=4, channel_timeout=1200)"
 )
-UWSGI = shutil.which("uwsgi", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+UWSGI = shutil.which("uwsgi", path=Path(sys.executable).parent)  # one on PATH may be built for another Python
 
 
 def _command(server: str, address: str) -> list[str]:
