@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SOME_TESTS = """
 import logging, threading, pytest
+from concurrent.futures import ThreadPoolExecutor
 
 @pytest.fixture
 def held():
@@ -20,6 +21,10 @@ def test_hangs():
     threading.Event().wait()
 
 def test_whose_fixture_hangs(held): ...
+
+def test_hangs_again_when_it_is_ended():
+    with ThreadPoolExecutor() as pool:
+        pool.submit(threading.Event().wait).result()
 
 def test_with_a_lone_surrogate():
     logging.getLogger().warning("logged \\ud800")
@@ -36,7 +41,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("some")
     (folder / "test_some.py").write_text(SOME_TESTS, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-v", "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest"]
-    options = ["-p", "no:cacheprovider", "--rootdir", str(folder), "-o", "timeout=2"]
+    options = ["-p", "no:cacheprovider", "--rootdir", str(folder), "-o", "timeout=2", "-o", "faulthandler_timeout=6"]
     done = subprocess.run(
         [*command, *options, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
@@ -45,12 +50,17 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_test_that_hangs_ends_in_time_in_its_fixtures_too(said: str) -> None:
     ended = [line.split(" - ")[0] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    assert [line.rpartition("::")[2] for line in ended if "hangs" in line] == ["test_whose_fixture_hangs", "test_hangs"]
+    assert {line.rpartition("::")[2].rstrip("'") for line in ended if "hangs" in line} == {
+        "test_whose_fixture_hangs",
+        "test_hangs",
+        "test_hangs_again_when_it_is_ended",
+    }
     assert said.count("Timeout (>2.0s)") >= 2
+    assert "crashed while running 'test_some.py::test_hangs_again_when_it_is_ended'" in said
 
 
 def test_what_cannot_be_encoded_in_what_a_test_logs_prints_and_raises_does_not_end_the_run(said: str) -> None:
     assert "logged \\ud800" in said
     assert "raised \\ud800" in said
     assert "created: 2/2 workers" in said
-    assert "2 failed, 1 passed, 1 error" in said
+    assert "3 failed, 1 passed, 1 error" in said

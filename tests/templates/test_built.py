@@ -56,7 +56,7 @@ pytestmark = [
     pytest.mark.skipif(
         sys.platform != "linux" or platform.machine() != "x86_64", reason="What is built for FC runs on Linux x86_64."
     ),
-    pytest.mark.timeout(600),  # dependencies are downloaded
+    pytest.mark.timeout(300),  # dependencies are downloaded
 ]
 
 

@@ -16,7 +16,7 @@ from fc_callback.scaffold import find_template, render_template, template_names
 VERSION = "3.1.10"
 _PIPELINES = ("GITHUB", "GITLAB", "JENKINS", "PIPELINE", "CLOUDSHELL", "SERVERLESS_")
 # With npm's installation, on a machine that has none yet.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(300)
 VALUES = {"region": "cn-shanghai", "accountId": "1234567890123456", "flowName": "my-flow"}
 
 
@@ -37,7 +37,7 @@ def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), f"@serverless-devs/s@{VERSION}"],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=240,
             check=False,
         )
     if done.returncode:
