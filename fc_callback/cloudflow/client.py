@@ -178,7 +178,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             deadline: No call outlives it.
 
         Raises:
-            ValueError: `error` or `cause` has a length that the service does not take.
+            SettingsError: `error` or `cause` has a length that the service does not take.
             CloudFlowError: The service refuses the report; the subclass says why.
             ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
             ReportUndelivered: The time was up before the service had taken it.
@@ -186,9 +186,9 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         """
         task_token = _as_token(task_token)
         if not 1 <= len(error) <= ERROR_MAX_CHARACTERS:
-            raise ValueError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
+            raise SettingsError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
         if len(cause) > CAUSE_MAX_CHARACTERS:
-            raise ValueError(f"cause must have at most {CAUSE_MAX_CHARACTERS} characters, not {len(cause)}.")
+            raise SettingsError(f"cause must have at most {CAUSE_MAX_CHARACTERS} characters, not {len(cause)}.")
         form = {"Error": error, **({"Cause": cause} if cause else {})}
         return self._report("ReportTaskFailed", task_token, form, deadline)
 
