@@ -12,6 +12,8 @@ import json
 import re
 from typing import Any
 
+from fc_callback.errors import FcCallbackError
+
 MAX_LAYERS = 10  # texts inside texts
 
 _URLSAFE = str.maketrans("-_", "+/")
@@ -22,7 +24,7 @@ _JSON_START_BYTES = (b"{", b"[", b'"')
 _BOM = "\ufeff"
 
 
-class NotJson(ValueError):
+class NotJson(FcCallbackError, ValueError):
     """Bytes or a text that cannot be read as JSON; its message says why, without showing them."""
 
 

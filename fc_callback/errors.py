@@ -1,7 +1,8 @@
 """Every error of fc_callback, and where it stands.
 
     FcCallbackError
-    ├── SettingsError (ValueError)               an option or a CLOUDFLOW_* variable cannot be used
+    ├── SettingsError (ValueError)               an argument, an option or a CLOUDFLOW_* variable cannot be used
+    ├── HandlerInvalid (TypeError)               a function cannot be decorated as it is written
     ├── CredentialsNotFound (LookupError)        the function has no role
     ├── TaskTokenNotFound (LookupError)          the event holds no task token
     │   ├── EventNotUtf8                         ... for it cannot be read: its JSON is not UTF-8
@@ -23,8 +24,17 @@
     │   └── SealExpired                          sealed too long ago
     ├── ReportUndelivered (ConnectionError)      the result stands, but CloudFlow has not taken it yet
     ├── ServiceUnreachable (ConnectionError)     one call got no answer
-    └── CloudFlowError                           one call got an error for an answer
-        └── one class for each code of the service, in `fc_callback.cloudflow.errors`
+    ├── CloudFlowError                           one call got an error for an answer
+    │   └── one class for each code of the service, in `fc_callback.cloudflow.errors`
+    ├── ApiError                                 `fc_callback.local`: the local CloudFlow refuses an operation
+    ├── StillRunning (TimeoutError)              `fc_callback.local`: an execution has not ended in time
+    ├── NoWaitingTask (LookupError)              `fc_callback.local`: an execution waits for no report
+    ├── HandlerNotLoaded (ImportError)           `fc_callback.runtime.wsgi`: a function cannot be imported
+    ├── BuildError                               `fc_callback.packaging`: the dependencies cannot be packed
+    └── TemplateError (ValueError)               `fc_callback.scaffold`: a project cannot be made from a template
+
+Errors that the package itself catches have this root as well. Python's own errors remain for a call with unknown, missing
+or mistyped arguments (TypeError), and for what a test asserts (AssertionError).
 
 A text never holds a task token, an access key or a value of the event. It says what happened and what to do next.
 """
@@ -67,7 +77,11 @@ class FcCallbackError(Exception):
 
 
 class SettingsError(FcCallbackError, ValueError):
-    """An option or an environment variable holds something that cannot be used."""
+    """An argument, an option or an environment variable holds something that cannot be used."""
+
+
+class HandlerInvalid(FcCallbackError, TypeError):
+    """A function cannot be decorated as it is written, or is called with other arguments than an event and a context."""
 
 
 class CredentialsNotFound(FcCallbackError, LookupError):
@@ -159,12 +173,12 @@ class TaskFailed(FcCallbackError):
         cause: What happened, for people: up to 4,096 characters.
 
     Raises:
-        ValueError: `error` is empty or too long.
+        SettingsError: `error` is empty or too long.
     """
 
     def __init__(self, error: str, *, cause: str = "") -> None:
         if not 1 <= len(error) <= ERROR_MAX_CHARACTERS:
-            raise ValueError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
+            raise SettingsError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
         super().__init__(f"{error}: {cause}" if cause else error)
         self.error = error
         self.cause = cause

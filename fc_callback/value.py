@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
     from typing_extensions import Self, dataclass_transform
 else:
 
@@ -19,6 +21,36 @@ else:
 
 
 _set_attribute = object.__setattr__
+
+
+class _FieldsSignature:
+    """What `inspect.signature`, `help` and editors show of a class of values: its fields, by name.
+
+    It is built when it is asked for: `inspect` is no part of a cold start.
+    """
+
+    def __get__(self, instance: Value | None, owner: type[Value]) -> Signature:
+        if instance is not None or owner.__init__ is not Value.__init__:
+            raise AttributeError("__signature__")  # a value that is called, or an __init__ with a signature of its own
+        from inspect import Parameter, Signature
+
+        annotations = {name: kind for base in reversed(owner.__mro__) for name, kind in _annotations_of(base).items()}
+        return Signature(
+            [
+                Parameter(
+                    name,
+                    Parameter.KEYWORD_ONLY,
+                    default=owner._defaults.get(name, Parameter.empty),  # noqa: SLF001 - a part of Value
+                    annotation=kind,
+                )
+                for name, kind in annotations.items()
+                if name in owner._fields
+            ]
+        )
+
+
+def _annotations_of(cls: type) -> dict[str, Any]:
+    return getattr(cls, "__annotations__", {}) if issubclass(cls, Value) else {}
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -33,6 +65,8 @@ class Value:
     _defaults: ClassVar[dict[str, Any]] = {}
     _shown: ClassVar[tuple[str, ...]] = ()
     _is_checked: ClassVar[bool] = False
+
+    __signature__ = _FieldsSignature()
 
     @classmethod
     def shown_fields(cls) -> tuple[str, ...]:

@@ -130,6 +130,11 @@ def test_a_helper_by_itself_costs_no_http(code: str) -> None:
     assert found(loaded_by(code), HTTP) == set()
 
 
+def test_values_show_their_fields_without_loading_what_shows_them() -> None:
+    code = "import fc_callback.cloudflow.retry, fc_callback.context, fc_callback.token, fc_callback.transport"
+    assert found(loaded_by(code), ["inspect", "attr", "dataclasses"]) == set()
+
+
 @pytest.mark.parametrize(("code", "most"), [("import fc_callback", 6)])
 def test_a_cold_start_loads_few_modules(code: str, most: int) -> None:
     modules = loaded_by(code)

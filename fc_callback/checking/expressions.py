@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import yaml
 
+from fc_callback.errors import FcCallbackError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -34,7 +36,7 @@ _REFERENCE = re.compile(r"[\w.-]+")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 
-class Undefined(Exception):
+class Undefined(FcCallbackError):
     """An expression names something that is not there."""
 
 

@@ -44,7 +44,7 @@ def command(
         with tempfile.TemporaryDirectory(prefix="fc-callback-demo-") as temporary:
             # One folder for everything: a signal that comes while a second one is made would leave that behind.
             ok = _Demo.prepare(keep or Path(temporary) / "demo", console).run(Path(temporary) / "cloudflow.db")
-    except (FcCallbackError, TimeoutError, OSError, sqlite3.Error) as error:
+    except (FcCallbackError, OSError, sqlite3.Error) as error:
         console.print(f"The demo could not go on: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     if keep:

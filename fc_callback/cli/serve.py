@@ -122,7 +122,7 @@ def _listening(given: argparse.Namespace) -> socket.socket:
 
 def _application(given: argparse.Namespace) -> FunctionApp:
     from fc_callback.runtime.worker import LoadError, load_handler
-    from fc_callback.runtime.wsgi import wsgi_app
+    from fc_callback.runtime.wsgi import HandlerNotLoaded, wsgi_app
 
     try:
         http = load_handler(given.http, "custom") if given.http else None
@@ -131,7 +131,7 @@ def _application(given: argparse.Namespace) -> FunctionApp:
     application = wsgi_app(given.handler, initializer=given.initializer, pre_stop=given.pre_stop, http=http)
     try:
         application.load()  # before the first request, in the main thread
-    except LoadError as error:
+    except HandlerNotLoaded as error:
         # The server starts all the same: each request is answered with the error, where FC would show none.
         logging.getLogger().error("%s: %s", error.kind, error)
     except SystemExit as error:

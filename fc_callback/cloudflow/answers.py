@@ -14,7 +14,7 @@ from fc_callback.redaction import mask_secrets
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from fc_callback.cloudflow.transport import Answer
+    from fc_callback.transport import Answer
 
 # A clock that differs by more than this is not corrected: the `Date` is more likely wrong than the machine.
 MOST_CLOCK_OFFSET_SECONDS = 24 * 3600.0

@@ -20,6 +20,7 @@ from fc_callback.cloudflow.request import build_request
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.cloudflow.transport import transport_for
 from fc_callback.context import Credentials
+from fc_callback.coroutines import is_async
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
     ERROR_MAX_CHARACTERS,
@@ -28,22 +29,27 @@ from fc_callback.errors import (
 )
 from fc_callback.output import encode_output
 from fc_callback.token import TaskToken
+from fc_callback.transport import Answer
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from typing_extensions import Self
+
     from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.cloudflow.request import SignedRequest
+    from fc_callback.cloudflow.transport import HttpTransport
     from fc_callback.context import Deadline
+    from fc_callback.transport import SignedRequest, Transport
 
 AlreadyCompleted = Literal["accept", "raise"]
 
 SIGNATURES = ("v1", "v3")
+_TRANSPORT = "Give an object with post(), as fc_callback.transport.Transport says."
 _CREDENTIALS = "Give Credentials, or a function without arguments that returns those of the moment."
 
 
-class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
+class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transport")):
     """Reports tasks to CloudFlow.
 
     Every argument can be left out: the endpoint follows from the region, the region from `CLOUDFLOW_REGION` or FC's own
@@ -61,6 +67,8 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             for a third of it, so that a connection that has gone silent leaves time for another.
         retry: How a report is repeated.
         already_completed: What a task that somebody else has completed is: `accept`, visible in the result, or `raise`.
+        transport: Carries requests and answers, as `fc_callback.transport.Transport` says. By default this process's own
+            one for the endpoint, which keeps connections.
 
     Raises:
         SettingsError: A setting cannot be used, there is no region, or the credentials were made by a local CloudFlow and
@@ -76,6 +84,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
     read_timeout: float | None = None
     retry: RetryPolicy = RetryPolicy()
     already_completed: AlreadyCompleted = "accept"
+    transport: Transport | None = None
 
     def __post_init__(self) -> None:
         """Fill in from the environment what was not given."""
@@ -88,6 +97,17 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
         if isinstance(self.credentials, Credentials):
             _check_local(self.credentials, self.endpoint)
+        if self.transport is not None:
+            fields["_clock"] = _Clock()
+
+    def evolve(self, **changes: Any) -> Self:
+        """Return the client with some of its fields changed."""
+        made = super().evolve(**changes)
+        if self.transport is not None and made.transport is self.transport:
+            vars(made)["_clock"] = vars(self)["_clock"]
+        return made
+
+    __replace__ = evolve
 
     def _check_options(self) -> None:
         for option in ("region", "endpoint", "network", "signature"):
@@ -108,6 +128,8 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             "retry", self.retry, RetryPolicy, "Give a policy, like retry=RetryPolicy(total_seconds=30)."
         )
         validators.one_of("already_completed", self.already_completed, ("accept", "raise"))
+        if self.transport is not None:
+            _check_transport(self.transport)
 
     @property
     def is_local(self) -> bool:
@@ -156,7 +178,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             deadline: No call outlives it.
 
         Raises:
-            ValueError: `error` or `cause` has a length that the service does not take.
+            SettingsError: `error` or `cause` has a length that the service does not take.
             CloudFlowError: The service refuses the report; the subclass says why.
             ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
             ReportUndelivered: The time was up before the service had taken it.
@@ -164,9 +186,9 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         """
         task_token = _as_token(task_token)
         if not 1 <= len(error) <= ERROR_MAX_CHARACTERS:
-            raise ValueError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
+            raise SettingsError(f"error must have 1 to {ERROR_MAX_CHARACTERS} characters, not {len(error)}.")
         if len(cause) > CAUSE_MAX_CHARACTERS:
-            raise ValueError(f"cause must have at most {CAUSE_MAX_CHARACTERS} characters, not {len(cause)}.")
+            raise SettingsError(f"cause must have at most {CAUSE_MAX_CHARACTERS} characters, not {len(cause)}.")
         form = {"Error": error, **({"Cause": cause} if cause else {})}
         return self._report("ReportTaskFailed", task_token, form, deadline)
 
@@ -204,7 +226,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         read_seconds: float,
     ) -> dict[str, Any]:
         credentials = self._current_credentials()
-        transport = transport_for(self.endpoint)
+        transport, clock = self._transport_and_clock()
 
         def request() -> SignedRequest:
             return build_request(
@@ -214,10 +236,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
                 form=form,
                 credentials=credentials,
                 signature=self.signature,
-                now=time.time() + transport.clock_offset_seconds,
+                now=time.time() + clock.clock_offset_seconds,
             )
 
         answer = transport.post(request, connect=self.connect_seconds, read=read_seconds, deadline=deadline)
+        if self.transport is not None:
+            answer = _checked_answer(answer)
         document = read_document(action, answer, secrets=_secrets({**query, **form}, credentials))
         if not isinstance(document, CloudFlowError):
             return document
@@ -225,7 +249,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         if document.clock_differs:
             offset = clock_offset_seconds(answer.headers)
             if offset is not None:
-                transport.clock_offset_seconds = offset
+                clock.clock_offset_seconds = offset
         raise document
 
     def _report(
@@ -242,6 +266,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
             endpoint=self.endpoint,
         )
 
+    def _transport_and_clock(self) -> tuple[Transport, HttpTransport | _Clock]:
+        if self.transport is not None:
+            return self.transport, vars(self)["_clock"]
+        own = transport_for(self.endpoint)
+        return own, own
+
     def _current_credentials(self) -> Credentials:
         given = self.credentials
         found = given if isinstance(given, Credentials) else (given or Credentials.from_environment)()
@@ -250,6 +280,30 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry")):
         if found is not given:  # fixed ones were checked when the client was made
             _check_local(found, self.endpoint)
         return found
+
+
+class _Clock:
+    """How far the service's clock is ahead, for a client with a transport of its own."""
+
+    clock_offset_seconds = 0.0
+
+
+def _check_transport(given: object) -> None:
+    post = getattr(given, "post", None)
+    if isinstance(given, type) or not callable(post):
+        validators.refuse("transport", given, _TRANSPORT)
+    if is_async(post):
+        raise SettingsError("transport= has an async post(), which nothing awaits.", hint=_TRANSPORT)
+
+
+def _checked_answer(given: object) -> Answer:
+    """Return the answer of a person's transport, with its headers by lower-case name."""
+    if not isinstance(given, Answer):
+        raise SettingsError(
+            f"The transport returned {validators.kind_of(given)}.",
+            hint="post() returns an Answer(status=..., headers=..., body=...), from fc_callback.transport.",
+        )
+    return given.evolve(headers={name.lower(): value for name, value in given.headers.items()})
 
 
 def _check_local(credentials: Credentials, endpoint: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.cloudflow.answers import request_id_of
 from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
+from fc_callback.cloudflow.pauses import pause
 from fc_callback.cloudflow.throttle import turnstile_for
 from fc_callback.context import Deadline
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
@@ -49,6 +50,11 @@ class _Attempts:
         self.clock_corrected = False
         self.cut_short = False
         self.last_try = False
+        self.skipped_seconds = 0.0
+
+    def now(self) -> float:
+        """Return the time on the clock of `time.monotonic()`, with the pauses that were skipped."""
+        return time.monotonic() + self.skipped_seconds
 
 
 def deliver(
@@ -81,9 +87,10 @@ def deliver(
         ReportUndelivered: The time was up first.
     """
     seen = _Attempts()
-    until = None if deadline is None else Deadline(at=deadline.at - policy.reserve_seconds)
-    last_start = time.monotonic() + policy.total_seconds if until is None else until.at - _CALL_SECONDS
+    ends_at = None if deadline is None else deadline.at - policy.reserve_seconds
+    last_start = time.monotonic() + policy.total_seconds if ends_at is None else ends_at - _CALL_SECONDS
     while True:
+        until = None if ends_at is None else Deadline(at=ends_at - seen.skipped_seconds)
         if until is not None and until.remaining_seconds() <= 0:
             raise _undelivered(action, seen, None)
         seen.made += 1
@@ -138,7 +145,7 @@ def _wait(
     throttled = isinstance(problem, CloudFlowError) and problem.throttled
     if throttled:
         seen.throttled += 1
-    left = max(0.0, last_start - time.monotonic())
+    left = max(0.0, last_start - seen.now())
     # An attempt whose wait was cut short was not to be the last one.
     if seen.last_try or (left == 0 and not seen.cut_short):
         return False
@@ -149,10 +156,11 @@ def _wait(
     turnstile = turnstile_for(endpoint) if throttled else None
     try:
         if turnstile is not None:
-            seconds = max(turnstile.wait_seconds(seconds, again=seen.throttled > 1), asked or 0.0)
+            turn = turnstile.wait_seconds(seconds, again=seen.throttled > 1, ahead_seconds=seen.skipped_seconds)
+            seconds = max(turn, asked or 0.0)
         if seconds >= left:  # too long for the policy's wait: one last attempt while there is time for one
             seen.last_try = True
-        time.sleep(min(seconds, left))
+        seen.skipped_seconds += pause(min(seconds, left))
     finally:
         if turnstile is not None:
             turnstile.leave()

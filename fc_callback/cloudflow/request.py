@@ -19,7 +19,7 @@ from fc_callback.cloudflow.signature import (
 )
 from fc_callback.secret import Masked
 from fc_callback.token import TaskToken
-from fc_callback.value import Value
+from fc_callback.transport import SignedRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,14 +46,6 @@ class MaskedBytes(Masked, bytes):
 
     def __repr__(self) -> str:
         return f"<{len(self)} bytes>"
-
-
-class SignedRequest(Value, hidden=("path", "headers", "body")):
-    """A POST to `/`: path with query, headers, body."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
 
 
 def build_request(

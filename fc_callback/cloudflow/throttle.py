@@ -11,6 +11,11 @@ import os
 import random
 import threading
 import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The quota's refill: 2 calls a second for all of an account (CloudFlow documentation, "Limits").
 # A little slower, so that a turn does not come a moment before its token.
@@ -28,7 +33,7 @@ class Turnstile:
         self._waiting = 0
         self._pace = SECONDS_PER_CALL
 
-    def wait_seconds(self, alone: float, *, again: bool = False) -> float:
+    def wait_seconds(self, alone: float, *, again: bool = False, ahead_seconds: float = 0.0) -> float:
         """Return how long a throttled thread waits: `alone` by itself, its turn when others wait as well.
 
         Every call is followed by one of `leave`, when the wait is over or given up.
@@ -36,10 +41,11 @@ class Turnstile:
         Args:
             alone: What the thread would wait by itself, in seconds.
             again: Whether it has waited before and was throttled all the same.
+            ahead_seconds: How far its clock is ahead, because pauses were skipped.
         """
         with self._lock:
             self._waiting += 1
-            now = time.monotonic()
+            now = time.monotonic() + ahead_seconds
             if self._next_turn < now - _FORGOTTEN_AFTER_SECONDS:
                 self._pace = SECONDS_PER_CALL
             if again:
@@ -71,6 +77,17 @@ def turnstile_for(endpoint: str) -> Turnstile:
     """Return this process's turnstile before an endpoint."""
     with _lock:
         return _turnstiles.setdefault(endpoint, Turnstile())
+
+
+@contextmanager
+def separate_turnstiles() -> Iterator[None]:
+    """Begin with new turnstiles, and return to those before when the block ends."""
+    global _turnstiles  # noqa: PLW0603 - the turns of skipped pauses are no turns for what comes after
+    before, _turnstiles = _turnstiles, {}
+    try:
+        yield
+    finally:
+        _turnstiles = before
 
 
 def _begin_again() -> None:

@@ -30,15 +30,16 @@ from fc_callback.cloudflow.connections import Bounds, current_bounds, pool_manag
 from fc_callback.cloudflow.errors import FINAL_WITHOUT_DOCUMENT
 from fc_callback.cloudflow.tls import certificate_problem
 from fc_callback.errors import ServiceUnreachable
+from fc_callback.transport import Answer
 from fc_callback.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from urllib3 import HTTPConnectionPool
 
-    from fc_callback.cloudflow.request import SignedRequest
     from fc_callback.context import Deadline
+    from fc_callback.transport import SignedRequest
 
 # An answer is a small JSON document; more than this is something else.
 MAX_ANSWER_BYTES = 1 << 20
@@ -49,18 +50,6 @@ _NO_TIMEOUT = Timeout(connect=None, read=None)  # `connections` sets them
 _NO_RETRIES = Retry(total=False, redirect=0)  # repeating is the business of `delivery`
 
 _SECRETS_IN_URL = re.compile(r"\b(TaskToken|SecurityToken|Signature|AccessKeyId)=[^&\s\"']+", re.ASCII)
-
-
-class Answer(Value, hidden=("headers", "body")):
-    """What the service sent back: status, headers by lower-case name, body.
-
-    `resent` says that the request was sent twice, and that the first of them may have reached the service.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    resent: bool = False
 
 
 class _ScrubUrls(logging.Filter):
@@ -83,8 +72,8 @@ for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retr
     logging.getLogger(_name).addFilter(_ScrubUrls())
 
 
-class Transport:
-    """The connections to one endpoint.
+class HttpTransport:
+    """The connections to one endpoint: what a client uses without `transport=`.
 
     Attributes:
         endpoint: Scheme, host and port.
@@ -99,7 +88,7 @@ class Transport:
         self._last_used = time.time()
 
     def post(
-        self, request: Callable[[], SignedRequest], *, connect: float, read: float, deadline: Deadline | None = None
+        self, request: Callable[[], SignedRequest], /, *, connect: float, read: float, deadline: Deadline | None = None
     ) -> Answer:
         """Send one POST and return the answer, whatever its status.
 
@@ -280,16 +269,16 @@ def _timed_out(error: Exception) -> bool:
     return isinstance(error, TimeoutError) or any(isinstance(cause, TimeoutError) for cause in error.args)
 
 
-_transports: dict[tuple[int, str], Transport] = {}
+_transports: dict[tuple[int, str], HttpTransport] = {}
 _lock = threading.Lock()
 
 
-def transport_for(endpoint: str) -> Transport:
+def transport_for(endpoint: str) -> HttpTransport:
     """Return this process's transport to an endpoint; a forked child gets its own."""
     key = os.getpid(), endpoint
     with _lock:
         if key not in _transports:
-            _transports[key] = Transport(endpoint=endpoint)
+            _transports[key] = HttpTransport(endpoint=endpoint)
         return _transports[key]
 
 

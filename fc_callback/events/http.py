@@ -11,7 +11,7 @@ import attrs
 from pydantic import Field
 
 from fc_callback.decoding import NotJson, decode_base64, read_json
-from fc_callback.errors import PayloadInvalid
+from fc_callback.errors import PayloadInvalid, SettingsError
 from fc_callback.events.base import Absent, Event, Milliseconds, Part, Texts, Time, json_text
 
 _STATUS_CODES = range(100, 600)
@@ -134,7 +134,7 @@ class HttpResponse:
         headers: Content-Type follows from the body where it is not given.
 
     Raises:
-        ValueError: The status or a header cannot be sent.
+        SettingsError: The status or a header cannot be sent.
     """
 
     body: Any = None
@@ -143,10 +143,10 @@ class HttpResponse:
 
     def __attrs_post_init__(self) -> None:
         if self.status_code not in _STATUS_CODES:
-            raise ValueError(f"status_code must be 100 to 599, not {self.status_code}.")
+            raise SettingsError(f"status_code must be 100 to 599, not {self.status_code}.")
         for name, value in self.headers.items():
             if not name or any(character in f"{name}{value}" for character in "\r\n\0"):
-                raise ValueError("A header is empty or holds a line break, and cannot be sent.")
+                raise SettingsError("A header is empty or holds a line break, and cannot be sent.")
 
     def __repr__(self) -> str:
         return f"<HttpResponse {self.status_code}>"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fc_callback.local.answers import ApiError
+    from fc_callback.local.answers import ApiError, NoWaitingTask, StillRunning
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.local.service import LocalCloudFlow
     from fc_callback.local.values import Event, Execution, Invocation
@@ -27,10 +27,22 @@ _ROOMS = {
     "Fault": "fc_callback.local.faults",
     "Invocation": "fc_callback.local.values",
     "LocalCloudFlow": "fc_callback.local.service",
+    "NoWaitingTask": "fc_callback.local.answers",
     "RandomFaults": "fc_callback.local.faults",
+    "StillRunning": "fc_callback.local.answers",
 }
 
-__all__ = ["ApiError", "Event", "Execution", "Fault", "Invocation", "LocalCloudFlow", "RandomFaults"]
+__all__ = [
+    "ApiError",
+    "Event",
+    "Execution",
+    "Fault",
+    "Invocation",
+    "LocalCloudFlow",
+    "NoWaitingTask",
+    "RandomFaults",
+    "StillRunning",
+]
 
 
 def __getattr__(name: str) -> Any:

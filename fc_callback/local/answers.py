@@ -29,6 +29,14 @@ class ApiError(FcCallbackError):
         self.message = f"{message} {detail}" if detail else message
 
 
+class StillRunning(FcCallbackError, TimeoutError):
+    """An execution has not ended in the time that `wait` was given."""
+
+
+class NoWaitingTask(FcCallbackError, LookupError):
+    """An execution waits for no report."""
+
+
 def invalid(detail: str) -> ApiError:
     """Return an InvalidArgument that says what is wrong."""
     return ApiError("InvalidArgument", detail=detail)

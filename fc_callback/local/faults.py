@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -46,7 +48,7 @@ _NEED_SECONDS = frozenset({"slow", "skew", "dead"})
 
 def _is_kind(_fault: Fault, _field: attrs.Attribute[Any], value: str) -> None:
     if value not in KINDS:
-        raise ValueError(f"There is no fault {value!r}; there are {', '.join(KINDS)}.")
+        raise SettingsError(f"There is no fault {value!r}; there are {', '.join(KINDS)}.")
 
 
 @attrs.frozen
@@ -62,7 +64,7 @@ class Fault:
         takes_effect: Whether the call does what it asks for all the same; the table's by default.
 
     Raises:
-        ValueError: There is no such kind, or a number makes no sense.
+        SettingsError: There is no such kind, or a number cannot be used.
     """
 
     kind: str = attrs.field(validator=_is_kind)
@@ -78,9 +80,9 @@ class Fault:
 
     def __attrs_post_init__(self) -> None:
         if self.kind in _NEED_SECONDS and not self.seconds:
-            raise ValueError(f"The fault {self.kind!r} needs seconds=.")
+            raise SettingsError(f"The fault {self.kind!r} needs seconds=.")
         if (self.times is not None and self.times < 1) or self.after < 0:
-            raise ValueError("times is 1 or more (None: always), and after 0 or more.")
+            raise SettingsError("times is 1 or more (None: always), and after 0 or more.")
 
     def befalls(self, action: str) -> bool:
         """Say whether it is about this operation."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError, SettingsError
-from fc_callback.local.answers import ApiError
+from fc_callback.local.answers import ApiError, NoWaitingTask, StillRunning
 from fc_callback.local.app import Face
 from fc_callback.local.control import control_routes
 from fc_callback.local.parts import Options, Parts, open_parts
@@ -258,7 +258,7 @@ class LocalCloudFlow:
         """Wait until an execution has ended, and return it.
 
         Raises:
-            TimeoutError: It has not, after `timeout` seconds (of the real clock).
+            StillRunning: It has not, after `timeout` seconds (of the real clock).
             ApiError: There is none.
         """
         row = self._row(flow, execution)
@@ -266,7 +266,7 @@ class LocalCloudFlow:
             self._parts.engine.when_ended(row["id"]).result(timeout)
         except FutureTimeoutError:
             state = json.loads(self._row(flow, execution)["state"])
-            raise TimeoutError(
+            raise StillRunning(
                 f"Execution {row['name']} of flow {flow} still runs after {timeout:g} s, at step {state.get('step')!r}."
             ) from None
         except CancelledError:
@@ -298,14 +298,14 @@ class LocalCloudFlow:
 
         Raises:
             ApiError: There is no such execution.
-            LookupError: It waits for no report.
+            NoWaitingTask: It waits for no report.
         """
         row = self._row(flow, execution)
         task = self._parts.store.one(
             "SELECT id FROM tasks WHERE execution = ? AND waits_for = 'report' AND status != 'ended'", row["id"]
         )
         if task is None:
-            raise LookupError(f"Execution {row['name']} of flow {flow} waits for no report.")
+            raise NoWaitingTask(f"Execution {row['name']} of flow {flow} waits for no report.")
         return TaskToken(self._parts.store.task_token(task["id"]))
 
     def invocations(self, function: str | None = None) -> list[Invocation]:
@@ -336,10 +336,10 @@ class LocalCloudFlow:
             skew: Whether callers' clocks are left behind, so that more than 15 minutes make their signatures too old.
 
         Raises:
-            ValueError: `seconds` is negative.
+            SettingsError: `seconds` is negative.
         """
         if not seconds >= 0:
-            raise ValueError("The clock moves forward only.")
+            raise SettingsError("The clock moves forward only.")
         self._parts.engine.advance(seconds, skew=skew)
 
     def _perform(self, action: str, **parameters: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from fc_callback.context import FcContext
+from fc_callback.errors import HandlerInvalid
 from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery, written
 from fc_callback.task import Task
 from fc_callback.value import Value
@@ -40,20 +41,22 @@ def check_function(function: Any, *, decorator: str) -> None:
     """Refuse what cannot be a handler.
 
     Raises:
-        TypeError: It cannot.
+        HandlerInvalid: It cannot.
     """
     if isinstance(function, (staticmethod, classmethod, property)):
         kind = type(function).__name__
-        raise TypeError(f"{decorator} decorates functions, not {kind}: put @{kind} above @{decorator}.")
+        raise HandlerInvalid(f"{decorator} decorates functions, not {kind}: put @{kind} above @{decorator}.")
     if isinstance(function, type) or not callable(function):
         what = f"the class {function.__qualname__}" if isinstance(function, type) else type(function).__name__
-        raise TypeError(f"{decorator} decorates functions, not {what}. Pass a function, or an object with __call__.")
+        raise HandlerInvalid(
+            f"{decorator} decorates functions, not {what}. Pass a function, or an object with __call__."
+        )
     if getattr(_undecorated(function), "__globals__", {}).get("__name__") == "contextlib":
-        raise TypeError(
+        raise HandlerInvalid(
             f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside of a handler."
         )
     if inspect.isasyncgenfunction(_undecorated(function)):
-        raise TypeError(
+        raise HandlerInvalid(
             f"{name_of(function)} is an async generator function, and nothing reads what it yields. Return one result."
         )
 
@@ -88,7 +91,7 @@ def read_parameters(
         decorator: The decorator's name.
 
     Raises:
-        TypeError: An annotation cannot be served, or a parameter has nothing to get.
+        HandlerInvalid: An annotation cannot be served, or a parameter has nothing to get.
     """
     try:
         signature = inspect.signature(function)
@@ -136,7 +139,7 @@ class _Reader:
         if self.skipped:
             return
         if self.given < len(FC_ARGUMENTS) and _core(self._resolved(parameter))[0] not in _ANYTHING:
-            raise TypeError(
+            raise HandlerInvalid(
                 f"{self._place(parameter)} is annotated, and gets the event and the context as FC delivers them. Take them "
                 "as two parameters."
             )
@@ -160,7 +163,7 @@ class _Reader:
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
         elif parameter.default is parameter.empty:
-            raise TypeError(
+            raise HandlerInvalid(
                 f"{self.name} takes {parameter.name!r}, and there is nothing left to give it. A handler takes the event, the "
                 "context (without an annotation, or annotated FcContext), and parameters annotated FcContext or Task. Give "
                 "it a default."
@@ -187,7 +190,7 @@ class _Reader:
         # A default is kept under any name but our own: Task | None = None would be None for ever.
         if parameter.default is not parameter.empty and not _OURS_BY_NAME.search(kind.text):
             return
-        raise TypeError(
+        raise HandlerInvalid(
             f"The annotation {kind.text!r} of {self._place(parameter)} cannot be resolved ({kind.reason}). Import the type "
             "where the function can see it when it runs: at the top of the module, not under TYPE_CHECKING and not inside "
             "another function."
@@ -203,14 +206,14 @@ class _Reader:
         if members[0][0] is FcContext:
             return lambda one: one.context
         if self.decorator != "task_callback" and core is Task:
-            raise TypeError(f"{self.name} asks for a Task, which only task_callback has to give.")
+            raise HandlerInvalid(f"{self.name} asks for a Task, which only task_callback has to give.")
         return lambda one: one.task
 
     def _event(self, kind: Any, parameter: inspect.Parameter) -> Resolver:
         """Return what makes the event into the form that an annotation names."""
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
-            raise TypeError(f"{self._place(parameter)} is the event, and {kind.text!r} cannot be resolved.")
+            raise HandlerInvalid(f"{self._place(parameter)} is the event, and {kind.text!r} cannot be resolved.")
         core, is_validated = _core(kind)
         if not is_validated and (core is bytes or core in _ANYTHING):
             return _RAW_EVENT
@@ -240,8 +243,8 @@ class _Reader:
     def _place(self, parameter: inspect.Parameter) -> str:
         return f"parameter {parameter.name!r} of {self.name}"
 
-    def _unservable(self, parameter: inspect.Parameter, why: str) -> TypeError:
-        return TypeError(f"The annotation of {self._place(parameter)} cannot be served: {why}")
+    def _unservable(self, parameter: inspect.Parameter, why: str) -> HandlerInvalid:
+        return HandlerInvalid(f"The annotation of {self._place(parameter)} cannot be served: {why}")
 
 
 def _look_through(kind: Any) -> Any:

@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, get_args
 
 from fc_callback.decoding import NotJson, NotUtf8, read_json
-from fc_callback.errors import EventNotUtf8, PayloadInvalid
+from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
 from fc_callback.finding import holder_of
 from fc_callback.task import running_task
 from fc_callback.value import Value
@@ -150,7 +150,7 @@ class ArgumentBinding(Value):
             named: Its keyword arguments. `event` and `context` are taken out; the rest is for the function.
 
         Raises:
-            TypeError: The call is not one of a handler.
+            HandlerInvalid: The call is not one of a handler.
         """
         count = self.instances
         if not named and len(given) == count + 2:
@@ -161,7 +161,7 @@ class ArgumentBinding(Value):
         ]
         if rest or len(given) < count or any(one is _MISSING for one in pair):
             before = "the instance, " if count else ""
-            raise TypeError(
+            raise HandlerInvalid(
                 f"{self.name} is called with {before}an event and a context, as FC does, and takes further arguments by "
                 f"name; this call has {len(given)} positional arguments."
             )
@@ -188,7 +188,7 @@ def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
         decorator: The decorator's name, for errors.
 
     Raises:
-        TypeError: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
+        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
     """
     if _is_plain(function):
         return ArgumentBinding(name=function.__qualname__, positional=FC_ARGUMENTS, named={})

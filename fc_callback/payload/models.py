@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import SchemaValidator, to_json
 
-from fc_callback.errors import PayloadInvalid
+from fc_callback.errors import HandlerInvalid, PayloadInvalid
 from fc_callback.payload.arguments import written
 from fc_callback.payload.problems import payload_invalid
 from fc_callback.payload.schemas import accepts_object, declared_keys, instance_classes
@@ -40,7 +40,7 @@ class Model:
         takes_objects: Whether a JSON object can ever be one.
 
     Raises:
-        TypeError: Pydantic cannot validate it.
+        HandlerInvalid: Pydantic cannot validate it.
     """
 
     def __init__(self, kind: Any, *, where: str) -> None:
@@ -50,7 +50,7 @@ class Model:
             self.takes_objects = accepts_object(schema)
             self.declared = declared_keys(schema)
         except Exception as error:
-            raise TypeError(
+            raise HandlerInvalid(
                 f"The annotation of {where} cannot be served: {self.name} is nothing that pydantic can validate "
                 f"({str(error).splitlines()[0] if str(error) else type(error).__name__}). Use bytes for the event as it came, "
                 "dict for the payload, a pydantic model, dataclass, attrs class or TypedDict for the payload validated, or a "
@@ -82,11 +82,11 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
     """Return what makes the payload into `kind`.
 
     Raises:
-        TypeError: No payload can be one.
+        HandlerInvalid: No payload can be one.
     """
     model = None if kind in _BYTES else Model(kind, where=where)
     if model is None or not model.takes_objects:
-        raise TypeError(
+        raise HandlerInvalid(
             f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {written(kind)}. Use "
             "bytes for the event as it came, dict for the payload, or a model of it."
         )
@@ -104,7 +104,7 @@ def event_reader(event_class: Any, kind: Any, *, where: str) -> Resolver:
     """Return what makes the event into a class of `fc_callback.events`, with what `Annotated` puts around it.
 
     Raises:
-        TypeError: Pydantic cannot validate it.
+        HandlerInvalid: Pydantic cannot validate it.
     """
     model = Model(kind, where=where)  # builds the class, or says why it cannot be built
     event_class.check()

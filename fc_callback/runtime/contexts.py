@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from fc_callback.errors import SettingsError
 from fc_callback.runtime.headers import HeaderContext
 from fc_callback.runtime.instance import new_request_id
 from fc_callback.runtime.worker import CREDENTIAL_VARIABLES, FCContext310, FCContext312
@@ -50,10 +51,10 @@ def make_context(
             no such attribute; without it CLOUDFLOW_ENDPOINT or the region decides.
 
     Raises:
-        ValueError: There is no such runtime.
+        SettingsError: There is no such runtime.
     """
     if runtime not in RUNTIMES:
-        raise ValueError(f"There is no runtime {runtime!r}; there are {', '.join(RUNTIMES)}.")
+        raise SettingsError(f"There is no runtime {runtime!r}; there are {', '.join(RUNTIMES)}.")
     key = (
         ("", "", "")
         if credentials is None

@@ -17,10 +17,11 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from fc_callback import validators
+from fc_callback.errors import FcCallbackError
 from fc_callback.invocation import current_invocation
 from fc_callback.runtime.headers import HeaderContext, current_request_id
 from fc_callback.runtime.serving import set_up_logging
-from fc_callback.runtime.worker import encode_result, error_document, load_handler, say
+from fc_callback.runtime.worker import LoadError, encode_result, error_document, load_handler, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,8 +43,20 @@ _HTTP_TRIGGER = "/http-invoke"
 _READ_BYTES = 1 << 20
 
 
-class EventIncompleteError(Exception):
+class EventIncompleteError(FcCallbackError):
     """The body is not all that was sent, or that cannot be known: the function does not run."""
+
+
+class HandlerNotLoaded(FcCallbackError, ImportError):
+    """The function, or one of its hooks, cannot be imported.
+
+    Attributes:
+        kind: The errorType that FC gives, such as `ImportModuleError` or `HandlerNotFound`.
+    """
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 def wsgi_app(
@@ -98,10 +111,13 @@ class FunctionApp:
         """Import the functions now.
 
         Raises:
-            LoadError: One cannot be imported. The next request that needs it tries again.
+            HandlerNotLoaded: One cannot be imported. The next request that needs it tries again.
         """
-        for phase in self._functions:
-            self._function(phase)
+        try:
+            for phase in self._functions:
+                self._function(phase)
+        except LoadError as error:
+            raise HandlerNotLoaded(str(error), kind=error.kind) from error
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""

@@ -12,6 +12,8 @@ import json
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Literal
 
+from fc_callback.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -326,7 +328,7 @@ WITH_PAYLOAD: Sequence[Callable[..., bytes]] = (
 def _message(payload: Payload, token: Token, key: str) -> str:
     if isinstance(payload, str):
         if token is not None:
-            raise ValueError("A token joins a mapping, not a text: put it into the text yourself.")
+            raise SettingsError("A token joins a mapping, not a text: put it into the text yourself.")
         return payload
     secret = token if token is None or isinstance(token, str) else token.reveal()
     return json.dumps({**payload, **({} if secret is None else {key: secret})}, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The pytest plugin of fc_callback: `local_cloudflow` and `fc_context`, see `fc_callback.testing`.
+"""The pytest plugin of fc_callback: `local_cloudflow`, `fc_context` and `no_waiting`, see `fc_callback.testing`.
 
 pytest loads it at every start, before coverage measures anything: so everything is imported when a test asks for a
 fixture, and not here.
@@ -59,3 +59,12 @@ def fc_context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         return context
 
     return build
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[list[float]]:
+    """Skip the pauses between the attempts of reports in this test; gives what each would have been, in seconds."""
+    from fc_callback.testing import no_waiting as skipping
+
+    with skipping() as waits:
+        yield waits

@@ -78,7 +78,7 @@ class WaitingTask:
         """Wait until it has been reported, by a thread or a process of the test's own, and return it.
 
         Raises:
-            TimeoutError: It has not, after `timeout` seconds of the real clock.
+            StillRunning: It has not, after `timeout` seconds of the real clock.
         """
         self.service.wait(self.flow, self.execution, timeout=timeout)
         return self

@@ -12,5 +12,5 @@ def _own_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test opens connections of its own: a port may come again."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    kept: dict[tuple[int, str], transport.Transport] = {}
+    kept: dict[tuple[int, str], transport.HttpTransport] = {}
     monkeypatch.setattr(transport, "_transports", kept)

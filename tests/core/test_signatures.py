@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fc_callback import Credentials
-from fc_callback.cloudflow.request import SignedRequest, build_request
+from fc_callback.cloudflow.request import build_request
 from fc_callback.cloudflow.signature import (
     V3_ALGORITHM,
     authorization_v3,
@@ -28,6 +28,7 @@ from fc_callback.cloudflow.signature import (
 )
 from fc_callback.local import LocalCloudFlow
 from fc_callback.testing import make_credentials
+from fc_callback.transport import SignedRequest
 from tests.waiting import WaitingTasks
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "signature-vectors.json").read_text())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
+import pydoc
 from typing import Any
 
 import pytest
 
+from fc_callback import CloudFlowClient, Credentials, FcContext, RetryPolicy, TaskToken, task_callback
 from fc_callback.value import Value
 
 
@@ -92,3 +95,55 @@ def test_hidden_fields_are_not_shown() -> None:
 def test_values_are_copied_and_pickled() -> None:
     point = Named(x=1, name="a")
     assert pickle.loads(pickle.dumps(point)) == copy.deepcopy(point) == copy.copy(point) == point
+
+
+class Quiet(Point):
+    """A point made in a way of its own."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__(x=len(at))
+
+
+def test_the_signature_of_a_class_shows_its_fields_by_name_with_their_defaults() -> None:
+    shown = inspect.signature(Named)
+    assert str(shown) == "(*, x: 'int', y: 'int' = 0, secret: 'str' = '', name: 'str')"
+    assert {one.kind for one in shown.parameters.values()} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_the_signature_takes_what_the_class_takes() -> None:
+    given = {"x": 1, "name": "a"}
+    assert Named(**inspect.signature(Named).bind(**given).kwargs) == Named(x=1, name="a")
+    for wrong in ({"x": 1}, {"x": 1, "name": "a", "z": 1}):
+        with pytest.raises(TypeError):
+            inspect.signature(Named).bind(**wrong)
+        with pytest.raises(TypeError):
+            Named(**wrong)
+
+
+def test_a_subclass_with_its_own_init_keeps_its_own_signature() -> None:
+    assert str(inspect.signature(Quiet)) == "(at: 'str') -> 'None'"
+    assert str(inspect.signature(TaskToken)) == "(secret: 'str') -> 'None'"
+
+
+def test_a_value_that_is_called_has_the_signature_of_its_call() -> None:
+    class Adding(Value):
+        by: int
+
+        def __call__(self, number: int) -> int:
+            return number + self.by
+
+    assert list(inspect.signature(Adding(by=1)).parameters) == ["number"]
+    assert list(inspect.signature(task_callback(lambda event, context: {})).parameters) == ["event", "context"]
+
+
+@pytest.mark.parametrize("kind", [CloudFlowClient, RetryPolicy, Credentials, FcContext], ids=lambda kind: kind.__name__)
+def test_help_shows_the_fields_of_a_public_value(kind: type[Value]) -> None:
+    parameters = inspect.signature(kind).parameters
+    assert set(parameters) == kind._fields
+    first_lines = pydoc.plain(pydoc.render_doc(kind)).splitlines()[:5]
+    assert any(f"{kind.__name__}(*, {next(iter(parameters))}: " in line for line in first_lines)
+
+
+def test_a_production_key_has_no_secret_by_default() -> None:
+    parameters = inspect.signature(Credentials).parameters
+    assert parameters["access_key_secret"].default is inspect.Parameter.empty

@@ -34,6 +34,7 @@ from fc_callback.middleware import Call, after, before, on_error
 from fc_callback.otel import instrument
 from fc_callback.redaction import RedactionFilter, Redactor
 from fc_callback.runtime import wsgi_app
+from fc_callback.testing import MockTransport
 from tests.core.quick import TOKEN
 
 # Long enough for no message to have it by chance.
@@ -150,6 +151,7 @@ TABLE: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (client, "read_timeout", [*(one for one in NOT_NUMBERS if one is not None), 0, -1]),
     (client, "retry", [None, 3, True, "often", RetryPolicy, {"total_seconds": 3}]),
     (client, "already_completed", ["", "maybe", None, True, 5]),
+    (client, "transport", ["http://127.0.0.1", 5, True, {}, object(), MockTransport, handler]),
 
     (credentials, "access_key_id", [*NOT_TEXTS, None]),
     (credentials, "access_key_secret", [*NOT_TEXTS, None]),
@@ -268,6 +270,7 @@ def test_every_field_has_a_row(taker: Any, kind: Any) -> None:
         (once_with, {"key": ["a", "b[0].c"], "check": ("a", "b"), "seal": TokenSeal()}),
         (client, {"credentials": lambda: None, "network": "internal", "connect_timeout": 1, "read_timeout": 2.5}),
         (client, {"retry": RetryPolicy(draw=lambda: 0.0), "signature": "v3"}),
+        (client, {"transport": MockTransport()}),
         (Redactor, {"names": (name for name in ("card", "iban"))}),
         (sqlite_store, {"busy_timeout_seconds": 0}),
         (application, {"handler": "index.handler", "http": handler}),

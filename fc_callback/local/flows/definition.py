@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from fc_callback.errors import FcCallbackError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,11 +20,11 @@ TASK_TIMEOUT = "FnF.TaskTimeout"
 ANY_ERROR = "FnF.ALL"
 
 
-class DefinitionError(ValueError):
+class DefinitionError(FcCallbackError, ValueError):
     """A definition is refused; the text names the step and what is wrong with it."""
 
 
-class FlowError(Exception):
+class FlowError(FcCallbackError):
     """A step cannot be run: it fails with this name and cause."""
 
     def __init__(self, error: str, cause: str) -> None:
