@@ -310,11 +310,7 @@ def _with_async_form(function: Callable[..., Any], layer: Layer, async_layer: La
 
 
 def _form_for(function: Callable[..., Any], layer: Layer) -> Layer:
-    """Return the form of a layer that serves this handler.
-
-    Raises:
-        TypeError: One of the two is `async def`, and the other is not.
-    """
+    """Return the form of a layer that serves this handler, or raise a TypeError where it has none."""
     wanted = is_async(function)
     form, async_form = getattr(layer, _FORMS, (layer, layer))
     # functools.wraps copies attributes, so a layer that wraps another one has the forms of that one.
@@ -329,11 +325,7 @@ def _form_for(function: Callable[..., Any], layer: Layer) -> Layer:
 
 
 def _check(name: str, function: Any, *gets: str) -> None:
-    """Check what `layers`, `before`, `after` or `on_error` was given.
-
-    Raises:
-        TypeError: It is not a function of these arguments; for all but `layers`, not a plain one.
-    """
+    """Raise a TypeError for what is not a function of these arguments; for all but `layers`, not a plain one."""
     if not callable(function) or isinstance(function, type):
         given = validators.kind_of(function)
     elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
