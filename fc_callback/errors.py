@@ -13,6 +13,7 @@
     ├── TaskFailed                               raised by the function: an intended failure, by name
     ├── BatchFailed                              some tasks of an event that carries many have failed
     ├── NoRunningTask (LookupError)              current_task() was called outside of a task
+    ├── LayerError (RuntimeError)                a layer of a handler called its call_next twice
     ├── IdempotencyError                         once= cannot say whether the work is done
     │   ├── IdempotencyKeyMissing (LookupError)  the payload holds no value for the key
     │   ├── PayloadChanged (ValueError)          the same key came with another payload
@@ -209,6 +210,12 @@ class NoRunningTask(FcCallbackError, LookupError):
         "Call it below a function made by task_callback, with a token in its event; start threads with "
         "contextvars.copy_context().run."
     )
+
+
+class LayerError(FcCallbackError, RuntimeError):
+    """A layer called its `call_next` a second time: the handler would run twice."""
+
+    hint = "Keep the result of the first call: result = call_next(call)."
 
 
 class IdempotencyError(FcCallbackError):

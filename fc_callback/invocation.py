@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from contextvars import Token
     from types import TracebackType
 
     from fc_callback.context import FcContext
     from fc_callback.metrics import TaskRecord
 
-    Observer = Callable[[str, Any], AbstractContextManager[object]]
+    Observer = Callable[[Any], Any]
 
 
 # The attribute of a log record that holds the fields of one call: any name may be among them.
@@ -88,8 +87,23 @@ _process = {"cold": True}
 # are outside of every invocation, and must be masked all the same.
 _recent: deque[str] = deque(maxlen=8)
 
-# Who looks on, and may wrap a part of an invocation in a context manager: OpenTelemetry's spans.
-observers: list[Observer] = []
+# What observes invocations, by part. An observer of `invocation`, or of a task's step, gets the `Invocation` or the task's
+# `TaskRecord` when that begins, and returns a context manager around it: OpenTelemetry's spans. An observer of `task` gets
+# the `TaskRecord` at the task's end: the logger, and listeners.
+observers: dict[str, list[Observer]] = {part: [] for part in ("invocation", "find", "run", "encode", "report", "task")}
+
+
+def observe(part: str, observer: Observer) -> Callable[[], None]:
+    """Add an observer of a part, once, and return a function that removes it."""
+    of_part = observers[part]
+    if observer not in of_part:
+        of_part.append(observer)
+
+    def stop() -> None:
+        if observer in of_part:
+            of_part.remove(observer)
+
+    return stop
 
 
 # Returns the invocation that this code runs for, one that has ended included; None outside of any. Each log line asks
@@ -133,10 +147,8 @@ class begin:  # noqa: N801 - it reads as what it does: with begin(context, event
         invocation = Invocation(context=self._context, event=self._event, cold_start=_process["cold"])
         _process["cold"] = False
         remember_secrets(*invocation.secrets)
+        self._observed = observed("invocation", invocation) if observers["invocation"] else None
         self._invocation, self._mark = invocation, _current.set(invocation)
-        self._observed = observed("invocation", invocation) if observers else None
-        if self._observed is not None:
-            self._observed.__enter__()
         return invocation
 
     def __exit__(
@@ -163,19 +175,14 @@ def is_of(invocation: Invocation, raw_context: object) -> bool:
     return raw_context is not None and (context.raw is raw_context or context is raw_context)
 
 
-_unobserved = nullcontext()
-
-
-def observed(part: str, subject: object) -> AbstractContextManager[object]:
-    """Return what those who look on wrap around a part of an invocation.
+def observed(part: str, subject: object) -> ExitStack:
+    """Enter the context managers of a part's observers, and return what ends them.
 
     Args:
-        part: `invocation`, or a step of a task: `find`, `run`, `encode`, `report`.
+        part: `invocation`, or a step of a task.
         subject: The `Invocation`, or the step's `TaskRecord`.
     """
-    if not observers:
-        return _unobserved
-    stack = ExitStack()
-    for observer in observers:
-        stack.enter_context(observer(part, subject))
-    return stack
+    with ExitStack() as stack:
+        for observer in tuple(observers[part]):
+            stack.enter_context(observer(subject))
+        return stack.pop_all()

@@ -18,6 +18,7 @@ from fc_callback.invocation import (
     PlainRecordText,
     RecordText,
     current_invocation,
+    observe,
     observed,
     observers,
     remember_secrets,
@@ -164,7 +165,6 @@ class TaskRecord:
 
 
 _record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)
-_listeners: list[Listener] = []
 
 
 def listen(listener: Listener) -> Callable[[], None]:
@@ -180,8 +180,7 @@ def listen(listener: Listener) -> Callable[[], None]:
     def tell(record: TaskRecord) -> None:  # one of its own for each call: equal listeners are told apart
         listener(record)
 
-    _listeners.append(tell)
-    return lambda: _listeners.remove(tell) if tell in _listeners else None
+    return observe("task", tell)
 
 
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
@@ -189,10 +188,9 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
     validators.flag("on", on)
     from fc_callback.logs.tasks import write_task
 
-    if on and write_task not in _listeners:
-        _listeners.append(write_task)
-    elif not on and write_task in _listeners:
-        _listeners.remove(write_task)
+    stop = observe("task", write_task)
+    if not on:
+        stop()
 
 
 class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
@@ -229,7 +227,7 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
 
 
 def _tell(record: TaskRecord) -> None:
-    for listener in tuple(_listeners):
+    for listener in tuple(observers["task"]):
         try:
             listener(record)
         except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
@@ -252,9 +250,7 @@ class measured:  # noqa: N801 - with measured("run"): ...
     def __enter__(self) -> None:
         """Begin."""
         if self._record is not None:
-            self._observed = observed(self._step, self._record) if observers else None
-            if self._observed is not None:
-                self._observed.__enter__()
+            self._observed = observed(self._step, self._record) if observers.get(self._step) else None
             self._began = time.perf_counter()
 
     def __exit__(

@@ -1,73 +1,74 @@
-"""Layers around a handler, written by anyone: what happens before it, after it, and when it fails.
+"""Middleware: code that runs before and after a handler.
 
-    @layers(invocation, timed)                # outermost first: the order is what one reads
+    @layers(invocation, timed)                # the first is the outermost
     def handler(event, context): ...
 
-A layer is a generator function that takes the `Call` and yields once. What the `yield` gives is the handler's result; an
-exception of the handler's is raised there:
+A layer gets the call and `call_next`, which runs the inner layers and the handler and returns their result. What the layer
+returns is the result; an exception of the handler comes out of `call_next`:
 
-    def timed(call):
+    def timed(call, call_next):
         began = time.perf_counter()
         try:
-            yield
+            return call_next(call)
         finally:
             log.info("Done", seconds=time.perf_counter() - began)
 
-- `yield call.with_event(other)` hands on another event.
-- `return value` after the yield gives another result; before it, the handler is not called at all.
-- A deferred task stays deferred: `task.defer()` cannot be replaced by another result.
-- An `except` around the yield that does not raise again turns the failure into what the layer returns.
+- `call_next(call.with_event(other))` passes another event on.
+- A layer that returns without `call_next` skips the handler. `call_next` can be called once.
+- A deferred task stays deferred: no layer can replace the result of `task.defer()`.
 
-Around an `async def` handler the same layers work, and `async def` generators as well; those cannot return a value and
-yield it instead, a second time.
+An `async def` handler takes `async def` layers, which await `call_next(call)`. `invocation`, and what `before`, `after` and
+`on_error` return, serve both kinds of handlers.
 """
 
 from __future__ import annotations
 
 import inspect
 from functools import cached_property, wraps
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
-
-import attrs
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import is_async
+from fc_callback.errors import LayerError
 from fc_callback.invocation import begin, current_invocation
 from fc_callback.payload.annotations import check_function
 from fc_callback.payload.arguments import instances_of
 from fc_callback.task import Deferred, running_task
+from fc_callback.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from fc_callback.task import Task
-
-    Steps = Generator["Call | None", Any, Any]
-    AsyncSteps = AsyncGenerator[Any, Any]
-    Layer = Callable[["Call"], Iterator[Any] | AsyncIterator[Any]]
 
 P = ParamSpec("P")
 _Rest = ParamSpec("_Rest")
 R = TypeVar("R")
 _Owner = TypeVar("_Owner")
 
+# Runs the inner layers and the handler. Around an `async def` handler, its result is awaited.
+CallNext: TypeAlias = "Callable[[Call], Any]"
+Layer: TypeAlias = "Callable[[Call, CallNext], Any]"
 
-@attrs.frozen(kw_only=True, slots=False)
-class Call:
+# The attribute of a layer that serves both kinds of handlers: the layer itself, and its form for `async def` handlers.
+_FORMS = "__layer_forms__"
+
+
+class Call(Value, hidden=("arguments", "named", "owner")):
     """One call of a handler, as its layers see it.
 
     Attributes:
         function: The handler below the layers.
-        arguments: What it is called with; below `task_callback`, what its annotations ask for.
-        named: The same, by name.
+        arguments: Its positional arguments; below `task_callback`, what its annotations ask for.
+        named: Its keyword arguments.
         owner: The instance, where the handler is a method.
     """
 
     function: Callable[..., Any]
-    arguments: tuple[Any, ...] = attrs.field(repr=False)
-    named: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
-    owner: tuple[Any, ...] = attrs.field(default=(), repr=False)
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+    owner: tuple[Any, ...] = ()
 
     @property
     def event(self) -> Any:
@@ -90,16 +91,12 @@ class Call:
     def with_event(self, event: Any) -> Call:
         """Return the same call with another first argument."""
         if not self.arguments and "event" in self.named:
-            return attrs.evolve(self, named={**self.named, "event": event})
-        return attrs.evolve(self, arguments=(event, *self.arguments[1:]))
-
-    def run(self) -> Any:
-        """Call the handler."""
-        return self.function(*self.owner, *self.arguments, **self.named)
+            return self.evolve(named={**self.named, "event": event})
+        return self.evolve(arguments=(event, *self.arguments[1:]))
 
 
 class LayeredHandler(Protocol, Generic[P, R]):
-    """A handler with layers around it: called as the handler itself, which is its `__wrapped__`."""
+    """A handler with layers, called like the handler itself, which is its `__wrapped__`."""
 
     __name__: str
     __qualname__: str
@@ -122,19 +119,23 @@ class LayeredHandler(Protocol, Generic[P, R]):
 def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
     """Put layers around a handler, the first outermost.
 
-    The handler may stand below `task_callback` or above it, be a method, and be `async def`.
+    The handler may be below `task_callback` or above it, be a method, and be `async def`.
 
     Raises:
-        TypeError: One of them is no generator function; `before`, `after` and `on_error` make one of a plain function. Or
-            what is decorated is no handler: a static method's layers stand below `@staticmethod`.
+        TypeError: An argument is not a layer; a layer is `async def` and the handler is not, or the other way round; or
+            the decorated object cannot be a handler. For a static method, `@staticmethod` goes above `@layers`.
+
+    The decorated handler raises:
+        LayerError: A layer called its `call_next` a second time.
     """
     for layer in around:
-        _check_layer(layer)
+        _check("layers", layer, "call", "call_next")
 
     def decorate(decorated: Callable[P, R]) -> LayeredHandler[P, R]:
         function: Callable[..., Any] = decorated
         check_function(function, decorator="layers")
         method = instances_of(function)
+        chain = tuple(_form_for(function, layer) for layer in around)
 
         def call_of(given: tuple[Any, ...], named: dict[str, Any]) -> Call:
             return Call(function=function, arguments=given[method:], named=named, owner=given[:method])
@@ -143,18 +144,13 @@ def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
 
             @wraps(function)
             async def handler(*given: Any, **named: Any) -> Any:
-                return await _run_async(around, call_of(given, named))
+                return await _run_async(chain, call_of(given, named))
 
         else:
-            for layer in around:
-                if inspect.isasyncgenfunction(layer):
-                    raise TypeError(
-                        f"The layer {_name(layer)} is async, and {_name(function)} is not an async def function."
-                    )
 
             @wraps(function)
             def handler(*given: Any, **named: Any) -> Any:
-                return _run(around, call_of(given, named))
+                return _run(chain, call_of(given, named))
 
         handler.__layers__ = (*around, *layers_of(function))  # type: ignore[attr-defined]  # an attribute of ours
         return cast("LayeredHandler[P, R]", handler)
@@ -167,208 +163,183 @@ def layers_of(handler: Callable[..., Any]) -> tuple[Layer, ...]:
     return getattr(handler, "__layers__", ())
 
 
-def invocation(call: Call) -> Steps:
-    """Make a plain handler's call an invocation: what the log binds lives as long. `task_callback` does so by itself."""
+def invocation(call: Call, call_next: CallNext) -> Any:
+    """Begin an invocation for the call of a plain handler: what the log binds ends with it. `task_callback` begins one itself."""
     with begin(call.context, call.event):
-        yield None
+        return call_next(call)
+
+
+async def _async_invocation(call: Call, call_next: CallNext) -> Any:
+    with begin(call.context, call.event):
+        return await call_next(call)
+
+
+setattr(invocation, _FORMS, (invocation, _async_invocation))
 
 
 def before(function: Callable[[Call], Any]) -> Layer:
-    """Make a layer of a function that runs before the handler; a `Call` that it returns is handed on instead.
+    """Make a layer of a function that runs before the handler. A `Call` that it returns is passed on instead.
 
     Raises:
-        TypeError: It is no function of a call.
+        TypeError: The argument is not a plain function of a call.
     """
-    _check_function("before", function, "call")
-    if is_async(function):
+    _check("before", function, "call")
 
-        @wraps(function)
-        async def async_layer(call: Call) -> AsyncSteps:
-            yield await function(call)
+    def layer(call: Call, call_next: CallNext) -> Any:
+        changed = function(call)
+        return call_next(call if changed is None else changed)
 
-        return async_layer
+    async def async_layer(call: Call, call_next: CallNext) -> Any:
+        return await layer(call, call_next)
 
-    @wraps(function)
-    def layer(call: Call) -> Steps:
-        yield function(call)
-
-    return layer
+    return _with_async_form(function, layer, async_layer)
 
 
 def after(function: Callable[[Call, Any], Any]) -> Layer:
-    """Make a layer of a function that gets the call and the result; what it returns, unless None, is the result instead.
+    """Make a layer of a function that gets the call and the result. What it returns, unless None, replaces the result.
 
     It is not called for a deferred task, which has no result yet.
 
     Raises:
-        TypeError: It is no function of a call and a result.
+        TypeError: The argument is not a plain function of a call and a result.
     """
-    _check_function("after", function, "call", "result")
-    if is_async(function):
+    _check("after", function, "call", "result")
 
-        @wraps(function)
-        async def async_layer(call: Call) -> AsyncSteps:
-            result = yield None
-            yield None if isinstance(result, Deferred) else await function(call, result)
+    def replaced(call: Call, result: Any) -> Any:
+        instead = None if isinstance(result, Deferred) else function(call, result)
+        return result if instead is None else instead
 
-        return async_layer
+    def layer(call: Call, call_next: CallNext) -> Any:
+        return replaced(call, call_next(call))
 
-    @wraps(function)
-    def layer(call: Call) -> Steps:
-        result = yield None
-        return None if isinstance(result, Deferred) else function(call, result)
+    async def async_layer(call: Call, call_next: CallNext) -> Any:
+        return replaced(call, await call_next(call))
 
-    return layer
+    return _with_async_form(function, layer, async_layer)
 
 
 def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
-    """Make a layer of a function that gets the call and the handler's exception.
+    """Make a layer of a function that gets the call and the exception of the handler or of an inner layer.
 
-    What it returns, unless None, is the result; on None the exception passes through.
+    What it returns, unless None, is the result. On None the exception passes through.
 
     Raises:
-        TypeError: It is no function of a call and an error.
+        TypeError: The argument is not a plain function of a call and an error.
     """
-    _check_function("on_error", function, "call", "error")
-    if is_async(function):
+    _check("on_error", function, "call", "error")
 
-        @wraps(function)
-        async def async_layer(call: Call) -> AsyncSteps:
-            try:
-                yield None
-            except Exception as error:
-                instead = await function(call, error)
-                if instead is None:
-                    raise
-                yield instead
-
-        return async_layer
-
-    @wraps(function)
-    def layer(call: Call) -> Steps:
+    def layer(call: Call, call_next: CallNext) -> Any:
         try:
-            yield None
+            return call_next(call)
         except Exception as error:
             instead = function(call, error)
             if instead is None:
                 raise
             return instead
 
+    async def async_layer(call: Call, call_next: CallNext) -> Any:
+        try:
+            return await call_next(call)
+        except Exception as error:
+            instead = function(call, error)
+            if instead is None:
+                raise
+            return instead
+
+    return _with_async_form(function, layer, async_layer)
+
+
+class _CallNext:
+    """The `call_next` of a chain's first layer, for one call: it runs the other layers and the handler, once."""
+
+    __slots__ = ("_inner", "_is_called", "_layer", "_result")
+
+    def __init__(self, chain: tuple[Layer, ...]) -> None:
+        self._layer, self._inner = chain[0], chain[1:]
+        self._is_called = False
+        self._result: Any = None
+
+    def __call__(self, call: Call) -> Any:
+        self._begin(call)
+        self._result = _run(self._inner, call)
+        return self._result
+
+    def _begin(self, call: Call) -> None:
+        if not isinstance(call, Call):
+            raise TypeError(
+                f"The layer {_name(self._layer)} gives call_next {validators.kind_of(call)}. Give it the call, or what "
+                "call.with_event(...) returns."
+            )
+        if self._is_called:
+            raise LayerError(f"The layer {_name(self._layer)} called call_next a second time.")
+        self._is_called = True
+
+    def final(self, result: Any) -> Any:
+        """Return the layer's result, or the deferred task's: another system has its token, and reports it."""
+        return self._result if isinstance(self._result, Deferred) else result
+
+
+class _AsyncCallNext(_CallNext):
+    """The same around an `async def` handler."""
+
+    async def __call__(self, call: Call) -> Any:
+        self._begin(call)
+        self._result = await _run_async(self._inner, call)
+        return self._result
+
+
+def _run(chain: tuple[Layer, ...], call: Call) -> Any:
+    if not chain:
+        return call.function(*call.owner, *call.arguments, **call.named)
+    call_next = _CallNext(chain)
+    return call_next.final(chain[0](call, call_next))
+
+
+async def _run_async(chain: tuple[Layer, ...], call: Call) -> Any:
+    if not chain:
+        return await call.function(*call.owner, *call.arguments, **call.named)
+    call_next = _AsyncCallNext(chain)
+    return call_next.final(await chain[0](call, call_next))
+
+
+def _with_async_form(function: Callable[..., Any], layer: Layer, async_layer: Layer) -> Layer:
+    """Return a layer for both kinds of handlers, named like the function that it was made of."""
+    layer, async_layer = wraps(function)(layer), wraps(function)(async_layer)
+    setattr(layer, _FORMS, (layer, async_layer))
     return layer
 
 
-def _run(around: tuple[Layer, ...], call: Call) -> Any:
-    if not around:
-        return call.run()
-    steps = cast("Steps", around[0](call))
-    try:
-        given = next(steps)
-    except StopIteration as end:  # it answers by itself
-        return end.value
-    try:
-        result = _run(around[1:], _handed_on(around[0], call, given))
-    except BaseException as error:  # noqa: BLE001 - it is raised inside of the layer, which decides
-        return _fail(steps, error)
-    return _finish(steps, result)
+def _form_for(function: Callable[..., Any], layer: Layer) -> Layer:
+    """Return the form of a layer that serves this handler, or raise a TypeError where it has none."""
+    wanted = is_async(function)
+    form, async_form = getattr(layer, _FORMS, (layer, layer))
+    # functools.wraps copies attributes, so a layer that wraps another one has the forms of that one.
+    form = async_form if wanted and form is layer else layer
+    if is_async(form) is not wanted:
+        needed = "an async def function, and await call_next(call)" if wanted else "a plain function"
+        raise TypeError(
+            f"The layer {_name(layer)} and the handler {_name(function)}: one is async, the other is not. "
+            f"Write the layer as {needed}."
+        )
+    return form
 
 
-async def _run_async(around: tuple[Layer, ...], call: Call) -> Any:
-    if not around:
-        return await call.run()
-    layer = around[0]
-    if not inspect.isasyncgenfunction(layer):
-        steps = cast("Steps", layer(call))
-        try:
-            given = next(steps)
-        except StopIteration as end:
-            return end.value
-        try:
-            result = await _run_async(around[1:], _handed_on(layer, call, given))
-        except BaseException as error:  # noqa: BLE001
-            return _fail(steps, error)
-        return _finish(steps, result)
-    asteps = layer(call)
-    try:
-        given = await asteps.__anext__()
-    except StopAsyncIteration:
-        return None
-    try:
-        result = await _run_async(around[1:], _handed_on(layer, call, given))
-    except BaseException as error:  # noqa: BLE001
-        try:
-            instead = await asteps.athrow(error)
-        except StopAsyncIteration:
-            return None
-    else:
-        try:
-            instead = await asteps.asend(result)
-        except StopAsyncIteration:
-            return result
-        instead = _chosen(result, instead)
-    await asteps.aclose()
-    return instead
-
-
-def _finish(steps: Steps, result: Any) -> Any:
-    try:
-        instead = steps.send(result)
-    except StopIteration as end:
-        instead = end.value
-    else:
-        steps.close()
-    return _chosen(result, instead)
-
-
-def _chosen(result: Any, instead: Any) -> Any:
-    """Return what a layer put in a result's place. A deferred task stays deferred: its token is with somebody else."""
-    return result if instead is None or isinstance(result, Deferred) else instead
-
-
-def _fail(steps: Steps, error: BaseException) -> Any:
-    try:
-        instead = steps.throw(error)
-    except StopIteration as end:
-        if end is error:
-            raise
-        return end.value
-    except RuntimeError as problem:
-        # Python turns a StopIteration that leaves a generator into a RuntimeError.
-        if isinstance(error, StopIteration) and problem.__cause__ is error:
-            raise error from None
-        raise
-    steps.close()
-    return instead
-
-
-def _handed_on(layer: Layer, call: Call, given: Any) -> Call:
-    if given is None:
-        return call
-    if isinstance(given, Call):
-        return given
-    raise TypeError(
-        f"The layer {_name(layer)} yields {type(given).__name__}. Yield nothing, or call.with_event(...) to change the event."
-    )
-
-
-def _check_layer(layer: Any) -> None:
-    if inspect.isgeneratorfunction(layer) or inspect.isasyncgenfunction(layer):
-        if validators.accepts(layer, 1):
-            return
-        raise TypeError(f"The layer {_name(layer)} cannot be called with (call). A layer takes one argument, the call.")
-    raise TypeError(
-        f"{_name(layer)} is no layer: a layer is a generator function that yields once. "
-        "Wrap a plain function: before(function), after(function) or on_error(function)."
-    )
-
-
-def _check_function(name: str, function: Any, *gets: str) -> None:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{name}() got the layer {_name(function)}. Give it to layers() as it is.")
-    example = f"Use {name}(function), with a function ({', '.join(gets)})."
+def _check(name: str, function: Any, *gets: str) -> None:
+    """Raise a TypeError for what is not a function of these arguments; for all but `layers`, not a plain one."""
     if not callable(function) or isinstance(function, type):
-        raise TypeError(f"{name}() got {validators.kind_of(function)}. {example}")
-    if not validators.accepts(function, len(gets)):
-        raise TypeError(f"{name}() got {_name(function)}, which cannot be called so. {example}")
+        given = validators.kind_of(function)
+    elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        given = f"the generator function {_name(function)}"
+    elif name != "layers" and is_async(function):
+        given = f"the async function {_name(function)}"
+    elif not validators.accepts(function, len(gets)):
+        given = f"{_name(function)}, which cannot be called with ({', '.join(gets)})"
+    else:
+        return
+    give = "Write code that awaits as a layer, async def layer(call, call_next)."
+    if name == "layers":
+        give = "For a function with other arguments, use before(function), after(function) or on_error(function)."
+    raise TypeError(f"{name}() got {given}. Give it a function ({', '.join(gets)}). {give}")
 
 
 def _name(function: Any) -> str:

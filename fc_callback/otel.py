@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -28,8 +28,7 @@ except ModuleNotFoundError as error:
 
 from fc_callback import validators
 from fc_callback.decoding import NotJson, looks_wrapped, read_json, unwrap
-from fc_callback.invocation import Invocation, observers
-from fc_callback.metrics import TaskRecord
+from fc_callback.invocation import observe
 from fc_callback.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer, TracerProvider
+
+    from fc_callback.invocation import Invocation
+    from fc_callback.metrics import TaskRecord
 
 _CARRIED = ("traceparent", "tracestate", "baggage")
 _LOOKED_AT = 200  # values of an event
@@ -68,15 +70,19 @@ def instrument(
         validators.whole_number("flush_milliseconds", flush_milliseconds, least=0)
     tracer = trace.get_tracer("fc_callback", tracer_provider=tracer_provider)
 
-    def observe(part: str, subject: Any) -> AbstractContextManager[object]:
-        if part == "invocation" and isinstance(subject, Invocation):
-            return _invocation(tracer, subject, tracer_provider, flush_milliseconds)
-        if part == "report" and isinstance(subject, TaskRecord):
-            return _report(tracer, subject)
-        return nullcontext()
+    def invocation_span(invocation: Invocation) -> AbstractContextManager[None]:
+        return _invocation(tracer, invocation, tracer_provider, flush_milliseconds)
 
-    observers.append(observe)
-    return lambda: observers.remove(observe) if observe in observers else None
+    def report_span(record: TaskRecord) -> AbstractContextManager[None]:
+        return _report(tracer, record)
+
+    stops = observe("invocation", invocation_span), observe("report", report_span)
+
+    def stop() -> None:
+        for one in stops:
+            one()
+
+    return stop
 
 
 @contextmanager

@@ -24,6 +24,8 @@ logger = logging.getLogger("fc_callback")
 _FRAMES_SHOWN = 5
 # What stands between FC and the person's function.
 _CALLERS = ("fc_callback.callback", "fc_callback.coroutines", "fc_callback.event_loops")
+# The decorators that may be below task_callback: their frames are between those of the person's layers and function.
+_DECORATORS = ("fc_callback.middleware", "fc_callback.parser", "fc_callback.idempotency.plain", "fc_callback.recording")
 
 
 class SoftDeadline:
@@ -125,6 +127,7 @@ def _place(thread: int) -> str:
     awaited = awaited_frames(thread)
     if awaited and awaited[-1] not in frames:  # the coroutine waits, and the thread is in the event loop
         frames = awaited
+    frames = [one for one in frames if one.f_globals.get("__name__") not in _DECORATORS]
     steps = [f"{one.f_code.co_name} ({one.f_code.co_filename.rpartition('/')[2]}:{one.f_lineno})" for one in frames]
     if len(steps) > _FRAMES_SHOWN:  # the last one is the person's own function
         steps[_FRAMES_SHOWN - 1 : -1] = ["..."]

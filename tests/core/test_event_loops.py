@@ -728,6 +728,40 @@ def test_it_names_the_function_below_many_frames_of_a_library(tasks: WaitingTask
     assert task.failure[1].rstrip(".").rpartition(" < ")[2].startswith("handler (test_event_loops.py:")
 
 
+def test_it_names_the_layers_and_no_frame_of_a_decorator_below_task_callback(tasks: WaitingTasks) -> None:
+    def timed(call: Any, call_next: Any) -> Any:
+        return call_next(call)
+
+    def handler(event: Any, context: Any) -> Any:
+        task.service.wait(task.flow, task.execution, timeout=10)
+        return {}
+
+    once_only = idempotent(once(key=lambda payload: "work", store=MemoryStore()))
+    for below in (handler, event_parser(handler), once_only(handler)):
+        task = tasks.new()
+        client = CloudFlowClient(retry=QUICK)
+        decorate = task_callback(on_failure="report", deadline_margin_seconds=0.9, client=client)
+        decorate(layers(timed)(below))(task.event, fc_context(tasks, timeout=1))
+        functions = [step.partition(" (test_event_loops.py:")[0] for step in task.failure[1].split(" < ")]
+        assert functions[-2:] == ["handler", "timed"], task.failure[1]
+
+
+def test_it_names_the_layers_of_a_coroutine_and_no_frame_of_a_decorator(tasks: WaitingTasks) -> None:
+    async def timed(call: Any, call_next: Any) -> Any:
+        return await call_next(call)
+
+    @task_callback(on_failure="report", deadline_margin_seconds=0.9, client=CloudFlowClient(retry=QUICK))
+    @layers(timed)
+    async def handler(event: bytes, context: Any) -> Any:
+        await asyncio.to_thread(task.service.wait, task.flow, task.execution, timeout=10)
+        return {}
+
+    task = tasks.new()
+    handler(task.event, fc_context(tasks, timeout=1))
+    functions = [step.partition(" (test_event_loops.py:")[0] for step in task.failure[1].split(" < ")]
+    assert functions[-2:] == ["handler", "timed"], task.failure[1]
+
+
 def test_a_thread_that_runs_no_coroutine_awaits_nothing() -> None:
     current_loop(b"{}", None)
     assert awaited_frames(threading.get_ident()) == []

@@ -11,7 +11,7 @@ from fc_callback import CloudFlowClient, FcContext, ReportResult, Task, event_pa
 from fc_callback.callback import TaskHandler
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.plain import IdempotentHandler
-from fc_callback.middleware import invocation
+from fc_callback.middleware import Call, CallNext, after, before, invocation, on_error
 from fc_callback.parser import ParsedHandler
 
 
@@ -81,6 +81,36 @@ def layered(event: bytes, context: Any, *, db: str = "") -> Receipt:
     return Receipt()
 
 
+def timed(call: Call, call_next: CallNext) -> Any:
+    """Run the handler."""
+    return call_next(call.with_event(call.event))
+
+
+async def timed_later(call: Call, call_next: CallNext) -> Any:
+    """Run an async handler."""
+    return await call_next(call)
+
+
+def check(call: Call) -> None:
+    """Run before the handler."""
+
+
+def size(call: Call, result: dict[str, int]) -> int:
+    """Run after the handler."""
+    return len(result)
+
+
+def apologise(call: Call, error: Exception) -> str:
+    """Run after an exception."""
+    return type(error).__name__
+
+
+@layers(timed_later, before(check), after(size), on_error(apologise))
+async def layered_later(event: bytes, context: Any) -> Receipt:
+    """Inside of async layers."""
+    return Receipt()
+
+
 @task_callback(on_failure="report")
 @layers(invocation)
 def both(event: bytes, context: Any) -> Receipt:
@@ -109,6 +139,7 @@ assert_type(once_only(b"{}", None), str)
 assert_type(once_only.__wrapped__({}, FcContext()), Receipt)
 assert_type(layered(b"{}", None, db="fake"), Receipt)
 assert_type(layered.__wrapped__(b"{}", None), Receipt)
+assert_type(layers(timed, timed)(layered)(b"{}", None), Receipt)
 assert_type(both.__wrapped__(b"{}", None), Receipt)
 assert_type(both(b"{}", None), str)
 
@@ -117,6 +148,8 @@ async def unit_test() -> None:
     """An async function's plain form is awaited."""
     assert_type(await later.__wrapped__(b"{}", None), int)
     assert_type(await parsed_later.__wrapped__({}), Receipt)
+    assert_type(await layered_later(b"{}", None), Receipt)
+    assert_type(await layered_later.__wrapped__(b"{}", None), Receipt)
 
 
 # By name, and with more names for a function's own parameters.
@@ -150,6 +183,9 @@ parsed(b"{}")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 parsed.__wrapped__(b"{}", FcContext())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 once_only.__wrapped__({}, None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 layered(b"{}", None, db=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+layers(check)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+before(timed)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+after(check)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 Service().layered(b"{}")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 task_callback(missing_token="never")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 task_callback(no_such_option=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fc_callback import metrics
 from fc_callback.invocation import observers
 
 if TYPE_CHECKING:
@@ -61,15 +60,15 @@ def _as_before() -> Iterator[None]:
     """Take back what a test did to the process: handlers, formatters, levels, listeners."""
     root = logging.getLogger()
     before = [(handler, handler.formatter, list(handler.filters)) for handler in root.handlers]
-    level, listeners, looking_on = root.level, list(metrics._listeners), list(observers)
+    level, observing = root.level, {part: list(of_part) for part, of_part in observers.items()}
     yield
     root.handlers[:] = [handler for handler, _, _ in before]
     for handler, formatter, filters in before:
         handler.formatter = formatter
         handler.filters[:] = filters
     root.setLevel(level)
-    metrics._listeners[:] = listeners
-    observers[:] = looking_on
+    for part, of_part in observing.items():
+        observers[part][:] = of_part
 
 
 @pytest.fixture

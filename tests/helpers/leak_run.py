@@ -32,13 +32,14 @@ from fc_callback.context import Deadline
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.logger import Logger
+from fc_callback.middleware import after, before, layers
 from fc_callback.middleware import invocation as whole_invocation
-from fc_callback.middleware import layers
 from fc_callback.otel import instrument
 from fc_callback.parser import event_parser, parse
 from fc_callback.runtime import FunctionSpec
 from fc_callback.testing import Fault, TaskCloudFlow, events, make_context
 
+log = Logger("hunt", level="DEBUG")
 FAULTS = ("error-before", "error-after", "throttle", "reset", "close", "garbage", "html", "empty")
 OWN = ("fc_callback", "urllib3", "requests", "asyncio", "uvicorn", "http", "concurrent")
 
@@ -80,19 +81,17 @@ class Raw(logging.Handler):
             self.texts.append(text + (logging.Formatter().formatException(record.exc_info) if record.exc_info else ""))
 
 
-def show_everything(call: Any) -> Any:
-    """Log, bind and raise whatever there is."""
+def show_call(call: Any) -> None:
+    """Log and bind all that there is."""
     log.bind(
         event=call.event,
         context=vars(call.context.raw) if call.context.raw else {},
         credentials=call.context.credentials,
     )
     log.debug("%s %r", call.event, call.context, extra={"nested": [{"deep": call.event}]})
-    result = yield
-    log.debug("result %s", result)
 
 
-log = Logger("hunt", level="DEBUG")
+SHOW_EVERYTHING = (before(show_call), after(lambda call, result: log.debug("result %s", result)))
 
 
 class Run:
@@ -131,7 +130,7 @@ def succeed(run: Run, service: TaskCloudFlow) -> None:
     store = SqliteStore(run.directory / "once.db")
 
     @task_callback(once=once(key="id", store=store))
-    @layers(show_everything)
+    @layers(*SHOW_EVERYTHING)
     def handler(event: bytes, context: Any) -> dict[str, Any]:
         thread = threading.Thread(target=log.debug, args=("from a bare thread: %s", event))
         thread.start()
@@ -139,7 +138,7 @@ def succeed(run: Run, service: TaskCloudFlow) -> None:
         return {"id": 1}
 
     @task_callback
-    @layers(show_everything)
+    @layers(*SHOW_EVERYTHING)
     async def later(event: bytes, context: Any) -> dict[str, Any]:
         await asyncio.sleep(0)
         log.debug("from asyncio: %s", event)
@@ -161,7 +160,7 @@ def succeed(run: Run, service: TaskCloudFlow) -> None:
 
 def meet_faults(run: Run, service: TaskCloudFlow) -> None:
     @task_callback
-    @layers(show_everything)
+    @layers(*SHOW_EVERYTHING)
     def handler(event: bytes, context: Any) -> dict[str, Any]:
         return {}
 
@@ -175,7 +174,7 @@ def meet_faults(run: Run, service: TaskCloudFlow) -> None:
 
 def fail(run: Run, service: TaskCloudFlow) -> None:
     @task_callback(on_failure="report")
-    @layers(show_everything)
+    @layers(*SHOW_EVERYTHING)
     def handler(event: bytes, context: Any) -> None:
         raise ValueError(f"{event.decode()} {context.credentials.access_key_secret}")
 
@@ -255,7 +254,7 @@ def do_without_a_task(run: Run, service: TaskCloudFlow) -> None:
     store = SqliteStore(run.directory / "once.db")
 
     @idempotent(once(key="id", store=store))
-    @layers(whole_invocation, show_everything)
+    @layers(whole_invocation, *SHOW_EVERYTHING)
     @event_parser
     def handler(event: bytes, context: Any) -> dict[str, Any]:
         log.debug("plain %s %r", event, context)

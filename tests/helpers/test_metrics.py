@@ -376,6 +376,33 @@ def test_it_can_be_logged_without_the_logger(
     assert caplog.messages.count("Task succeeded.") == 1
 
 
+def test_log_records_can_be_turned_off_again(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics.log_records(on=False)
+    metrics.log_records()
+    metrics.log_records(on=False)
+
+    with caplog.at_level(logging.INFO, "fc_callback.metrics"):
+        pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    assert "Task succeeded." not in caplog.messages
+
+
+def test_equal_listeners_are_told_once_each_and_stop_one_by_one(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts
+) -> None:
+    told: list[TaskRecord] = []
+    stops = [metrics.listen(told.append), metrics.listen(told.append)]
+    pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+    assert len(told) == 2
+
+    stops[0]()
+    stops[0]()
+    pay(local_cloudflow.new_task({"id": 2}).event, fc_context())
+    assert len(told) == 3
+
+
 def test_a_listener_that_fails_costs_nothing_and_one_that_stops_hears_nothing(
     local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
 ) -> None:

@@ -30,7 +30,7 @@ from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.metrics import listen, log_records
-from fc_callback.middleware import Call, after, before, on_error
+from fc_callback.middleware import Call, CallNext, after, before, on_error
 from fc_callback.otel import instrument
 from fc_callback.redaction import RedactionFilter, Redactor
 from fc_callback.runtime import wsgi_app
@@ -314,21 +314,24 @@ def test_what_is_no_function_is_not_decorated(decorator: Any, given: Any) -> Non
         decorator(given)
 
 
-def layer(call: Call) -> Any:
+def layer(call: Call, call_next: CallNext) -> Any:
+    return call_next(call)
+
+
+def layer_of_one(call: Call) -> Any: ...
+
+
+def generating(call: Call) -> Any:
     yield
 
 
-def layer_of_two(call: Call, result: Any) -> Any:
+async def async_generating(call: Call) -> Any:
     yield
 
 
-async def async_layer(call: Call) -> Any:
-    yield
-
-
-@pytest.mark.parametrize("given", ["layer", 5, None, handler, Call, layer_of_two, layer(None)])  # type: ignore[arg-type]
+@pytest.mark.parametrize("given", ["layer", 5, None, Call, of_nothing, of_three, layer_of_one])
 def test_what_is_no_layer_is_refused(given: Any) -> None:
-    with pytest.raises(TypeError, match="layer"):
+    with pytest.raises(TypeError, match=r"^layers\(\) got"):
         layers(given)
 
 
@@ -336,8 +339,8 @@ def test_what_is_no_layer_is_refused(given: Any) -> None:
     ("make", "given"),
     [
         (make, given)
-        for make, wrong in ((before, handler), (after, of_three), (on_error, of_three))
-        for given in ("check", 5, None, of_nothing, wrong, Call, layer, async_layer)
+        for make, wrong in ((before, layer), (after, of_three), (on_error, of_three))
+        for given in ("check", 5, None, of_nothing, wrong, Call, generating, async_generating, asynchronous)
     ],
 )
 def test_what_makes_no_layer_is_refused(make: Any, given: Any) -> None:

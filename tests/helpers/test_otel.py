@@ -14,7 +14,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from fc_callback import TaskFailed, task_callback
+from fc_callback import TaskFailed, metrics, task_callback
+from fc_callback.invocation import current_invocation, observe, observers
+from fc_callback.logs.tasks import write_task
 from fc_callback.otel import instrument
 from fc_callback.parser import event_parser
 from fc_callback.testing import Fault, events
@@ -187,3 +189,58 @@ def test_without_the_extra_the_import_says_what_to_install() -> None:
     code = "import sys; sys.modules['opentelemetry'] = None; import fc_callback.otel"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.strip().endswith("pip install 'fc-callback[otel]'.")
+
+
+# One registry for all observers
+
+
+def test_spans_listeners_and_log_lines_are_observers_in_one_registry(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts
+) -> None:
+    before = {part: list(of_part) for part, of_part in observers.items()}
+    records: list[metrics.TaskRecord] = []
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    stops = [instrument(provider), metrics.listen(records.append)]
+    added = {part: len(of_part) - len(before[part]) for part, of_part in observers.items()}
+    assert added == {"invocation": 1, "find": 0, "run": 0, "encode": 0, "report": 1, "task": 1}
+    metrics.log_records()
+    assert write_task in observers["task"]
+
+    pay(local_cloudflow.new_task({"id": "o-1"}).event, fc_context())
+    assert (len(records), len(exporter.get_finished_spans())) == (1, 2)
+
+    for stop in stops:
+        stop()
+        stop()
+    metrics.log_records(on=False)
+    assert observers == {**before, "task": [one for one in before["task"] if one is not write_task]}
+    pay(local_cloudflow.new_task({"id": "o-2"}).event, fc_context())
+    assert (len(records), len(exporter.get_finished_spans())) == (1, 2)
+
+
+def test_two_instruments_make_nested_spans_and_stop_one_by_one(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, spans: Spans
+) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    stop = instrument(provider)
+    pay(local_cloudflow.new_task({"id": "o-1"}).event, fc_context())
+    stop()
+    pay(local_cloudflow.new_task({"id": "o-2"}).event, fc_context())
+
+    assert len(exporter.get_finished_spans()) == 2
+    assert len(spans.exporter.get_finished_spans()) == 4
+
+
+def test_where_one_span_cannot_begin_the_spans_around_it_end(fc_context: Contexts, spans: Spans) -> None:
+    def broken(invocation: object) -> None:
+        raise RuntimeError("broken")
+
+    stop = observe("invocation", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        event_parser(lambda event: event)(b"{}", fc_context())
+    stop()
+
+    assert len(spans.exporter.get_finished_spans()) == 1
+    assert current_invocation() is None
