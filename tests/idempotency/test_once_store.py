@@ -284,3 +284,24 @@ def test_a_url_names_each_store(tmp_path: Path) -> None:
     assert beside.path == str(Path.cwd() / "once.db")
     assert repr(open_store("rediss://u:secret@tair.example:6380/2")) == "<RedisStore rediss://tair.example:6380/2>"
     assert "Memory" in repr(open_store("memory:"))
+
+
+def test_a_write_that_is_given_up_keeps_no_reader_out_after_its_time(tmp_path: Path) -> None:
+    clock = Clock()
+    store = SqliteStore(tmp_path / "once.db", clock=clock)
+    record = a_record(clock)
+    store.add(record)
+
+    def other() -> sqlite3.Connection:
+        return sqlite3.connect(store.path, timeout=0.3, isolation_level=None, check_same_thread=False)
+
+    with closing(other()) as reader, closing(other()) as writer, closing(other()) as late:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM once_records").fetchall()
+        writer.execute("BEGIN IMMEDIATE")
+        free = threading.Timer(0.7, writer.execute, ["ROLLBACK"])
+        free.start()
+        with pytest.raises(StoreUnavailable):  # it gets the write lock, and then waits for the reader
+            store.replace(record, changed(record, state="DEFERRED"), timeout=1)
+        free.join()
+        assert late.execute("SELECT revision FROM once_records").fetchall() == [(record.revision,)]
