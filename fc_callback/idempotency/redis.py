@@ -51,6 +51,7 @@ local value = redis.call('GET', KEYS[1])
 if not value or string.sub(value, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
+_SCHEMES = frozenset({"redis", "rediss", "unix"})
 _SCAN_COUNT = 1000
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.05
@@ -274,10 +275,13 @@ def _place(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        is_readable = parts.scheme in _SCHEMES
     except ValueError:
-        # Its text would quote a password that was not percent-encoded.
+        is_readable = False
+    if not is_readable:
+        # The error's text would quote a password that was not percent-encoded; what is no URL may be a secret as a whole.
         raise SettingsError(
             "The Redis URL cannot be read.",
             hint="Write redis://user:password@host:6379/0, with %-escapes for special characters in the password.",
-        ) from None
+        )
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
