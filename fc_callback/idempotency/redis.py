@@ -89,13 +89,14 @@ class RedisStore:
         self._clock = clock
         try:
             self._clients = _Clients(url, timeout_seconds)
-        except (ValueError, redis.RedisError) as error:  # whose text may quote the password
+        except (TypeError, ValueError, redis.RedisError) as error:  # whose text may quote the password
             problem = type(error).__name__
         else:
             return
         raise SettingsError(
             f"The Redis URL {self._place} cannot be used: {problem}.",
-            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0.",
+            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0; behind "
+            "the ? stand options of a connection of redis-py.",
         )
 
     def now(self, *, timeout: float = CALL_SECONDS) -> float:
@@ -201,7 +202,10 @@ class _Clients:
         # when it connects.
         "".encode("idna")
         import_module("email.parser")
-        self._idle = [self._made()]
+        client = self._made()
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # an option of the URL that there is not: now, not at an event
+        self._idle = [client]
 
     def take(self) -> Any:
         """Return an idle client, else a new one. It opens its connection at its first call."""
@@ -214,12 +218,14 @@ class _Clients:
 
     def _made(self) -> Any:
         # Repeats are ours, so that they end with the call.
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             self._url,
             socket_timeout=self._timeout_seconds,
             socket_connect_timeout=self._timeout_seconds,
             retry=Retry(NoBackoff(), 0),
         )
+        client.connection_pool.connection_kwargs["decode_responses"] = False  # the URL's options come before ours
+        return client
 
     def put_back(self, client: Any) -> None:
         """Keep a client whose last answer has been read whole."""
