@@ -11,12 +11,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from fc_callback.batch import Shares, element_bytes, joined, run_all
-from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.errors import OutputError
 from fc_callback.failure import Failure, failure_of
 from fc_callback.finding import Finder
-from fc_callback.invocation import begin
+from fc_callback.invocation import begin, context_of
 from fc_callback.metrics import measured, recorded
 from fc_callback.options import Options
 from fc_callback.outcome import (
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fc_callback.cloudflow.client import AlreadyCompleted, CloudFlowClient
-    from fc_callback.context import Deadline
+    from fc_callback.context import Deadline, FcContext
     from fc_callback.finding import TokenOption
     from fc_callback.idempotency import Once, Stored, Work
     from fc_callback.metrics import TaskRecord
@@ -91,7 +90,7 @@ class _Callback(Value):
 
     def invoke(self, bound: tuple[Any, ...], event: Any, raw_context: Any, further: dict[str, Any]) -> str:
         """Serve one invocation of FC and return the text that FC gets."""
-        context = FcContext.read(raw_context)
+        context = context_of(raw_context)
         arrival = _Arrival(
             bound=bound,
             event=event,
@@ -134,10 +133,13 @@ class _Callback(Value):
             record.replayed = recording.stored is not None
             with SoftDeadline(task=task, client=client, margin=self.options.margin_seconds, record=record) as watch:
                 try:
-                    outcome = self._outcome_of(task, arrival, recording)
-                except BaseException:
+                    with recording:
+                        outcome = self._outcome_of(task, arrival, recording)
+                except BaseException as error:
                     watch.claim()
                     recording.abandon()
+                    if isinstance(error, Exception):  # FC ends the process after a SystemExit of its own
+                        recording.finish()
                     raise
                 # The result stands. From here on nothing may turn it into a failure, or into a second run.
                 watch.claim()
@@ -227,7 +229,7 @@ class _Callback(Value):
         """Bring the record to its end, after the report: it must not delay one."""
         if is_technical(outcome):
             recording.abandon()
-        elif is_reported:
+        if is_reported and not is_technical(outcome):
             recording.reported()
         else:
             recording.finish()

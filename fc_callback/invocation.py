@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.context import FcContext
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Token
     from types import TracebackType
 
-    from fc_callback.context import FcContext
     from fc_callback.metrics import TaskRecord
 
     Observer = Callable[[Any], Any]
@@ -173,6 +174,18 @@ def is_of(invocation: Invocation, raw_context: object) -> bool:
     """Say whether an invocation is the one of this context, FC's own object or what was read from it."""
     context = invocation.context
     return raw_context is not None and (context.raw is raw_context or context is raw_context)
+
+
+def context_of(raw_context: object) -> FcContext:
+    """Return what FC says about an invocation: as it was read when the invocation began, where it is the current one.
+
+    The deadline counts from there. A handler inside of another one that read the context again would take the time before
+    it for time that is left.
+    """
+    invocation = _current.get()
+    if invocation is not None and not invocation.ended and is_of(invocation, raw_context):
+        return invocation.context
+    return FcContext.read(raw_context)
 
 
 def observed(part: str, subject: object) -> ExitStack:

@@ -9,10 +9,13 @@ from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.errors import (
     ERROR_MAX_CHARACTERS,
     EventNotUtf8,
+    LeaseLost,
     OutputTooLarge,
+    StoreUnavailable,
     TaskFailed,
     TaskTokenNotFound,
     TokenAmbiguous,
+    WorkInProgress,
 )
 from fc_callback.output import encode_output
 from fc_callback.value import Value
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from fc_callback.task import Task
 
 MOST_AT_ONCE = 100  # tasks of a batch, a thread each
+# What a handler with a `once` of its own raises inside of the function: the work has not failed, another delivery gets on.
+_NO_FAILURES = (LeaseLost, StoreUnavailable, WorkInProgress)
 _LARGE_OUTPUT = "Use 'raise', or give a function (text, task) that stores the text and returns the task's Output."
 
 
@@ -102,9 +107,8 @@ class Options(Value):
         """Say whether an exception of the function is reported, rather than passed through."""
         if isinstance(problem, TaskFailed):
             return True
-        return (
-            self.on_failure == "report" and isinstance(problem, Exception) and not isinstance(problem, self.transient)
-        )
+        passed = (*self.transient, *_NO_FAILURES)
+        return self.on_failure == "report" and isinstance(problem, Exception) and not isinstance(problem, passed)
 
     def encode(self, result: Any, task: Task) -> str:
         """Make the Output of what the function returned."""

@@ -24,9 +24,15 @@ _DEEPEST = 200  # deep enough for any flow's data, shallow enough for the stack
 
 
 class OutputText(str):
-    """An Output as `encode_output` made it: it is checked, and taken as it is wherever an Output is asked for."""
+    """An Output as `encode_output` made it: it is checked, and taken as it is wherever an Output is asked for.
+
+    Its `repr` hides it: an Output may repeat the task's token, and tools that record an error record its frames' variables.
+    """
 
     __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<Output of {len(self)} characters>"
 
 
 def encode_output(value: object, *, limit_bytes: int | None = None) -> OutputText:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
-from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.invocation import begin, current_invocation, is_of
+from fc_callback.invocation import begin, context_of
 from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
 
 if TYPE_CHECKING:
@@ -68,9 +67,7 @@ def event_parser(function: Callable[P, R_co]) -> ParsedHandler[P, R_co]:
     @functools.wraps(plain)
     def handler(*arguments: Any, **named: Any) -> Any:
         bound, event, raw_context = binding.taken_apart(arguments, named)
-        outer = current_invocation()
-        known = outer is not None and not outer.ended and is_of(outer, raw_context)
-        context = outer.context if outer is not None and known else FcContext.read(raw_context)
+        context = context_of(raw_context)
         with begin(context, event):
             delivery = PlainDelivery(event=event, raw_context=raw_context, context=context)
             positional, by_name = binding.arguments(delivery)

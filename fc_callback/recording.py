@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from fc_callback.context import Deadline
@@ -19,6 +20,7 @@ from fc_callback.output import encode_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextvars import Token
 
     from fc_callback.idempotency import Stored, Work
     from fc_callback.outcome import Outcome
@@ -35,8 +37,15 @@ _AGAIN_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
 
 
+# Whose function this code runs in.
+_around: ContextVar[Recording | None] = ContextVar("fc_callback_recording", default=None)
+
+
 class Recording:
     """The record of one delivery; without `once`, nothing is remembered and nothing waits.
+
+    The function runs in a `with` block of it. A handler inside of the function that cannot record its own result (R) leaves
+    that to this one's R': the function's result, and the task's report, come first.
 
     Args:
         work: What `Once.enter` returned; None without `once`.
@@ -47,6 +56,18 @@ class Recording:
         self._work = work
         self._deadline = deadline
         self._problem: StoreUnavailable | None = None
+        self._inner: list[Recording] = []
+        self._is_open = False
+
+    def __enter__(self) -> None:
+        """Begin the function's run."""
+        self._mark: Token[Recording | None] = _around.set(self)
+        self._is_open = True
+
+    def __exit__(self, *_: object) -> None:
+        """End it: what goes on after that, in a thread or a task of the function's, records for itself."""
+        self._is_open = False
+        _around.reset(self._mark)
 
     @property
     def stored(self) -> Stored | None:
@@ -98,17 +119,45 @@ class Recording:
     def report_until(self) -> Deadline | None:
         """Return when a report must have ended: it leaves time for R' where R is not certain."""
         deadline = self._deadline
-        if deadline is None or self._work is None or self._work.is_written:
+        if deadline is None or self.is_certain:
             return deadline
         return Deadline(at=deadline.at - min(_RESERVE_SECONDS, deadline.remaining_seconds() * _RESERVE_SHARE))
 
-    def finish(self) -> None:
-        """Record what `keep` could not, until it is certain or the time is up (R'). Raises nothing of the store's."""
+    def finish(self, until: Deadline | None = None) -> None:
+        """Record what `keep` could not, until it is certain or the time is up (R'). Raises nothing of the store's.
+
+        Args:
+            until: When the time is up; a moment before the deadline, by default.
+        """
+        if until is None:
+            deadline = self._deadline
+            until = Deadline.after(_AGAIN_SECONDS) if deadline is None else Deadline(at=deadline.at - _RETURN_SECONDS)
+        self._write_again(until)
+        for inner in self._inner:
+            inner.finish(until)
+
+    def finish_in_turn(self) -> None:
+        """The same for a handler that has no report: inside of another one's function it comes after that one's report."""
+        around = _around.get()
+        if around is None or not around.takes_over(self):
+            self.finish()
+
+    def takes_over(self, inner: Recording) -> bool:
+        """Finish another recording with this one; False where the function has ended already."""
+        if self._is_open:
+            self._inner.append(inner)
+        return self._is_open
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether everything that is to be remembered is certainly recorded."""
+        is_written = self._work is None or self._work.is_written
+        return is_written and all(inner.is_certain for inner in self._inner)
+
+    def _write_again(self, until: Deadline) -> None:
         work = self._work
         if work is None or work.is_written:
             return
-        deadline = self._deadline
-        until = Deadline.after(_AGAIN_SECONDS) if deadline is None else Deadline(at=deadline.at - _RETURN_SECONDS)
         pause = _FIRST_PAUSE_SECONDS
         while until.remaining_seconds() > 0:
             try:
@@ -171,7 +220,8 @@ def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], obj
         return _repeated(recording.stored)
     outcome: Outcome
     try:
-        result = run()
+        with recording:
+            result = run()
         try:
             outcome = Succeeded(text=encode_output(result))
         except OutputError as error:
@@ -179,13 +229,15 @@ def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], obj
             outcome = Unwritable(error=error)
     except TaskFailed as failure:
         recording.keep(Failed(failure=Failure(error=failure.error, cause=failure.cause, technical=False)))
-        recording.finish()
+        recording.finish_in_turn()
         raise
-    except BaseException:
+    except BaseException as error:
         recording.abandon()
+        if isinstance(error, Exception):  # FC ends the process after a SystemExit of its own
+            recording.finish_in_turn()
         raise
     recording.keep(outcome)
-    recording.finish()
+    recording.finish_in_turn()
     if isinstance(outcome, Unwritable):
         raise outcome.error
     return str(outcome.text)

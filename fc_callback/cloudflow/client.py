@@ -163,8 +163,8 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             ReportUndelivered: The time was up before the service had taken it.
             CredentialsNotFound: There is nothing to sign with.
         """
-        task_token = _as_token(task_token)
-        return self._report("ReportTaskSucceeded", task_token, {"Output": encode_output(output)}, deadline)
+        task_token, output = _as_token(task_token), encode_output(output)
+        return self._report("ReportTaskSucceeded", task_token, {"Output": output}, deadline)
 
     def report_task_failed(
         self, task_token: str | TaskToken, error: str, cause: str = "", *, deadline: Deadline | None = None

@@ -210,20 +210,26 @@ def pool_manager_for(endpoint: str) -> PoolManager:
     Raises:
         SettingsError: The proxy or the CA bundle cannot be used.
     """
-    # Plain http is for loopback alone: no proxy is to see it.
     secure = endpoint.startswith("https")
     adapter = _Adapter({"ssl_context": client_context()} if secure else {})
-    proxy = select_proxy(endpoint, get_environ_proxies(endpoint)) if secure else None
-    manager: PoolManager | None = adapter.poolmanager
-    if proxy:
-        manager = None
-        if not proxy.lower().startswith("socks"):
-            with suppress(HTTPError, ValueError):
-                manager = adapter.proxy_manager_for(proxy)
-    if manager is None:  # outside of the handler: those errors quote the URL, which may hold a password
+    # Plain http is for loopback alone: no proxy is to see it.
+    manager = _manager_behind_proxy(adapter, endpoint) if secure else adapter.poolmanager
+    if manager is None:  # the error comes from here, where no variable holds the proxy's password
         raise SettingsError(
             "The proxy for CloudFlow cannot be used.",
             hint="Check HTTPS_PROXY and ALL_PROXY (http://host:port; not SOCKS), or name the endpoint in NO_PROXY.",
         )
     manager.pool_classes_by_scheme = _POOLS
+    return manager
+
+
+def _manager_behind_proxy(adapter: _Adapter, endpoint: str) -> PoolManager | None:
+    """Return the pools behind the proxy, where there is one; None where it cannot be used."""
+    proxy = select_proxy(endpoint, get_environ_proxies(endpoint))
+    manager: PoolManager | None = None
+    with suppress(HTTPError, ValueError):  # which quote the URL, and that may hold a password
+        if not proxy:
+            manager = adapter.poolmanager
+        elif not proxy.lower().startswith("socks"):
+            manager = adapter.proxy_manager_for(proxy)
     return manager

@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from fc_callback.errors import StoreUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -74,7 +76,7 @@ def call_within(seconds: float, call: Callable[[], T]) -> T:
 
 
 class BoundedStore:
-    """A store whose calls together end by a deadline.
+    """A store whose calls together end by a deadline, and fail with `StoreUnavailable` alone.
 
     Args:
         store: The store.
@@ -87,23 +89,33 @@ class BoundedStore:
 
     def now(self) -> float:
         """Return the store's time."""
-        return self._store.now(timeout=self._left())
+        return self._call(self._store.now)
 
     def get(self, key: str) -> Record | None:
         """Return the record under this key."""
-        return self._store.get(key, timeout=self._left())
+        return self._call(self._store.get, key)
 
     def add(self, record: Record) -> bool:
         """Write the record if there is none under its key."""
-        return self._store.add(record, timeout=self._left())
+        return self._call(self._store.add, record)
 
     def replace(self, old: Record, new: Record) -> bool:
         """Write `new` over the revision of `old`."""
-        return self._store.replace(old, new, timeout=self._left())
+        return self._call(self._store.replace, old, new)
 
     def delete(self, old: Record) -> bool:
         """Delete the revision of `old`."""
-        return self._store.delete(old, timeout=self._left())
+        return self._call(self._store.delete, old)
 
-    def _left(self) -> float:
-        return max(_LEAST_SECONDS, self._until.remaining_seconds())
+    def _call(self, method: Callable[..., T], *arguments: object) -> T:
+        left = max(_LEAST_SECONDS, self._until.remaining_seconds())
+        try:
+            return method(*arguments, timeout=left)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            # Whatever a store or its driver raises: a result that stands must not be lost for it.
+            raise StoreUnavailable(
+                f"The store {type(self._store).__name__} failed with {type(error).__name__}.",
+                hint="A store raises StoreUnavailable for any trouble of its own: see the traceback.",
+            ) from error

@@ -6,9 +6,9 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback import validators
-from fc_callback.context import FcContext
 from fc_callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.idempotency.options import Once
+from fc_callback.invocation import context_of
 from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event
 from fc_callback.recording import run_once
 
@@ -50,19 +50,25 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
 
     Raises:
         SettingsError: `once` is something else.
-        TypeError: The function cannot be a handler, or an annotation cannot be served.
+        TypeError: The function cannot be a handler, an annotation cannot be served, or it stands above `task_callback`,
+            whose own `once=` reports each task.
     """
     validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
 
     def decorate(function: Callable[P, R_co]) -> IdempotentHandler[P, R_co]:
         plain: Callable[..., Any] = function
+        if hasattr(plain, "__task_callback__"):
+            raise TypeError(
+                "idempotent cannot stand above task_callback: a second task with the same key would get no report, and wait "
+                "until it times out. Give the options to task_callback: @task_callback(once=once(...))."
+            )
         binding = bind(plain, decorator="idempotent")
         load_asyncio_for(plain)
 
         @wraps(plain)
         def handler(*arguments: Any, **named: Any) -> str:
             bound, event, raw_context = binding.taken_apart(arguments, named)
-            known = FcContext.read(raw_context)
+            known = context_of(raw_context)
             delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)
             task = delivery.task
             # Below task_callback, the object that the function gets: the event may be a trigger's envelope.

@@ -51,6 +51,7 @@ local value = redis.call('GET', KEYS[1])
 if not value or string.sub(value, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
+_SCHEMES = frozenset({"redis", "rediss", "unix"})
 _SCAN_COUNT = 1000
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.05
@@ -88,13 +89,14 @@ class RedisStore:
         self._clock = clock
         try:
             self._clients = _Clients(url, timeout_seconds)
-        except (ValueError, redis.RedisError) as error:  # whose text may quote the password
+        except (TypeError, ValueError, redis.RedisError) as error:  # whose text may quote the password
             problem = type(error).__name__
         else:
             return
         raise SettingsError(
             f"The Redis URL {self._place} cannot be used: {problem}.",
-            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0.",
+            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0; behind "
+            "the ? stand options of a connection of redis-py.",
         )
 
     def now(self, *, timeout: float = CALL_SECONDS) -> float:
@@ -200,7 +202,10 @@ class _Clients:
         # when it connects.
         "".encode("idna")
         import_module("email.parser")
-        self._idle = [self._made()]
+        client = self._made()
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # an option of the URL that there is not: now, not at an event
+        self._idle = [client]
 
     def take(self) -> Any:
         """Return an idle client, else a new one. It opens its connection at its first call."""
@@ -213,12 +218,14 @@ class _Clients:
 
     def _made(self) -> Any:
         # Repeats are ours, so that they end with the call.
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             self._url,
             socket_timeout=self._timeout_seconds,
             socket_connect_timeout=self._timeout_seconds,
             retry=Retry(NoBackoff(), 0),
         )
+        client.connection_pool.connection_kwargs["decode_responses"] = False  # the URL's options come before ours
+        return client
 
     def put_back(self, client: Any) -> None:
         """Keep a client whose last answer has been read whole."""
@@ -274,10 +281,13 @@ def _place(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        is_readable = parts.scheme in _SCHEMES
     except ValueError:
-        # Its text would quote a password that was not percent-encoded.
+        is_readable = False
+    if not is_readable:
+        # The error's text would quote a password that was not percent-encoded; what is no URL may be a secret as a whole.
         raise SettingsError(
             "The Redis URL cannot be read.",
             hint="Write redis://user:password@host:6379/0, with %-escapes for special characters in the password.",
-        ) from None
+        )
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"

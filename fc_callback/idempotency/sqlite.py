@@ -172,13 +172,14 @@ class _File:
 
     Args:
         connection: The connection.
+        busy_seconds: How long to wait for another process's lock.
         ends_at: When the call must have ended, on the clock of `time.monotonic()`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, ends_at: float) -> None:
-        self._connection = connection
-        self._ends_at = ends_at
+    def __init__(self, connection: sqlite3.Connection, busy_seconds: float, ends_at: float) -> None:
         self.execute = connection.execute
+        self._busy_seconds = busy_seconds
+        self._ends_at = ends_at
 
     def changes(self, statement: str, values: tuple[object, ...]) -> bool:
         """Run a statement; return whether it changed one row."""
@@ -187,6 +188,7 @@ class _File:
     def transaction(self, write: Callable[[_File], bool]) -> bool:
         """Run `write` in a transaction, and commit it while the caller still waits for it."""
         # The write lock first: a transaction that reads and then writes can meet SQLITE_BUSY without any waiting.
+        self._bound_wait()
         self.execute("BEGIN IMMEDIATE")
         try:
             changed = write(self)
@@ -196,8 +198,18 @@ class _File:
         if time.monotonic() >= self._ends_at:  # the caller has been told that nothing was written
             self.execute("ROLLBACK")
             return False
+        self._bound_wait()
         self.execute("COMMIT")
         return changed
+
+    def _bound_wait(self) -> None:
+        """Let the next wait for a lock end with the call.
+
+        A commit that waits for readers keeps new ones out. One that went on after its call was given up would do so for as
+        long as FC has frozen the instance.
+        """
+        seconds = min(self._busy_seconds, max(0.0, self._ends_at - time.monotonic()))
+        self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
 
 @contextmanager
@@ -205,7 +217,7 @@ def _opened(path: str, busy_seconds: float, ends_at: float) -> Iterator[_File]:
     """Open the file for one operation: no connection is ever shared by threads, or carried through a fork."""
     with closing(sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)) as connection:
         connection.executescript(_SCHEMA)
-        yield _File(connection, ends_at)
+        yield _File(connection, busy_seconds, ends_at)
 
 
 def _columns(record: Record) -> tuple[str, float, bool, str]:

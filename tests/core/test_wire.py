@@ -141,12 +141,14 @@ ENDINGS: dict[str, Any] = {
 
 @pytest.mark.parametrize("signature", ["v1", "v3"])
 @pytest.mark.parametrize("ending", list(ENDINGS))
-@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+@pytest.mark.parametrize("outcome", ["succeeded", "repeated", "failed"])
 def test_no_frame_of_a_report_s_error_holds_a_secret(ending: str, signature: str, outcome: str) -> None:
     with ScriptedService(*ENDINGS[ending]) as service, pytest.raises(FcCallbackError) as caught:
         client = client_of(service.endpoint, signature=signature, already_completed="raise")
         if outcome == "succeeded":
             client.report_task_succeeded(TOKEN, {"n": 1}, deadline=Deadline.after(1.1))
+        elif outcome == "repeated":  # the Output is what came in
+            client.report_task_succeeded(TOKEN, f'{{"taskToken": "{TOKEN}"}}', deadline=Deadline.after(1.1))
         else:
             client.report_task_failed(TOKEN, "E", "c", deadline=Deadline.after(1.1))
     frames = list(frames_of(caught.value))
@@ -162,7 +164,10 @@ def test_no_frame_holds_a_secret_where_nothing_was_sent() -> None:
     with pytest.raises(SettingsError) as unreadable, pytest.MonkeyPatch.context() as patched:
         patched.setenv("REQUESTS_CA_BUNDLE", "/nowhere.pem")
         client_of("https://127.0.0.1:2").report_task_succeeded(TOKEN, {})
-    frames = [frame for caught in (unsigned, too_long, unreadable) for frame in frames_of(caught.value)]
+    with pytest.raises(SettingsError) as no_proxy, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("HTTPS_PROXY", f"socks5://user:{KEY.access_key_secret}@127.0.0.1:1")
+        client_of("https://fnf.example:3").report_task_succeeded(TOKEN, {})
+    frames = [frame for caught in (unsigned, too_long, unreadable, no_proxy) for frame in frames_of(caught.value)]
     assert len(frames) > 3
     assert found(HELD, "\n".join(frames)) == []
 
@@ -198,7 +203,7 @@ def test_no_frame_holds_a_secret_where_a_report_is_interrupted_on_the_wire(signa
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with ScriptedService(Interrupting()) as service, pytest.raises(Interrupted) as caught:
-            client_of(service.endpoint, signature=signature).report_task_succeeded(TOKEN, {"n": 1})
+            client_of(service.endpoint, signature=signature).report_task_succeeded(TOKEN, {"taskToken": TOKEN})
     finally:
         signal.signal(signal.SIGUSR1, before)
     frames = "\n".join(frames_of(caught.value))

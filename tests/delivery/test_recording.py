@@ -403,3 +403,56 @@ def test_an_end_that_a_killed_delivery_gave_its_own_task_is_no_stranger_s(tasks:
     )
     CloudFlowClient().report_task_succeeded(task.token, {"paid": True})
     assert json.loads(handler(task.event, fc_context(tasks))) == {"paid": True}
+
+
+class Breaking(MemoryStore):
+    """A store that somebody wrote, and whose errors are its driver's."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__()
+        self.method = method
+        self.is_broken = False
+
+    def _broken(self, method: str) -> None:
+        if self.is_broken and method == self.method:
+            raise OSError("the driver's own")
+
+    def now(self, *, timeout: float = 1) -> float:
+        self._broken("now")
+        return super().now(timeout=timeout)
+
+    def get(self, key: str, *, timeout: float = 1) -> Record | None:
+        self._broken("get")
+        return super().get(key, timeout=timeout)
+
+    def replace(self, old: Record, new: Record, *, timeout: float = 1) -> bool:
+        self._broken("replace")
+        return super().replace(old, new, timeout=timeout)
+
+
+@pytest.mark.parametrize("method", ["now", "replace"])
+@pytest.mark.parametrize("on_failure", ["raise", "report"])
+def test_an_error_of_a_store_s_driver_costs_no_report(tasks: WaitingTasks, method: str, on_failure: Any) -> None:
+    store = Breaking(method)
+
+    @task_callback(once=once("order.id", store=store), on_failure=on_failure)
+    def handler(event: bytes, context: Any) -> Any:
+        store.is_broken = True
+        return {"paid": True}
+
+    task = tasks.new("cloudflow", {"id": 1})
+    assert json.loads(handler(task.event, fc_context(tasks, timeout=2))) == {"paid": True}
+    assert task.output == {"paid": True}
+
+
+@pytest.mark.parametrize("method", ["now", "get"])
+def test_an_error_of_a_store_s_driver_before_the_work_is_no_failure_of_the_task(
+    tasks: WaitingTasks, method: str
+) -> None:
+    store = Breaking(method)
+    store.is_broken = True
+    handler: Any = task_callback(once=once("order.id", store=store), on_failure="report")(lambda event, context: {})
+    task = tasks.new("cloudflow", {"id": 1})
+    with pytest.raises(StoreUnavailable, match="Breaking failed with OSError"):
+        handler(task.event, fc_context(tasks))
+    assert task.status == "Running"

@@ -12,8 +12,9 @@ import attrs
 import pytest
 import redis
 
+from fc_callback.context import Deadline
 from fc_callback.errors import SettingsError, StoreUnavailable
-from fc_callback.idempotency import Record, Store, open_store
+from fc_callback.idempotency import Record, Store, once, open_store
 from fc_callback.idempotency.record import Receiver, new_revision
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
@@ -284,3 +285,49 @@ def test_a_url_names_each_store(tmp_path: Path) -> None:
     assert beside.path == str(Path.cwd() / "once.db")
     assert repr(open_store("rediss://u:secret@tair.example:6380/2")) == "<RedisStore rediss://tair.example:6380/2>"
     assert "Memory" in repr(open_store("memory:"))
+
+
+def test_a_write_that_is_given_up_keeps_no_reader_out_after_its_time(tmp_path: Path) -> None:
+    clock = Clock()
+    store = SqliteStore(tmp_path / "once.db", clock=clock)
+    record = a_record(clock)
+    store.add(record)
+
+    def other() -> sqlite3.Connection:
+        return sqlite3.connect(store.path, timeout=0.3, isolation_level=None, check_same_thread=False)
+
+    with closing(other()) as reader, closing(other()) as writer, closing(other()) as late:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM once_records").fetchall()
+        writer.execute("BEGIN IMMEDIATE")
+        free = threading.Timer(0.7, writer.execute, ["ROLLBACK"])
+        free.start()
+        with pytest.raises(StoreUnavailable):  # it gets the write lock, and then waits for the reader
+            store.replace(record, changed(record, state="DEFERRED"), timeout=1)
+        free.join()
+        assert late.execute("SELECT revision FROM once_records").fetchall() == [(record.revision,)]
+
+
+@pytest.mark.parametrize("option", ["nosuch=1", "ssl=true", "single_connection_client=true"])
+def test_an_option_of_a_redis_url_that_there_is_not_is_said_before_any_event(option: str) -> None:
+    with pytest.raises(SettingsError, match="cannot be used: TypeError") as caught:
+        open_store(f"redis://:hunter2@127.0.0.1:6379/0?{option}")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["decode_responses=True", "protocol=3", "socket_timeout=60"])
+def test_an_option_of_a_redis_url_changes_no_record(option: str) -> None:
+    server = start_redis()
+    try:
+        clock = Clock()
+        store = RedisStore(f"{server.url}?{option}", clock=clock)
+        record = a_record(clock)
+        assert store.add(record)
+        assert store.get(record.key) == record
+    finally:
+        server.stop()
+
+
+def test_a_redis_host_that_can_be_no_name_is_a_store_that_is_not_there() -> None:
+    with pytest.raises(StoreUnavailable):
+        once("id", store="redis://a..b/0").enter({"id": 1}, scope="f", deadline=Deadline.after(5))
