@@ -355,14 +355,20 @@ def _payload_around(token: str, decoded: object) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else holder_of(token, decoded) or {}
 
 
-def holder_of(token: str, decoded: object) -> dict[str, Any] | None:
-    """Return the outermost object that holds a token as one of its values; None where none does."""
+def holder_of(token: str, decoded: object, *, like: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return an object that holds a token: the one that equals `like`, or the outermost with the token as a value.
+
+    None where there is neither.
+    """
     holders: list[dict[str, Any]] = []
+    same: list[dict[str, Any]] = []
 
     def visit(holder: dict[str, Any], _: Trail) -> bool:
+        if like is not None and holder == like:
+            same.append(holder)
         if any(isinstance(value, str) and value == token for value in holder.values()):
             holders.append(holder)
-        return bool(holders)
+        return bool(same if like is not None else holders)
 
     _walk(decoded, visit)
-    return holders[0] if holders else None
+    return next(iter(same or holders), None)
