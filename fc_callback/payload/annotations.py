@@ -80,7 +80,8 @@ def read_parameters(
 ) -> tuple[list[Resolver], dict[str, Resolver]]:
     """Return where each positional and each named argument of a function comes from.
 
-    The first parameter that is neither a `Task` nor an `FcContext` is the event, the second is FC's context.
+    The first parameter that is neither a `Task` nor an `FcContext` is the event; the second is FC's context, unless a
+    parameter before it is an `FcContext`.
 
     Args:
         function: The function.
@@ -112,6 +113,7 @@ class _Reader:
         self.positional: list[Resolver] = []
         self.named: dict[str, Resolver] = {}
         self.given = 0  # of the event and the context
+        self.has_typed_context = False
         self.skipped = False
 
     def read(self, parameter: inspect.Parameter) -> None:
@@ -148,14 +150,16 @@ class _Reader:
         kind = self._resolved(parameter)
         ours = None if isinstance(kind, Unresolved) else self._task_or_context(kind, parameter)
         if ours is not None:
+            if self.given == 1 and self.has_typed_context:
+                self.given = 2
             return ours
         by_name = parameter.kind is parameter.KEYWORD_ONLY
         if self.given == 0:
-            self.given = 1
+            self.given = 2 if self.has_typed_context else 1
             return self._event(kind, parameter)
         if self.given == 1 and (not by_name or parameter.name == "context"):
             self.given = 2
-            if not isinstance(kind, Unresolved) and _core(kind)[0] in _ANYTHING:
+            if not isinstance(kind, Unresolved) and _may_be_anything(kind):
                 return _RAW_CONTEXT
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
@@ -201,6 +205,7 @@ class _Reader:
         if len(members) > 1 or is_validated or members[0][1]:
             raise self._unservable(parameter, "Task and FcContext stand alone, or with None, and are not validated.")
         if members[0][0] is FcContext:
+            self.has_typed_context = True
             return lambda one: one.context
         if self.decorator != "task_callback" and core is Task:
             raise TypeError(f"{self.name} asks for a Task, which only task_callback has to give.")
@@ -284,6 +289,12 @@ def _is_validation(metadata: Any) -> bool:
 
 def _members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
+
+
+def _may_be_anything(kind: Any) -> bool:
+    """Tell no annotation, Any and object, also beside None."""
+    members = [_core(one)[0] for one in _members(_core(kind)[0])]
+    return any(one in _ANYTHING for one in members) and all(one in (*_ANYTHING, type(None)) for one in members)
 
 
 def _parts(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
