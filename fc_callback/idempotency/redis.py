@@ -52,6 +52,7 @@ if not value or string.sub(value, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
 _SCAN_COUNT = 1000
+_SCHEMES = ("redis", "rediss", "unix")
 _TRIES = 4
 _FIRST_PAUSE_SECONDS = 0.05
 
@@ -274,6 +275,8 @@ def _place(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
+        if parts.scheme not in _SCHEMES:
+            raise ValueError  # no URL of Redis: it may be anything, a secret for one
     except ValueError:
         # Its text would quote a password that was not percent-encoded.
         raise SettingsError(
