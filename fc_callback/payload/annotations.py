@@ -26,6 +26,7 @@ _OBJECTS = (dict, Mapping, MutableMapping)
 _ANYTHING = (inspect.Parameter.empty, Any, object)
 # What belongs to pydantic in an Annotated[...]; anything else, a text for readers for one, says nothing about the value.
 _VALIDATION = ("pydantic", "pydantic_core", "annotated_types")
+_MOST_LAYERS = 100  # aliases of aliases: one that stands for itself has no end
 _OURS_BY_NAME = re.compile(r"\b(Task|FcContext)\b")
 
 
@@ -251,7 +252,7 @@ class _Reader:
 
 def _look_through(kind: Any) -> Any:
     """Return what an alias or a NewType at the top of an annotation stands for."""
-    while True:
+    for _ in range(_MOST_LAYERS):
         if isinstance(kind, typing.NewType):
             kind = kind.__supertype__
         elif type(kind).__name__ == "TypeAliasType":  # typing's, or typing_extensions'
@@ -267,17 +268,19 @@ def _look_through(kind: Any) -> Any:
             )
         else:
             return kind
+    raise TypeError("an alias in it stands for itself")
 
 
 def _core(kind: Any) -> tuple[Any, bool]:
     """Return the type inside of aliases and Annotated, and whether pydantic has something to validate around it."""
     is_validated = False
-    while True:
+    for _ in range(_MOST_LAYERS):
         kind = _look_through(kind)
         if get_origin(kind) is not Annotated:
             return kind, is_validated
         kind, *metadata = get_args(kind)
         is_validated = is_validated or any(map(_is_validation, metadata))
+    raise TypeError("an alias in it stands for itself")
 
 
 def _is_validation(metadata: Any) -> bool:
