@@ -147,6 +147,10 @@ def _convert(value: Any) -> Any:
         return to_jsonable_python(value, fallback=_refuse)
     except PydanticSerializationError as error:
         raise TypeError(str(error)) from None
+    except (OutputError, TypeError, ValueError, RecursionError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a model's properties and serializers are a person's own
+        raise TypeError(f"{_type_name(value)} raises {type(error).__name__} while it is written") from None
 
 
 def _attrs_members(value: Any) -> dict[str, Any]:

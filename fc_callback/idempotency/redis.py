@@ -275,12 +275,11 @@ def _place(url: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-        if parts.scheme not in _SCHEMES:
-            raise ValueError  # no URL of Redis: it may be anything, a secret for one
-    except ValueError:
-        # Its text would quote a password that was not percent-encoded.
+    except ValueError:  # its text would quote a password that was not percent-encoded
+        parts = None
+    if parts is None or parts.scheme not in _SCHEMES:  # it may be anything, a secret for one
         raise SettingsError(
             "The Redis URL cannot be read.",
             hint="Write redis://user:password@host:6379/0, with %-escapes for special characters in the password.",
-        ) from None
+        )
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"

@@ -268,12 +268,12 @@ class Allowing(pydantic.BaseModel):
 
 
 class Raising(pydantic.BaseModel):
-    first: int = 1
+    problem: str
 
     @pydantic.computed_field  # type: ignore[prop-decorator]
     @property
     def ratio(self) -> float:
-        raise ValueError("no")
+        raise {"value": ValueError, "key": KeyError, "division": ZeroDivisionError}[self.problem](self.problem)
 
 
 class Whole(pydantic.BaseModel):
@@ -298,7 +298,9 @@ class WrittenAround(pydantic.BaseModel):
     [
         (Excluding(), "$.second"),
         (Allowing.model_validate({"more": {"a": object()}}), "$.more.a"),
-        (Raising(), "$.ratio"),
+        (Raising(problem="value"), "$.ratio"),
+        (Raising(problem="key"), "$.ratio"),
+        ({"in": [Raising(problem="division")]}, "$.in[0].ratio"),
         ({"in": Whole()}, "$.in"),
         (WrittenAround(second=[object()]), "$.second[0]"),
         (Odd(inside={"a": {object(): 1}}), "$.inside.a"),
@@ -313,7 +315,9 @@ class WrittenAround(pydantic.BaseModel):
     ids=[
         "excluded",
         "extra",
-        "raising",
+        "raising a ValueError",
+        "raising a KeyError",
+        "raising inside",
         "written whole",
         "written around",
         "key",
