@@ -22,6 +22,7 @@ _HEAD_CHARACTERS = 32
 _JSON_STARTS = ("{", "[", '"')
 _JSON_START_BYTES = (b"{", b"[", b'"')
 _BOM = "\ufeff"
+_BOM_BYTES = b"\xef\xbb\xbf"
 
 
 class NotJson(FcCallbackError, ValueError):
@@ -56,7 +57,7 @@ def read_json(source: bytes | bytearray | str) -> Any:
         reason = f"{error.msg} at character {error.pos}" if source.strip() else "it is empty"
     except UnicodeError:
         reason = "its bytes are no UTF-8 text"
-        if isinstance(source, (bytes, bytearray)) and _begins_like_json(source):
+        if isinstance(source, (bytes, bytearray)) and _begins_like_json(source.removeprefix(_BOM_BYTES).lstrip()):
             raise NotUtf8(reason) from None
     except RecursionError:
         reason = "it is nested too deeply"
@@ -144,4 +145,4 @@ def _is_base64_of_json(head: str) -> bool:
 
 
 def _begins_like_json(source: bytes | bytearray) -> bool:
-    return source[:_HEAD_CHARACTERS].removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_JSON_START_BYTES)
+    return source[:_HEAD_CHARACTERS].removeprefix(_BOM_BYTES).lstrip().startswith(_JSON_START_BYTES)

@@ -151,7 +151,9 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
             task.cancel()
         for ending in (pending, {loop.create_task(loop.shutdown_asyncgens())}):
             if ending:
-                loop.run_until_complete(asyncio.wait(ending, timeout=_CLOSING_SECONDS))
+                waiting = loop.create_task(asyncio.wait(ending, timeout=_CLOSING_SECONDS))
+                _left_pending.update({*ending, waiting})  # none of them goes on, so there is nothing to warn of
+                loop.run_until_complete(waiting)
     finally:
         loop.close()  # the default executor with it, without waiting for its threads
 

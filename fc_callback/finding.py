@@ -232,11 +232,7 @@ class _Search:
 
     def nothing(self) -> TaskTokenNotFound:
         root, _ = open_layers(self.root)
-        garbled = _garbled(self.root)
-        if garbled is not None:
-            return EventNotUtf8(
-                f"The event holds no task token that can be read: {garbled} is base64 of JSON whose bytes are not UTF-8."
-            )
+        _refuse_garbled(self.root)
         if self.flaws:
             flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
             return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
@@ -249,24 +245,33 @@ class _Search:
         )
 
 
+def _refuse_garbled(root: object) -> None:
+    garbled = _garbled(root)
+    if garbled is not None:
+        raise EventNotUtf8(
+            f"The event holds no task token that can be read: {garbled} is base64 of JSON whose bytes are not UTF-8."
+        )
+
+
 def _garbled(root: object) -> str | None:
     """Return the path of a text in which JSON of another encoding than UTF-8 is wrapped; None where there is none."""
-    places: list[str] = []
-
-    def visit(holder: dict[str, Any], trail: Trail) -> bool:
-        for key, value in holder.items():
-            inner, _ = open_layers(value)
-            if isinstance(inner, str) and looks_wrapped(inner):
-                try:
-                    unwrap(inner)
-                except NotUtf8:
-                    places.append(show_path((trail, key)))
-                except NotJson:
-                    pass
-        return bool(places)
-
-    _walk(root, visit)
-    return places[0] if places else None
+    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
+    for _ in range(MAX_VALUES):
+        if not queue:
+            break
+        value, trail, layers = queue.popleft()
+        value, layers = open_layers(value, layers)
+        if isinstance(value, str) and looks_wrapped(value):
+            try:
+                unwrap(value)
+            except NotUtf8:
+                return show_path(trail)
+            except NotJson:
+                pass
+        for step, child in _children(value):
+            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
+                queue.append((child, (trail, step), layers))
+    return None
 
 
 def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
@@ -303,6 +308,7 @@ def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> Found:
         if isinstance(found, Found):
             return found
         problems.append(found)
+    _refuse_garbled(root)
     raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
 
 
@@ -355,14 +361,20 @@ def _payload_around(token: str, decoded: object) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else holder_of(token, decoded) or {}
 
 
-def holder_of(token: str, decoded: object) -> dict[str, Any] | None:
-    """Return the outermost object that holds a token as one of its values; None where none does."""
+def holder_of(token: str, decoded: object, *, like: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return an object that holds a token: the one that equals `like`, or the outermost with the token as a value.
+
+    None where there is neither.
+    """
     holders: list[dict[str, Any]] = []
+    same: list[dict[str, Any]] = []
 
     def visit(holder: dict[str, Any], _: Trail) -> bool:
+        if like is not None and holder == like:
+            same.append(holder)
         if any(isinstance(value, str) and value == token for value in holder.values()):
             holders.append(holder)
-        return bool(holders)
+        return bool(same if like is not None else holders)
 
     _walk(decoded, visit)
-    return holders[0] if holders else None
+    return next(iter(same or holders), None)

@@ -153,6 +153,10 @@ def _convert(value: Any) -> Any:
         return to_jsonable_python(value, fallback=_refuse)
     except PydanticSerializationError as error:
         raise TypeError(str(error)) from None
+    except (OutputError, TypeError, ValueError, RecursionError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a model's properties and serializers are a person's own
+        raise TypeError(f"{_type_name(value)} raises {type(error).__name__} while it is written") from None
 
 
 def _attrs_members(value: Any) -> dict[str, Any]:
@@ -196,7 +200,7 @@ def _key_text(key: object, path: str) -> str:
     try:
         return str(next(iter(to_jsonable_python({key: None}))))
     except (PydanticSerializationError, TypeError):
-        raise OutputError(f"A key of type {type(key).__name__} at {path} cannot be a key in JSON.", path=path) from None
+        raise OutputError(f"A key of type {_type_name(key)} at {path} cannot be a key in JSON.", path=path) from None
 
 
 def _is_plain(value: object) -> bool:
@@ -225,6 +229,7 @@ def _trouble(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple
     inside = (*above, id(value))
     if isinstance(value, dict):
         for key, item in value.items():
+            yield from _key_trouble(key, path)
             yield from _trouble(item, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key!r}]", inside)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for index, item in enumerate(value):
@@ -237,6 +242,15 @@ def _trouble(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple
         yield from _own_trouble(value, path)
     else:
         yield from _own_trouble(value, path)
+
+
+def _key_trouble(key: object, path: str) -> Iterator[tuple[str, str]]:
+    try:
+        _key_text(key, path).encode()
+    except UnicodeEncodeError:
+        yield path, "a key holds a lone surrogate"
+    except (OutputError, ValueError):
+        yield path, f"a key of type {_type_name(key)} has no form in JSON"
 
 
 def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
@@ -273,16 +287,29 @@ def _model_trouble(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tu
     if getattr(kind, "__pydantic_root_model__", False):
         yield from _trouble(value.root, path, above)
         return
-    for name in [*kind.__pydantic_fields__, *kind.__pydantic_decorators__.computed_fields]:
+    extra = getattr(value, "__pydantic_extra__", None) or {}
+    for name in [*kind.__pydantic_fields__, *kind.__pydantic_decorators__.computed_fields, *extra]:
         written = _written_alone(value, name)
         if written is None:
-            yield from _trouble(getattr(value, name, None), f"{path}.{name}", above)
+            yield from _unwritten_trouble(value, name, path, above)
         elif isinstance(written, dict):
             for key, item in written.items():
                 yield from _trouble(item, f"{path}.{name if len(written) == 1 else key}", above)
         else:  # one that writes itself as something else
             yield from _trouble(written, path, above)
     yield from _own_trouble(value, path)
+
+
+def _unwritten_trouble(value: Any, name: str, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """Find the trouble in a field that cannot be written: in its value, or else in what writes it."""
+    try:
+        item = getattr(value, name, None)
+    except Exception as error:  # noqa: BLE001 - a property is a person's own, and raises what it likes
+        yield f"{path}.{name}", f"reading it raises {type(error).__name__}"
+        return
+    yield from _trouble(item, f"{path}.{name}", above)
+    if not type(value).__pydantic_decorators__.model_serializers:  # which writes all of them, and fails for each
+        yield f"{path}.{name}", f"a value of type {_type_name(item)} is not written by its serializer"
 
 
 def _written_alone(value: Any, name: str) -> Any:

@@ -172,4 +172,9 @@ def names_of_exceptions(option: str, given: object, *, most: int) -> dict[type[B
             raise SettingsError(
                 f"{option}= gives {kind.__name__} a name of {len(name)} characters.", hint=f"An Error has 1 to {most}."
             )
+        if not name.strip() or not name.isprintable():
+            raise SettingsError(
+                f"{option}= gives {kind.__name__} a name that is blank, or that holds characters nobody can see.",
+                hint=give,
+            )
     return dict(given)

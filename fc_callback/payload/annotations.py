@@ -27,6 +27,7 @@ _OBJECTS = (dict, Mapping, MutableMapping)
 _ANYTHING = (inspect.Parameter.empty, Any, object)
 # What belongs to pydantic in an Annotated[...]; anything else, a text for readers for one, says nothing about the value.
 _VALIDATION = ("pydantic", "pydantic_core", "annotated_types")
+_MOST_LAYERS = 100  # aliases of aliases: one that stands for itself has no end
 _OURS_BY_NAME = re.compile(r"\b(Task|FcContext)\b")
 
 
@@ -83,7 +84,8 @@ def read_parameters(
 ) -> tuple[list[Resolver], dict[str, Resolver]]:
     """Return where each positional and each named argument of a function comes from.
 
-    The first parameter that is neither a `Task` nor an `FcContext` is the event, the second is FC's context.
+    The first parameter that is neither a `Task` nor an `FcContext` is the event; the second is FC's context, unless a
+    parameter before it is an `FcContext`.
 
     Args:
         function: The function.
@@ -115,6 +117,7 @@ class _Reader:
         self.positional: list[Resolver] = []
         self.named: dict[str, Resolver] = {}
         self.given = 0  # of the event and the context
+        self.has_typed_context = False
         self.skipped = False
 
     def read(self, parameter: inspect.Parameter) -> None:
@@ -151,14 +154,16 @@ class _Reader:
         kind = self._resolved(parameter)
         ours = None if isinstance(kind, Unresolved) else self._task_or_context(kind, parameter)
         if ours is not None:
+            if self.given == 1 and self.has_typed_context:
+                self.given = 2
             return ours
         by_name = parameter.kind is parameter.KEYWORD_ONLY
         if self.given == 0:
-            self.given = 1
+            self.given = 2 if self.has_typed_context else 1
             return self._event(kind, parameter)
         if self.given == 1 and (not by_name or parameter.name == "context"):
             self.given = 2
-            if not isinstance(kind, Unresolved) and _core(kind)[0] in _ANYTHING:
+            if not isinstance(kind, Unresolved) and _may_be_anything(kind):
                 return _RAW_CONTEXT
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
@@ -204,6 +209,7 @@ class _Reader:
         if len(members) > 1 or is_validated or members[0][1]:
             raise self._unservable(parameter, "Task and FcContext stand alone, or with None, and are not validated.")
         if members[0][0] is FcContext:
+            self.has_typed_context = True
             return lambda one: one.context
         if self.decorator != "task_callback" and core is Task:
             raise HandlerInvalid(f"{self.name} asks for a Task, which only task_callback has to give.")
@@ -249,7 +255,7 @@ class _Reader:
 
 def _look_through(kind: Any) -> Any:
     """Return what an alias or a NewType at the top of an annotation stands for."""
-    while True:
+    for _ in range(_MOST_LAYERS):
         if isinstance(kind, typing.NewType):
             kind = kind.__supertype__
         elif type(kind).__name__ == "TypeAliasType":  # typing's, or typing_extensions'
@@ -265,17 +271,19 @@ def _look_through(kind: Any) -> Any:
             )
         else:
             return kind
+    raise TypeError("an alias in it stands for itself")
 
 
 def _core(kind: Any) -> tuple[Any, bool]:
     """Return the type inside of aliases and Annotated, and whether pydantic has something to validate around it."""
     is_validated = False
-    while True:
+    for _ in range(_MOST_LAYERS):
         kind = _look_through(kind)
         if get_origin(kind) is not Annotated:
             return kind, is_validated
         kind, *metadata = get_args(kind)
         is_validated = is_validated or any(map(_is_validation, metadata))
+    raise TypeError("an alias in it stands for itself")
 
 
 def _is_validation(metadata: Any) -> bool:
@@ -287,6 +295,12 @@ def _is_validation(metadata: Any) -> bool:
 
 def _members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
+
+
+def _may_be_anything(kind: Any) -> bool:
+    """Tell no annotation, Any and object, also beside None."""
+    members = [_core(one)[0] for one in _members(_core(kind)[0])]
+    return any(one in _ANYTHING for one in members) and all(one in (*_ANYTHING, type(None)) for one in members)
 
 
 def _parts(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:

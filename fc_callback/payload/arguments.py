@@ -31,6 +31,7 @@ _INSTANCE_NAMES = ("self", "cls")
 # Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
 _UNUSUAL = 0x04 | 0x08 | 0x200
 _MISSING = object()
+_TEXTS = (bytes, bytearray, memoryview, str)
 
 
 class Delivery:
@@ -110,12 +111,17 @@ class PlainDelivery(Delivery):
         return self._token_keys if self.payload is not None and self._token_keys else ()
 
     def _read(self) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
-        token = self.token
-        decoded = decoded_event(self.event)
-        holder = decoded if token is None else holder_of(token, decoded) or decoded
-        if not isinstance(holder, dict):
-            return None, ()
-        return (holder, ()) if token is None else without_token(holder, token)
+        decoded, task, token = decoded_event(self.event), self.task, self.token
+        if task is None or token is None:
+            return (decoded, ()) if isinstance(decoded, dict) else (None, ())
+        if decoded is None and isinstance(
+            self.event, _TEXTS
+        ):  # it may be base64, which is opened as it was for the task
+            decoded = self.event if isinstance(self.event, str) else bytes(self.event).decode("latin-1")
+        # The object in which the task's token was found: the same token may stand in other objects too.
+        found = {**task.payload, **dict.fromkeys(task.token_keys, token)}
+        holder = holder_of(token, decoded, like=found) or decoded
+        return without_token(holder, token) if isinstance(holder, dict) else (None, ())
 
 
 class ArgumentBinding(Value):

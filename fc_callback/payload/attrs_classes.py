@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import GenericAlias
 from typing import Any, TypeVar, cast, get_args
+from warnings import catch_warnings, filterwarnings
 
 import attrs
 from pydantic import ConfigDict, TypeAdapter
@@ -12,17 +13,28 @@ from pydantic_core import CoreSchema, core_schema
 
 from fc_callback.payload.schemas import NO_SCHEMAS, instance_classes
 
+# What a class's own code raises over a value: a converter like Decimal an ArithmeticError, a look-up in a dict a KeyError.
+_REFUSALS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
 
 def schema_with_arbitrary_types(kind: Any) -> CoreSchema:
     """Return a type's core schema in which every class that pydantic does not know is wanted as an instance.
 
     Raises:
         PydanticSchemaGenerationError: One of those classes is no attrs class.
+        TypeError: Something in it is no type, the function `any` for one.
     """
-    # In a tuple, because pydantic takes a configuration for no model or dataclass itself.
-    adapter: TypeAdapter[Any] = TypeAdapter(
-        cast("Any", GenericAlias(tuple, (kind,))), config=ConfigDict(arbitrary_types_allowed=True)
-    )
+    with catch_warnings():
+        # Pydantic warns of what is no type at all, and then takes anything for it.
+        filterwarnings("error", ".* is not a Python type", UserWarning)
+        try:
+            # In a tuple, because pydantic takes a configuration for no model or dataclass itself.
+            adapter: TypeAdapter[Any] = TypeAdapter(
+                cast("Any", GenericAlias(tuple, (kind,))), config=ConfigDict(arbitrary_types_allowed=True)
+            )
+        except UserWarning as warning:
+            what = str(warning).partition(" is not a Python type")[0]
+            raise TypeError(f"{what} is no type that a value can have; for any value, it is typing.Any") from None
     schema: Any = adapter.core_schema
     for cls in instance_classes(schema):
         if not attrs.has(cls):
@@ -102,10 +114,7 @@ class _Completion:
         def build(given: dict[str, Any]) -> Any:
             try:
                 return cls(**given)
-            except (
-                TypeError,
-                ValueError,
-            ) as error:  # from the class's own validators and converters: they quote values
+            except _REFUSALS as error:  # from the class's own validators and converters: they quote values
                 raise ValueError(f"{cls.__name__} refuses it ({type(error).__name__})") from None
 
         return core_schema.no_info_after_validator_function(build, core_schema.typed_dict_schema(fields))

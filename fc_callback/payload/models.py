@@ -6,9 +6,10 @@ no other form of one.
 
 from __future__ import annotations
 
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import SchemaValidator, to_json
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from fc_callback.payload.arguments import Resolver
 
-_BYTES = (bytearray, memoryview)
+_NO_PAYLOADS = (bytearray, memoryview, BaseModel)  # a model without fields holds nothing
 _HINT = "Compare the step's input in the flow's definition with the type in the function's annotation."
 
 
@@ -84,7 +85,7 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
     Raises:
         HandlerInvalid: No payload can be one.
     """
-    model = None if kind in _BYTES else Model(kind, where=where)
+    model = None if kind in _NO_PAYLOADS or isfunction(kind) else Model(kind, where=where)
     if model is None or not model.takes_objects:
         raise HandlerInvalid(
             f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {written(kind)}. Use "

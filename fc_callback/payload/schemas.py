@@ -38,7 +38,7 @@ _AROUND = {
 _AROUND |= {"call", "json-or-python", "lax-or-strict", "custom-error"}
 _NEVER = {"none", "bool", "int", "float", "decimal", "str", "bytes", "date", "time", "datetime", "timedelta", "literal"}
 _NEVER |= {"missing-sentinel", "enum", "is-instance", "is-subclass", "callable", "list", "tuple", "set", "frozenset"}
-_NEVER |= {"generator", "url", "multi-host-url", "uuid", "complex", "json", "invalid"}
+_NEVER |= {"generator", "url", "multi-host-url", "uuid", "complex", "json", "invalid", "deque", "ellipsis", "fraction"}
 # Parts of a schema that hold other things than schemas.
 NO_SCHEMAS = {"metadata", "default", "config", "serialization", "expected", "cls", "ref"}
 
@@ -103,12 +103,13 @@ def _is_impossible(schema: Any) -> bool:
 
 
 def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
-    aliases = [field.get("validation_alias"), field.get("serialization_alias"), field.get("alias")]
-    for alias in (name, *aliases):
+    # A serialization alias is none of them: it names what the field is written as.
+    for alias in (name, field.get("validation_alias"), field.get("alias")):
         if isinstance(alias, str):
             yield alias
-        elif isinstance(alias, list):  # AliasChoices: several, each a path of keys
-            yield from (path[0] for path in alias if isinstance(path, list) and len(path) == 1)
+        elif isinstance(alias, list):  # AliasPath: the path of keys; AliasChoices: several of them
+            paths = alias if isinstance(alias[0], list) else [alias]
+            yield from (path[0] for path in paths if len(path) == 1)
 
 
 def _is_pydantics(function: Any) -> bool:

@@ -381,7 +381,7 @@ def test_a_loop_that_ended_in_an_exit_is_dropped(problem: BaseException) -> None
     assert current_loop(b"{}", None) != [id(kept[0])]
 
 
-def test_an_exit_in_a_task_beside_leaves_the_function_which_cleans_up() -> None:
+def test_an_exit_in_a_task_beside_leaves_the_function_which_cleans_up(caplog: pytest.LogCaptureFixture) -> None:
     ends: list[str] = []
 
     async def leave() -> None:
@@ -399,6 +399,7 @@ def test_an_exit_in_a_task_beside_leaves_the_function_which_cleans_up() -> None:
         handler(b"{}", None)
     assert ends == ["True"]
     assert _idle == []
+    assert "pending" not in caplog.text  # what is cancelled does not go on with the next invocation
 
 
 def test_a_cancellation_that_comes_after_the_result_changes_nothing() -> None:

@@ -206,7 +206,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     (Data(inner=[NAN]), "$.inner[0]", "nan"),
     (Odd(inside=object()), "$.inside", "type object"),
     (Measured(values=[1.0, NAN]), "$.values[1]", "nan"),
-    ({"m": Broken()}, "$.m", "type Broken"),
+    ({"m": Broken()}, "$.m.a", "not written by its serializer"),
     ({"b": b"\xff"}, "$.b", "not UTF-8"),
     ({"s": "\ud800"}, "$.s", "surrogate"),
     ("\ud800", "$", "surrogate"),
@@ -262,10 +262,49 @@ class ExcludingData:
     lines: list[Excluding] = pydantic.Field(default_factory=lambda: [Excluding(second=1.5), Excluding()])
 
 
+class Allowing(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
+    first: int = 1
+
+
+class Raising(pydantic.BaseModel):
+    problem: str
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]
+    @property
+    def ratio(self) -> float:
+        raise {"value": ValueError, "key": KeyError, "division": ZeroDivisionError}[self.problem](self.problem)
+
+
+class Whole(pydantic.BaseModel):
+    first: int = 1
+
+    @pydantic.model_serializer
+    def _write(self) -> Any:
+        return {"other": object()}
+
+
+class WrittenAround(pydantic.BaseModel):
+    first: int = 1
+    second: Any = None
+
+    @pydantic.model_serializer(mode="wrap")
+    def _write(self, write: Any) -> Any:
+        return write(self)
+
+
 @pytest.mark.parametrize(
     ("value", "path"),
     [
         (Excluding(), "$.second"),
+        (Allowing.model_validate({"more": {"a": object()}}), "$.more.a"),
+        (Raising(problem="value"), "$.ratio"),
+        (Raising(problem="key"), "$.ratio"),
+        ({"in": [Raising(problem="division")]}, "$.in[0].ratio"),
+        ({"in": Whole()}, "$.in"),
+        (WrittenAround(second=[object()]), "$.second[0]"),
+        (Odd(inside={"a": {object(): 1}}), "$.inside.a"),
+        ({"in": [{NAN: 1}]}, "$.in[0]"),
         (ExcludingData(), "$.lines[1].second"),
         ({"order": [Excluding(second=1.0), Excluding()]}, "$.order[1].second"),
         (Computing(), "$.ratio"),
@@ -273,7 +312,23 @@ class ExcludingData:
         (Root([1.0, NAN]), "$[1]"),
         (Odd(inside={"a": [b"fine", b"\xff"]}), "$.inside.a[1]"),
     ],
-    ids=["excluded", "dataclass", "inside", "computed", "written as base64", "root", "any"],
+    ids=[
+        "excluded",
+        "extra",
+        "raising a ValueError",
+        "raising a KeyError",
+        "raising inside",
+        "written whole",
+        "written around",
+        "key",
+        "number as a key",
+        "dataclass",
+        "inside",
+        "computed",
+        "written as base64",
+        "root",
+        "any",
+    ],
 )
 def test_the_error_names_the_field_at_fault_and_no_field_that_is_not_written(value: Any, path: str) -> None:
     with pytest.raises(OutputError) as caught:
@@ -291,6 +346,8 @@ def numpys(name: str) -> Any:
 def test_a_class_that_is_called_like_a_builtin_is_told_with_its_module(name: str, words: str) -> None:
     with pytest.raises(OutputError, match=words):
         encode_output({"ok": numpys(name)})
+    with pytest.raises(OutputError, match=words.replace("has", "at")):
+        encode_output({numpys(name): 1})
 
 
 @pytest.mark.parametrize("around", [lambda one: one, lambda one: {"in": [one]}, lambda one: {"in": {one}}])

@@ -7,6 +7,7 @@ import json
 import logging
 from typing import Any
 
+import pydantic
 import pytest
 
 from fc_callback.context import Deadline, FcContext
@@ -74,8 +75,18 @@ def test_any_other_error_passes_through_and_the_next_delivery_runs(error: BaseEx
     assert shop.handler(b'{"order": 7}', CONTEXT) == '{"result":"fine"}'
 
 
-def test_a_handler_whose_result_cannot_be_written_does_not_run_again() -> None:
-    shop = Shop({"when": object()}, "fine")
+class Priced(pydantic.BaseModel):
+    prices: dict[str, float] = {}
+
+    @pydantic.computed_field  # type: ignore[prop-decorator]  # as pydantic's documentation writes it
+    @property
+    def when(self) -> float:
+        return self.prices["when"]
+
+
+@pytest.mark.parametrize("result", [{"when": object()}, Priced()], ids=["object", "property"])
+def test_a_handler_whose_result_cannot_be_written_does_not_run_again(result: object) -> None:
+    shop = Shop(result, "fine")
     said = []
     for _ in range(2):
         with pytest.raises(OutputError, match=r"\$\.when.*--forget") as caught:

@@ -65,6 +65,20 @@ class WithTokenChoices(BaseModel):
     token: str = Field(validation_alias=AliasChoices("taskToken", AliasPath("task", "token")))
 
 
+class WithTokenPath(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    id: int
+    token: str = Field(validation_alias=AliasPath("taskToken"))
+
+
+class WithTokenWritten(BaseModel):
+    """A model that writes a field under the token's name, and reads none."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: int
+    token: str = Field(default="", serialization_alias="taskToken")
+
+
 class WithTokenInside(BaseModel):
     model_config = ConfigDict(extra="forbid")
     id: int
@@ -220,6 +234,21 @@ class ConvertedAttrs:
     id: str = attrs.field(converter=str)
 
 
+def numbered(name: str) -> int:
+    return {"one": 1}[name]
+
+
+@attrs.define
+class LookedUpAttrs:
+    """A class whose converters and checks raise what they like."""
+
+    id: int = attrs.field(converter=numbered)
+    price: Decimal = attrs.field(converter=Decimal, default=Decimal(0))
+
+    def __attrs_post_init__(self) -> None:
+        assert self.price >= 0, f"{self.price * 2} is twice the price"
+
+
 @attrs.define
 class AttrsWithModel:
     id: int
@@ -298,6 +327,10 @@ class ModelWithCallable(BaseModel):
 
 class Proto(typing.Protocol):
     id: int
+
+
+def function(number: int) -> int:
+    return number
 
 
 def doubled(order: Model) -> Model:

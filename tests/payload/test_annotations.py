@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import typing
 import uuid
-from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional, Union
 
@@ -16,7 +17,7 @@ import attrs
 import pydantic
 import pytest
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, PlainValidator, Strict
-from typing_extensions import Doc
+from typing_extensions import Doc, Never
 
 from fc_callback import FcContext, PayloadInvalid, Task, event_parser, task_callback
 from fc_callback.events import CloudEvent, HttpEvent, HttpResponse, MnsQueueMessage, TimerEvent
@@ -192,6 +193,8 @@ CASES: dict[str, Case] = {
     "model with its alias": Case(k.WithTokenAlias, is_(k.WithTokenAlias, token=TOKEN)),
     "model with its validation alias": Case(k.WithTokenValidationAlias, is_(k.WithTokenValidationAlias, token=TOKEN)),
     "model with alias choices": Case(k.WithTokenChoices, is_(k.WithTokenChoices, token=TOKEN)),
+    "model with an alias path of one key": Case(k.WithTokenPath, is_(k.WithTokenPath, token=TOKEN)),
+    "model with a serialization alias": Case(k.WithTokenWritten, k.WithTokenWritten(id=7), FORBIDDEN),
     "model with the token deeper": Case(k.WithTokenInside, k.WithTokenInside(id=7), FORBIDDEN),
     "union with the token": Case(k.Forbidding | k.WithToken, k.WithToken(**WITH_TOKEN)),
     "model with the token, or None": Case(k.WithToken | None, k.WithToken(**WITH_TOKEN)),
@@ -225,6 +228,10 @@ CASES: dict[str, Case] = {
         k.AttrsTree, k.AttrsTree(7, [k.AttrsTree(8)]), payload={"id": 7, "children": [{"id": 8}]}
     ),
     "attrs class with a converter": Case(k.ConvertedAttrs, k.ConvertedAttrs("7")),
+    "attrs class that looks a value up": Case(k.LookedUpAttrs, k.LookedUpAttrs("one"), payload={"id": "one"}),
+    "attrs class that finds no value": Case(k.LookedUpAttrs, Invalid(("$",)), payload={"id": "two"}),
+    "attrs class of a broken Decimal": Case(k.LookedUpAttrs, Invalid(("$",)), payload={"id": "one", "price": "much"}),
+    "attrs class with an assertion": Case(k.LookedUpAttrs, Invalid(("$",)), payload={"id": "one", "price": "-3"}),
     "attrs class with models": Case(
         k.AttrsWithModel,
         k.AttrsWithModel(7, k.Model(id=8), k.Tree(id=9, children=[k.Tree(id=10)])),
@@ -264,6 +271,15 @@ CASES: dict[str, Case] = {
     "missing name": Case("Missing", Refused(r"cannot be resolved \(NameError")),
     "broken text": Case("k.", Refused("cannot be resolved")),
     "a value": Case(5, UNKNOWN),
+    "the function any": Case(any, Refused("it is typing.Any")),
+    "dict of the function any": Case(dict[str, any], Refused("it is typing.Any")),  # type: ignore[valid-type]
+    "a model's instance": Case(k.Model(id=7), UNKNOWN),
+    "a list with a type": Case([k.Model], UNKNOWN),
+    "a module": Case(typing, UNKNOWN),
+    "Never": Case(Never, UNKNOWN),
+    "ClassVar": Case(typing.ClassVar[k.Model], UNKNOWN),
+    "a person's function": Case(k.function, NO_OBJECT),
+    "BaseModel": Case(pydantic.BaseModel, NO_OBJECT),
     # What no JSON object can be
     "str": Case(str, NO_OBJECT),
     "int": Case(int, NO_OBJECT),
@@ -278,6 +294,8 @@ CASES: dict[str, Case] = {
     "Sequence": Case(Sequence[k.Model], NO_OBJECT),
     "Iterator": Case(Iterator[int], UNKNOWN),
     "tuple": Case(tuple[int, str], NO_OBJECT),
+    "deque": Case(deque[int], NO_OBJECT),
+    "Fraction": Case(Fraction, NO_OBJECT),
     "set": Case(set[int], NO_OBJECT),
     "frozenset": Case(frozenset, NO_OBJECT),
     "complex": Case(complex, Refused("the payload is a JSON object|nothing that pydantic")),

@@ -29,6 +29,9 @@ type Page[Item] = Box[Item]
 type Swapped[A, B] = Pair[B, A]
 type Payload = dict[str, object]
 type Tree = dict[str, Tree] | int | str
+type Itself = Itself
+type Other = __import__("typing").Annotated[Another, "one"]
+type Another = Other
 
 class Box[Item](BaseModel):
     content: Item
@@ -49,6 +52,8 @@ def pair(order: Pair[int, Line]): SEEN.append((order.a, order.b))
 def swapped(order: Swapped[Line, int]): SEEN.append((order.a, order.b))
 def payload(order: Payload): SEEN.append(order)
 def tree(order: Tree): SEEN.append(order)
+def itself(order: Itself): SEEN.append(order)
+def each_other(order: Other): SEEN.append(order)
 def bound[M: Model](order: M): SEEN.append(order)
 def generic[M](order: Box[M]): SEEN.append(order.content)
 """
@@ -94,3 +99,11 @@ def test_a_type_parameter_alone_is_refused() -> None:
     for decorate in (task_callback, event_parser):
         with pytest.raises(TypeError, match="stands for no type"):
             decorate(module()["bound"])
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["itself", "each_other"])
+def test_an_alias_that_stands_for_itself_is_refused(name: str) -> None:
+    for decorate in (task_callback, event_parser):
+        with pytest.raises(TypeError, match="an alias in it stands for itself"):
+            decorate(module()[name])

@@ -151,7 +151,11 @@ def as_object(event: bytes, context: object) -> Any:
     return {"context": context}
 
 
-@pytest.mark.parametrize("function", [fc_s_own, annotated_any, unannotated_second, as_object])
+def any_or_none(event: bytes, context: Any | None = None) -> Any:
+    return {"context": context}
+
+
+@pytest.mark.parametrize("function", [fc_s_own, annotated_any, unannotated_second, as_object, any_or_none])
 @pytest.mark.parametrize("decorate", [event_parser, task_callback(missing_token="ignore"), idempotently])
 def test_the_second_parameter_gets_fc_s_context_with_or_without_a_default(function: Any, decorate: Any) -> None:
     handler = decorate(function)
@@ -165,6 +169,33 @@ def test_a_second_parameter_with_another_annotation_keeps_its_default() -> None:
 
     assert handler(EVENT, None) == ["the default", "FcContext"]
     assert handler(EVENT, None, db="fake") == ["fake", "FcContext"]
+
+
+def behind_a_context(event: bytes, context: FcContext, db="real") -> Any:  # type: ignore[no-untyped-def]
+    return [type(context).__name__, db]
+
+
+def context_first(context: FcContext, event: bytes, db="real") -> Any:  # type: ignore[no-untyped-def]
+    return [type(context).__name__, db]
+
+
+def behind_star(event: bytes, context: FcContext, *rest: Any, db: Any = "real") -> Any:
+    return [type(context).__name__, *rest, db]
+
+
+@pytest.mark.parametrize("function", [behind_a_context, context_first, behind_star])
+@pytest.mark.parametrize("decorate", [event_parser, task_callback(missing_token="ignore"), idempotently])
+def test_a_parameter_behind_a_typed_context_keeps_its_default(function: Any, decorate: Any) -> None:
+    assert answer(decorate(function)(EVENT, None)) in (["FcContext", "real"], {"result": ["FcContext", "real"]})
+    assert "fake" in str(decorate(function)({"id": 8}, None, db="fake"))
+
+
+def test_a_parameter_behind_a_typed_context_that_has_no_default_is_refused() -> None:
+    def handler(event: bytes, context: FcContext, db) -> Any:  # type: ignore[no-untyped-def]
+        return db
+
+    with pytest.raises(TypeError, match="handler takes 'db', and there is nothing left to give it"):
+        event_parser(handler)
 
 
 def test_a_task_behind_a_parameter_that_keeps_its_default_gets_the_task(tasks: WaitingTasks) -> None:

@@ -232,6 +232,51 @@ def test_below_task_callback_they_give_the_same_payload(tasks: WaitingTasks, aro
         assert seen == (Item(**task.payload) if kind is Item else task.payload)
 
 
+def wrapped_twice(key: str) -> Any:
+    """Return an event with the token in an envelope and in the message."""
+    return lambda task: json.dumps({"trace": task.token.reveal(), "data": {"id": 7, key: task.token.reveal()}}).encode()
+
+
+ELSEWHERE: dict[str, tuple[Any, dict[str, Any]]] = {
+    "in the envelope too": (wrapped_twice("taskToken"), {}),
+    "in the envelope too, with a path": (wrapped_twice("ticket"), {"token": "data.ticket"}),
+    "found by a callable": (wrapped_twice("ticket"), {"token": lambda event: event["data"]["ticket"]}),
+    "in an object before it": (
+        lambda task: json.dumps(
+            {"a": {"id": 8, "t": task.token.reveal()}, "b": {"id": 7, "t": task.token.reveal()}}
+        ).encode(),
+        {"token": "b.t"},
+    ),
+    "in an array": (
+        lambda task: json.dumps({"id": 7, "tokens": [task.token.reveal()]}).encode(),
+        {"token": "tokens.0"},
+    ),
+    "in base64": (lambda task: b64encode(task.event), {}),
+    "in base64, as a text": (lambda task: b64encode(task.event).decode(), {}),
+    "in json in a text": (lambda task: json.dumps(task.event.decode()), {}),
+    "in a dict": (lambda task: json.loads(task.event), {}),
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+@pytest.mark.parametrize("which", ["parser", "once"])
+def test_below_task_callback_they_give_the_same_object_wherever_else_the_token_stands(
+    tasks: WaitingTasks, name: str, which: str
+) -> None:
+    make_event, options = ELSEWHERE[name]
+    seen: list[Any] = []
+
+    def handler(event: dict[str, Any], context: Any) -> None:
+        seen.append(dict(event))
+
+    around = event_parser if which == "parser" else idempotent(once(key=lambda _: len(seen), store="memory:"))
+    for function in (handler, around(handler)):
+        task = tasks.service.new_task({"id": 7})
+        task_callback(**options)(function)(make_event(task), fc_context(tasks))
+        seen[-1] = json.loads(json.dumps(seen[-1]).replace(task.token.reveal(), "TOKEN"))
+    assert seen[0] == seen[1]
+
+
 def test_below_task_callback_a_cloud_event_s_data_is_without_it(tasks: WaitingTasks) -> None:
     task = tasks.service.new_task({"id": 7})
     assert below(tasks, CloudEvent[Item], task, task.event_as(events.eventbridge)).data == Item(id=7)

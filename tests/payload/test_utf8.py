@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fc_callback import PayloadInvalid, TaskTokenNotFound, event_parser, task_callback
-from fc_callback.errors import EventNotUtf8
+from fc_callback.errors import BatchFailed, EventNotUtf8
 from fc_callback.events import MnsTopicEvent
 from fc_callback.finding import Finder
 from fc_callback.idempotency import idempotent, once
@@ -23,10 +23,14 @@ OTHER_GBK = b'{"taskToken":"t","name":"\xce\xe5"}'
 WRAPPED = {
     "as it is": GBK,
     "after spaces": b" \n" + GBK,
+    "after many spaces": b" " * 40 + GBK,
     "in an array": b"[" + GBK + b"]",
     "in base64": b64encode(GBK),
     "in base64 as text": b64encode(GBK).decode(),
     "in base64 in a message": json.dumps({"Message": b64encode(GBK).decode(), "TopicName": "t"}).encode(),
+    "in base64 as the element of an array": json.dumps([b64encode(GBK).decode()]).encode(),
+    "in base64 in a text of JSON": json.dumps(b64encode(GBK).decode()).encode(),
+    "in base64 in an array in JSON in a text": json.dumps({"body": json.dumps([b64encode(GBK).decode()])}).encode(),
     "in base64 in an array": json.dumps([{"data": {"messageBody": b64encode(GBK).decode()}}]).encode(),
     "with a backslash as its second byte": '{"taskToken":"t","name":"俓"}'.encode("gbk"),
     "as latin-1": '{"taskToken":"t","name":"é"}'.encode("latin-1"),
@@ -56,6 +60,15 @@ def test_a_path_does_not_look_into_it_either(token: Any) -> None:
         Finder(token).find(GBK)
 
 
+def test_a_path_into_a_message_that_is_not_utf_8_is_no_plain_call(tasks: WaitingTasks) -> None:
+    @task_callback(token="Message.taskToken", missing_token="ignore")
+    def handler(event: bytes, context: Any) -> None:
+        raise AssertionError("a task in it would never be reported")
+
+    with pytest.raises(EventNotUtf8, match=r"\$\.Message is base64"):
+        handler(json.dumps({"Message": b64encode(GBK).decode()}).encode(), fc_context(tasks))
+
+
 def test_a_batch_is_refused_whole(tasks: WaitingTasks) -> None:
     ran: list[Any] = []
     good = tasks.new()
@@ -68,6 +81,18 @@ def test_a_batch_is_refused_whole(tasks: WaitingTasks) -> None:
         handler(b"[" + good.event + b"," + GBK + b"]", fc_context(tasks))
     assert ran == []
     assert good.status == "Running"
+
+
+def test_an_element_that_is_base64_of_such_json_fails_alone(tasks: WaitingTasks) -> None:
+    good = tasks.new()
+
+    @task_callback(batch=2)
+    def handler(event: bytes, context: Any) -> None:
+        assert event == good.event
+
+    with pytest.raises(BatchFailed, match=r"1 of 2.*\[1\]: EventNotUtf8"):
+        handler(json.dumps([good.event.decode(), b64encode(GBK).decode()]).encode(), fc_context(tasks))
+    assert good.status == "Succeeded"
 
 
 def test_a_plain_event_of_other_bytes_is_served_as_it_came(tasks: WaitingTasks) -> None:
