@@ -191,17 +191,17 @@ def test_a_business_failure_that_is_being_recorded_is_not_taken_by_the_watch_eit
 def test_what_ends_after_the_watch_has_reported_is_what_the_flow_s_retry_gets(tasks: WaitingTasks, fails: bool) -> None:
     store = MemoryStore()
     runs: list[int] = []
+    task, retry = tasks.new("cloudflow", {"id": 1}), tasks.new("cloudflow", {"id": 1})
 
-    @task_callback(once=once("order.id", store=store), on_failure="report", deadline_margin_seconds=1.5)
+    @task_callback(once=once("order.id", store=store), on_failure="report")
     def handler(event: bytes, context: Any) -> Any:
         runs.append(1)
-        time.sleep(1)
+        task.task.wait()  # until DeadlineExceeded is reported, half-way through the time that there is
         if fails:
             raise TaskFailed("Declined", cause="no funds")
         return {"paid": True}
 
-    task, retry = tasks.new("cloudflow", {"id": 1}), tasks.new("cloudflow", {"id": 1})
-    handler(task.event, fc_context(tasks, timeout=2))
+    handler(task.event, fc_context(tasks, timeout=4))
     assert task.failure[0] == "DeadlineExceeded"
     assert not list(store.pending())  # this token has its report
     handler(retry.event, fc_context(tasks))
