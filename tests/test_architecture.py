@@ -71,7 +71,7 @@ def test_two_modules_talk_http(path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["cloudflow/signature.py", "cloudflow/request.py", "cloudflow/endpoints.py", "cloudflow/errors.py", "cloudflow/retry.py"]
-    + ["token.py", "errors.py", "output.py", "secret.py", "failure.py", "paths.py", "value.py"]
+    + ["token.py", "errors.py", "output.py", "secret.py", "failure.py", "paths.py", "transport.py", "value.py"]
     + ["payload/arguments.py", "payload/annotations.py", "payload/schemas.py", "payload/problems.py"],
 )  # fmt: skip
 def test_values_and_pure_parts_do_no_io(name: str) -> None:

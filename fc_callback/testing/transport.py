@@ -162,7 +162,8 @@ def no_waiting() -> Iterator[list[float]]:
     Also a pytest fixture, `no_waiting`, which gives the list. It is about the whole process, the threads of a batch and the
     queue after a 429 included, so use one at a time. A skipped pause counts as time that has passed for its own report:
     a report that never succeeds ends after as many attempts as it would have had. Threads do not wait for each other's
-    turns in the queue, so their pauses may differ from real ones.
+    turns in the queue, so their pauses may differ from real ones. A service whose quota refills with time, such as a local
+    CloudFlow, gets the attempts at once.
 
     Yields:
         The pauses, in seconds, in the order in which they began.

@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 import pydoc
+import re
 from typing import Any
 
 import pytest
@@ -140,8 +141,8 @@ def test_a_value_that_is_called_has_the_signature_of_its_call() -> None:
 def test_help_shows_the_fields_of_a_public_value(kind: type[Value]) -> None:
     parameters = inspect.signature(kind).parameters
     assert set(parameters) == kind._fields
-    first_lines = pydoc.plain(pydoc.render_doc(kind)).splitlines()[:5]
-    assert any(f"{kind.__name__}(*, {next(iter(parameters))}: " in line for line in first_lines)
+    written = re.sub(r"[\s|]", "", pydoc.plain(pydoc.render_doc(kind)))  # Python 3.13 wraps a long one
+    assert f"{kind.__name__}(*,{next(iter(parameters))}:" in written
 
 
 def test_a_production_key_has_no_secret_by_default() -> None:

@@ -9,8 +9,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
+import requests
 
 from fc_callback import (
     CloudFlowClient,
@@ -26,7 +26,8 @@ from fc_callback import (
 )
 from fc_callback.cloudflow.throttle import turnstile_for
 from fc_callback.context import Deadline
-from fc_callback.testing import MockAnswer, MockRequest, MockTransport, make_context, make_credentials, no_waiting
+from fc_callback.testing import Fault, MockAnswer, MockRequest, MockTransport, make_context, make_credentials
+from fc_callback.testing import no_waiting as skipping
 from fc_callback.transport import Answer, SignedRequest
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_an_answer_s_document_status_and_headers_reach_the_client() -> None:
 )
 def test_what_would_be_retried_on_a_socket_is_retried_here(first: MockAnswer | Exception) -> None:
     transport = in_turn(first, MockAnswer())
-    with no_waiting() as waits:
+    with skipping() as waits:
         result = client_of(transport).report_task_succeeded(TOKEN, {})
 
     assert (result.attempts, len(transport.requests), len(waits)) == (2, 2, 1)
@@ -130,7 +131,7 @@ def test_what_would_be_retried_on_a_socket_is_retried_here(first: MockAnswer | E
 )
 def test_only_an_answer_that_was_lost_makes_already_completed_a_success(first: Exception, *, ours: bool) -> None:
     client = client_of(in_turn(first, COMPLETED), already_completed="raise")
-    with no_waiting():
+    with skipping():
         if ours:
             assert not client.report_task_succeeded(TOKEN, {}).already_completed
         else:
@@ -196,7 +197,7 @@ def test_each_attempt_is_signed_anew() -> None:
             return super().post(lambda: made, **bounds)
 
     left = [BROKEN, MockAnswer()]
-    with no_waiting():
+    with skipping():
         client_of(Recording(lambda _request: left.pop(0)), signature="v3").report_task_succeeded(TOKEN, {})
 
     assert len(set(nonces)) == 2
@@ -235,24 +236,22 @@ def test_a_decorated_function_reports_through_the_transport_of_its_client() -> N
     assert json.loads(request.parameters["Output"]) == {"status": "paid"}
 
 
-class HttpxTransport:
+class SessionTransport:
     """A transport as a person would write it."""
 
     def __init__(self, endpoint: str) -> None:
-        self.client = httpx.Client(base_url=endpoint, trust_env=False)
+        self.endpoint = endpoint
+        self.session = requests.Session()
 
     def post(
         self, request: Callable[[], SignedRequest], /, *, connect: float, read: float, deadline: Deadline | None = None
     ) -> Answer:
         signed = request()
         seconds = min(read, deadline.remaining_seconds()) if deadline else read
-        answer = self.client.post(
-            signed.path,
-            content=bytes(signed.body),
-            headers=signed.headers,
-            timeout=httpx.Timeout(seconds, connect=connect),
+        answer = self.session.post(
+            self.endpoint + signed.path, data=signed.body, headers=signed.headers, timeout=(connect, seconds)
         )
-        # Names as the service may spell them: the client does not depend on their case.
+        # Names as a service may spell them: the client does not depend on their case.
         return Answer(
             status=answer.status_code,
             headers={name.title(): value for name, value in answer.headers.items()},
@@ -263,12 +262,12 @@ class HttpxTransport:
 @pytest.mark.parametrize("signature", ["v1", "v3"])
 def test_another_http_library_can_carry_reports_to_a_service(local_cloudflow: TaskCloudFlow, signature: str) -> None:
     task = local_cloudflow.new_task()
-    transport = HttpxTransport(local_cloudflow.endpoint)
+    transport = SessionTransport(local_cloudflow.endpoint)
 
-    CloudFlowClient(transport=transport, signature=signature).report_task_succeeded(task.token, {"by": "httpx"})
+    CloudFlowClient(transport=transport, signature=signature).report_task_succeeded(task.token, {"by": "requests"})
 
-    task.assert_succeeded_with({"by": "httpx"})
-    transport.client.close()
+    task.assert_succeeded_with({"by": "requests"})
+    transport.session.close()
 
 
 def test_a_header_s_name_counts_in_any_case() -> None:
@@ -311,7 +310,7 @@ def test_the_bounds_of_a_call_reach_the_transport() -> None:
 
 def test_a_report_that_never_succeeds_ends_without_waiting_after_its_total_time() -> None:
     transport = in_turn(BROKEN)
-    with no_waiting() as waits, pytest.raises(ReportUndelivered) as caught:
+    with skipping() as waits, pytest.raises(ReportUndelivered) as caught:
         client_of(transport, retry=RetryPolicy(total_seconds=60)).report_task_succeeded(TOKEN, {})
 
     assert caught.value.attempts == len(transport.requests) == len(waits) + 1
@@ -319,7 +318,7 @@ def test_a_report_that_never_succeeds_ends_without_waiting_after_its_total_time(
 
 
 def test_skipped_waits_count_against_an_invocation_s_deadline() -> None:
-    with no_waiting() as waits, pytest.raises(ReportUndelivered):
+    with skipping() as waits, pytest.raises(ReportUndelivered):
         client_of(in_turn(BROKEN)).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(50))
 
     assert 35 < sum(waits) <= 50
@@ -327,11 +326,24 @@ def test_skipped_waits_count_against_an_invocation_s_deadline() -> None:
 
 def test_a_wait_that_the_service_asks_for_is_among_those_it_says() -> None:
     asked = MockAnswer({"Code": "ResourceThrottled", "RequestId": "R"}, status=429, headers={"Retry-After": "30"})
-    with no_waiting() as waits:
+    with skipping() as waits:
         client_of(in_turn(asked, MockAnswer())).report_task_succeeded(TOKEN, {})
 
     assert len(waits) == 1
     assert 30 <= waits[0] < 45
+
+
+@pytest.mark.parametrize("kind", ["error-after", "throttle", "html"])
+def test_retries_over_a_real_socket_do_not_wait_either(
+    local_cloudflow: TaskCloudFlow, no_waiting: list[float], kind: str
+) -> None:
+    task = local_cloudflow.new_task()
+    local_cloudflow.inject(Fault(kind))
+
+    result = CloudFlowClient().report_task_succeeded(task.token, {"paid": True})
+
+    task.assert_succeeded()
+    assert (result.attempts, len(no_waiting)) == (2, 1)
 
 
 def test_the_threads_of_a_batch_do_not_wait_either() -> None:
@@ -351,7 +363,7 @@ def test_the_threads_of_a_batch_do_not_wait_either() -> None:
         return {"n": event["n"]}
 
     events = [{"taskToken": f"token-{number}", "n": number} for number in range(10)]
-    with no_waiting() as waits:
+    with skipping() as waits:
         work(json.dumps(events).encode(), make_context(credentials=make_credentials()))
 
     assert (len(waits), len(transport.requests)) == (10, 20)
@@ -359,7 +371,7 @@ def test_the_threads_of_a_batch_do_not_wait_either() -> None:
 
 
 def test_turns_that_were_skipped_delay_nothing_afterwards() -> None:
-    with no_waiting():
+    with skipping():
         for _ in range(5):
             client_of(in_turn(THROTTLED, THROTTLED, MockAnswer())).report_task_succeeded(TOKEN, {})
 
@@ -373,7 +385,7 @@ def test_turns_that_were_skipped_delay_nothing_afterwards() -> None:
 
 
 def test_waits_are_taken_again_after_the_block() -> None:
-    with no_waiting():
+    with skipping():
         pass
     policy = RetryPolicy(base_seconds=0.05, growth=1.0, draw=lambda: 1.0 - 1e-9)
     before = time.monotonic()
@@ -382,8 +394,8 @@ def test_waits_are_taken_again_after_the_block() -> None:
 
 
 def test_blocks_inside_each_other_each_say_their_own() -> None:
-    with no_waiting() as outer:
-        with no_waiting() as inner:
+    with skipping() as outer:
+        with skipping() as inner:
             client_of(in_turn(BROKEN, MockAnswer())).report_task_succeeded(TOKEN, {})
         client_of(in_turn(BROKEN, MockAnswer())).report_task_succeeded(TOKEN, {})
     assert (len(outer), len(inner)) == (1, 1)
