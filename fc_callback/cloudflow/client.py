@@ -101,8 +101,13 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             fields["_clock"] = _Clock()
 
     def evolve(self, **changes: Any) -> Self:
-        """Return the client with some of its fields changed."""
+        """Return the client with some of its fields changed; an endpoint that was not given follows the region and network."""
+        keeps_endpoint = "endpoint" not in changes
+        if keeps_endpoint and not vars(self)["_endpoint_given"] and changes.keys() & {"region", "network"}:
+            changes["endpoint"] = ""
         made = super().evolve(**changes)
+        if keeps_endpoint:
+            vars(made)["_endpoint_given"] = vars(self)["_endpoint_given"]
         if self.transport is not None and made.transport is self.transport:
             vars(made)["_clock"] = vars(self)["_clock"]
         return made

@@ -160,3 +160,20 @@ def test_a_client_shows_no_secret() -> None:
     shown = repr(CloudFlowClient(region="cn-hangzhou", credentials=key))
     assert "cn-hangzhou.fnf.aliyuncs.com" in shown
     assert "hidden" not in shown
+
+
+def test_an_endpoint_that_was_not_given_follows_the_region_of_an_evolved_client() -> None:
+    client = CloudFlowClient(region="cn-hangzhou", credentials=KEY)
+    assert client.evolve(region="cn-shanghai").endpoint == "https://cn-shanghai.fnf.aliyuncs.com"
+    assert client.evolve(network="internal").endpoint == "https://cn-hangzhou-internal.fnf.aliyuncs.com"
+    assert client.evolve(region="cn-shanghai", endpoint="https://example.com").endpoint == "https://example.com"
+    given = CloudFlowClient(region="cn-hangzhou", endpoint="https://example.com", credentials=KEY)
+    assert given.evolve(region="cn-shanghai").endpoint == "https://example.com"
+
+
+def test_an_evolved_client_still_knows_whether_its_endpoint_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLOW_ENDPOINT", "http://127.0.0.1:9")
+    named_by_the_environment = CloudFlowClient(credentials=KEY)
+    assert not named_by_the_environment.evolve(already_completed="raise").is_local
+    given = CloudFlowClient(endpoint="http://127.0.0.1:9", credentials=KEY)
+    assert given.evolve(already_completed="raise").is_local
