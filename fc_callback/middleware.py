@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol
 from fc_callback import validators
 from fc_callback.context import FcContext
 from fc_callback.coroutines import is_async
-from fc_callback.errors import LayerError
+from fc_callback.errors import HandlerInvalid, LayerError
 from fc_callback.invocation import begin, current_invocation
 from fc_callback.payload.annotations import check_function
 from fc_callback.payload.arguments import instances_of
@@ -122,7 +122,7 @@ def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
     The handler may be below `task_callback` or above it, be a method, and be `async def`.
 
     Raises:
-        TypeError: An argument is not a layer; a layer is `async def` and the handler is not, or the other way round; or
+        HandlerInvalid: An argument is not a layer; a layer is `async def` and the handler is not, or the other way round; or
             the decorated object cannot be a handler. For a static method, `@staticmethod` goes above `@layers`.
 
     The decorated handler raises:
@@ -181,7 +181,7 @@ def before(function: Callable[[Call], Any]) -> Layer:
     """Make a layer of a function that runs before the handler. A `Call` that it returns is passed on instead.
 
     Raises:
-        TypeError: The argument is not a plain function of a call.
+        HandlerInvalid: The argument is not a plain function of a call.
     """
     _check("before", function, "call")
 
@@ -201,7 +201,7 @@ def after(function: Callable[[Call, Any], Any]) -> Layer:
     It is not called for a deferred task, which has no result yet.
 
     Raises:
-        TypeError: The argument is not a plain function of a call and a result.
+        HandlerInvalid: The argument is not a plain function of a call and a result.
     """
     _check("after", function, "call", "result")
 
@@ -224,7 +224,7 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
     What it returns, unless None, is the result. On None the exception passes through.
 
     Raises:
-        TypeError: The argument is not a plain function of a call and an error.
+        HandlerInvalid: The argument is not a plain function of a call and an error.
     """
     _check("on_error", function, "call", "error")
 
@@ -266,7 +266,7 @@ class _CallNext:
 
     def _begin(self, call: Call) -> None:
         if not isinstance(call, Call):
-            raise TypeError(
+            raise HandlerInvalid(
                 f"The layer {_name(self._layer)} gives call_next {validators.kind_of(call)}. Give it the call, or what "
                 "call.with_event(...) returns."
             )
@@ -317,7 +317,7 @@ def _form_for(function: Callable[..., Any], layer: Layer) -> Layer:
     form = async_form if wanted and form is layer else layer
     if is_async(form) is not wanted:
         needed = "an async def function, and await call_next(call)" if wanted else "a plain function"
-        raise TypeError(
+        raise HandlerInvalid(
             f"The layer {_name(layer)} and the handler {_name(function)}: one is async, the other is not. "
             f"Write the layer as {needed}."
         )
@@ -339,7 +339,7 @@ def _check(name: str, function: Any, *gets: str) -> None:
     give = "Write code that awaits as a layer, async def layer(call, call_next)."
     if name == "layers":
         give = "For a function with other arguments, use before(function), after(function) or on_error(function)."
-    raise TypeError(f"{name}() got {given}. Give it a function ({', '.join(gets)}). {give}")
+    raise HandlerInvalid(f"{name}() got {given}. Give it a function ({', '.join(gets)}). {give}")
 
 
 def _name(function: Any) -> str:

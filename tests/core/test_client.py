@@ -10,7 +10,7 @@ import pytest
 
 from fc_callback import CloudFlowClient, Credentials, CredentialsNotFound, OutputError, SettingsError, TaskToken
 from fc_callback.cloudflow.errors import AccessDenied, InvalidAccessKeyID, InvalidArgument, SignatureNotMatch
-from tests.core.quick import QUICK
+from tests.core.quick import KEY, QUICK
 from tests.waiting import Language, WaitingTasks
 
 
