@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from types import GenericAlias
 from typing import Any, TypeVar, cast, get_args
 from warnings import catch_warnings, filterwarnings
@@ -110,6 +111,11 @@ class _Completion:
             for field in attrs.fields(cls)
             if field.init
         }
+
+        try:
+            signature(cls).bind(**dict.fromkeys(fields))
+        except TypeError:
+            raise TypeError(f"the attrs class {cls.__name__} has an __init__ that does not take its fields") from None
 
         def build(given: dict[str, Any]) -> Any:
             try:

@@ -6,7 +6,9 @@ paths and words only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 from fc_callback.errors import PayloadInvalid
 from fc_callback.paths import show_path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _LEAVES = 1000
 _MASKED_FROM_CHARACTERS = 4
+# The kinds of errors whose words are pydantic's own; a PydanticCustomError may be of any other.
+_PYDANTICS = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 # Words of pydantic's that quote the input.
 _QUOTING = {
     "union_tag_invalid": "The tag matches none of the expected ones",
@@ -59,7 +63,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 def _words(detail: ErrorDetails) -> str:
     words = _QUOTING.get(detail["type"]) or detail["msg"]
-    if detail["type"] not in {"value_error", "assertion_error"}:
+    if detail["type"] in _PYDANTICS:
         return words
     # A model's own check: the words are its author's, and may quote what was checked.
     for leaf in sorted(_leaves(detail["input"]), key=len, reverse=True):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import attrs
 import pydantic
 import pytest
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from fc_callback import FcContext, Task, task_callback
@@ -249,7 +250,15 @@ def test_an_event_that_is_no_object_does_not_fit_a_model(tasks: WaitingTasks, ev
 SECRET = "4111-1111-1111-1111"
 
 
-@pytest.mark.parametrize("kind", [Event, DataEvent, TypedEvent, AttrsEvent])
+def is_no_order(order: Any) -> Any:
+    raise PydanticCustomError("no_order", "{given} is no order", {"given": str(order)})
+
+
+class CheckedEvent(pydantic.BaseModel):
+    order: Annotated[Any, pydantic.AfterValidator(is_no_order)]
+
+
+@pytest.mark.parametrize("kind", [Event, DataEvent, TypedEvent, AttrsEvent, CheckedEvent])
 @pytest.mark.parametrize("order", [{"id": SECRET, "lines": []}, {"lines": SECRET}, SECRET, None])
 def test_what_is_wrong_is_named_by_field_and_shown_by_no_value(tasks: WaitingTasks, kind: Any, order: Any) -> None:
     def handler(event, context):  # type: ignore[no-untyped-def]  # annotated below

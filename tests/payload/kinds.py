@@ -234,6 +234,16 @@ class ConvertedAttrs:
     id: str = attrs.field(converter=str)
 
 
+@attrs.define(init=False)
+class OwnInitAttrs:
+    """A class whose constructor has other arguments than its fields."""
+
+    id: int
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+
+
 def numbered(name: str) -> int:
     return {"one": 1}[name]
 
