@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     Observer = Callable[[str, Any], AbstractContextManager[object]]
 
+
+logger = logging.getLogger("fc_callback")
 
 # The attribute of a log record that holds the fields of one call: any name may be among them.
 LOG_FIELDS = "fc_fields"
@@ -180,15 +183,41 @@ _unobserved = nullcontext()
 
 
 def observed(part: str, subject: object) -> AbstractContextManager[object]:
-    """Return what those who look on wrap around a part of an invocation.
+    """Return what those who look on wrap around a part of an invocation; an error of theirs costs nothing else.
 
     Args:
         part: `invocation`, or a step of a task: `find`, `run`, `encode`, `report`.
         subject: The `Invocation`, or the step's `TaskRecord`.
     """
-    if not observers:
-        return _unobserved
-    stack = ExitStack()
-    for observer in observers:
-        stack.enter_context(observer(part, subject))
-    return stack
+    return _Observed(part, subject) if observers else _unobserved
+
+
+class _Observed:
+    """The observers around a part: work must not be left undone, or done twice, for somebody who looks on."""
+
+    def __init__(self, part: str, subject: object) -> None:
+        self._part, self._subject = part, subject
+        self._entered: list[AbstractContextManager[object]] = []
+
+    def __enter__(self) -> None:
+        for observer in observers:
+            try:
+                around = observer(self._part, self._subject)
+                around.__enter__()
+            except Exception as error:  # noqa: BLE001, PERF203
+                self._failed(error)
+            else:
+                self._entered.append(around)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for around in reversed(self._entered):
+            try:
+                around.__exit__(kind, error, trace)
+            except Exception as raised:  # noqa: BLE001, PERF203
+                if raised is not error:
+                    self._failed(raised)
+
+    def _failed(self, error: Exception) -> None:
+        logger.warning("What looks on at the %s failed: %s", self._part, type(error).__name__)
