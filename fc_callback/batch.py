@@ -72,13 +72,17 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
                 # Now, and each: FC shows only the last of the exceptions that an invocation ends in, without its cause.
                 its_own.run(logger.error, "Element [%d] of this event failed.", index, exc_info=error)
 
-    threads = [
-        threading.Thread(target=work, name=f"fc_callback-batch-{number}", daemon=True)
-        for number in range(min(limit, len(jobs)))
-    ]
+    threads: list[threading.Thread] = []
     try:
-        for thread in threads:
-            thread.start()
+        for number in range(min(limit, len(jobs))):
+            thread = threading.Thread(target=work, name=f"fc_callback-batch-{number}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no thread is available: those that run do the work of the others
+                if not threads:
+                    raise
+                break
+            threads.append(thread)
         for thread in threads:
             while thread.is_alive():
                 thread.join(_LOOK_SECONDS)

@@ -267,7 +267,7 @@ class _Callback(Value):
         decoded = decoded_event(arrival.event)
         payload = decoded if isinstance(decoded, dict) else None
         work = self._enter_once(payload or {}, arrival.context, token=None)
-        return run_once(work, arrival.context.deadline, lambda: self._call(arrival, payload))
+        return str(run_once(work, arrival.context.deadline, lambda: self._call(arrival, payload)))
 
     def _serve_each(self, arrival: _Arrival, limit: int) -> str:
         """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
-from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from fc_callback.context import FcContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from contextvars import Token
     from types import TracebackType
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     Observer = Callable[[Any], Any]
 
+
+logger = logging.getLogger("fc_callback")
 
 # The attribute of a log record that holds the fields of one call: any name may be among them.
 LOG_FIELDS = "fc_fields"
@@ -188,14 +191,40 @@ def context_of(raw_context: object) -> FcContext:
     return FcContext.read(raw_context)
 
 
-def observed(part: str, subject: object) -> ExitStack:
-    """Enter the context managers of a part's observers, and return what ends them.
+class observed:  # noqa: N801 - it reads as what it is: a part, observed
+    """Enter the context managers of a part's observers; `__exit__` ends them.
+
+    An observer that fails is logged and costs nothing else: work must not be left undone, or done twice, because of it.
 
     Args:
         part: `invocation`, or a step of a task.
         subject: The `Invocation`, or the step's `TaskRecord`.
     """
-    with ExitStack() as stack:
+
+    __slots__ = ("_entered", "_part")
+
+    def __init__(self, part: str, subject: object) -> None:
+        self._part = part
+        self._entered: list[AbstractContextManager[object]] = []
         for observer in tuple(observers[part]):
-            stack.enter_context(observer(subject))
-        return stack.pop_all()
+            try:
+                around = observer(subject)
+                around.__enter__()
+            except Exception as error:  # noqa: BLE001, PERF203
+                self._failed(error)
+            else:
+                self._entered.append(around)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End them, innermost first."""
+        for around in reversed(self._entered):
+            try:
+                around.__exit__(kind, error, trace)
+            except Exception as raised:  # noqa: BLE001, PERF203
+                if raised is not error:
+                    self._failed(raised)
+
+    def _failed(self, error: Exception) -> None:
+        logger.warning("An observer of the %s failed: %s", self._part, type(error).__name__)

@@ -11,9 +11,11 @@ Names of attributes follow OpenTelemetry's semantic conventions for FaaS; those 
 
 from __future__ import annotations
 
+import logging
 import re
+import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer, TracerProvider
 
+    from fc_callback.context import Deadline
     from fc_callback.invocation import Invocation
     from fc_callback.metrics import TaskRecord
 
@@ -46,7 +49,10 @@ _LOOKED_AT = 200  # values of an event
 _LAYERS = 10
 # `trace id : span id : parent span id : flags`, as Jaeger's clients write it and FC's context has it.
 _JAEGER = re.compile(r"([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]*:([0-9a-f]{1,2})", re.IGNORECASE)
+_RETURN_SECONDS = 0.2  # what sending spans leaves of an invocation's time
 _redactor = Redactor()
+
+logger = logging.getLogger("fc_callback")
 
 
 def instrument(
@@ -56,8 +62,8 @@ def instrument(
 
     Args:
         tracer_provider: Who takes them; OpenTelemetry's global one by default.
-        flush_milliseconds: How long the end of an invocation waits for spans to be sent: FC freezes the instance
-            afterwards. None does not wait.
+        flush_milliseconds: How long the end of an invocation waits for spans to be sent, within its deadline: FC freezes
+            the instance afterwards. None does not wait.
 
     Raises:
         SettingsError: An argument cannot be used.
@@ -117,7 +123,29 @@ def _invocation(
     finally:
         flush = getattr(provider or trace.get_tracer_provider(), "force_flush", None)
         if flush is not None and flush_milliseconds is not None:
-            flush(flush_milliseconds)
+            _flush(flush, flush_milliseconds / 1000, context.deadline)
+
+
+def _flush(flush: Callable[[int], object], seconds: float, deadline: Deadline | None) -> None:
+    """Send the spans, within the time there is: FC ends an invocation at its deadline, and delivers its event again.
+
+    In a thread, because the SDK's batches take no notice of a timeout: a collector that is silent holds them for long.
+    """
+    if deadline is not None:
+        seconds = min(seconds, deadline.remaining_seconds() - _RETURN_SECONDS)
+    if seconds <= 0:
+        return
+    thread = threading.Thread(target=_flushed, args=(flush, seconds), name="fc_callback-spans", daemon=True)
+    with suppress(RuntimeError):  # no thread is available
+        thread.start()
+        thread.join(seconds)
+
+
+def _flushed(flush: Callable[[int], object], seconds: float) -> None:
+    try:
+        flush(int(seconds * 1000))
+    except Exception as error:  # noqa: BLE001 - spans that are not sent cost nothing else
+        logger.warning("Spans could not be sent: %s", type(error).__name__)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from fc_callback.errors import LeaseLost, OutputError, StoreUnavailable, TaskFai
 from fc_callback.failure import Failure
 from fc_callback.outcome import Failed, Succeeded, Unwritable
 from fc_callback.output import encode_output
+from fc_callback.task import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,7 +205,7 @@ def is_technical(outcome: Outcome) -> bool:
     return isinstance(outcome, Failed) and outcome.failure.technical
 
 
-def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], object]) -> str:
+def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], object]) -> str | Deferred:
     """Run a plain handler, unless its work is done, and remember what it ended in: there is no task to report.
 
     Args:
@@ -213,7 +214,8 @@ def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], obj
         run: Calls the handler.
 
     Returns:
-        The result as the JSON text of an Output, the stored one where there is one.
+        The result as the JSON text of an Output, the stored one where there is one. Or what `Task.defer()` returned, for
+        the `task_callback` around the handler; that is not remembered: somebody else has the token of this very task.
     """
     recording = Recording(work, deadline)
     if recording.stored is not None:
@@ -222,6 +224,10 @@ def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], obj
     try:
         with recording:
             result = run()
+        if isinstance(result, Deferred):
+            recording.abandon()
+            recording.finish_in_turn()
+            return result
         try:
             outcome = Succeeded(text=encode_output(result))
         except OutputError as error:

@@ -42,7 +42,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
     The handler gets what its annotations ask for, as with `event_parser`. It returns the JSON text that an Output would be
     (see `encode_output`): the first time, and every time after. An `async def` handler is run to its end. `TaskFailed` is
     remembered and raised again, and so is the error of a result that cannot be written; any other exception passes
-    through, and the next delivery runs.
+    through, and the next delivery runs. So it does where the function returned `task.defer()`.
 
     Args:
         once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
@@ -66,7 +66,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
         load_asyncio_for(plain)
 
         @wraps(plain)
-        def handler(*arguments: Any, **named: Any) -> str:
+        def handler(*arguments: Any, **named: Any) -> Any:
             bound, event, raw_context = binding.taken_apart(arguments, named)
             known = context_of(raw_context)
             delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)

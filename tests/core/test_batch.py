@@ -581,3 +581,22 @@ def test_a_task_that_hangs_ends_with_the_invocation_and_the_others_are_reported(
     assert result.exit_code == 143, result.log  # it left when told to: no thread held it up until SIGKILL
     assert waiting[2].failure[0] == "DeadlineExceeded"
     assert [waiting[n].status for n in (0, 1, 3)] == ["Succeeded"] * 3
+
+
+def test_where_not_enough_threads_are_to_be_had_those_that_run_do_all_of_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def start_two(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_two)
+    jobs = [lambda number=number: f"{number}" for number in range(5)]
+    assert run_all(jobs, limit=4) == ["0", "1", "2", "3", "4"]
+    with pytest.raises(RuntimeError):  # nothing has begun
+        run_all(jobs, limit=4)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fc_callback import CloudFlowClient, FcContext, RetryPolicy, TaskFailed, once, task_callback
+from fc_callback import CloudFlowClient, FcContext, RetryPolicy, TaskFailed, current_task, once, task_callback
 from fc_callback.context import Deadline
 from fc_callback.errors import StoreUnavailable, WorkInProgress
 from fc_callback.idempotency import idempotent
 from fc_callback.idempotency.memory import MemoryStore
-from fc_callback.middleware import invocation, layers
+from fc_callback.middleware import after, invocation, layers
 from fc_callback.parser import event_parser
 from tests.core.invoking import fc_context
 from tests.idempotency.stalling import LockedFile
@@ -145,6 +145,37 @@ def test_idempotent_above_task_callback_is_refused_as_a_second_task_would_never_
         idempotent(once("order.id", store="memory:"))(handler)
     with pytest.raises(TypeError, match="cannot stand above task_callback"):
         idempotent(once("order.id", store="memory:"))(layers(invocation)(handler))
+
+
+@pytest.mark.parametrize("on_failure", ["raise", "report"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        event_parser,
+        idempotent(once("order.id", store="memory:")),
+        layers(after(lambda call, result: {"replaced": True})),
+    ],
+    ids=["parser", "once", "layers"],
+)
+@pytest.mark.parametrize("is_async", [False, True], ids=["plain", "async"])
+def test_a_task_that_is_deferred_below_another_decorator_is_deferred(
+    tasks: WaitingTasks, client: CloudFlowClient, around: Any, on_failure: Any, is_async: bool
+) -> None:
+    def plain(event: bytes, context: object) -> Any:
+        return current_task().defer()
+
+    async def awaited(event: bytes, context: object) -> Any:
+        return current_task().defer()
+
+    handler = task_callback(on_failure=on_failure, client=client)(around(awaited if is_async else plain))
+    task = tasks.new("cloudflow", {"id": time.time_ns()})
+    for _ in range(2):
+        assert json.loads(handler(task.event, fc_context(tasks))) == {"deferred": True}
+    assert task.status == "Running"
+    CloudFlowClient(endpoint=tasks.service.endpoint, credentials=tasks.service.session()).report_task_succeeded(
+        task.token, {"approved": True}
+    )
+    assert task.output == {"approved": True}
 
 
 def inner_deadlines(decorate: Callable[[Any], Any]) -> tuple[Deadline | None, Deadline | None]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from fc_callback import TaskFailed, metrics, task_callback
+from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
 from fc_callback.invocation import current_invocation, observe, observers
 from fc_callback.logs.tasks import write_task
 from fc_callback.otel import instrument
@@ -233,14 +235,83 @@ def test_two_instruments_make_nested_spans_and_stop_one_by_one(
     assert len(spans.exporter.get_finished_spans()) == 4
 
 
-def test_where_one_span_cannot_begin_the_spans_around_it_end(fc_context: Contexts, spans: Spans) -> None:
+def test_an_observer_that_cannot_begin_costs_neither_the_invocation_nor_its_spans(
+    fc_context: Contexts, spans: Spans
+) -> None:
     def broken(invocation: object) -> None:
         raise RuntimeError("broken")
 
     stop = observe("invocation", broken)
-    with pytest.raises(RuntimeError, match="broken"):
-        event_parser(lambda event: event)(b"{}", fc_context())
+    assert event_parser(lambda event: "served")(b"{}", fc_context()) == "served"
     stop()
 
     assert len(spans.exporter.get_finished_spans()) == 1
     assert current_invocation() is None
+
+
+class Failing(SpanProcessor):
+    """A processor of somebody's own, which raises in one of its methods."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def _fail_in(self, method: str) -> None:
+        if method == self.method:
+            raise OSError("the collector is gone")
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        self._fail_in("on_start")
+
+    def on_end(self, span: Any) -> None:
+        self._fail_in("on_end")
+
+    def force_flush(self, timeout_millis: int = 0) -> bool:
+        self._fail_in("force_flush")
+        return True
+
+
+@pytest.mark.parametrize("method", ["on_start", "on_end", "force_flush"])
+def test_a_span_processor_that_fails_costs_neither_the_work_nor_a_delivery_that_is_done(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(Failing(method))
+    stop = instrument(provider)
+    try:
+        task = local_cloudflow.new_task({"id": 1})
+        assert json.loads(pay(task.event, fc_context())) == {"id": 1}
+        task.assert_succeeded()
+        with pytest.raises(TaskTokenNotFound):
+            pay(b"{}", fc_context())
+    finally:
+        stop()
+    assert "failed: OSError" in caplog.text or "sent: OSError" in caplog.text
+
+
+class Silent(SpanExporter):
+    """A collector that takes spans and does not answer."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+
+    def export(self, spans: Any) -> SpanExportResult:
+        self.answers.wait(20)
+        return SpanExportResult.SUCCESS
+
+
+def test_a_silent_collector_does_not_hold_an_invocation_beyond_its_deadline(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts
+) -> None:
+    exporter, provider = Silent(), TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    stop = instrument(provider)
+    try:
+        task = local_cloudflow.new_task({"id": 1})
+        deadline = time.monotonic() + 1
+        pay(task.event, fc_context(timeout_seconds=1))
+        assert time.monotonic() < deadline
+        task.assert_succeeded()
+    finally:
+        stop()
+        exporter.answers.set()
+        provider.shutdown()
