@@ -292,7 +292,7 @@ class ReportUndelivered(FcCallbackError, ConnectionError):
         last_error: What the last call ended in.
     """
 
-    hint = "FC delivers the event again after this error; with once= that run only reports. See docs/delivery.md."
+    hint = "FC delivers the event again after this error; with once= that run only reports, where the result is recorded. See docs/delivery.md."
 
     def __init__(self, message: str, *, attempts: int, ambiguous: bool, last_error: FcCallbackError | None) -> None:
         super().__init__(message)

@@ -30,6 +30,8 @@ logger = logging.getLogger("fc_callback")
 
 # One step: at most a second, and at most a quarter of what is left.
 _STEP_SECONDS, _STEP_SHARE = 1.0, 1 / 4
+# Where the deadline has passed and the process lives all the same, as after FC has thawed it: a moment for one try.
+_LATE_SECONDS = 0.25
 # What a report leaves for R'.
 _RESERVE_SECONDS, _RESERVE_SHARE = 1.0, 1 / 8
 # R' ends this long before the deadline, or after this long where no deadline is known.
@@ -196,8 +198,8 @@ class Recording:
     def _step(self) -> Deadline:
         if self._deadline is None:
             return Deadline.after(_STEP_SECONDS)
-        left = max(0.0, self._deadline.remaining_seconds())
-        return Deadline.after(min(_STEP_SECONDS, left * _STEP_SHARE))
+        left = self._deadline.remaining_seconds()
+        return Deadline.after(_LATE_SECONDS if left <= 0 else min(_STEP_SECONDS, left * _STEP_SHARE))
 
 
 def is_technical(outcome: Outcome) -> bool:

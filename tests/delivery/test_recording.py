@@ -212,6 +212,27 @@ def test_what_ends_after_the_watch_has_reported_is_what_the_flow_s_retry_gets(ta
         assert retry.output == {"paid": True}
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_a_result_that_comes_after_the_deadline_is_recorded_all_the_same(
+    tasks: WaitingTasks, tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """An instance that FC froze and thawed: the time is up, and the function ends after all."""
+    url = f"sqlite:///{tmp_path}/once.db" if kind == "sqlite" else request.getfixturevalue("redis_server").url
+    runs: list[int] = []
+
+    @task_callback(once=once("order.id", store=url))
+    def handler(event: bytes, context: Any) -> Any:
+        runs.append(1)
+        time.sleep(1.2)
+        return {"paid": True}
+
+    task = tasks.new("cloudflow", {"id": time.time_ns()})
+    with pytest.raises(ReportUndelivered):
+        handler(task.event, fc_context(tasks, timeout=1))
+    handler(task.event, fc_context(tasks))
+    assert (runs, task.output) == ([1], {"paid": True})
+
+
 # What must not delay a report
 
 
