@@ -18,6 +18,7 @@ HOST = "127.0.0.1"
 _BACKLOG = 2048
 _STOP_SECONDS = 10
 _GRACE_SECONDS = 1.0
+_LAST_TURNS = 5
 
 
 def listen(port: int) -> socket.socket:
@@ -59,8 +60,12 @@ class _Uvicorn(uvicorn.Server):
         """Close every connection, after the answers that are under way."""
         for server in self.servers:
             server.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
+        for _ in range(
+            _LAST_TURNS
+        ):  # a connection that was accepted at the last moment is made some turns of the loop later
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(0)
         for listening in sockets or []:
             listening.close()
         tasks = set(self.server_state.tasks)
@@ -68,6 +73,9 @@ class _Uvicorn(uvicorn.Server):
             _done, late = await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
             for task in late:
                 task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.transport.close()
+        await asyncio.sleep(0)  # here it is closed
 
 
 class Server:

@@ -88,18 +88,22 @@ def test_a_function_that_is_quick_enough_is_left_alone(tasks: WaitingTasks) -> N
     ]
 
 
+def watches_inside(tasks: WaitingTasks, timeout: int | None, **options: Any) -> set[threading.Thread]:
+    """The timers that begin with an invocation; one that still reports for an earlier test is not among them."""
+    running: set[threading.Thread] = set()
+    before = set(threading.enumerate())
+    handler = task_callback(**options)(lambda event, context: running.update(threading.enumerate()))
+    handler(tasks.new().event, fc_context(tasks, timeout=timeout))
+    return {thread for thread in running - before if isinstance(thread, threading.Timer)}
+
+
 def test_without_on_failure_there_is_no_watch(tasks: WaitingTasks) -> None:
-    running: list[threading.Thread] = []
-    handler = task_callback(lambda event, context: running.extend(threading.enumerate()))
-    handler(tasks.new().event, fc_context(tasks, timeout=60))
-    assert not any(isinstance(thread, threading.Timer) for thread in running)
+    assert not watches_inside(tasks, 60)
+    assert watches_inside(tasks, 60, on_failure="report")
 
 
 def test_without_a_known_timeout_there_is_no_watch(tasks: WaitingTasks) -> None:
-    running: list[threading.Thread] = []
-    handler = task_callback(on_failure="report")(lambda event, context: running.extend(threading.enumerate()))
-    handler(tasks.new().event, fc_context(tasks, timeout=None))
-    assert not any(isinstance(thread, threading.Timer) for thread in running)
+    assert not watches_inside(tasks, None, on_failure="report")
 
 
 def test_fc_s_own_handling_of_the_timeout_is_not_touched(tasks: WaitingTasks) -> None:
