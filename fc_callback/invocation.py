@@ -27,22 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fc_callback")
 
-# The attribute of a log record that holds the fields of one call: any name may be among them.
+# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
 LOG_FIELDS = "fc_fields"
-# The one that holds the record of a task.
-LOG_TASK = "fc_task_record"
-
-
-class RecordText(str):
-    """A task's record on its log record: a JSON object."""
-
-    __slots__ = ()
-
-
-class PlainRecordText(RecordText):
-    """One that can be written as it is: all that stands in it are numbers, and words of our own."""
-
-    __slots__ = ()
 
 
 class Invocation:

@@ -187,7 +187,7 @@ def _exception(given: Any) -> Any:
     kind = type(given)
     if issubclass(kind, BaseException):
         return kind, given, given.__traceback__
-    is_off = given is None or (kind in {bool, int, str} and not given)
+    is_off = given is None or ((kind is bool or kind is int or kind is str) and not given)
     return given if kind is tuple or is_off else sys.exc_info()
 
 

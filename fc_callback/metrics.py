@@ -6,7 +6,6 @@ to code of your own.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -14,15 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback import validators
-from fc_callback.invocation import (
-    PlainRecordText,
-    RecordText,
-    current_invocation,
-    observe,
-    observed,
-    observers,
-    remember_secrets,
-)
+from fc_callback.invocation import current_invocation, observe, observed, observers, remember_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,20 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fc_callback.metrics")
 
-_quote = json.encoder.encode_basestring_ascii  # a text as JSON has it
-
 STEPS = ("find", "run", "encode", "report")
 FIELDS = frozenset(  # that a record can have
     {"record", "outcome", "error", *(f"{step}_ms" for step in STEPS), "total_ms", "attempt", "report_attempts"}
     | {"event_bytes", "output_bytes", "throttled", "replayed", "already_completed"}
 )
-
-
-def _member(step: str) -> str:
-    return f",{_quote(f'{step}_ms')}:"
-
-
-_MEMBERS = {step: _member(step) for step in STEPS}
 
 
 Outcome = Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"]
@@ -142,26 +124,25 @@ class TaskRecord:
 
         What did not happen is not there: a step, an error, a 429, a replay.
         """
-        fields: dict[str, Any] = json.loads(self.to_json())
-        return fields
-
-    def to_json(self) -> RecordText:
-        """Return the fields as a JSON object; put together as text, for each task writes one."""
-        steps = ""
+        fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
+        if self.error:
+            fields["error"] = self.error
         for step, seconds in self.seconds.items():
-            steps += f"{_MEMBERS.get(step) or _member(step)}{int(seconds * 1e6) / 1000}"
-        error = f',"error":{_quote(self.error)}' if self.error else ""
-        event = "" if self.event_bytes is None else f',"event_bytes":{self.event_bytes}'
-        output = "" if self.output_bytes is None else f',"output_bytes":{self.output_bytes}'
-        throttled = f',"throttled":{self.throttled}' if self.throttled else ""
-        replayed = ',"replayed":true' if self.replayed else ""
-        completed = ',"already_completed":true' if self.already_completed else ""
-        is_plain = not error and self.seconds.keys() <= _MEMBERS.keys()
-        return (PlainRecordText if is_plain else RecordText)(
-            f'{{"record":"task","outcome":{_quote(self.outcome)}{error}{steps}'
-            f',"total_ms":{int(self.total_seconds * 1e6) / 1000},"attempt":{self.attempt}'
-            f',"report_attempts":{self.report_attempts}{event}{output}{throttled}{replayed}{completed}}}'
-        )
+            fields[f"{step}_ms"] = _milliseconds(seconds)
+        fields["total_ms"] = _milliseconds(self.total_seconds)
+        fields["attempt"] = self.attempt
+        fields["report_attempts"] = self.report_attempts
+        if self.event_bytes is not None:
+            fields["event_bytes"] = self.event_bytes
+        if self.output_bytes is not None:
+            fields["output_bytes"] = self.output_bytes
+        if self.throttled:
+            fields["throttled"] = self.throttled
+        if self.replayed:
+            fields["replayed"] = True
+        if self.already_completed:
+            fields["already_completed"] = True
+        return fields
 
 
 _record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)
@@ -262,6 +243,10 @@ class measured:  # noqa: N801 - with measured("run"): ...
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took
             if self._observed is not None:
                 self._observed.__exit__(kind, error, trace)
+
+
+def _milliseconds(seconds: float) -> float:
+    return int(seconds * 1e6) / 1000
 
 
 def _size(event: object) -> int | None:

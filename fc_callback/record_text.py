@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import logging
+from itertools import filterfalse
 from typing import Any
 
-from fc_callback.invocation import LOG_FIELDS, LOG_TASK, RecordText
+from fc_callback.invocation import LOG_FIELDS
 
 # What a person's object may raise and is not caught: the end of the process. FC's own timeout is a SystemExit.
 PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 # FC puts its id on every record, by its handler and by a filter; it is wrong where FC runs several requests at once.
-_NOT_BROUGHT = STANDARD | {LOG_FIELDS, LOG_TASK, "request_id", "fc_request_id"}
+_NOT_BROUGHT = STANDARD | {LOG_FIELDS, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
 MOST_BITS = 2000  # of an int; Python writes 640 digits whatever limit is set, which is 2125 bits
 
@@ -21,6 +21,8 @@ MOST_BITS = 2000  # of an int; Python writes 640 digits whatever limit is set, w
 def text_of(value: object) -> str:
     """Return an object's text, never an error: where it has none, its class is named."""
     kind = type(value)
+    if kind is str:
+        return value  # type: ignore[return-value]
     try:
         if issubclass(kind, str):
             return str.__str__(value)
@@ -53,15 +55,12 @@ def exception_text(exc_info: Any) -> str:
 def brought(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
     own = record.__dict__
-    fields = {text_of(name): value for name, value in own.items() if type(name) is not str or name not in _NOT_BROUGHT}
-    for name in (LOG_FIELDS, LOG_TASK):
-        given: Any = own.get(name)
-        if issubclass(type(given), RecordText):
-            fields.update(json.loads(given))
-        elif type(given) is dict:
-            fields.update({text_of(name): value for name, value in given.items()})
-        elif given is not None:
-            fields[name] = given
+    fields = {text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)}
+    given: Any = own.get(LOG_FIELDS)
+    if type(given) is dict:
+        fields.update({name if type(name) is str else text_of(name): value for name, value in given.items()})
+    elif given is not None:
+        fields[LOG_FIELDS] = given
     return fields
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import binascii
 import re
 import sys
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,9 +55,8 @@ class Spellings:
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
-        known = [_known(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
-        self._plain = tuple(form for one in known for form in one.plain)
-        self._marks = tuple(one.mark for one in known)
+        self._known = known = [_known(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
+        self._marks = [one.mark for one in known]
         self._run = b"A" * min([one.base64_characters for one in known], default=0)
 
     def may_stand_in(self, text: str) -> bool:
@@ -114,6 +113,10 @@ class Spellings:
                     yield offset - (-start * 8 // 6), min(offset - (-end * 8 // 6), run.end())
 
     # Made when something is found: a task's token is new each time, and nearly every text holds none.
+    @cached_property
+    def _plain(self) -> tuple[str, ...]:
+        return tuple(form for one in self._known for form in one.plain)
+
     @property
     def _base64(self) -> re.Pattern[str]:
         return re.compile(rf"[A-Za-z0-9+/_-]{{{len(self._run)},}}")
@@ -130,15 +133,18 @@ spellings_of = lru_cache(maxsize=32)(Spellings)
 class _Known:
     """What one secret is looked for by."""
 
-    __slots__ = ("base64_characters", "mark", "plain")
+    __slots__ = ("_data", "_secret", "base64_characters", "mark")
 
     def __init__(self, secret: str) -> None:
-        data = secret.encode("utf-8", "surrogatepass")
-        # As it is, with the `+` of a query, and its UTF-8 as a repr of bytes or base64 has it.
-        self.plain = tuple(dict.fromkeys((secret, secret.replace(" ", "+"), data.decode("latin-1"))))
+        self._secret, self._data = secret, secret.encode("utf-8", "surrogatepass")
         # Letters and digits are escaped by hardly anything, so they tell which texts are worth a search.
         self.mark = max(_LETTERS.findall(secret), key=len, default="")
-        self.base64_characters = min(-(-len(data) * 4 // 3), FOLDED)
+        self.base64_characters = min(-(-len(self._data) * 4 // 3), FOLDED)
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """As it is, with the `+` of a query, and its UTF-8 as a repr of bytes or base64 has it."""
+        return tuple(dict.fromkeys((self._secret, self._secret.replace(" ", "+"), self._data.decode("latin-1"))))
 
 
 _known = lru_cache(maxsize=64)(_Known)

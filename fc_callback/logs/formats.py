@@ -20,7 +20,9 @@ from fc_callback.task import running_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fc_callback.invocation import Invocation
     from fc_callback.redaction import Redactor
+    from fc_callback.task import Task
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line
@@ -87,19 +89,29 @@ class JsonFormatter(RecordFormatter):
         return _fitting(line, entry)
 
     def _entry(self, record: logging.LogRecord) -> dict[str, Any]:
+        try:
+            when, message, where = _timestamp(record), self._message(record), _location(record)
+            place, fields = _place(record), self.fields(record)
+        except PASSING_THROUGH:
+            raise
+        except BaseException:  # noqa: BLE001 - one part that cannot be written does not cost the others
+            when, message, where = (_read(part, record) for part in (_timestamp, self._message, _location))
+            place, fields = _read_all(_place, record), _read_all(self.fields, record)
         entry: dict[str, Any] = {
-            "timestamp": _read(_timestamp, record),
-            "level": record.levelname if type(record.levelname) is str else text_of(record.levelname),
-            "message": _read(self._message, record),
-            "logger": record.name if type(record.name) is str else text_of(record.name),
-            "location": _read(_location, record),
+            "timestamp": when,
+            "level": text_of(record.levelname),
+            "message": message,
+            "logger": text_of(record.name),
+            "location": where,
             **self.constants,
-            **_read_all(_place, record),
+            **place,
         }
-        for name, value in _read_all(self.fields, record).items():
-            entry[f"{name}_" if name in self._reserved else name] = value
+        if self._reserved.isdisjoint(fields):
+            entry.update(fields)
+        else:
+            entry.update((f"{name}_" if name in self._reserved else name, value) for name, value in fields.items())
         if record.exc_info and record.exc_info[1] is not None:
-            entry["exception"] = _read(describe_exception, record.exc_info[1], self.redactor)
+            entry["exception"] = _read(self._exception, record)
         elif record.exc_text:
             entry["exception"] = {"stack": self.redactor.by_name(text_of(record.exc_text))}
         if record.stack_info:
@@ -107,9 +119,14 @@ class JsonFormatter(RecordFormatter):
         return entry
 
     def _message(self, record: logging.LogRecord) -> Any:
-        if not record.args and issubclass(type(record.msg), dict):
-            return self.redactor.value_by_name(record.msg)
+        if not record.args:
+            kind = type(record.msg)
+            if kind is str or issubclass(kind, dict):
+                return self.redactor.value_by_name(record.msg)
         return self.redactor.by_name(message_of(record))
+
+    def _exception(self, record: logging.LogRecord) -> dict[str, Any]:
+        return describe_exception(record.exc_info[1], self.redactor)  # type: ignore[index, arg-type]
 
 
 class ConsoleFormatter(RecordFormatter):
@@ -140,17 +157,17 @@ class ConsoleFormatter(RecordFormatter):
         return writable(self.redactor.line("\n".join(lines)))
 
 
-def _read(part: Callable[..., Any], *of: Any) -> Any:
+def _read(part: Callable[[logging.LogRecord], Any], record: logging.LogRecord) -> Any:
     """Return a part of a record; where that raises, what it raised."""
     try:
-        return part(*of)
+        return part(record)
     except PASSING_THROUGH:
         raise
     except BaseException as error:  # noqa: BLE001 - one part that cannot be written does not cost the others
         return f"<{type(error).__name__}>"
 
 
-def _read_all(parts: Callable[..., dict[str, Any]], record: logging.LogRecord) -> dict[str, Any]:
+def _read_all(parts: Callable[[logging.LogRecord], dict[str, Any]], record: logging.LogRecord) -> dict[str, Any]:
     """Return several parts of a record; where that raises, none of them."""
     given = _read(parts, record)
     return given if type(given) is dict else {"unwritten": given}
@@ -177,6 +194,13 @@ def _place(record: logging.LogRecord) -> dict[str, Any]:
     if invocation is None:
         request_id = record.__dict__.get("request_id")  # outside of invocations the runtime's own handler knows it
         return {"request_id": text_of(request_id)} if request_id else {}
+    kept: tuple[Task | None, bool, dict[str, Any]] | None = invocation.notes.get(_place)
+    if kept is None or kept[0] is not task or kept[1] is not invocation.sampled:
+        kept = invocation.notes[_place] = task, invocation.sampled, _place_of(invocation, task)
+    return kept[2]
+
+
+def _place_of(invocation: Invocation, task: Task | None) -> dict[str, Any]:
     context = invocation.context
     place: dict[str, Any] = {"cold_start": invocation.cold_start}
     if context.request_id:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _KEPT = 1000
 LOGGING = logging.Logger.info.__code__.co_filename
-_PLAIN = frozenset({str, int, float, bool})
 _TASKS_HAVE_NAMES = sys.version_info >= (3, 12)  # LogRecord.taskName
 _started = time.time() - logging.makeLogRecord({}).relativeCreated / 1000
 
@@ -55,7 +54,7 @@ def readable_arguments(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
     `logging` asks that in the caller's code, before anything is written: `"%(name)s" % mapping`.
     """
-    if len(args) == 1 and type(args[0]) not in _PLAIN:
+    if len(args) == 1 and not _is_plain(args[0]):
         try:
             bool(isinstance(args[0], Mapping) and args[0])
         except PASSING_THROUGH:
@@ -63,6 +62,12 @@ def readable_arguments(args: tuple[Any, ...]) -> tuple[Any, ...]:
         except BaseException:  # noqa: BLE001 - a person's object may do anything; the line must still be written
             return (text_of(args[0]),)
     return args
+
+
+def _is_plain(value: object) -> bool:
+    # Not by a set of them: a class whose metaclass defines `__eq__` alone has no hash.
+    kind = type(value)
+    return kind is str or kind is int or kind is float or kind is bool
 
 
 def record_at(
@@ -94,7 +99,7 @@ def record_at(
         record = logging.LogRecord.__new__(logging.LogRecord)
         common = kept[1]
         own = record.__dict__ = {**common, **extra} if extra else common.copy()  # faster than one after the other
-        if args and len(args) == 1 and type(args[0]) not in _PLAIN and isinstance(args[0], Mapping) and args[0]:
+        if args and len(args) == 1 and not _is_plain(args[0]) and isinstance(args[0], Mapping) and args[0]:
             args = args[0]  # "%(name)s" % mapping
         created = time.time()
         own["msg"], own["args"], own["created"] = msg, args, created

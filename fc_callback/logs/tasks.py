@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fc_callback import metrics
-from fc_callback.invocation import LOG_TASK
+from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logs.records import record_at
 from fc_callback.task import running, running_task
 
@@ -25,7 +25,7 @@ def write_task(record: TaskRecord) -> None:
     line = record_at(
         sys._getframe(),  # noqa: SLF001 - as logging does
         *(logger.name, logging.INFO, words, ()),
-        {LOG_TASK: record.to_json()},
+        {LOG_FIELDS: record.fields()},
     )
     if record.task is None or record.task is running_task():
         logger.handle(line)

@@ -221,7 +221,20 @@ def named_after_a_token() -> Any:
     return type(TOKEN, (NoText,), {})()
 
 
+class EqualClasses(type):  # noqa: PLW1641 - that is what it is for
+    """Its classes have no hash."""
+
+    def __eq__(cls, other: object) -> bool:
+        raise ValueError(TOKEN)
+
+
+class NoHashOfItsClass(metaclass=EqualClasses):
+    def __str__(self) -> str:
+        return TOKEN
+
+
 KINDS: dict[str, Callable[[], Any]] = {
+    "no hash of its class": NoHashOfItsClass,
     "text": lambda: TOKEN,
     "bytes": TOKEN.encode,
     "surrogates": lambda: f"\ud800{TOKEN}\udfff",
@@ -291,7 +304,7 @@ OF_LOGGER: dict[str, Callable[[Any, int, Any], None]] = {
     "message and fields": lambda log, number, value: log.warning(value, value, number=number, given=value),
 }
 # `logging` asks an argument that stands alone for its class in the caller's code: nothing reaches us.
-NOT_BY_LOGGING = {"NoClass", "NoAttributes", "WrongClass", "NoItems", "mapping", "huge"}
+NOT_BY_LOGGING = {"no hash of its class", "NoClass", "NoAttributes", "WrongClass", "NoItems", "mapping", "huge"}
 
 
 def bound(log: Logger, number: int, value: Any) -> None:

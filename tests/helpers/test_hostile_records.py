@@ -90,6 +90,23 @@ def test_the_line_with_a_number_too_long_to_write_is_written(fc_log: FramedLog) 
     assert fc_log.last["n"] == "<an int of 16610 bits>"
 
 
+def test_a_value_whose_class_has_no_hash_is_logged_as_any_other(fc_log: FramedLog) -> None:
+    class EqualClasses(type):  # noqa: PLW1641 - that is what it is for
+        def __eq__(cls, other: object) -> bool:
+            return False
+
+    class Odd(metaclass=EqualClasses):
+        def __str__(self) -> str:
+            return "odd"
+
+    log = Logger("orders")
+    log.info("%s", Odd(), amount=3, given=Odd())
+    assert (fc_log.last["message"], fc_log.last["amount"], fc_log.last["given"]) == ("odd", 3, "odd")
+
+    log.error("x", exc_info=Odd())  # type: ignore[arg-type]
+    assert fc_log.last["message"] == "x"
+
+
 def test_what_cannot_be_read_costs_no_other_field(fc_log: FramedLog) -> None:
     class Broken:
         def __repr__(self) -> str:

@@ -12,7 +12,7 @@ import pytest
 from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
 from fc_callback.idempotency import once
 from fc_callback.idempotency.memory import MemoryStore
-from fc_callback.invocation import LOG_TASK
+from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logger import Logger
 from fc_callback.metrics import TaskRecord
 from fc_callback.redaction import RedactionFilter
@@ -305,10 +305,22 @@ def test_a_handler_of_ones_own_finds_it_masked_behind_the_filter(
         metrics.logger.removeHandler(own)
 
     [record] = found
-    fields = vars(record)["fc_fields"]
+    fields = vars(record)[LOG_FIELDS]
     assert (fields["record"], fields["outcome"], fields["attempt"]) == ("task", "***", 1)
-    assert LOG_TASK not in vars(record)
     json.dumps(fields)
+
+
+def test_a_formatter_of_ones_own_finds_the_record_of_a_task_on_its_log_record(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics.log_records()
+
+    with caplog.at_level(logging.INFO, "fc_callback.metrics"):
+        pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
+
+    [record] = [one for one in caplog.records if one.name == "fc_callback.metrics"]
+    fields = vars(record)["fc_fields"]
+    assert (fields["record"], fields["outcome"], fields["attempt"]) == ("task", "succeeded", 1)
 
 
 def test_what_a_filter_puts_on_its_record_is_written_with_it(
@@ -351,9 +363,9 @@ def test_a_step_of_ones_own_is_written_under_a_name_of_its_own(
 def test_the_attribute_of_a_record_is_a_field_as_any_other_in_somebody_else_s_hands(fc_log: FramedLog) -> None:
     log = Logger("orders")
 
-    log.info("charged", extra={LOG_TASK: "not a record"})
+    log.info("charged", extra={LOG_FIELDS: "not a record"})
 
-    assert fc_log.last[LOG_TASK] == "not a record"
+    assert fc_log.last[LOG_FIELDS] == "not a record"
 
 
 def test_it_can_be_left_out_of_the_log(local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Contexts) -> None:

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from tests.runtime.runtime_support import MakeInstance
 
 REPORTING = """
-    import time
+    import json, time
     from fc_callback import metrics, task_callback
-    metrics.listen(lambda record: print("RECORD", record.to_json()))
+    metrics.listen(lambda record: print("RECORD", json.dumps(record.fields())))
 
     @task_callback(on_failure="report", deadline_margin_seconds=2)
     def handler(event, context): {what}
 """
 RAISING = """
-    import time
+    import json, time
     from fc_callback import metrics, task_callback
-    metrics.listen(lambda record: print("RECORD", record.to_json()))
+    metrics.listen(lambda record: print("RECORD", json.dumps(record.fields())))
 
     @task_callback
     def handler(event: dict, context):
@@ -88,7 +88,7 @@ def test_a_task_that_ended_before_is_not_told_again(function: MakeInstance, serv
 def test_a_listener_that_hangs_does_not_keep_the_process(
     function: MakeInstance, service: TaskCloudFlow, runtime: str
 ) -> None:
-    code = RAISING.replace('print("RECORD", record.to_json())', SLEEP)
+    code = RAISING.replace('print("RECORD", json.dumps(record.fields()))', SLEEP)
     instance = function(code.format(what=SLEEP), timeout_seconds=2, environment=service.environment)
     result = instance.invoke(service.new_task().event, credentials=service.session())
     assert (result.error_type, result.exit_code) == ("FunctionTimeout", 143)
