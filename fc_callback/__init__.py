@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fc_callback._lazy import attach
 
 __version__ = "0.1.0"
 
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
     from fc_callback.token import TaskToken
     from fc_callback.warmup import initializer
 
-# Each name is loaded from its room when first used (PEP 562): a cold start pays for nothing that it does not call.
-_ROOMS = {
+_MODULES = {
     "BatchFailed": "fc_callback.errors",
     "CloudFlowClient": "fc_callback.cloudflow.client",
     "CloudFlowError": "fc_callback.cloudflow.errors",
@@ -104,17 +105,4 @@ __all__ = [
     "task_callback",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _MODULES)

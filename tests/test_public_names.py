@@ -51,7 +51,7 @@ def test_the_public_names_are_these() -> None:
 @pytest.mark.parametrize("name", PUBLIC)
 def test_each_name_is_its_room_s_own(name: str) -> None:
     value = getattr(fc_callback, name)
-    assert value is getattr(importlib.import_module(fc_callback._ROOMS[name]), name)
+    assert value is getattr(importlib.import_module(fc_callback._MODULES[name]), name)
 
 
 @pytest.mark.parametrize("name", PUBLIC)

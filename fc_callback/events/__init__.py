@@ -3,7 +3,9 @@
 A direct call from a flow has no envelope, and no class here: annotate with `dict`, or with a model of your own.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
     from fc_callback.events.base import Event
@@ -31,39 +33,38 @@ if TYPE_CHECKING:
     from fc_callback.events.tablestore import TablestoreEvent, TablestoreRecord
     from fc_callback.events.timer import TimerEvent
 
-# Each name is loaded from its room when first used (PEP 562).
-_ROOMS = {
-    "ApiGatewayEvent": "gateway",
-    "Batch": "batch",
-    "CdnEvent": "storage",
-    "CdnRecord": "storage",
-    "CloudEvent": "eventbridge",
-    "DtsEvents": "dts",
-    "DtsRecord": "dts",
-    "Event": "base",
-    "EventBridgeEvent": "eventbridge",
-    "EventBridgeEvents": "eventbridge",
-    "HttpEvent": "http",
-    "HttpResponse": "http",
-    "KafkaEvents": "queues",
-    "KafkaMessage": "queues",
-    "MnsQueueEvents": "queues",
-    "MnsQueueMessage": "queues",
-    "MnsTopicEvent": "mns",
-    "MqttEvents": "mqtt",
-    "MqttMessage": "mqtt",
-    "OssEvent": "storage",
-    "OssRecord": "storage",
-    "RabbitMqEvents": "queues",
-    "RabbitMqMessage": "queues",
-    "RocketMqEvents": "queues",
-    "RocketMqMessage": "queues",
-    "SelfManagedRocketMqEvents": "queues",
-    "SelfManagedRocketMqMessage": "queues",
-    "SlsEvent": "sls",
-    "TablestoreEvent": "tablestore",
-    "TablestoreRecord": "tablestore",
-    "TimerEvent": "timer",
+_MODULES = {
+    "ApiGatewayEvent": "fc_callback.events.gateway",
+    "Batch": "fc_callback.events.batch",
+    "CdnEvent": "fc_callback.events.storage",
+    "CdnRecord": "fc_callback.events.storage",
+    "CloudEvent": "fc_callback.events.eventbridge",
+    "DtsEvents": "fc_callback.events.dts",
+    "DtsRecord": "fc_callback.events.dts",
+    "Event": "fc_callback.events.base",
+    "EventBridgeEvent": "fc_callback.events.eventbridge",
+    "EventBridgeEvents": "fc_callback.events.eventbridge",
+    "HttpEvent": "fc_callback.events.http",
+    "HttpResponse": "fc_callback.events.http",
+    "KafkaEvents": "fc_callback.events.queues",
+    "KafkaMessage": "fc_callback.events.queues",
+    "MnsQueueEvents": "fc_callback.events.queues",
+    "MnsQueueMessage": "fc_callback.events.queues",
+    "MnsTopicEvent": "fc_callback.events.mns",
+    "MqttEvents": "fc_callback.events.mqtt",
+    "MqttMessage": "fc_callback.events.mqtt",
+    "OssEvent": "fc_callback.events.storage",
+    "OssRecord": "fc_callback.events.storage",
+    "RabbitMqEvents": "fc_callback.events.queues",
+    "RabbitMqMessage": "fc_callback.events.queues",
+    "RocketMqEvents": "fc_callback.events.queues",
+    "RocketMqMessage": "fc_callback.events.queues",
+    "SelfManagedRocketMqEvents": "fc_callback.events.queues",
+    "SelfManagedRocketMqMessage": "fc_callback.events.queues",
+    "SlsEvent": "fc_callback.events.sls",
+    "TablestoreEvent": "fc_callback.events.tablestore",
+    "TablestoreRecord": "fc_callback.events.tablestore",
+    "TimerEvent": "fc_callback.events.timer",
 }
 
 __all__ = [
@@ -100,17 +101,4 @@ __all__ = [
     "TimerEvent",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{room}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _MODULES)

@@ -10,7 +10,9 @@ that came for it has its report). `options.py` tells what each delivery does wit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
     from fc_callback.idempotency.options import Once, once
@@ -20,17 +22,17 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.store import Store, open_store
     from fc_callback.idempotency.work import Stored, Work
 
-_ROOMS = {
-    "Once": "options",
-    "Record": "record",
-    "Store": "store",
-    "Stored": "work",
-    "Undelivered": "redelivery",
-    "Work": "work",
-    "idempotent": "plain",
-    "once": "options",
-    "open_store": "store",
-    "undelivered": "redelivery",
+_MODULES = {
+    "Once": "fc_callback.idempotency.options",
+    "Record": "fc_callback.idempotency.record",
+    "Store": "fc_callback.idempotency.store",
+    "Stored": "fc_callback.idempotency.work",
+    "Undelivered": "fc_callback.idempotency.redelivery",
+    "Work": "fc_callback.idempotency.work",
+    "idempotent": "fc_callback.idempotency.plain",
+    "once": "fc_callback.idempotency.options",
+    "open_store": "fc_callback.idempotency.store",
+    "undelivered": "fc_callback.idempotency.redelivery",
 }
 
 __all__ = [
@@ -46,17 +48,4 @@ __all__ = [
     "undelivered",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{room}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _MODULES)

@@ -12,7 +12,9 @@ It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 12
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
     from fc_callback.local.answers import ApiError, NoWaitingTask, StillRunning
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from fc_callback.local.service import LocalCloudFlow
     from fc_callback.local.values import Event, Execution, Invocation
 
-_ROOMS = {
+_MODULES = {
     "ApiError": "fc_callback.local.answers",
     "Event": "fc_callback.local.values",
     "Execution": "fc_callback.local.values",
@@ -44,17 +46,4 @@ __all__ = [
     "StillRunning",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _MODULES)

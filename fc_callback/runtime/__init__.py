@@ -7,7 +7,9 @@ kind of error, the log. `wsgi_app` makes a function a WSGI application, for FC's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
     from fc_callback.runtime.function import FunctionSpec, InvocationResult
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from fc_callback.runtime.pool import FunctionPool
     from fc_callback.runtime.wsgi import wsgi_app
 
-_ROOMS = {
+_MODULES = {
     "FunctionInstance": "fc_callback.runtime.instance",
     "FunctionPool": "fc_callback.runtime.pool",
     "FunctionSpec": "fc_callback.runtime.function",
@@ -25,17 +27,4 @@ _ROOMS = {
 
 __all__ = ["FunctionInstance", "FunctionPool", "FunctionSpec", "InvocationResult", "wsgi_app"]
 
-
-def __getattr__(name: str) -> Any:
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _MODULES)

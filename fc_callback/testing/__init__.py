@@ -14,7 +14,9 @@ The local CloudFlow needs the extra `local`: `pip install 'fc-callback[local]'`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
     from fc_callback.local.faults import Fault, RandomFaults
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from fc_callback.testing.tasks import TaskCloudFlow, WaitingTask
     from fc_callback.testing.transport import MockAnswer, MockRequest, MockTransport, no_waiting
 
-_ROOMS = {
+_MODULES = {
     "Fault": "fc_callback.local.faults",
     "MockAnswer": "fc_callback.testing.transport",
     "MockRequest": "fc_callback.testing.transport",
@@ -32,6 +34,7 @@ _ROOMS = {
     "RandomFaults": "fc_callback.local.faults",
     "TaskCloudFlow": "fc_callback.testing.tasks",
     "WaitingTask": "fc_callback.testing.tasks",
+    "events": "fc_callback.testing.events",
     "make_context": "fc_callback.runtime.contexts",
     "make_credentials": "fc_callback.testing.credentials",
     "no_waiting": "fc_callback.testing.transport",
@@ -51,19 +54,4 @@ __all__ = [
     "no_waiting",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name == "events":
-        return import_module("fc_callback.testing.events")
-    room = _ROOMS.get(name)
-    if room is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(room), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = attach(__name__, _MODULES)

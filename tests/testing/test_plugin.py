@@ -43,7 +43,7 @@ def test_pytest_starts_with_the_plugin_and_nothing_else_of_the_package(tmp_path:
 import sys
 def test_a():
     loaded = sorted(name for name in sys.modules if name.split(".")[0] == "fc_callback")
-    assert loaded == ["fc_callback", "fc_callback.testing", "fc_callback.testing.plugin"]
+    assert loaded == ["fc_callback", "fc_callback._lazy", "fc_callback.testing", "fc_callback.testing.plugin"]
 """
     )
 
