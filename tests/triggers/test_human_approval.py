@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from cryptography.fernet import Fernet
 
-from fc_callback import FcContext, TaskToken, TokenSeal
+from fc_callback import FcContext, TaskToken, TokenSeal, event_parser
 from fc_callback.context import Deadline
 from fc_callback.local import Fault
 from fc_callback.testing import events
@@ -28,7 +28,9 @@ def documented() -> Iterator[dict[str, Any]]:
     """What docs/tasks.md defines, after all of it has run."""
     before = dict(os.environ)
     try:
-        yield run_page("tasks.md")
+        page = run_page("tasks.md")
+        yield page
+        event_parser(lambda event: page["client"].aclose())(b"{}", None)  # an async client of the module
     finally:
         os.environ.clear()
         os.environ.update(before)
