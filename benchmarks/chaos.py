@@ -113,13 +113,14 @@ class _Worker:
 
 @contextmanager
 def _stalling(
-    path: Path, tasks: WaitingTasks, chance: random.Random, outcome: Outcome, faults: RandomFaults
+    path: Path, tasks: WaitingTasks, chance: random.Random, outcome: Outcome, faults: RandomFaults, *, most: int
 ) -> Iterator[None]:
     """Let the store, and half of the time the service with it, fall silent again and again for a while."""
     ended = threading.Event()
 
     def stall() -> None:
-        while not ended.wait(chance.uniform(0.2, 1.0)):
+        # So many times, whatever the machine's speed: on a slow one the work would hardly come to its end between them.
+        while outcome.stalls < most and not ended.wait(chance.uniform(0.2, 1.0)):
             with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as holder:
                 try:
                     holder.execute("BEGIN EXCLUSIVE")
@@ -144,6 +145,10 @@ def _stalling(
         thread.join()
 
 
+def _most_stalls(invocations: int) -> int:
+    return max(4, invocations // 8)
+
+
 def run(*, invocations: int, seed: int, workers: int = 4, fault_rate: float = 0.3, kill_rate: float = 0.15) -> Outcome:
     """Run the invocations and look at what came of them."""
     chance = random.Random(seed)
@@ -161,7 +166,14 @@ def run(*, invocations: int, seed: int, workers: int = 4, fault_rate: float = 0.
         faults = RandomFaults(seed=seed, rate=fault_rate)
         tasks.service.inject(faults)
         began = time.monotonic()
-        with _stalling(Path(environment["CHAOS_STORE"]), tasks, random.Random(seed + 1), outcome, faults):
+        with _stalling(
+            Path(environment["CHAOS_STORE"]),
+            tasks,
+            random.Random(seed + 1),
+            outcome,
+            faults,
+            most=_most_stalls(invocations),
+        ):
             _deliver_until_done(waiting, environment, chance, outcome, workers=workers, kill_rate=kill_rate)
         outcome.seconds = time.monotonic() - began
         outcome.faulted = sum(n for (_, how), n in tasks.service.calls.items() if how.startswith("fault:"))

@@ -210,6 +210,15 @@ def test_under_nohup_a_closed_terminal_ends_nothing(start: Callable[..., Command
     assert command.end(signal.SIGTERM) == 0
 
 
+@pytest.fixture
+def _listens_to_ctrl_c() -> Iterator[None]:
+    """A shell's background jobs ignore it, and what they start inherits that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_listens_to_ctrl_c")
 def test_a_signal_is_noted_even_where_python_drops_exceptions() -> None:
     class Tidied:
         def __del__(self) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from benchmarks import chaos
 
 
+@pytest.mark.timeout(300)  # it starts some thirty processes, one after another
 def test_nothing_is_lost_and_nothing_doubled_while_processes_are_killed_and_the_store_falls_silent() -> None:
     seed = random.SystemRandom().randrange(1 << 32)
     outcome = chaos.run(invocations=60, seed=seed)
