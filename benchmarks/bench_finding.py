@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from fc_callback import FcContext, Task
 from fc_callback.errors import TaskTokenNotFound
-from fc_callback.finding import Finder
 from fc_callback.payload.arguments import Delivery, bind, without_token
+from fc_callback.payload.token_search import Finder
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "data" / "events"
 DIRECT = "cloudflow-token"

@@ -67,10 +67,10 @@ EVENT = {EVENT!r}
 OURS = f"""{_COMMON}
 import base64, itertools
 from fc_callback import Credentials, FcContext, Task, TaskToken
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.metrics import measured, recorded
 from fc_callback.parser import event_parser
-from fc_callback.task import running
+from fc_callback.values.task import running
 
 class FcHandler(logging.StreamHandler):
     pass

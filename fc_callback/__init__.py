@@ -9,12 +9,12 @@ from fc_callback._lazy import attach
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fc_callback.callback import task_callback
+    from fc_callback.callback.decorator import task_callback
+    from fc_callback.callback.initializer import initializer
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.cloudflow.delivery import ReportResult
     from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
     from fc_callback.cloudflow.retry import RetryPolicy
-    from fc_callback.context import Credentials, FcContext
     from fc_callback.errors import (
         BatchFailed,
         CredentialsNotFound,
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
         TokenAmbiguous,
     )
     from fc_callback.idempotency import once
-    from fc_callback.logger import Logger
+    from fc_callback.logs.logger import Logger
     from fc_callback.middleware import layers
     from fc_callback.parser import event_parser
     from fc_callback.sealing import TokenSeal
-    from fc_callback.task import Task, current_task
-    from fc_callback.token import TaskToken
-    from fc_callback.warmup import initializer
+    from fc_callback.values.context import Credentials, FcContext
+    from fc_callback.values.task import Task, current_task
+    from fc_callback.values.token import TaskToken
 
 _MODULES = {
     "BatchFailed": "fc_callback.errors",
     "CloudFlowClient": "fc_callback.cloudflow.client",
     "CloudFlowError": "fc_callback.cloudflow.errors",
-    "Credentials": "fc_callback.context",
+    "Credentials": "fc_callback.values.context",
     "CredentialsNotFound": "fc_callback.errors",
     "FcCallbackError": "fc_callback.errors",
-    "FcContext": "fc_callback.context",
-    "Logger": "fc_callback.logger",
+    "FcContext": "fc_callback.values.context",
+    "Logger": "fc_callback.logs.logger",
     "NoRunningTask": "fc_callback.errors",
     "OutputError": "fc_callback.errors",
     "OutputTooLarge": "fc_callback.errors",
@@ -57,19 +57,19 @@ _MODULES = {
     "RetryPolicy": "fc_callback.cloudflow.retry",
     "ServiceUnreachable": "fc_callback.errors",
     "SettingsError": "fc_callback.errors",
-    "Task": "fc_callback.task",
+    "Task": "fc_callback.values.task",
     "TaskAlreadyCompleted": "fc_callback.cloudflow.errors",
     "TaskFailed": "fc_callback.errors",
-    "TaskToken": "fc_callback.token",
+    "TaskToken": "fc_callback.values.token",
     "TaskTokenNotFound": "fc_callback.errors",
     "TokenAmbiguous": "fc_callback.errors",
     "TokenSeal": "fc_callback.sealing",
-    "current_task": "fc_callback.task",
+    "current_task": "fc_callback.values.task",
     "event_parser": "fc_callback.parser",
-    "initializer": "fc_callback.warmup",
+    "initializer": "fc_callback.callback.initializer",
     "layers": "fc_callback.middleware",
     "once": "fc_callback.idempotency",
-    "task_callback": "fc_callback.callback",
+    "task_callback": "fc_callback.callback.decorator",
 }
 
 __all__ = [

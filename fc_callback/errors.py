@@ -31,8 +31,8 @@
     ├── StillRunning (TimeoutError)              `fc_callback.local`: an execution has not ended in time
     ├── NoWaitingTask (LookupError)              `fc_callback.local`: an execution waits for no report
     ├── HandlerNotLoaded (ImportError)           `fc_callback.runtime.wsgi`: a function cannot be imported
-    ├── BuildError                               `fc_callback.packaging`: the dependencies cannot be packed
-    └── TemplateError (ValueError)               `fc_callback.scaffold`: a project cannot be made from a template
+    ├── BuildError                               `fc_callback.building`: the dependencies cannot be packed
+    └── TemplateError (ValueError)               `fc_callback.scaffolding`: a project cannot be made from a template
 
 Errors that the package itself catches have this root as well. Python's own errors remain for a call with unknown, missing
 or mistyped arguments (TypeError), and for what a test asserts (AssertionError).

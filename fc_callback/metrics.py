@@ -12,15 +12,15 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
-from fc_callback import validators
-from fc_callback.invocation import current_invocation, observe, observed, observers, remember_secrets
+from fc_callback.values import validators
+from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.task import Task
+    from fc_callback.values.task import Task
 
     Listener = Callable[["TaskRecord"], object]
 

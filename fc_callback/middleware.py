@@ -27,20 +27,20 @@ import inspect
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
-from fc_callback import validators
-from fc_callback.context import FcContext
-from fc_callback.coroutines import is_async
+from fc_callback.callback.coroutines import is_async
 from fc_callback.errors import HandlerInvalid, LayerError
-from fc_callback.invocation import begin, current_invocation
 from fc_callback.payload.annotations import check_function
 from fc_callback.payload.arguments import instances_of
-from fc_callback.task import Deferred, running_task
-from fc_callback.value import Value
+from fc_callback.values import validators
+from fc_callback.values.base import Value
+from fc_callback.values.context import FcContext
+from fc_callback.values.invocation import begin, current_invocation
+from fc_callback.values.task import Deferred, running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.task import Task
+    from fc_callback.values.task import Task
 
 P = ParamSpec("P")
 _Rest = ParamSpec("_Rest")

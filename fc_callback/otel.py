@@ -28,10 +28,10 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from None
 
-from fc_callback import validators
-from fc_callback.decoding import NotJson, looks_wrapped, read_json, unwrap
-from fc_callback.invocation import observe
+from fc_callback.payload.json_layers import NotJson, looks_wrapped, read_json, unwrap
 from fc_callback.redaction import Redactor
+from fc_callback.values import validators
+from fc_callback.values.invocation import observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer, TracerProvider
 
-    from fc_callback.context import Deadline
-    from fc_callback.invocation import Invocation
     from fc_callback.metrics import TaskRecord
+    from fc_callback.values.context import Deadline
+    from fc_callback.values.invocation import Invocation
 
 _CARRIED = ("traceparent", "tracestate", "baggage")
 _LOOKED_AT = 200  # values of an event

@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
-from fc_callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.invocation import begin, context_of
+from fc_callback.callback.coroutines import load_asyncio_for, run_to_end
 from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
-from fc_callback.task import Deferred
+from fc_callback.values.invocation import begin, context_of
+from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,6 @@ def _model(kind: Any) -> Model:
 def _for_fc(result: Any) -> Any:
     if isinstance(result, (*_AS_FC_ENCODES, Deferred)):  # what was deferred is for the task_callback above
         return result
-    from fc_callback.output import encode_output
+    from fc_callback.payload.output import encode_output
 
     return str(encode_output(result))

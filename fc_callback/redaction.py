@@ -3,7 +3,7 @@
 Masked are, wherever they stand:
 
 - the secrets of the running invocation: its task token, access key secret and STS token, in every spelling (see
-  `fc_callback.spellings`);
+  `fc_callback.values.spellings`);
 - what looks like one: task tokens (base64 of `v1#`), STS tokens, access key ids, JWTs, passwords in URLs;
 - values under a telling name (`password`, `taskToken`, `x-acs-security-token`, and the person's own), in mappings and
   objects, and in texts that hold JSON, a repr, a query string or a header.
@@ -16,14 +16,22 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fc_callback import validators
-from fc_callback.invocation import current_invocation, recent_secrets
-from fc_callback.record_text import MOST_BITS, PASSING_THROUGH, STANDARD, exception_text, message_of, text_of, writable
-from fc_callback.secret import Masked
-from fc_callback.spellings import SHORTEST_SECRET, Spellings, spellings_of
-from fc_callback.task import running_task
-from fc_callback.token import TOKEN_START
-from fc_callback.value import Value
+from fc_callback.values import validators
+from fc_callback.values.base import Value
+from fc_callback.values.invocation import current_invocation, recent_secrets
+from fc_callback.values.masked import Masked
+from fc_callback.values.record_text import (
+    MOST_BITS,
+    PASSING_THROUGH,
+    STANDARD,
+    exception_text,
+    message_of,
+    text_of,
+    writable,
+)
+from fc_callback.values.spellings import SHORTEST_SECRET, Spellings, spellings_of
+from fc_callback.values.task import running_task
+from fc_callback.values.token import TOKEN_START
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback import settings, validators
+from fc_callback import settings
 from fc_callback.errors import SealExpired, SealInvalid, SettingsError
-from fc_callback.secret import Masked
-from fc_callback.token import TaskToken
+from fc_callback.values import validators
+from fc_callback.values.masked import Masked
+from fc_callback.values.token import TaskToken
 
 try:
     from cryptography.fernet import Fernet, InvalidToken, MultiFernet

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from fc_callback.value import Value
+from fc_callback.values.base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.context import Deadline
+    from fc_callback.values.context import Deadline
 
 
 class SignedRequest(Value, hidden=("path", "headers", "body")):

@@ -30,7 +30,7 @@ UNNEEDED = [
     "fc_callback.events",
     "fc_callback.idempotency",
     "fc_callback.local",
-    "fc_callback.logger",
+    "fc_callback.logs.logger",
     "fc_callback.runtime",
     "fc_callback.testing",
 ]
@@ -132,7 +132,7 @@ def test_a_helper_by_itself_costs_no_http(code: str) -> None:
 
 
 def test_values_show_their_fields_without_loading_what_shows_them() -> None:
-    code = "import fc_callback.cloudflow.retry, fc_callback.context, fc_callback.token, fc_callback.transport"
+    code = "import fc_callback.cloudflow.retry, fc_callback.values.context, fc_callback.values.token, fc_callback.transport"
     assert found(loaded_by(code), ["inspect", "attr", "dataclasses"]) == set()
 
 

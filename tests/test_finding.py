@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fc_callback.batch import element_bytes
-from fc_callback.decoding import MAX_LAYERS
+from fc_callback.callback.batch import element_bytes
 from fc_callback.errors import SettingsError, TaskTokenNotFound, TokenAmbiguous
-from fc_callback.finding import MAX_VALUES, Finder, Found
-from fc_callback.token import TaskToken
+from fc_callback.payload.json_layers import MAX_LAYERS
+from fc_callback.payload.token_search import MAX_VALUES, Finder, Found
+from fc_callback.values.token import TaskToken
 
 EVENTS = Path(__file__).parent / "data" / "events"
 TOKEN = "djEjZGVtby1mbG93I3J1bi0xIzUjNit6dDd1L3c4Zkx6OVBYMjkvajUrdnY4L2Y0PQ=="

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fc_callback.errors import SealError, SealExpired, SealInvalid, SettingsError
 from fc_callback.sealing import TokenSeal
-from fc_callback.token import TaskToken
+from fc_callback.values.token import TaskToken
 
 TOKEN = TaskToken("djEjZmxvdyNydW4jMSMyMHNp/bXB+ZQ==")
 KEY, OTHER = TokenSeal.generate_key(), TokenSeal.generate_key()

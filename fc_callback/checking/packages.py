@@ -10,11 +10,11 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING
 
+from fc_callback.building.platform import Target, misfits
+from fc_callback.building.requirements import Requirements, read_requirements
 from fc_callback.checking.findings import Finding
 from fc_callback.checking.handlers import handler_of
 from fc_callback.checking.imports import imports_of
-from fc_callback.packaging.platform import Target, misfits
-from fc_callback.packaging.requirements import Requirements, read_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

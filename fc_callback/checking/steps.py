@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fc_callback.checking.findings import Finding
-from fc_callback.local.flows import DefinitionError, parse_flow
+from fc_callback.flows import DefinitionError, parse_flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

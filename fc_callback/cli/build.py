@@ -13,7 +13,7 @@ from rich.table import Table
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from fc_callback.packaging import Built
+    from fc_callback.building import Built
 
 _SHOWN = 12
 _KIB = 1024
@@ -34,7 +34,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
 ) -> None:
     """Put the dependencies of every function beside its code, for the function's Python and for Linux."""
-    from fc_callback.packaging import build_project
+    from fc_callback.building import build_project
 
     console = Console(stderr=True, soft_wrap=True)
     try:

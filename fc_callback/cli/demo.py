@@ -68,7 +68,7 @@ class _Demo:
     def prepare(cls, project: Path, console: Console) -> _Demo:
         """Scaffold the project."""
         from fc_callback.runtime import FunctionSpec
-        from fc_callback.scaffold import render_template
+        from fc_callback.scaffolding import render_template
 
         render_template("event-callback", project)
         resource = _first_resource(project / "s.yaml")

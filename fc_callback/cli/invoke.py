@@ -22,9 +22,9 @@ from fc_callback.redaction import mask_secrets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from fc_callback.context import Credentials
     from fc_callback.runtime import FunctionSpec, InvocationResult
     from fc_callback.testing import WaitingTask
+    from fc_callback.values.context import Credentials
 
 _TIMED_OUT = 143  # as FC's own runtime exits
 _FAILED = 1
@@ -205,7 +205,7 @@ def _cloudflow(
     spec: FunctionSpec, source: _Source, *, lent: bool
 ) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | TaskThere | None]]:
     """Give the function a CloudFlow to report to: one lent to it for the time, or the one that was named."""
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
     if not lent:
         endpoint, credentials = spec.environment["CLOUDFLOW_ENDPOINT"], Credentials.from_environment()

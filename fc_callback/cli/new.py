@@ -16,7 +16,7 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.scaffold import Template
+    from fc_callback.scaffolding import Template
 
 
 def command(
@@ -45,8 +45,8 @@ def command(
 
     On a terminal it asks for what is missing. Elsewhere it takes the defaults for what --set does not say.
     """
-    from fc_callback.scaffold import SAMPLE_ACCOUNT, find_template, render_template
-    from fc_callback.scaffold.rendering import require_room
+    from fc_callback.scaffolding import SAMPLE_ACCOUNT, find_template, render_template
+    from fc_callback.scaffolding.rendering import require_room
 
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not defaults
     try:
@@ -86,7 +86,7 @@ def _ask_directory() -> str:
 
 
 def _ask_template() -> str:
-    from fc_callback.scaffold import find_template, template_names
+    from fc_callback.scaffolding import find_template, template_names
 
     names = template_names()
     for number, name in enumerate(names, 1):
@@ -101,7 +101,7 @@ def _ask_template() -> str:
 
 
 def _values(template: Template, settings: list[str], *, asks: bool) -> dict[str, str]:
-    from fc_callback.scaffold import TemplateError
+    from fc_callback.scaffolding import TemplateError
 
     values: dict[str, str] = {}
     for setting in settings:
@@ -124,7 +124,7 @@ def _values(template: Template, settings: list[str], *, asks: bool) -> dict[str,
 
 
 def _show_templates(*, as_json: bool) -> None:
-    from fc_callback.scaffold import find_template, template_names
+    from fc_callback.scaffolding import find_template, template_names
 
     templates = [find_template(name) for name in template_names()]
     if as_json:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fc_callback.cloudflow.client import CloudFlowClient
-    from fc_callback.context import Credentials
-    from fc_callback.token import TaskToken
+    from fc_callback.values.context import Credentials
+    from fc_callback.values.token import TaskToken
 
 _SECONDS = 10.0
 _EXPORT = "export all the variables that `fc-callback local` prints"
@@ -93,7 +93,7 @@ def task_there(
     """
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.cloudflow.endpoints import is_loopback
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
     if payload is None or _has_token(payload):
         return None, ""
@@ -126,7 +126,7 @@ def task_there(
 
 
 def _has_token(payload: Mapping[str, Any]) -> bool:
-    from fc_callback.finding import Finder
+    from fc_callback.payload.token_search import Finder
 
     try:
         Finder().find(dict(payload))

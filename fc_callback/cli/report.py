@@ -11,7 +11,7 @@ import typer
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 
 def command(
@@ -41,7 +41,7 @@ def command(
     if cause and error is None:
         raise typer.BadParameter("--cause goes with --error.")
     from fc_callback.cloudflow.client import CloudFlowClient
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
     try:
         task_token = _opened(token or _read_token(), sealed=sealed)
@@ -74,7 +74,7 @@ def _read_token() -> str:
 
 
 def _opened(text: str, *, sealed: bool) -> TaskToken:
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
     if not sealed:
         return TaskToken(text)

@@ -11,7 +11,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from fc_callback import settings, validators
+from fc_callback import settings
+from fc_callback.callback.coroutines import is_async
 from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
 from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
@@ -19,18 +20,18 @@ from fc_callback.cloudflow.errors import CloudFlowError
 from fc_callback.cloudflow.request import build_request
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.cloudflow.transport import transport_for
-from fc_callback.context import Credentials
-from fc_callback.coroutines import is_async
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
     ERROR_MAX_CHARACTERS,
     CredentialsNotFound,
     SettingsError,
 )
-from fc_callback.output import encode_output
-from fc_callback.token import TaskToken
+from fc_callback.payload.output import encode_output
 from fc_callback.transport import Answer
-from fc_callback.value import Value
+from fc_callback.values import validators
+from fc_callback.values.base import Value
+from fc_callback.values.context import Credentials
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
     from fc_callback.cloudflow.delivery import ReportResult
     from fc_callback.cloudflow.transport import HttpTransport
-    from fc_callback.context import Deadline
     from fc_callback.transport import SignedRequest, Transport
+    from fc_callback.values.context import Deadline
 
 AlreadyCompleted = Literal["accept", "raise"]
 

@@ -9,9 +9,9 @@ from fc_callback.cloudflow.answers import request_id_of
 from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
 from fc_callback.cloudflow.pauses import pause
 from fc_callback.cloudflow.throttle import turnstile_for
-from fc_callback.context import Deadline
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
-from fc_callback.value import Value
+from fc_callback.values.base import Value
+from fc_callback.values.context import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

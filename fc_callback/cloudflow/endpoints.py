@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from fc_callback import validators
 from fc_callback.errors import SettingsError
+from fc_callback.values import validators
 
 REGIONS = (
     "cn-hangzhou",

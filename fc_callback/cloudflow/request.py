@@ -17,14 +17,14 @@ from fc_callback.cloudflow.signature import (
     sign_canonical_v1,
     sign_v3,
 )
-from fc_callback.secret import Masked
-from fc_callback.token import TaskToken
 from fc_callback.transport import SignedRequest
+from fc_callback.values.masked import Masked
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 API_VERSION = "2019-03-15"
 FORM = "application/x-www-form-urlencoded"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from fc_callback import validators
-from fc_callback.value import Value
+from fc_callback.values import validators
+from fc_callback.values.base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,15 +31,15 @@ from fc_callback.cloudflow.errors import FINAL_WITHOUT_DOCUMENT
 from fc_callback.cloudflow.tls import certificate_problem
 from fc_callback.errors import ServiceUnreachable
 from fc_callback.transport import Answer
-from fc_callback.value import Value
+from fc_callback.values.base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from urllib3 import HTTPConnectionPool
 
-    from fc_callback.context import Deadline
     from fc_callback.transport import SignedRequest
+    from fc_callback.values.context import Deadline
 
 # An answer is a small JSON document; more than this is something else.
 MAX_ANSWER_BYTES = 1 << 20

@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import to_jsonable_python
 from typing_extensions import Self  # comes with pydantic
 
-from fc_callback.decoding import NotJson, decode_base64, open_layers, read_json
 from fc_callback.errors import PayloadInvalid
+from fc_callback.payload.json_layers import NotJson, decode_base64, open_layers, read_json
 from fc_callback.payload.models import Model, json_bytes
 from fc_callback.payload.problems import payload_invalid
 

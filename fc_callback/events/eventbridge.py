@@ -18,10 +18,10 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypeVar
 
-from fc_callback.decoding import decode_base64
 from fc_callback.events.base import Absent, Carrier, Event, Part, Time, dedup_key, open_text
 from fc_callback.events.batch import Batch
 from fc_callback.payload.arguments import without_token
+from fc_callback.payload.json_layers import decode_base64
 from fc_callback.payload.models import Model, json_bytes
 
 DataT = TypeVar("DataT", default=Any)

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import attrs
 from pydantic import Field
 
-from fc_callback.decoding import NotJson, decode_base64, read_json
 from fc_callback.errors import PayloadInvalid, SettingsError
 from fc_callback.events.base import Absent, Event, Milliseconds, Part, Texts, Time, json_text
+from fc_callback.payload.json_layers import NotJson, decode_base64, read_json
 
 _STATUS_CODES = range(100, 600)
 

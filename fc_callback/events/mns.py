@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.alias_generators import to_pascal
 
-from fc_callback.decoding import NotJson, NotUtf8, read_json
 from fc_callback.events.base import Carrier, Event, Milliseconds, Properties, dedup_key, open_text
+from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
 
 _ENVELOPE_KEYS = {"TopicOwner", "TopicName", "MessageId", "SubscriptionName"}
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
+    from fc_callback.callback.idempotent import idempotent
     from fc_callback.idempotency.options import Once, once
-    from fc_callback.idempotency.plain import idempotent
     from fc_callback.idempotency.record import Record
     from fc_callback.idempotency.redelivery import Undelivered, undelivered
     from fc_callback.idempotency.store import Store, open_store
@@ -29,7 +29,7 @@ _MODULES = {
     "Stored": "fc_callback.idempotency.work",
     "Undelivered": "fc_callback.idempotency.redelivery",
     "Work": "fc_callback.idempotency.work",
-    "idempotent": "fc_callback.idempotency.plain",
+    "idempotent": "fc_callback.callback.idempotent",
     "once": "fc_callback.idempotency.options",
     "open_store": "fc_callback.idempotency.store",
     "undelivered": "fc_callback.idempotency.redelivery",

@@ -11,9 +11,9 @@ from fc_callback.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.context import Deadline
     from fc_callback.idempotency.record import Record
     from fc_callback.idempotency.store import Store
+    from fc_callback.values.context import Deadline
 
 T = TypeVar("T")
 

@@ -16,11 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.idempotency import layers
-from fc_callback.spellings import DEEPEST, SHORTEST_SECRET, spellings_of
+from fc_callback.values.spellings import DEEPEST, SHORTEST_SECRET, spellings_of
 
 if TYPE_CHECKING:
     from fc_callback.idempotency.record import Record
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 _IN_KEYS = "\0token"
 

@@ -12,15 +12,15 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from fc_callback import validators
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
-from fc_callback.finding import TOKEN_KEYS
 from fc_callback.idempotency.echo import holds, without
-from fc_callback.paths import parse_path
-from fc_callback.token import TaskToken
+from fc_callback.payload.paths import parse_path
+from fc_callback.payload.token_search import TOKEN_KEYS
+from fc_callback.values import validators
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
-    from fc_callback.context import FcContext
+    from fc_callback.values.context import FcContext
 
 _TOKEN_NAMES = frozenset(TOKEN_KEYS)
 

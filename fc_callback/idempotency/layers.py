@@ -11,7 +11,7 @@ import json
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from fc_callback.spellings import decoded, unquoted_bytes
+from fc_callback.values.spellings import decoded, unquoted_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

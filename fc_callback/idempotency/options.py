@@ -19,20 +19,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from fc_callback import settings, validators
-from fc_callback.context import Deadline
+from fc_callback import settings
 from fc_callback.errors import PayloadChanged, PayloadInvalid, SettingsError, StoreUnavailable, WorkInProgress
 from fc_callback.idempotency.bounded import CALL_SECONDS, BoundedStore
 from fc_callback.idempotency.key import KEY_HINT, Fields, Key, fields, payload_digest, scope_of, token_in, work_key
 from fc_callback.idempotency.record import Receiver, Record, new_revision
 from fc_callback.idempotency.store import Store, open_store
 from fc_callback.idempotency.work import Work, put, runs_here
+from fc_callback.values import validators
+from fc_callback.values.context import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from fc_callback.sealing import TokenSeal
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 Duplicate = Literal["wait", "raise"]
 

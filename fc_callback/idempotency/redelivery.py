@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.redis import RedisStore
     from fc_callback.idempotency.store import Store
     from fc_callback.sealing import TokenSeal
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 
 @attrs.frozen(kw_only=True)

@@ -11,10 +11,10 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from fc_callback import validators
 from fc_callback.errors import SettingsError, StoreUnavailable
 from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
 from fc_callback.idempotency.record import read_record
+from fc_callback.values import validators
 
 try:
     import redis

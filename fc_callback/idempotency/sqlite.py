@@ -14,10 +14,10 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from fc_callback import validators
 from fc_callback.errors import StoreUnavailable
 from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
 from fc_callback.idempotency.record import read_record
+from fc_callback.values import validators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

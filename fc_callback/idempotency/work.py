@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback.context import Deadline
 from fc_callback.errors import LeaseLost, StoreUnavailable
 from fc_callback.idempotency import echo
 from fc_callback.idempotency.bounded import CALL_SECONDS, BoundedStore
 from fc_callback.idempotency.record import Record, State, new_revision
+from fc_callback.values.context import Deadline
 
 if TYPE_CHECKING:
     from fc_callback.idempotency.store import Store
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 
 _entered: ContextVar[tuple[str, ...]] = ContextVar("fc_callback_once", default=())

@@ -10,10 +10,10 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
+from fc_callback.flows.reading import NAME_PATTERN
 from fc_callback.local.answers import ApiError, invalid
 from fc_callback.local.clock import iso_milliseconds, parse_time
 from fc_callback.local.engine import Engine, check_definition, check_input
-from fc_callback.local.flows.reading import NAME_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,8 +7,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from fc_callback.flows.definition import TASK_TIMEOUT, parse_object
 from fc_callback.local.answers import ApiError, invalid
-from fc_callback.local.flows.definition import TASK_TIMEOUT, parse_object
 from fc_callback.local.run import Place, Run, parsed
 from fc_callback.local.tokens import recognise
 

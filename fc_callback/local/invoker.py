@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError
-from fc_callback.local.flows.definition import compact
+from fc_callback.flows.definition import compact
 from fc_callback.local.store import StoreClosedError
 from fc_callback.redaction import mask_secrets
 from fc_callback.runtime.contexts import make_context
@@ -25,10 +25,10 @@ from fc_callback.runtime.contexts import make_context
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.context import Credentials
     from fc_callback.local.clock import Clock
     from fc_callback.local.store import Row, Store
     from fc_callback.runtime import FunctionPool, FunctionSpec
+    from fc_callback.values.context import Credentials
 
 _FUNCTION = re.compile(r"acs:fc:[^:]*:[^:]*:(?:services/[^/]+/)?functions/([^/.]+)(?:\.[^/]+)?(?:/[^/]+)?")
 MAX_KEPT_CHARACTERS = 128 * 1024

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from fc_callback.local.flows import Flow, FlowError, Invocation, Moment, Step, parse_flow
-from fc_callback.local.flows.definition import (
+from fc_callback.flows import Flow, FlowError, Invocation, Moment, Step, parse_flow
+from fc_callback.flows.definition import (
     INVALID_LOCAL,
     RUNTIME_ERROR,
     JsonObject,

@@ -18,15 +18,15 @@ from fc_callback.local.control import control_routes
 from fc_callback.local.parts import Options, Parts, open_parts
 from fc_callback.local.server import HOST, Server, listen
 from fc_callback.local.values import Event, Execution, Invocation
-from fc_callback.token import TaskToken
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Mapping
 
-    from fc_callback.context import Credentials
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.runtime import FunctionSpec
+    from fc_callback.values.context import Credentials
 
 DEFAULT_ACCOUNT = "1000000000000001"
 

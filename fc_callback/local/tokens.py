@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 
-from fc_callback.context import LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX, Credentials
+from fc_callback.values.context import LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX, Credentials
 
 TOKEN_PREFIX = "djEj"  # noqa: S105 - base64 of "v1#", how every task token begins
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fc_callback.local.service import LocalCloudFlow
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 # The function that such a step calls; it takes the event, and leaves the report to others.
 _FUNCTION = "fc-callback-new-task"

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import current_invocation
+from fc_callback.values.invocation import current_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from fc_callback.invocation import Invocation
+    from fc_callback.values.invocation import Invocation
 
 
 # Keys and the invocation they were bound in; a thread that outlives it finds them void.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.record_text import PASSING_THROUGH, text_of
+from fc_callback.values.record_text import PASSING_THROUGH, text_of
 
 if TYPE_CHECKING:
     from fc_callback.redaction import Redactor

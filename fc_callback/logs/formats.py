@@ -11,18 +11,18 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.invocation import current_invocation
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.record_text import PASSING_THROUGH, brought, exception_text, message_of, text_of, writable
-from fc_callback.task import running_task
+from fc_callback.values.invocation import current_invocation
+from fc_callback.values.record_text import PASSING_THROUGH, brought, exception_text, message_of, text_of, writable
+from fc_callback.values.task import running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fc_callback.invocation import Invocation
     from fc_callback.redaction import Redactor
-    from fc_callback.task import Task
+    from fc_callback.values.invocation import Invocation
+    from fc_callback.values.task import Task
 
 RECORD_MAX_BYTES = 32_000  # FC's limit is 32 KB, whatever it counts as one
 WRITTEN = "fc_line"  # where a record that was held back carries its line

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback.invocation import Invocation, current_invocation
 from fc_callback.logs.formats import WRITTEN
+from fc_callback.values.invocation import Invocation, current_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.record_text import PASSING_THROUGH, text_of
+from fc_callback.values.record_text import PASSING_THROUGH, text_of
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType

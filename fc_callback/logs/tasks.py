@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from fc_callback import metrics
-from fc_callback.invocation import LOG_FIELDS
 from fc_callback.logs.records import record_at
-from fc_callback.task import running, running_task
+from fc_callback.values.invocation import LOG_FIELDS
+from fc_callback.values.task import running, running_task
 
 if TYPE_CHECKING:
     from fc_callback.metrics import TaskRecord

@@ -10,11 +10,11 @@ from collections.abc import Mapping, MutableMapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
-from fc_callback.context import FcContext
 from fc_callback.errors import HandlerInvalid
 from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery, written
-from fc_callback.task import Task
-from fc_callback.value import Value
+from fc_callback.values.base import Value
+from fc_callback.values.context import FcContext
+from fc_callback.values.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

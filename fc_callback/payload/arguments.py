@@ -9,18 +9,18 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, get_args
 
-from fc_callback.decoding import NotJson, NotUtf8, read_json
 from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
-from fc_callback.finding import holder_of
-from fc_callback.task import running_task
-from fc_callback.value import Value
+from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
+from fc_callback.payload.token_search import holder_of
+from fc_callback.values.base import Value
+from fc_callback.values.task import running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.context import FcContext
-    from fc_callback.task import Task
+    from fc_callback.values.context import FcContext
+    from fc_callback.values.task import Task
 
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]

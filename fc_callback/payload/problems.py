@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic_core.core_schema import ErrorType
 
 from fc_callback.errors import PayloadInvalid
-from fc_callback.paths import show_path
+from fc_callback.payload.paths import show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from fc_callback.paths import Trail
+    from fc_callback.payload.paths import Trail
 
 _SHOWN = 5
 _LEAVES = 1000

@@ -12,7 +12,7 @@ from fc_callback.runtime.worker import CREDENTIAL_VARIABLES, FCContext310, FCCon
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 RUNTIMES = ("python3.10", "python3.12", "custom")
 

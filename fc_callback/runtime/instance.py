@@ -18,7 +18,7 @@ from fc_callback.runtime.worker import CREDENTIAL_VARIABLES
 if TYPE_CHECKING:
     from typing import Literal
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 __all__ = ["EVENT_MAX_BYTES", "FunctionInstance", "FunctionSpec", "InvocationResult", "new_request_id"]
 

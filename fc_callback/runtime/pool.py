@@ -9,8 +9,8 @@ from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.runtime.instance import FunctionInstance
 
 if TYPE_CHECKING:
-    from fc_callback.context import Credentials
     from fc_callback.runtime.function import FunctionSpec, InvocationResult
+    from fc_callback.values.context import Credentials
 
 
 class FunctionPool:

@@ -16,12 +16,12 @@ import logging
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from fc_callback import validators
 from fc_callback.errors import FcCallbackError
-from fc_callback.invocation import current_invocation
 from fc_callback.runtime.headers import HeaderContext, current_request_id
 from fc_callback.runtime.serving import set_up_logging
 from fc_callback.runtime.worker import LoadError, encode_result, error_document, load_handler, say
+from fc_callback.values import validators
+from fc_callback.values.invocation import current_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -89,7 +89,7 @@ def wsgi_app(
     if http is not None and not callable(http):
         validators.refuse("http", http, "Give a WSGI application.")
     if initializer is None:
-        from fc_callback.warmup import initializer as warm_up
+        from fc_callback.callback.initializer import initializer as warm_up
 
         initializer = warm_up
     if not logging.getLogger().handlers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fc_callback.context import LOCAL_KEY_PREFIX, Credentials
+from fc_callback.values.context import LOCAL_KEY_PREFIX, Credentials
 
 
 def make_credentials(

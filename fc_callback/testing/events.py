@@ -17,7 +17,7 @@ from fc_callback.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
     Payload = Mapping[str, Any] | str
     Token = str | TaskToken | None

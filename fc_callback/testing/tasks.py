@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fc_callback.local.values import Event
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 _ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut"})
 _EXECUTION_ENDS = frozenset({"ExecutionSucceeded", "ExecutionFailed", "ExecutionStopped", "ExecutionTimedOut"})

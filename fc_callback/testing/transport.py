@@ -9,18 +9,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from fc_callback import validators
 from fc_callback.cloudflow.pauses import pauses_skipped
 from fc_callback.cloudflow.throttle import separate_turnstiles
 from fc_callback.errors import ServiceUnreachable, SettingsError
-from fc_callback.token import TaskToken
 from fc_callback.transport import Answer
+from fc_callback.values import validators
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from fc_callback.context import Deadline
     from fc_callback.transport import SignedRequest
+    from fc_callback.values.context import Deadline
 
 # What every call has beside the parameters of its operation: signature V1 sends it in the form.
 _COMMON = frozenset(

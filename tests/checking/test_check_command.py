@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fc_callback.checking import RULES
 from fc_callback.cli.app import app
-from fc_callback.scaffold import render_template
+from fc_callback.scaffolding import render_template
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ import yaml
 
 from fc_callback.checking import check_project
 from fc_callback.errors import SettingsError
-from fc_callback.scaffold import render_template
+from fc_callback.scaffolding import render_template
 
 if TYPE_CHECKING:
     from pathlib import Path

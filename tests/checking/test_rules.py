@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fc_callback.checking import RULES, check_project
-from fc_callback.scaffold import render_template
+from fc_callback.scaffolding import render_template
 from tests.checking.breaking import ACCOUNT, BREAKS, Break
 
 if TYPE_CHECKING:

@@ -27,14 +27,14 @@ from fc_callback import (
     once,
     task_callback,
 )
-from fc_callback.batch import Shares, run_all
-from fc_callback.context import Deadline
+from fc_callback.callback.batch import Shares, run_all
 from fc_callback.events import EventBridgeEvents, MnsQueueEvents
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.sqlite import SqliteStore
-from fc_callback.invocation import current_invocation
 from fc_callback.local import Fault
 from fc_callback.runtime import FunctionInstance, FunctionSpec
+from fc_callback.values.context import Deadline
+from fc_callback.values.invocation import current_invocation
 from tests.triggers.samples import event_with
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import pytest
 
 from fc_callback import CloudFlowClient, FcContext, ReportUndelivered, Task, TaskFailed, TaskToken, once, task_callback
 from fc_callback.cloudflow.errors import TaskAlreadyCompleted
-from fc_callback.context import Deadline
 from fc_callback.errors import OutputError, OutputTooLarge, StoreUnavailable, WorkInProgress
 from fc_callback.idempotency import Record
 from fc_callback.idempotency.key import scope_of
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.local.faults import Fault
+from fc_callback.values.context import Deadline
 from tests.core.invoking import fc_context
 from tests.core.quick import QUICK
 from tests.waiting import WaitingTask, WaitingTasks

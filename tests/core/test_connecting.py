@@ -15,8 +15,8 @@ import pytest
 from fc_callback import ReportUndelivered, RetryPolicy
 from fc_callback.cloudflow import sockets
 from fc_callback.cloudflow.transport import transport_for
-from fc_callback.context import Deadline
 from fc_callback.errors import ServiceUnreachable
+from fc_callback.values.context import Deadline
 from tests.core.quick import TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
 

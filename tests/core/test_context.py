@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from fc_callback import Credentials, CredentialsNotFound, FcContext
-from fc_callback.context import Deadline
 from fc_callback.testing import make_credentials
+from fc_callback.values.context import Deadline
 
 SECRETS = ("the-key-secret", "the-sts-token")
 

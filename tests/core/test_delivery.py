@@ -18,9 +18,9 @@ from fc_callback.cloudflow import throttle
 from fc_callback.cloudflow.errors import InternalServerError, RequestTimeTooSkewed, ResourceThrottled
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.cloudflow.transport import transport_for
-from fc_callback.context import Deadline
 from fc_callback.errors import ServiceUnreachable
 from fc_callback.local.faults import Fault
+from fc_callback.values.context import Deadline
 from tests.core.quick import QUICK, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
 from tests.waiting import WaitingTask, WaitingTasks

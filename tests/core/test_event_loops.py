@@ -22,8 +22,8 @@ import pytest
 import redis.asyncio
 
 from fc_callback import CloudFlowClient, event_parser, once, task_callback
-from fc_callback.coroutines import awaited_frames, is_async
-from fc_callback.event_loops import _end_all, _idle
+from fc_callback.callback.coroutines import awaited_frames, is_async
+from fc_callback.callback.event_loops import _end_all, _idle
 from fc_callback.idempotency import idempotent
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.middleware import layers
@@ -550,7 +550,7 @@ FORKING_MODULE = """
 import asyncio, os, sys, warnings
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking where threads run
 from fc_callback import event_parser
-from fc_callback.event_loops import _idle
+from fc_callback.callback.event_loops import _idle
 
 @event_parser
 async def handler(event):

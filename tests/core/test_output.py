@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fc_callback import OutputError, OutputTooLarge, TaskToken
-from fc_callback.output import encode_output
+from fc_callback.payload.output import encode_output
 from fc_callback.testing import make_credentials
 
 

@@ -103,7 +103,7 @@ STEPS: list[Any] = [
 def test_no_report_leaves_a_secret_in_logs_or_errors(
     said: Everything, capfd: pytest.CaptureFixture[str], steps: Any, outcome: str, signature: str
 ) -> None:
-    from fc_callback.context import Deadline
+    from fc_callback.values.context import Deadline
 
     problem: BaseException | None = None
     with ScriptedService(*steps) as service:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from fc_callback import CloudFlowClient, FcContext, Task, TaskToken, current_task, task_callback
-from fc_callback.context import Deadline
+from fc_callback.callback.deadline import SoftDeadline
 from fc_callback.local.faults import Fault
-from fc_callback.softdeadline import SoftDeadline
+from fc_callback.values.context import Deadline
 from tests.core.invoking import fc_context
 from tests.core.quick import QUICK, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error

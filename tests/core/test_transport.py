@@ -20,8 +20,8 @@ import pytest
 from fc_callback import ReportUndelivered, RetryPolicy
 from fc_callback.cloudflow.errors import TaskAlreadyCompleted
 from fc_callback.cloudflow.transport import MAX_ANSWER_BYTES, transport_for
-from fc_callback.context import Deadline
 from fc_callback.errors import ServiceUnreachable, SettingsError
+from fc_callback.values.context import Deadline
 from tests.core.certificates import server_context
 from tests.core.quick import KEY, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fc_callback import CloudFlowClient, Credentials, FcContext, RetryPolicy, TaskToken, task_callback
-from fc_callback.value import Value
+from fc_callback.values.base import Value
 
 
 class Point(Value, hidden=("secret",)):

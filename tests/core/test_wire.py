@@ -19,8 +19,8 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from fc_callback import CredentialsNotFound, FcCallbackError, SettingsError, TaskToken
 from fc_callback.cloudflow.signature import canonical_query, percent_encode, sign_v1
-from fc_callback.context import Credentials, Deadline
 from fc_callback.transport import SignedRequest
+from fc_callback.values.context import Credentials, Deadline
 from tests.core.quick import KEY, TOKEN, client_of
 from tests.core.scripted import Reply, ScriptedService, error
 from tests.core.test_signatures import build_request_for

@@ -8,9 +8,9 @@ from typing import Any
 from typing_extensions import assert_type
 
 from fc_callback import CloudFlowClient, FcContext, ReportResult, Task, event_parser, layers, task_callback
-from fc_callback.callback import TaskHandler
+from fc_callback.callback.decorator import TaskHandler
+from fc_callback.callback.idempotent import IdempotentHandler
 from fc_callback.idempotency import idempotent, once
-from fc_callback.idempotency.plain import IdempotentHandler
 from fc_callback.middleware import Call, CallNext, after, before, invocation, on_error
 from fc_callback.parser import ParsedHandler
 

@@ -21,12 +21,12 @@ from fc_callback import (
     once,
     task_callback,
 )
-from fc_callback.context import Deadline
 from fc_callback.errors import LeaseLost, StoreUnavailable
 from fc_callback.idempotency import Record, idempotent
 from fc_callback.idempotency.key import scope_of
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.local.faults import Fault
+from fc_callback.values.context import Deadline
 from tests.core.invoking import fc_context
 from tests.idempotency.once_stores import RedisServer, start_redis
 from tests.idempotency.stalling import LockedFile, Stalling, StoppedServer

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fc_callback import CloudFlowClient, FcContext, RetryPolicy, TaskFailed, current_task, once, task_callback
-from fc_callback.context import Deadline
 from fc_callback.errors import StoreUnavailable, WorkInProgress
 from fc_callback.idempotency import idempotent
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.middleware import after, invocation, layers
 from fc_callback.parser import event_parser
+from fc_callback.values.context import Deadline
 from tests.core.invoking import fc_context
 from tests.idempotency.stalling import LockedFile
 

@@ -105,7 +105,7 @@ def test_every_name_of_the_room_is_there_and_no_other() -> None:
 
 def test_importing_the_room_loads_no_pydantic_until_a_class_is_used() -> None:
     script = (
-        "import sys, fc_callback.events as events, fc_callback.finding\n"
+        "import sys, fc_callback.events as events, fc_callback.payload.token_search\n"
         "heavy = {'pydantic', 'requests', 'asyncio', 'ssl', 'http', 'email', 'dataclasses'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "events.TimerEvent\n"

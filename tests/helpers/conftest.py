@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fc_callback.invocation import observers
+from fc_callback.values.invocation import observers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

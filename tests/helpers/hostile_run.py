@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback import Credentials, FcContext, Task
-from fc_callback.invocation import begin
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.metrics import recorded
 from fc_callback.redaction import RedactionFilter
-from fc_callback.task import running
-from fc_callback.token import TaskToken
+from fc_callback.values.invocation import begin
+from fc_callback.values.task import running
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,16 +28,16 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fc_callback import CloudFlowClient, Credentials, FcContext, Task, TaskFailed, task_callback
-from fc_callback.context import Deadline
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.sqlite import SqliteStore
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.middleware import after, before, layers
 from fc_callback.middleware import invocation as whole_invocation
 from fc_callback.otel import instrument
 from fc_callback.parser import event_parser, parse
 from fc_callback.runtime import FunctionSpec
 from fc_callback.testing import Fault, TaskCloudFlow, events, make_context
+from fc_callback.values.context import Deadline
 
 log = Logger("hunt", level="DEBUG")
 FAULTS = ("error-before", "error-after", "throttle", "reset", "close", "garbage", "html", "empty")
@@ -47,7 +47,7 @@ OWN = ("fc_callback", "urllib3", "requests", "asyncio", "uvicorn", "http", "conc
 CODE = """
 import json, logging, os
 from fc_callback import task_callback
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 
 log = Logger("function", level="DEBUG")
 

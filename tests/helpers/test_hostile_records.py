@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor
 
 if TYPE_CHECKING:

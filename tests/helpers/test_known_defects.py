@@ -18,7 +18,7 @@ from fc_callback import OutputError, current_task, task_callback
 from fc_callback.errors import PayloadInvalid
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.memory import MemoryStore
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.parser import event_parser
 
 if TYPE_CHECKING:
@@ -248,8 +248,8 @@ def test_a_validation_error_of_the_function_s_own_is_not_taken_for_bad_input(
 _OUTLIVED = """
 import contextvars, gc, logging, os, sys, threading, time
 from fc_callback import FcContext, Task, task_callback
-from fc_callback.invocation import Invocation
-from fc_callback.logger import Logger
+from fc_callback.values.invocation import Invocation
+from fc_callback.logs.logger import Logger
 from fc_callback.metrics import TaskRecord
 from fc_callback.testing import TaskCloudFlow, make_context
 

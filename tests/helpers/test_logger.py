@@ -21,8 +21,8 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from fc_callback import Credentials, SettingsError, TaskFailed, task_callback
-from fc_callback.logger import Logger
 from fc_callback.logs.formats import RECORD_MAX_BYTES
+from fc_callback.logs.logger import Logger
 from fc_callback.middleware import invocation, layers
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_outside_of_invocations_the_runtime_s_request_id_is_written(fc_log: Fram
 def test_only_the_first_invocation_of_a_process_is_a_cold_start() -> None:
     code = """
 import json, logging, sys
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.middleware import invocation, layers
 log = Logger("a")
 @layers(invocation)
@@ -358,7 +358,7 @@ def test_a_name_that_is_no_text_is_written_as_one(fc_log: FramedLog) -> None:
 
 
 def test_a_caller_with_bytes_in_its_code_may_run_under_bb() -> None:
-    code = "from fc_callback.logger import Logger\ndef f(): some = b'bytes'; Logger('a').info('said')\nf()"
+    code = "from fc_callback.logs.logger import Logger\ndef f(): some = b'bytes'; Logger('a').info('said')\nf()"
     ran = subprocess.run([sys.executable, "-bb", "-c", code], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stderr)["message"] == "said"
@@ -507,7 +507,7 @@ def test_a_sampled_invocation_writes_everything_and_others_nothing_more(
 def test_a_terminal_gets_lines_for_people() -> None:
     ours, theirs = pty.openpty()
     code = """
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 log = Logger("orders")
 log.warning("Slow %s", "today", took=4)
 try: 1 / 0
@@ -540,7 +540,7 @@ def test_files_and_captures_keep_their_own_form(fc_log: FramedLog) -> None:
 
 
 def test_importing_the_logger_loads_nothing_heavy() -> None:
-    code = "import sys, fc_callback.logger; print(*sys.modules)"
+    code = "import sys, fc_callback.logs.logger; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     heavy = {
         "asyncio",

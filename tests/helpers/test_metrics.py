@@ -12,11 +12,11 @@ import pytest
 from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
 from fc_callback.idempotency import once
 from fc_callback.idempotency.memory import MemoryStore
-from fc_callback.invocation import LOG_FIELDS
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.metrics import TaskRecord
 from fc_callback.redaction import RedactionFilter
 from fc_callback.testing import Fault
+from fc_callback.values.invocation import LOG_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ def test_a_plain_call_without_a_task_has_no_record(fc_context: Contexts, records
 def test_a_deferred_task_is_told(
     local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
 ) -> None:
-    from fc_callback.task import current_task
+    from fc_callback.values.task import current_task
 
     @task_callback
     def ask(event: bytes, context: object) -> Any:

@@ -10,8 +10,8 @@ import pytest
 
 from fc_callback import FcContext, Task, event_parser, task_callback
 from fc_callback.errors import LayerError
-from fc_callback.invocation import current_invocation
 from fc_callback.middleware import after, before, invocation, layers, layers_of, on_error
+from fc_callback.values.invocation import current_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

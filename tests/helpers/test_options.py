@@ -24,7 +24,6 @@ from fc_callback import (
     once,
     task_callback,
 )
-from fc_callback.finding import Finder
 from fc_callback.idempotency import idempotent
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
@@ -32,6 +31,7 @@ from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.metrics import listen, log_records
 from fc_callback.middleware import Call, CallNext, after, before, on_error
 from fc_callback.otel import instrument
+from fc_callback.payload.token_search import Finder
 from fc_callback.redaction import RedactionFilter, Redactor
 from fc_callback.runtime import wsgi_app
 from fc_callback.testing import MockTransport

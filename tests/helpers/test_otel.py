@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
-from fc_callback.invocation import current_invocation, observe, observers
 from fc_callback.logs.tasks import write_task
 from fc_callback.otel import instrument
 from fc_callback.parser import event_parser
 from fc_callback.testing import Fault, events
+from fc_callback.values.invocation import current_invocation, observe, observers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,9 +15,9 @@ from typing_extensions import TypedDict
 from fc_callback import FcContext, Task
 from fc_callback.errors import PayloadInvalid
 from fc_callback.events import HttpEvent, TimerEvent
-from fc_callback.invocation import current_invocation
 from fc_callback.parser import event_parser, parse
 from fc_callback.testing import events
+from fc_callback.values.invocation import current_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

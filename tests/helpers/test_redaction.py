@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from fc_callback import FcCallbackError, task_callback
-from fc_callback.context import Credentials, FcContext
+from fc_callback.callback.failure import failure_of
 from fc_callback.errors import SettingsError
-from fc_callback.failure import failure_of
 from fc_callback.idempotency.echo import hide
-from fc_callback.invocation import begin
-from fc_callback.logger import Logger
+from fc_callback.logs.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
-from fc_callback.task import Task, running
 from fc_callback.testing import make_credentials
-from fc_callback.token import TaskToken
-from fc_callback.value import Value
+from fc_callback.values.base import Value
+from fc_callback.values.context import Credentials, FcContext
+from fc_callback.values.invocation import begin
+from fc_callback.values.task import Task, running
+from fc_callback.values.token import TaskToken
 from tests.spelled import SPELLINGS, opened
 
 if TYPE_CHECKING:

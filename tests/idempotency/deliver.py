@@ -11,10 +11,10 @@ import os
 import sys
 from pathlib import Path
 
-from fc_callback.context import Deadline
 from fc_callback.errors import FcCallbackError
 from fc_callback.idempotency import once
-from fc_callback.token import TaskToken
+from fc_callback.values.context import Deadline
+from fc_callback.values.token import TaskToken
 
 OPTIONS = json.loads(sys.argv[1])
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.context import Deadline
 from fc_callback.errors import (
     IdempotencyError,
     LeaseLost,
@@ -23,7 +22,8 @@ from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.idempotency.work import _entered
-from fc_callback.token import TaskToken
+from fc_callback.values.context import Deadline
+from fc_callback.values.token import TaskToken
 from tests.idempotency.once_stores import Clock, start_redis
 
 if TYPE_CHECKING:

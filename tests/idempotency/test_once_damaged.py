@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from fc_callback.context import Deadline
 from fc_callback.errors import IdempotencyKeyMissing, PayloadInvalid, StoreUnavailable
 from fc_callback.idempotency import Once, Record, idempotent, once
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
+from fc_callback.values.context import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fc_callback.token import TaskToken
+    from fc_callback.values.token import TaskToken
 
 PAYLOAD = {"order": 7}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
 from fc_callback.idempotency import once
 from fc_callback.idempotency.key import payload_digest, work_key
-from fc_callback.token import TaskToken
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

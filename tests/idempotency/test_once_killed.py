@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.context import Deadline
 from fc_callback.errors import WorkInProgress
 from fc_callback.idempotency import Once, Store, Work, once
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
-from fc_callback.token import TaskToken
+from fc_callback.values.context import Deadline
+from fc_callback.values.token import TaskToken
 from tests.idempotency.once_stores import Clock
 
 if TYPE_CHECKING:

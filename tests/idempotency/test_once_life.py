@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from fc_callback.context import Deadline
 from fc_callback.errors import LeaseLost, PayloadChanged, WorkInProgress
 from fc_callback.idempotency import Store, Work, once
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
-from fc_callback.token import TaskToken
+from fc_callback.values.context import Deadline
+from fc_callback.values.token import TaskToken
 from tests.idempotency.once_stores import Clock
 
 EXPIRES, LEASE = 1000.0, 100.0

@@ -92,7 +92,7 @@ sys.modules[{package!r}] = None
 from fc_callback.errors import SettingsError
 from fc_callback.idempotency import once
 from fc_callback.sealing import TokenSeal
-from fc_callback.token import TaskToken
+from fc_callback.values.token import TaskToken
 try:
     {code}
 except SettingsError as error:

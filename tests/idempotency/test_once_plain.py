@@ -10,10 +10,10 @@ from typing import Any
 import pydantic
 import pytest
 
-from fc_callback.context import Deadline, FcContext
 from fc_callback.errors import IdempotencyKeyMissing, OutputError, StoreUnavailable, TaskFailed
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.redis import RedisStore
+from fc_callback.values.context import Deadline, FcContext
 from tests.idempotency.once_stores import start_redis
 
 CONTEXT = FcContext(request_id="r-1")

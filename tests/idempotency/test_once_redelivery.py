@@ -6,7 +6,7 @@ import pytest
 
 from fc_callback.idempotency import Once, Store, Work, once, undelivered
 from fc_callback.sealing import TokenSeal
-from fc_callback.token import TaskToken
+from fc_callback.values.token import TaskToken
 
 SEAL = TokenSeal(TokenSeal.generate_key())
 FIRST = TaskToken("token-of-the-first-delivery")

@@ -17,7 +17,7 @@ from fc_callback.errors import SettingsError
 from fc_callback.idempotency import Once, Work, once, undelivered
 from fc_callback.idempotency.echo import hide, holds, show
 from fc_callback.sealing import TokenSeal
-from fc_callback.token import TaskToken
+from fc_callback.values.token import TaskToken
 from tests.spelled import SPELLINGS, opened
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ import attrs
 import pytest
 import redis
 
-from fc_callback.context import Deadline
 from fc_callback.errors import SettingsError, StoreUnavailable
 from fc_callback.idempotency import Record, Store, once, open_store
 from fc_callback.idempotency.record import Receiver, new_revision
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
+from fc_callback.values.context import Deadline
 from tests.idempotency.once_stores import Clock, start_redis
 
 

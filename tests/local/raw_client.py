@@ -19,7 +19,7 @@ from fc_callback.cloudflow.signature import authorization_v3, canonical_query, c
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 DATA = Path(__file__).parent / "data"
 

@@ -11,8 +11,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fc_callback.flows import DefinitionError, parse_flow
 from fc_callback.local import ApiError, LocalCloudFlow
-from fc_callback.local.flows import DefinitionError, parse_flow
 from tests.local.raw_client import DATA, RawClient
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from fc_callback.context import Credentials
 from fc_callback.errors import SettingsError
 from fc_callback.local import LocalCloudFlow
+from fc_callback.values.context import Credentials
 from tests.local.raw_client import CALLBACK_FLOW, DATA, RawClient, error_of, until
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from fc_callback.context import Credentials, FcContext
 from fc_callback.local import Fault, LocalCloudFlow
+from fc_callback.values.context import Credentials, FcContext
 from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient, error_of, until, utc_now
 
 CLOUDFLOW_FLOW = """

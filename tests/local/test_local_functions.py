@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fc_callback.context import Credentials
 from fc_callback.local import LocalCloudFlow
 from fc_callback.runtime import FunctionSpec
+from fc_callback.values.context import Credentials
 from tests.local.raw_client import CALLBACK_FLOW, RawClient, until
 
 REPORTER = """

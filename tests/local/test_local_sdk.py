@@ -13,8 +13,8 @@ from alibabacloud_tea_openapi.models import Config
 from tests.local.raw_client import CALLBACK_FLOW, DATA, Inbox, RawClient
 
 if TYPE_CHECKING:
-    from fc_callback.context import Credentials
     from fc_callback.local import LocalCloudFlow
+    from fc_callback.values.context import Credentials
 
 # The SDK closes no connections by itself; its garbage is not this project's to collect.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

@@ -10,14 +10,14 @@ from urllib.parse import quote, urlencode
 import pytest
 import requests
 
-from fc_callback.context import FcContext
 from fc_callback.local import LocalCloudFlow
+from fc_callback.values.context import FcContext
 from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 
 def test_no_token_is_in_any_answer_log_or_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from fc_callback.building import BuildError, build_project
+from fc_callback.building.build import _compile
+from fc_callback.building.platform import Target
 from fc_callback.cli.app import app
-from fc_callback.packaging import BuildError, build_project
-from fc_callback.packaging.build import _compile
-from fc_callback.packaging.platform import Target
-from fc_callback.scaffold import TemplateError
+from fc_callback.scaffolding import TemplateError
 from tests.packaging.wheels import MANIFEST, make_project, make_wheel
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def test_what_a_function_never_reads_is_left_out(index: Path, tmp_path: Path) ->
 
 
 def test_the_rooms_of_this_package_that_only_people_use_are_left_out(index: Path, tmp_path: Path) -> None:
-    rooms = {f"fc_callback/{room}/__init__.py": "" for room in ("local", "testing", "checking", "idempotency")}
+    rooms = {f"fc_callback/{room}/__init__.py": "" for room in ("local", "testing", "checking", "flows", "idempotency")}
     make_wheel(index, "fc_callback", files=rooms)
     project = make_project(tmp_path / "project", "fc-callback\n")
 

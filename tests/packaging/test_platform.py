@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.packaging.platform import Target, misfits
-from fc_callback.packaging.requirements import read_requirements
+from fc_callback.building.platform import Target, misfits
+from fc_callback.building.requirements import read_requirements
 
 if TYPE_CHECKING:
     from pathlib import Path

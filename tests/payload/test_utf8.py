@@ -11,9 +11,9 @@ import pytest
 from fc_callback import PayloadInvalid, TaskTokenNotFound, event_parser, task_callback
 from fc_callback.errors import BatchFailed, EventNotUtf8
 from fc_callback.events import MnsTopicEvent
-from fc_callback.finding import Finder
 from fc_callback.idempotency import idempotent, once
 from fc_callback.parser import parse
+from fc_callback.payload.token_search import Finder
 from tests.core.invoking import fc_context
 from tests.payload.kinds import Allowing
 from tests.waiting import WaitingTasks

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 from fc_callback.testing import TaskCloudFlow
 
 if TYPE_CHECKING:
-    from fc_callback.context import Credentials
     from fc_callback.testing import WaitingTask
+    from fc_callback.values.context import Credentials
 
 
 class Recorder:

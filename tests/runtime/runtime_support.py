@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fc_callback.context import Credentials
+from fc_callback.values.context import Credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable

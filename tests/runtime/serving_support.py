@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 
 @attrs.frozen(kw_only=True)

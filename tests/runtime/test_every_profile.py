@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fc_callback.context import Credentials
+    from fc_callback.values.context import Credentials
 
 HANDLER = """
     import json, logging

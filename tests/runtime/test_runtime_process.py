@@ -208,7 +208,7 @@ def test_a_handler_may_stand_in_a_directory(function: MakeInstance) -> None:
 
 def test_the_package_itself_can_be_imported(function: MakeInstance) -> None:
     instance = function("""
-        from fc_callback.context import FcContext
+        from fc_callback.values.context import FcContext
         def handler(event, context):
             read = FcContext.read(context)
             return [read.request_id, read.credentials.security_token, read.timeout_seconds]

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from fc_callback.building import build as building
+from fc_callback.building import build_project
+from fc_callback.building.platform import Target
 from fc_callback.checking import check_project
-from fc_callback.packaging import build as building
-from fc_callback.packaging import build_project
-from fc_callback.packaging.platform import Target
-from fc_callback.scaffold import render_template, template_names
+from fc_callback.scaffolding import render_template, template_names
 from fc_callback.sealing import TokenSeal
 from fc_callback.testing import TaskCloudFlow, events
 

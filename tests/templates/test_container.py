@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from fc_callback.scaffold import render_template
+from fc_callback.scaffolding import render_template
 from fc_callback.testing import TaskCloudFlow
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fc_callback.cli.app import app
-from fc_callback.scaffold import template_names
+from fc_callback.scaffolding import template_names
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.scaffold import TemplateError, find_template, render_template, template_names
+from fc_callback.scaffolding import TemplateError, find_template, render_template, template_names
 
 if TYPE_CHECKING:
     from pathlib import Path

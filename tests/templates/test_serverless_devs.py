@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fc_callback.scaffold import find_template, render_template, template_names
+from fc_callback.scaffolding import find_template, render_template, template_names
 
 VERSION = "3.1.10"
 _PIPELINES = ("GITHUB", "GITLAB", "JENKINS", "PIPELINE", "CLOUDSHELL", "SERVERLESS_")

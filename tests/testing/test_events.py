@@ -9,7 +9,7 @@ import pytest
 
 from fc_callback import TaskToken
 from fc_callback import events as shapes
-from fc_callback.finding import Finder
+from fc_callback.payload.token_search import Finder
 from fc_callback.testing import events
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from fc_callback import (
     task_callback,
 )
 from fc_callback.cloudflow.throttle import turnstile_for
-from fc_callback.context import Deadline
 from fc_callback.testing import Fault, MockAnswer, MockRequest, MockTransport, make_context, make_credentials
 from fc_callback.testing import no_waiting as skipping
 from fc_callback.transport import Answer, SignedRequest
+from fc_callback.values.context import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

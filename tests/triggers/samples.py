@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from fc_callback.decoding import decode_base64
+from fc_callback.payload.json_layers import decode_base64
 
 SAMPLES = Path(__file__).parent.parent / "data" / "events"
 SAMPLE_TOKEN = "djEjZGVtby1mbG93I3J1bi0xIzUjNit6dDd1L3c4Zkx6OVBYMjkvajUrdnY4L2Y0PQ=="

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fc_callback.finding import Finder
+from fc_callback.payload.token_search import Finder
 from tests.triggers.samples import SAMPLE_TOKEN, event_with
 
 if TYPE_CHECKING:

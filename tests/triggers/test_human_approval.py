@@ -12,9 +12,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from fc_callback import FcContext, TaskToken, TokenSeal, event_parser
-from fc_callback.context import Deadline
 from fc_callback.local import Fault
 from fc_callback.testing import events
+from fc_callback.values.context import Deadline
 from tests.triggers.pages import run_page
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""One task, from the event to the report."""

@@ -1,0 +1,315 @@
+"""CloudFlow's language (`Type: StateMachine`, `SpecVersion: v1`), as far as sequences go.
+
+Source: CloudFlow documentation 2412487 (definition), 2402077 (inputs and outputs), 2642848 (Task), 2412546 (Wait),
+2489683 (Fail), 2500862 (errors), "integrated-function-compute", "global-io".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from fc_callback.flows.definition import (
+    RUNTIME_ERROR,
+    CatchRule,
+    DefinitionError,
+    FlowError,
+    Invocation,
+    JsonObject,
+    Moment,
+    RetryRule,
+    Step,
+    compact,
+    require_size,
+    size_bytes,
+)
+from fc_callback.flows.expressions import Template, parse_expression, parse_template
+from fc_callback.flows.reading import SUPPORTED_TEXT, Fields, number_between
+from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
+
+MAX_TASK_SECONDS = 604_800
+MAX_WAIT_SECONDS = 300
+MAX_INTERVAL_SECONDS = 86_400
+GLOBAL_VALUE_LIMIT_BYTES = 256 * KIB
+_COMMON = ("Type", "Name", "Description")
+_CONSTRUCTED = (*_COMMON, "InputConstructor", "OutputConstructor", "GlobalConstructor")
+_KNOWN = {
+    "Pass": (*_CONSTRUCTED, "Next", "End"),
+    "Wait": (*_CONSTRUCTED, "Next", "End", "Seconds", "Seconds.$"),
+    "Task": (
+        *_CONSTRUCTED,
+        *("Next", "End", "Action", "TaskMode", "Parameters", "Timeout", "Timeout.$", "Retry", "Catch"),
+    ),
+    "Succeed": _CONSTRUCTED,
+    "Fail": (*_COMMON, "Code", "Detail"),
+}
+_WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "function", "WaitForCustomCallback": "report"}
+_BEFORE = ("$Context", "$Input", "$Global")
+_AFTER = ("$Context", "$Input", "$Output", "$Global")
+
+
+@attrs.frozen(kw_only=True)
+class State(Step):
+    """A state, with what only this language has."""
+
+    input_constructor: Template | None = None
+    output_constructor: Template | None = None
+    global_constructor: Template | None = None
+    seconds: Any = None
+    parameters: Template | None = None
+    mode: str = "RequestComplete"
+    timeout: Any = None
+
+
+@attrs.frozen(kw_only=True)
+class StateMachine:
+    """A flow of CloudFlow. Its scope is `{"input": the output of the state before, "global": ...}`."""
+
+    steps: dict[str, State]
+    first: str
+    timeout_seconds: float | None = None
+    limit_bytes: int = CLOUDFLOW_OUTPUT_LIMIT_BYTES
+
+    @classmethod
+    def parse(cls, document: JsonObject) -> StateMachine:
+        """Read a definition.
+
+        Raises:
+            DefinitionError: It breaks a rule, or uses what is not supported here.
+        """
+        fields = Fields("The flow", document)
+        fields.only("Type", "SpecVersion", "Name", "Description", "StartAt", "States", "Timeout")
+        fields.choice("Type", None, "StateMachine")
+        fields.choice("SpecVersion", None, "v1")
+        entries = fields.listed("States")
+        if not entries:
+            raise DefinitionError("The flow: 'States' must be a list of at least one state.")
+        steps: dict[str, State] = {}
+        for index, entry in enumerate(entries):
+            state = _parse_state(index, entry)
+            if state.name in steps:
+                raise DefinitionError(f"State {state.name!r}: two states have this name.")
+            steps[state.name] = state
+        first = fields.text("StartAt")
+        if first not in steps:
+            raise DefinitionError(f"The flow: StartAt {first!r} names no state.")
+        _check_targets(steps)
+        timeout = fields.number("Timeout", None, low=0, high=31_536_000)
+        return cls(steps=steps, first=first, timeout_seconds=timeout or None)
+
+    def begin(self, start_input: JsonObject, moment: Moment) -> JsonObject:
+        """Return the scope before the first state."""
+        del moment
+        return {"input": start_input, "global": {}}
+
+    def entered(self, scope: JsonObject) -> JsonObject:
+        """Return the input, as the history shows it when a state is entered."""
+        return {"input": scope["input"]}
+
+    def exited(self, scope: JsonObject) -> JsonObject:
+        """Return the output, which is the next state's input."""
+        return {"output": scope["input"]}
+
+    def step_input(self, step: State, scope: JsonObject, moment: Moment) -> JsonObject:
+        """Return the InputConstructor's result, or the input as it came."""
+        if step.input_constructor is None:
+            return dict(scope["input"])
+        result = step.input_constructor.build(_values(step, scope, scope["input"], None, moment))
+        require_size(f"State {step.name!r}: the input", size_bytes(result), self.limit_bytes)
+        return result
+
+    def wait_until(self, step: State, scope: JsonObject, step_input: JsonObject, moment: Moment, now: float) -> float:
+        """Return when the wait ends."""
+        value = step.seconds.evaluate(_values(step, scope, step_input, None, moment))
+        return now + _running_number(f"State {step.name!r}: 'Seconds'", value, low=1, high=MAX_WAIT_SECONDS)
+
+    def invocation(self, step: State, scope: JsonObject, step_input: JsonObject, moment: Moment) -> Invocation:
+        """Return the call of a task: `Parameters`, evaluated; `body` is the function's event."""
+        values = _values(step, scope, step_input, None, moment)
+        given = {} if step.parameters is None else step.parameters.build(values)
+        body = given.get("body", "")
+        kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
+        if kind not in {"Sync", "Async"}:
+            raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: invocationType is neither Sync nor Async.")
+        timeout = None
+        if step.timeout is not None:
+            place = f"State {step.name!r}: 'Timeout'"
+            timeout = _running_number(place, step.timeout.evaluate(values), low=0, high=MAX_TASK_SECONDS)
+        return Invocation(
+            resource_arn=str(given.get("resourceArn", "")),
+            event=body if isinstance(body, str) else compact(body),
+            asynchronous=kind == "Async",
+            waits_for=_WAITS_FOR[step.mode],
+            timeout_seconds=timeout or None,
+        )
+
+    def complete(
+        self, step: State, scope: JsonObject, step_input: JsonObject, result: JsonObject | None, moment: Moment
+    ) -> tuple[JsonObject, JsonObject]:
+        """Build the output, then the globals, which see the raw output and not the constructed one."""
+        raw = step_input if result is None else result
+        require_size(f"State {step.name!r}: the result", size_bytes(raw), self.limit_bytes)
+        values = _values(step, scope, step_input, raw, moment)
+        output = raw if step.output_constructor is None else step.output_constructor.build(values)
+        merged = scope["global"]
+        if step.global_constructor is not None:
+            merged = {**merged, **step.global_constructor.build(values)}
+            for name, value in merged.items():
+                require_size(f"$Global.{name}", size_bytes(value), GLOBAL_VALUE_LIMIT_BYTES)
+        require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
+        return output, {"input": output, "global": merged}
+
+    def caught(
+        self, step: State, rule: CatchRule, scope: JsonObject, step_input: JsonObject, moment: Moment
+    ) -> tuple[JsonObject, JsonObject]:
+        """Build what the rule says; without an OutputConstructor the state's own input goes on."""
+        output = step_input
+        if rule.output is not None:
+            output = rule.output.build(_values(step, scope, step_input, None, moment))
+        require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
+        return output, {"input": output, "global": scope["global"]}
+
+    def output(self, scope: JsonObject, moment: Moment) -> JsonObject:
+        """Return the last state's output."""
+        del moment
+        result: JsonObject = scope["input"]
+        return result
+
+
+def _values(
+    step: State, scope: JsonObject, step_input: JsonObject, output: JsonObject | None, moment: Moment
+) -> dict[str, Any]:
+    current = {
+        "Name": step.name,
+        "Input": step_input,
+        "Output": output,
+        "Error": {"Code": moment.error, "Detail": moment.cause},
+        "RetryCount": moment.retry_count,
+        "TaskToken": moment.task_token,
+    }
+    execution = {"Name": moment.execution_name, "Input": moment.execution_input, "RoleArn": moment.role_arn}
+    return {
+        "$Input": step_input,
+        "$Output": output,
+        "$Global": scope["global"],
+        "$Context": {"Execution": execution, "Current": current},
+    }
+
+
+def _running_number(place: str, value: object, *, low: float, high: float) -> float:
+    try:
+        return number_between(place, value, low=low, high=high)
+    except DefinitionError as error:
+        raise FlowError(RUNTIME_ERROR, str(error)) from None
+
+
+def _check_targets(steps: dict[str, State]) -> None:
+    for state in steps.values():
+        for target in (state.following, *(rule.goto for rule in state.catch)):
+            if target is not None and target not in steps:
+                raise DefinitionError(f"State {state.name!r}: Next {target!r} names no state.")
+
+
+def _parse_state(index: int, entry: object) -> State:
+    named = entry.get("Name") if isinstance(entry, dict) else None
+    place = f"State {named!r}" if named else f"State number {index + 1}"
+    fields = Fields.of(place, entry)
+    kind = fields.text("Type")
+    if kind not in _KNOWN:
+        raise DefinitionError(f"{place}: the type {kind!r} is not supported here ({SUPPORTED_TEXT}).")
+    fields.only(*_KNOWN[kind])
+    common: dict[str, Any] = {"name": fields.text("Name"), "kind": kind.lower()}
+    if kind == "Fail":
+        return State(**common, error=fields.text("Code", ""), cause=fields.text("Detail", ""))
+    common["input_constructor"] = _constructor(fields, "InputConstructor", _BEFORE)
+    common["output_constructor"] = _constructor(fields, "OutputConstructor", _AFTER)
+    common["global_constructor"] = _constructor(fields, "GlobalConstructor", _AFTER)
+    if kind != "Succeed":
+        common["following"] = _following(fields)
+    if kind == "Wait":
+        common["seconds"] = _number(fields, "Seconds", low=1, high=MAX_WAIT_SECONDS)
+        if common["seconds"] is None:
+            raise DefinitionError(f"{place}: 'Seconds' or 'Seconds.$' is missing.")
+    if kind == "Task":
+        common.update(_parse_task(fields))
+    return State(**common)
+
+
+def _constructor(fields: Fields, name: str, roots: tuple[str, ...]) -> Template | None:
+    if name not in fields.members:
+        return None
+    return parse_template(fields.members[name], roots=roots, place=f"{fields.place}: {name}")
+
+
+def _following(fields: Fields) -> str | None:
+    if fields.flag("End"):
+        return None
+    if "Next" not in fields.members:
+        raise DefinitionError(f"{fields.place}: it has neither 'Next' nor 'End: true'.")
+    return fields.text("Next")
+
+
+def _number(fields: Fields, name: str, *, low: float, high: float) -> Any:
+    """Return an expression for `name` or `name.$`; None where there is neither."""
+    dynamic = f"{name}.$"
+    if name in fields.members and dynamic in fields.members:
+        raise DefinitionError(f"{fields.place}: it has both {name!r} and {dynamic!r}.")
+    if dynamic in fields.members:
+        return parse_expression(fields.members[dynamic], roots=_BEFORE, place=f"{fields.place}: {dynamic}")
+    if name not in fields.members:
+        return None
+    template = parse_template({name: fields.number(name, None, low=low, high=high)}, roots=(), place=fields.place)
+    return template.members[0][1]
+
+
+def _parse_task(fields: Fields) -> dict[str, Any]:
+    action = fields.text("Action")
+    if action.replace("::", ":") != "FC:InvokeFunction":
+        raise DefinitionError(f"{fields.place}: the action {action!r} is not supported here, only FC:InvokeFunction.")
+    mode = fields.choice("TaskMode", "RequestComplete", *_WAITS_FOR)
+    parameters = _parse_parameters(fields, mode)
+    return {
+        "mode": mode,
+        "callback": mode == "WaitForCustomCallback",
+        "parameters": parameters,
+        "timeout": _number(fields, "Timeout", low=0, high=MAX_TASK_SECONDS),
+        "retry": tuple(_parse_retry(fields.place, entry) for entry in fields.listed("Retry")),
+        "catch": tuple(_parse_catch(fields.place, entry) for entry in fields.listed("Catch")),
+    }
+
+
+def _parse_parameters(fields: Fields, mode: str) -> Template:
+    given = Fields.of(f"{fields.place}: Parameters", fields.members.get("Parameters"))
+    names = ("resourceArn", "invocationType", "body")
+    given.only(*names, *(f"{name}.$" for name in names))
+    if "resourceArn.$" not in given.members:
+        given.text("resourceArn")
+    if "invocationType" in given.members:
+        kind = given.choice("invocationType", None, "Sync", "Async")
+        if mode == "WaitForSystemCallback" and kind == "Sync":
+            raise DefinitionError(f"{fields.place}: WaitForSystemCallback needs invocationType Async.")
+    return parse_template(given.members, roots=_BEFORE, place=given.place)
+
+
+def _parse_retry(place: str, entry: object) -> RetryRule:
+    fields = Fields.of(f"{place}: a Retry entry", entry)
+    fields.only("Errors", "Description", "MaxAttempts", "IntervalSeconds", "BackoffRate", "MaxBackoffSeconds")
+    for name in ("MaxAttempts", "IntervalSeconds"):
+        if name not in fields.members:
+            raise DefinitionError(f"{place}: a Retry entry needs {name!r}.")
+    return RetryRule(
+        errors=fields.errors("Errors"),
+        max_attempts=int(fields.number("MaxAttempts", None, low=0, high=1_000_000) or 0),
+        interval_seconds=fields.number("IntervalSeconds", None, low=0, high=MAX_INTERVAL_SECONDS) or 0,
+        multiplier=fields.number("BackoffRate", 1, low=0, high=1_000_000) or 0,
+        max_interval_seconds=fields.number("MaxBackoffSeconds", MAX_INTERVAL_SECONDS, low=0, high=MAX_INTERVAL_SECONDS)
+        or 0,
+    )
+
+
+def _parse_catch(place: str, entry: object) -> CatchRule:
+    fields = Fields.of(f"{place}: a Catch entry", entry)
+    fields.only("Errors", "Description", "OutputConstructor", "Next")
+    output = _constructor(fields, "OutputConstructor", _BEFORE)
+    return CatchRule(errors=fields.errors("Errors"), goto=fields.text("Next"), output=output)

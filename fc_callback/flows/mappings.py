@@ -1,0 +1,78 @@
+"""Mappings of the legacy language: lists of `{target, source}`.
+
+Source: Serverless Workflow documentation, "Inputs and outputs" (document 122493).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import attrs
+
+from fc_callback.flows.definition import DefinitionError, JsonObject, Moment
+from fc_callback.flows.paths import parse_path, read_path
+from fc_callback.flows.reading import Fields
+
+_REFERENCE = re.compile(r"\$(input|local|context)(?=[.\[]|$)")
+CONTEXT = {
+    ("task", "token"): lambda moment: moment.task_token,
+    ("execution", "name"): lambda moment: moment.execution_name,
+    ("flow", "name"): lambda moment: moment.flow_name,
+    ("step", "eventId"): lambda moment: moment.event_id,
+}
+
+
+@attrs.frozen
+class Mapping:
+    """One target with its source: a constant where `root` is None, otherwise a path into `input`, `local` or `context`."""
+
+    target: str
+    root: str | None
+    value: Any
+
+    def read(self, values: JsonObject, moment: Moment) -> Any:
+        """Return the source's value; None where the path leads nowhere."""
+        if self.root is None:
+            return self.value
+        if self.root == "context":
+            return CONTEXT[self.value](moment)
+        return read_path(values.get(self.root), self.value)
+
+
+def parse_mappings(fields: Fields, name: str, *, roots: tuple[str, ...]) -> tuple[Mapping, ...] | None:
+    """Read the mappings under `name`; None where there are none, which is not the same as an empty list.
+
+    Raises:
+        DefinitionError: One of them has no meaning.
+    """
+    if name not in fields.members:
+        return None
+    return tuple(_parse(f"{fields.place}: {name}", entry, roots) for entry in fields.listed(name))
+
+
+def _parse(place: str, entry: object, roots: tuple[str, ...]) -> Mapping:
+    fields = Fields.of(f"an entry of {place}", entry)
+    fields.only("target", "source")
+    target = fields.text("target")
+    if "source" not in fields.members:
+        raise DefinitionError(f"{place}: the target {target!r} has no source.")
+    source = fields.members["source"]
+    match = _REFERENCE.match(source) if isinstance(source, str) else None
+    if match is None:
+        return Mapping(target, None, source)
+    root = match[1]
+    segments = parse_path(source, match.end(), place)
+    if root not in roots:
+        raise DefinitionError(
+            f"{place}: {source!r} cannot be read here, only {', '.join('$' + name for name in roots)}."
+        )
+    if root == "context" and segments not in CONTEXT:
+        known = ", ".join("$context." + ".".join(path) for path in CONTEXT)
+        raise DefinitionError(f"{place}: {source!r} is not supported here; known are {known}.")
+    return Mapping(target, root, segments)
+
+
+def apply_mappings(mappings: tuple[Mapping, ...], values: JsonObject, moment: Moment) -> JsonObject:
+    """Return the object that the mappings build."""
+    return {mapping.target: mapping.read(values, moment) for mapping in mappings}

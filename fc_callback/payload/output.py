@@ -1,0 +1,337 @@
+"""From what a function returns to the Output: the JSON text that ReportTaskSucceeded carries.
+
+A flow's data is a JSON object (CloudFlow documentation, "Inputs and outputs"), so an object stays as it is, None is
+`{}`, text that holds a JSON object is taken as it stands, and everything else becomes `{"result": ...}`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+from collections import deque
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import OutputError, OutputTooLarge
+from fc_callback.values.masked import Masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LARGEST_SHOWN = 3
+_PATH_SHOWN = 120
+_DEEPEST = 200  # deep enough for any flow's data, shallow enough for the stack
+
+
+class OutputText(str):
+    """An Output as `encode_output` made it: it is checked, and taken as it is wherever an Output is asked for.
+
+    Its `repr` hides it: an Output may repeat the task's token, and tools that record an error record its frames' variables.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<Output of {len(self)} characters>"
+
+
+def encode_output(value: object, *, limit_bytes: int | None = None) -> OutputText:
+    """Return the Output for a function's return value: compact JSON text of an object.
+
+    Pydantic models, dataclasses, attrs classes, datetimes, Decimals, UUIDs, enums and bytes are written as pydantic
+    writes them: a model by its aliases where its configuration says `serialize_by_alias`, and without excluded fields.
+
+    Args:
+        value: What the function returned.
+        limit_bytes: How many bytes of UTF-8 it may have; None for any number.
+
+    Raises:
+        OutputError: Something in it is not JSON: the error names the path.
+        OutputTooLarge: It is over the limit.
+    """
+    text = value if isinstance(value, OutputText) else OutputText(_object_text(value))
+    try:
+        size = len(text) if text.isascii() else len(text.encode())
+    except UnicodeEncodeError:
+        raise _explained(value, "a lone surrogate is no text") from None
+    if limit_bytes is not None and size > limit_bytes:
+        raise OutputTooLarge(size=size, limit=limit_bytes, largest=_largest_members(text))
+    return text
+
+
+def _object_text(value: object) -> str:
+    if value is None:
+        return "{}"
+    if isinstance(value, (str, bytes)) and not _is_enum(value):
+        text = _as_text(value)
+        return text if _holds_object(text) else _dump({"result": text})
+    text = _dump(value)
+    return text if text.startswith("{") else f'{{"result":{text}}}'
+
+
+def _is_enum(value: object) -> bool:
+    # `class Color(str, Enum)` is a str whose JSON is its value; `enum` is loaded wherever one exists.
+    return hasattr(type(value), "__members__")
+
+
+def _as_text(value: str | bytes) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise OutputError(
+            "The function returned bytes that are not UTF-8.", hint="Return text, or encode the bytes (base64)."
+        ) from None
+
+
+def _holds_object(text: str) -> bool:
+    if not text.lstrip().startswith("{"):
+        return False
+    try:
+        return isinstance(json.loads(text, parse_constant=_refuse_constant), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _refuse_constant(name: str) -> None:
+    raise OutputError(
+        f"The returned JSON text holds {name}, which is not JSON.", hint="Return null or a string for it."
+    )
+
+
+def _dump(value: object) -> str:
+    try:
+        try:
+            text = _compact(value)
+            if not _has_twins(text):
+                return text
+        except TypeError as error:
+            if not str(error).startswith("keys must be"):
+                raise
+        return _compact(_with_text_keys(value, "$"))
+    except OutputError:
+        raise
+    except (TypeError, ValueError, RecursionError, OverflowError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+    # Outside the handler: the encoder's own error says nothing that this one does not.
+    raise _explained(value, reason)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, default=_convert, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _has_twins(text: str) -> bool:
+    """Tell whether an object has one key twice: `json` writes 1 and "1" alike, and a reader keeps one of them."""
+    found = False
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        nonlocal found
+        found = found or len({key for key, _ in pairs}) < len(pairs)
+
+    json.loads(text, object_pairs_hook=look)
+    return found
+
+
+def _convert(value: Any) -> Any:
+    """Turn what `json` does not know into what it does, one level at a time."""
+    if isinstance(value, Masked):
+        raise TypeError(f"a {type(value).__name__} holds a secret")
+    if hasattr(type(value), "__attrs_attrs__"):
+        return _attrs_members(value)
+    if isinstance(value, (set, frozenset, deque, GeneratorType)):
+        return list(value)  # each member is written by its own class's rules
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    serializer = getattr(value, "__pydantic_serializer__", None)
+    try:
+        if serializer is not None:  # a model or a pydantic dataclass, with its own configuration
+            return serializer.to_python(value, mode="json", fallback=_convert)
+        if hasattr(type(value), "__dataclass_fields__"):
+            return _dataclass_members(value)
+        return to_jsonable_python(value, fallback=_refuse)
+    except PydanticSerializationError as error:
+        raise TypeError(str(error)) from None
+    except (OutputError, TypeError, ValueError, RecursionError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a model's properties and serializers are a person's own
+        raise TypeError(f"{_type_name(value)} raises {type(error).__name__} while it is written") from None
+
+
+def _attrs_members(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in type(value).__attrs_attrs__}
+
+
+def _dataclass_members(value: Any) -> dict[str, Any]:
+    from dataclasses import fields  # loaded wherever a dataclass exists
+
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
+def _refuse(value: Any) -> Any:
+    if hasattr(type(value), "__attrs_attrs__") or hasattr(type(value), "__dataclass_fields__"):  # inside a set, say
+        return json.loads(_dump(value))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _with_text_keys(value: object, path: str) -> object:
+    """Write keys that `json` refuses (enums, dates, UUIDs) as pydantic does."""
+    if isinstance(value, (list, tuple)):
+        return [_with_text_keys(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        return value if _is_plain(value) else _with_text_keys(_convert(value), path)
+    written: dict[str, object] = {}
+    for key, item in value.items():
+        name = _key_text(key, path)
+        if name in written:
+            raise OutputError(f"Two keys of the object at {path} are both written as {name!r}.", path=path)
+        written[name] = _with_text_keys(item, f"{path}.{name}")
+    return written
+
+
+def _key_text(key: object, path: str) -> str:
+    if isinstance(key, str) and not _is_enum(key):
+        return key
+    if key is None or isinstance(key, (bool, int, float)):
+        return json.dumps(key, allow_nan=False)
+    from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+    try:
+        return str(next(iter(to_jsonable_python({key: None}))))
+    except (PydanticSerializationError, TypeError):
+        raise OutputError(f"A key of type {_type_name(key)} at {path} cannot be a key in JSON.", path=path) from None
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float))
+
+
+def _explained(value: object, reason: str) -> OutputError:
+    """Find where in `value` the trouble is, once it is known that there is some."""
+    path, found = next(_trouble(value, "$", ()), ("$", reason))
+    if len(path) > _PATH_SHOWN:
+        path = f"{path[:_PATH_SHOWN]}..."
+    return OutputError(
+        f"The function's result cannot be written as JSON: at {path}, {found}.",
+        path=path,
+        hint="Return JSON types, or pydantic models, dataclasses or attrs classes made of them.",
+    )
+
+
+def _trouble(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    if id(value) in above:
+        yield path, "the value contains itself"
+        return
+    if len(above) > _DEEPEST:
+        yield path, "it is nested too deeply"
+        return
+    inside = (*above, id(value))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _key_trouble(key, path)
+            yield from _trouble(item, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key!r}]", inside)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for index, item in enumerate(value):
+            yield from _trouble(item, f"{path}[{index}]", inside)
+    elif _has_serializer(value):
+        yield from _model_trouble(value, path, inside)
+    elif members := _members(value):
+        for name, item in members.items():
+            yield from _trouble(item, f"{path}.{name}", inside)
+        yield from _own_trouble(value, path)
+    else:
+        yield from _own_trouble(value, path)
+
+
+def _key_trouble(key: object, path: str) -> Iterator[tuple[str, str]]:
+    try:
+        _key_text(key, path).encode()
+    except UnicodeEncodeError:
+        yield path, "a key holds a lone surrogate"
+    except (OutputError, ValueError):
+        yield path, f"a key of type {_type_name(key)} has no form in JSON"
+
+
+def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
+    try:
+        text = json.dumps(value, default=_convert, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except UnicodeEncodeError:
+        yield path, "the text holds a lone surrogate"
+    except OutputError as error:
+        yield path, str(error)
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        if isinstance(value, float):
+            yield path, f"{value} is not JSON"
+        elif isinstance(value, (bytes, bytearray)):
+            yield path, "the bytes are not UTF-8"
+        else:
+            yield path, f"a value of type {_type_name(value)} has no form in JSON"
+
+
+def _type_name(value: object) -> str:
+    """Name a class: `bool` alone would be the wrong one for numpy's."""
+    kind = type(value)
+    name = kind.__qualname__
+    return f"{kind.__module__}.{name}" if name in vars(builtins) and kind.__module__ != "builtins" else name
+
+
+def _has_serializer(value: object) -> bool:
+    return not isinstance(value, type) and hasattr(value, "__pydantic_serializer__")
+
+
+def _model_trouble(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """Find the trouble in a model or a pydantic dataclass: in the fields as they are written, one by one."""
+    kind = type(value)
+    if getattr(kind, "__pydantic_root_model__", False):
+        yield from _trouble(value.root, path, above)
+        return
+    extra = getattr(value, "__pydantic_extra__", None) or {}
+    for name in [*kind.__pydantic_fields__, *kind.__pydantic_decorators__.computed_fields, *extra]:
+        written = _written_alone(value, name)
+        if written is None:
+            yield from _unwritten_trouble(value, name, path, above)
+        elif isinstance(written, dict):
+            for key, item in written.items():
+                yield from _trouble(item, f"{path}.{name if len(written) == 1 else key}", above)
+        else:  # one that writes itself as something else
+            yield from _trouble(written, path, above)
+    yield from _own_trouble(value, path)
+
+
+def _unwritten_trouble(value: Any, name: str, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+    """Find the trouble in a field that cannot be written: in its value, or else in what writes it."""
+    try:
+        item = getattr(value, name, None)
+    except Exception as error:  # noqa: BLE001 - a property is a person's own, and raises what it likes
+        yield f"{path}.{name}", f"reading it raises {type(error).__name__}"
+        return
+    yield from _trouble(item, f"{path}.{name}", above)
+    if not type(value).__pydantic_decorators__.model_serializers:  # which writes all of them, and fails for each
+        yield f"{path}.{name}", f"a value of type {_type_name(item)} is not written by its serializer"
+
+
+def _written_alone(value: Any, name: str) -> Any:
+    """Return what a model writes when only one of its fields is asked for; None where that fails."""
+    try:
+        return value.__pydantic_serializer__.to_python(value, mode="json", include={name}, fallback=_convert)
+    except Exception:  # noqa: BLE001 - a field's serializer is a person's own, and raises what it likes
+        return None
+
+
+def _members(value: Any) -> dict[str, Any]:
+    if isinstance(value, (type, Masked)):
+        return {}
+    if hasattr(type(value), "__dataclass_fields__"):
+        return _dataclass_members(value)
+    return _attrs_members(value) if hasattr(type(value), "__attrs_attrs__") else {}
+
+
+def _largest_members(text: str) -> tuple[tuple[str, int], ...]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    sizes = [(key, len(_dump(item).encode())) for key, item in document.items()]
+    return tuple(sorted(sizes, key=lambda pair: -pair[1])[:_LARGEST_SHOWN])

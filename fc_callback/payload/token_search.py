@@ -1,0 +1,388 @@
+"""Find the task token in an event, and the payload it came with.
+
+A flow's author decides where the token goes; nothing in FC or CloudFlow fixes a place. Without being told, a `Finder`
+looks for the names in use (`taskToken`, `TaskToken`, `task_token`): at the top of the event, and then inside whatever
+a trigger wraps around a message, through arrays, objects, JSON in strings and base64. An object that holds a token is
+the payload, and nothing below it is looked at: what stands there is the function's own data.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import EventNotUtf8, SettingsError, TaskTokenNotFound, TokenAmbiguous
+from fc_callback.payload.json_layers import (
+    NotJson,
+    NotUtf8,
+    looks_wrapped,
+    open_layers,
+    read_json,
+    unwrap,
+    unwrap_base64,
+)
+from fc_callback.payload.paths import describe, parse_path, show_key, show_path, show_steps
+from fc_callback.values import validators
+from fc_callback.values.base import Value
+from fc_callback.values.token import TaskToken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fc_callback.payload.paths import Trail
+
+TokenOption = str | Sequence[str] | Callable[[Any], str | TaskToken | None] | None
+
+TOKEN_KEYS = ("taskToken", "TaskToken", "task_token")
+MAX_TOKEN_CHARACTERS = 8192  # a token is about 430 characters at most, and travels in a query string
+MAX_VALUES = 200_000  # objects, arrays and wrapped texts that one search looks at
+_SHOWN = 5
+_ARRAYS = (list, tuple)
+_CONTAINERS = (dict, list, tuple)
+
+_MAP_IT = (
+    "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
+    "under inputMappings, in CloudFlow `taskToken.$: $Context.Current.TaskToken` in the body. "
+    'If it stands somewhere else, say where with token="a.b.c".'
+)
+
+_WHERE_IT_IS = (
+    'Give a path, several, or a function of the event, like token="data.ticket", or leave it out to look for taskToken '
+    "everywhere."
+)
+
+
+class Found(Value, hidden=("payload",)):
+    """A task token and what came with it.
+
+    Args:
+        token: The token.
+        payload: The innermost JSON object that the token stands in. Where a callable found the token: the whole event,
+            if that is a JSON object. Empty where the token stands in no object at all.
+        path: Where the token stands, like `$[0].data.messageBody.taskToken`; a layer of text leaves no mark in it.
+            `$` where a callable found it.
+    """
+
+    token: TaskToken
+    payload: dict[str, Any]
+    path: str
+
+
+class Finder:
+    """Finds the task token of an event.
+
+    Args:
+        token: Where the token is. None looks for `taskToken`, `TaskToken` and `task_token` everywhere. A path such as
+            `"data.ticket"` or `"Records.0.token"` names the one place, from the top of the event; a key with a dot in
+            it is written `'a["b.c"]'`; several paths are tried in order. A callable gets the decoded event (as it came,
+            where it is not JSON) and returns the token, or None; a LookupError from it also means that there is none.
+
+    Raises:
+        SettingsError: `token` is none of these.
+    """
+
+    def __init__(self, token: TokenOption = None) -> None:
+        if callable(token):
+            validators.function("token", token, gets=("event",), give=_WHERE_IT_IS)
+        self._ask = token if callable(token) else None
+        self._paths = () if token is None or callable(token) else _parse_paths(token)
+
+    def find(self, event: object) -> Found:
+        """Find the one token of an event.
+
+        Args:
+            event: What FC delivered, bytes or text; or what that decodes to.
+
+        Raises:
+            TaskTokenNotFound: There is none, or what stands in its place is no token.
+            TokenAmbiguous: There are several different ones, and no path says which.
+        """
+        if self._ask is not None:
+            return _answer(self._ask, event)
+        return self._look(_decode(event))
+
+    @staticmethod
+    def elements(event: object) -> list[Any] | None:
+        """Return the elements of an event that carries many tasks; None for an event that is no array.
+
+        Raises:
+            TaskTokenNotFound: The event as a whole cannot be read.
+        """
+        decoded, _ = open_layers(_decode(event))
+        return list(decoded) if isinstance(decoded, _ARRAYS) else None
+
+    def _look(self, decoded: object) -> Found:
+        if self._paths:
+            return _follow_first(self._paths, decoded)
+        if type(decoded) is dict:  # a direct call, token at the top: no search
+            value = decoded.get("taskToken")
+            alone = "TaskToken" not in decoded and "task_token" not in decoded
+            if alone and value is not None and _flaw(value) is None:
+                return Found(token=TaskToken(value), payload=decoded, path="$.taskToken")
+        return _Search(decoded).result()
+
+
+def _decode(event: object) -> Any:
+    """Decode an event that must be JSON, or base64 of it: an MNS message in STREAM format is the event as it was sent."""
+    if isinstance(event, memoryview):
+        event = event.tobytes()
+    if not isinstance(event, bytes | bytearray | str):
+        return event
+    try:
+        return read_json(event)
+    except NotJson as error:
+        reason, is_utf8 = str(error), not isinstance(error, NotUtf8)
+    if not event.strip():
+        raise TaskTokenNotFound("The event is empty.", hint=_MAP_IT)
+    if is_utf8:
+        try:
+            # Only base64 is left, which is ASCII. Bytes of any other kind must stay as they are: replaced by U+FFFD,
+            # different names would be the same text.
+            return unwrap_base64(event if isinstance(event, str) else event.decode("ascii"))
+        except NotUtf8:
+            is_utf8 = False
+        except (NotJson, UnicodeDecodeError):
+            pass
+    if not is_utf8:
+        raise EventNotUtf8("The event cannot be read: it begins like JSON, but its bytes are not UTF-8.")
+    unit = "characters" if isinstance(event, str) else "bytes"
+    raise TaskTokenNotFound(
+        f"The event holds no task token: its {len(event)} {unit} are not JSON ({reason}).",
+        hint="Send the token in a JSON object, or pass token= a callable that reads it from the bytes. " + _MAP_IT,
+    )
+
+
+def _flaw(value: object) -> str | None:
+    """Say why a value is no token; None for a token."""
+    if not isinstance(value, str):
+        return "an object" if isinstance(value, dict) else describe(value)
+    if not value.strip():
+        return "an empty string"
+    if len(value) > MAX_TOKEN_CHARACTERS:
+        return f"a string of {len(value)} characters"
+    if value.startswith(("$context.", "$Context.")):
+        return "an expression that the flow did not evaluate (in CloudFlow the key must end in `.$`)"
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "a string with broken characters (lone surrogates)"
+    return None
+
+
+# Searching everywhere
+
+
+def _walk(root: object, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
+    """Visit every object, breadth first, but none below an object for which `visit` says True.
+
+    Returns:
+        Whether all was seen. A hostile event is left when it has cost enough.
+    """
+    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
+    taken = 1
+    while queue:
+        value, way, layers = queue.popleft()
+        value, layers = open_layers(value, layers)
+        if isinstance(value, dict) and visit(value, way):
+            continue
+        for step, child in _children(value):
+            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
+                taken += 1
+                if taken > MAX_VALUES:
+                    return False
+                queue.append((child, (way, step), layers))
+    return True
+
+
+def _children(value: object) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, _ARRAYS) else ()
+
+
+class _Search:
+    """One search for the names in use."""
+
+    def __init__(self, root: object) -> None:
+        self.root = root
+        self.found: dict[str, tuple[dict[str, Any], Trail]] = {}
+        self.flaws: list[tuple[Trail, str]] = []
+        self.objects = 0
+        self.complete = _walk(root, self.visit)
+
+    def visit(self, holder: dict[str, Any], trail: Trail) -> bool:
+        self.objects += 1
+        held = False
+        for key in TOKEN_KEYS:
+            if key not in holder:
+                continue
+            flaw = _flaw(holder[key])
+            if flaw is None:
+                held = True
+                self.found.setdefault(holder[key], (holder, (trail, key)))
+            elif len(self.flaws) < _SHOWN:
+                self.flaws.append(((trail, key), flaw))
+        return held
+
+    def result(self) -> Found:
+        if len(self.found) > 1:
+            raise _ambiguous(self.found)
+        if not self.complete:
+            raise TaskTokenNotFound(
+                f"The event is too large to search: no end after {MAX_VALUES} values.",
+                hint='Say where the token stands with token="a.b.c".',
+            )
+        for token, (holder, trail) in self.found.items():
+            return Found(token=TaskToken(token), payload=holder, path=show_path(trail))
+        raise self.nothing()
+
+    def nothing(self) -> TaskTokenNotFound:
+        root, _ = open_layers(self.root)
+        _refuse_garbled(self.root)
+        if self.flaws:
+            flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
+            return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
+        if not isinstance(root, _CONTAINERS):
+            return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_MAP_IT)
+        searched = f"{self.objects} object{'' if self.objects == 1 else 's'}"
+        return TaskTokenNotFound(
+            f"The event holds no task token: no {', '.join(TOKEN_KEYS)} in the {searched} searched; it is {describe(root)}.",
+            hint=_MAP_IT,
+        )
+
+
+def _refuse_garbled(root: object) -> None:
+    garbled = _garbled(root)
+    if garbled is not None:
+        raise EventNotUtf8(
+            f"The event holds no task token that can be read: {garbled} is base64 of JSON whose bytes are not UTF-8."
+        )
+
+
+def _garbled(root: object) -> str | None:
+    """Return the path of a text in which JSON of another encoding than UTF-8 is wrapped; None where there is none."""
+    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
+    for _ in range(MAX_VALUES):
+        if not queue:
+            break
+        value, trail, layers = queue.popleft()
+        value, layers = open_layers(value, layers)
+        if isinstance(value, str) and looks_wrapped(value):
+            try:
+                unwrap(value)
+            except NotUtf8:
+                return show_path(trail)
+            except NotJson:
+                pass
+        for step, child in _children(value):
+            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
+                queue.append((child, (trail, step), layers))
+    return None
+
+
+def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
+    paths = [show_path(trail) for _, (_, trail) in zip(range(_SHOWN), found.values(), strict=False)]
+    places = "; ".join(f"{path} ({TaskToken(token).fingerprint})" for path, token in zip(paths, found, strict=False))
+    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return TokenAmbiguous(
+        f"The event holds {len(found)} different task tokens, at {places}{more}.",
+        paths=tuple(paths),
+        hint=f"Say which one is meant with token='{paths[0]}' or the like. For an event that carries many tasks, "
+        "task_callback(batch=10) runs the function once for each, ten at a time.",
+    )
+
+
+# Following paths
+
+
+def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
+    paths = (option,) if isinstance(option, str) else option
+    if not isinstance(paths, Sequence) or isinstance(paths, bytes | bytearray | memoryview):
+        validators.refuse("token", option, _WHERE_IT_IS)
+    if not paths:
+        raise SettingsError("token= has no path in it.", hint=_WHERE_IT_IS)
+    for path in paths:
+        if not isinstance(path, str):
+            raise SettingsError(f"token= holds {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
+    return tuple(parse_path(path) for path in paths)
+
+
+def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> Found:
+    problems: list[str] = []
+    for steps in paths:
+        found = _follow(steps, root)
+        if isinstance(found, Found):
+            return found
+        problems.append(found)
+    _refuse_garbled(root)
+    raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
+
+
+def _follow(steps: tuple[str, ...], root: object) -> Found | str:
+    trail: Trail = None
+    value: Any = root
+    payload: dict[str, Any] = {}
+    for step in steps:
+        value, _ = open_layers(value)
+        if isinstance(value, dict) and step in value:
+            payload = value
+            value, trail = value[step], (trail, step)
+        elif isinstance(value, _ARRAYS) and step.isdecimal() and int(step) < len(value):
+            value, trail = value[int(step)], (trail, int(step))
+        else:
+            return f"there is no {show_steps(steps)}, for {show_path(trail)} is {describe(value)}, without {show_key(step)}"
+    flaw = _flaw(value)
+    if flaw is not None:
+        return f"{show_path(trail)} is {flaw}, not a token"
+    return Found(token=TaskToken(value), payload=payload, path=show_path(trail))
+
+
+# Asking a callable
+
+
+def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Found:
+    try:
+        decoded, _ = open_layers(_decode(event))
+    except TaskTokenNotFound:
+        decoded = event
+    try:
+        answer = ask(decoded)
+    except LookupError as error:
+        if isinstance(error, TaskTokenNotFound):
+            raise
+        reason = f"raised {type(error).__name__}"
+    else:
+        token = answer.reveal() if isinstance(answer, TaskToken) else answer
+        flaw = _flaw(token)
+        if flaw is None and isinstance(token, str):
+            return Found(token=TaskToken(token), payload=_payload_around(token, decoded), path="$")
+        reason = f"returned {'None' if token is None else flaw}, not a token"
+    raise TaskTokenNotFound(
+        f"The event holds no task token: the callable given as token= {reason}.",
+        hint=f"What it was asked about is {describe(decoded)}. " + _MAP_IT,
+    )
+
+
+def _payload_around(token: str, decoded: object) -> dict[str, Any]:
+    return decoded if isinstance(decoded, dict) else holder_of(token, decoded) or {}
+
+
+def holder_of(token: str, decoded: object, *, like: dict[str, Any] | None = None) -> dict[str, Any] | None:
+    """Return an object that holds a token: the one that equals `like`, or the outermost with the token as a value.
+
+    None where there is neither.
+    """
+    holders: list[dict[str, Any]] = []
+    same: list[dict[str, Any]] = []
+
+    def visit(holder: dict[str, Any], _: Trail) -> bool:
+        if like is not None and holder == like:
+            same.append(holder)
+        if any(isinstance(value, str) and value == token for value in holder.values()):
+            holders.append(holder)
+        return bool(same if like is not None else holders)
+
+    _walk(decoded, visit)
+    return next(iter(same or holders), None)

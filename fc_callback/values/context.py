@@ -1,0 +1,238 @@
+"""What FC tells a function about one invocation, as values.
+
+FC's own context object differs by runtime: up to Python 3.10 it carries `credentials` and `service`, on 3.12 it carries
+neither, and a function without a role gets empty strings. `FcContext.read` evens that out.
+Source: FC documentation, "Context" (event handlers of the Python runtimes) and "Environment variables".
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import CredentialsNotFound
+from fc_callback.values import validators
+from fc_callback.values.base import Value
+from fc_callback.values.masked import Masked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+# How the AccessKeyIds begin that a local CloudFlow makes: of a long-lived key, of an STS session. Alibaba Cloud's own
+# begin with LTAI and STS. as well, and with random letters and digits behind that.
+LOCAL_KEY_PREFIX = "LTAILocalCloudFlow"
+LOCAL_SESSION_PREFIX = "STS.LocalCloudFlow"
+
+
+class Credentials(Masked, Value):
+    """A key pair, with the security token of a role where it is one.
+
+    Args:
+        access_key_id: The key's name.
+        access_key_secret: The key's secret.
+        security_token: The STS token; None for a long-lived key.
+
+    Raises:
+        SettingsError: One of them is no text.
+    """
+
+    access_key_id: str
+    access_key_secret: str
+    security_token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no text."""
+        validators.text("access_key_id", self.access_key_id, "Give the key's id.")
+        validators.text("access_key_secret", self.access_key_secret, "Give the key's secret.")
+        if self.security_token is not None and not isinstance(self.security_token, str):
+            validators.refuse("security_token", self.security_token, "Give the STS token, or leave it out.")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Credentials | None:
+        """Read `ALIBABA_CLOUD_ACCESS_KEY_ID`, `_ACCESS_KEY_SECRET` and `_SECURITY_TOKEN`; None if not set.
+
+        FC sets these for a function with a role. They are read at every call, because they rotate.
+        """
+        source = os.environ if environ is None else environ
+        return _credentials(
+            source.get("ALIBABA_CLOUD_ACCESS_KEY_ID"),
+            source.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+            source.get("ALIBABA_CLOUD_SECURITY_TOKEN"),
+        )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether a local CloudFlow or `fc_callback.testing` made them; no Alibaba Cloud account knows them."""
+        return self.access_key_id.startswith((LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX))
+
+    def __repr__(self) -> str:
+        kind = "STS" if self.security_token else "key"
+        return f"<Credentials {kind} {self.access_key_id[:4]}***>"
+
+
+def _credentials(key_id: object, secret: object, token: object) -> Credentials | None:
+    if not (isinstance(key_id, str) and key_id and isinstance(secret, str) and secret):
+        return None
+    security_token = token if isinstance(token, str) and token else None
+    return Credentials.of({"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
+
+
+class Deadline(Value):
+    """The moment by which an invocation must have ended.
+
+    Python on FC has no remaining-time call, so it is the time of entry plus the function's timeout.
+
+    Args:
+        at: On the clock of `time.monotonic()`, in seconds.
+    """
+
+    at: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """Return the moment `seconds` from now."""
+        return cls(at=time.monotonic() + seconds)
+
+    def remaining_seconds(self) -> float:
+        """Seconds left; negative when it has passed."""
+        return self.at - time.monotonic()
+
+
+class FcContext(Value, hidden=("raw",)):
+    """One invocation, as FC describes it; a field that FC does not tell has its default.
+
+    Attributes:
+        request_id: FC's id of this invocation.
+        function_name: The function.
+        handler: The handler string of s.yaml.
+        memory_mb: The function's memory.
+        timeout_seconds: The function's timeout; None where it is not known.
+        region: Like `cn-hangzhou`; None where it is not known.
+        account_id: The account that owns the function.
+        version_id: The function's version, where one was called.
+        qualifier: The version or alias that was called.
+        service_name: The service of an FC 2 function.
+        retry_count: How often FC has delivered this event before; 0 where FC does not say.
+        credentials: Those of this invocation; None for a function without a role.
+        deadline: When the invocation must have ended; None where the timeout is not known.
+        cloudflow_endpoint: The local CloudFlow that made this context, like `http://127.0.0.1:8089`; None on FC. Tasks
+            are reported there.
+        raw: FC's own object.
+    """
+
+    request_id: str = ""
+    function_name: str = ""
+    handler: str = ""
+    memory_mb: int | None = None
+    timeout_seconds: int | None = None
+    region: str | None = None
+    account_id: str | None = None
+    version_id: str | None = None
+    qualifier: str | None = None
+    service_name: str | None = None
+    retry_count: int = 0
+    credentials: Credentials | None = None
+    deadline: Deadline | None = None
+    cloudflow_endpoint: str | None = None
+    raw: Any = None
+
+    @classmethod
+    def read(cls, raw: object, *, entered_at: float | None = None) -> FcContext:
+        """Read FC's context object, whatever its generation; an `FcContext` is returned as it is.
+
+        Args:
+            raw: The second argument of a handler. None and objects with none of the attributes are read as well, so
+                that a handler can be called by hand.
+            entered_at: When the invocation began, on the clock of `time.monotonic()`; now, by default.
+        """
+        if isinstance(raw, FcContext):
+            return raw
+        function = getattr(raw, "function", None)
+        service = getattr(raw, "service", None)  # FC 2's; most contexts have none
+        timeout = _number(getattr(function, "timeout", None))
+        version, qualifier = getattr(function, "version_id", None), getattr(function, "qualifier", None)
+        if service is not None:
+            version, qualifier = (
+                version or getattr(service, "version_id", None),
+                qualifier or getattr(service, "qualifier", None),
+            )
+        deadline = None
+        if timeout:
+            deadline = Deadline.of({"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
+        return cls.of(
+            {
+                "request_id": _text(getattr(raw, "request_id", None)) or _text(getattr(raw, "requestId", None)) or "",
+                "function_name": _text(getattr(function, "name", None)) or os.environ.get("FC_FUNCTION_NAME", ""),
+                "handler": _text(getattr(function, "handler", None)) or "",
+                "memory_mb": _number(getattr(function, "memory", None)),
+                "timeout_seconds": timeout,
+                "region": _text(getattr(raw, "region", None)) or os.environ.get("FC_REGION") or None,
+                "account_id": _text(getattr(raw, "account_id", None)) or os.environ.get("FC_ACCOUNT_ID") or None,
+                "version_id": _text(version),
+                "qualifier": _text(qualifier),
+                "service_name": _text(getattr(service, "name", None)) if service is not None else None,
+                "retry_count": _number(getattr(raw, "retry_count", None)) or 0,
+                "credentials": _read_credentials(raw),
+                "deadline": deadline,
+                "cloudflow_endpoint": _text(getattr(raw, "cloudflow_endpoint", None)),
+                "raw": raw,
+            }
+        )
+
+    def _compared(self) -> tuple[object, ...]:
+        return tuple(
+            value for name, value in sorted(vars(self).items()) if name != "raw"
+        )  # an object of FC's, or a test's
+
+    def __copy__(self) -> FcContext:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> FcContext:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickled context is one in a log record or a crash report: FC's own object holds its secrets in the clear.
+        shown = {name: value for name, value in vars(self).items() if name not in {"credentials", "raw"}}
+        return _from_pickle, (shown,)
+
+    def require_credentials(self) -> Credentials:
+        """Return the credentials.
+
+        Raises:
+            CredentialsNotFound: The function has no role.
+        """
+        if self.credentials is None:
+            raise CredentialsNotFound("This invocation has no credentials to sign a report with.")
+        return self.credentials
+
+
+def _from_pickle(fields: dict[str, Any]) -> FcContext:
+    return FcContext(**fields)
+
+
+def _read_credentials(raw: object) -> Credentials | None:
+    given = getattr(raw, "credentials", None)
+    found = _credentials(
+        getattr(given, "access_key_id", None),
+        getattr(given, "access_key_secret", None),
+        getattr(given, "security_token", None),
+    )
+    # The context wins where it has them: they are of this invocation. Python 3.12's has none, only the environment.
+    return found or Credentials.from_environment()
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: Any) -> int | None:
+    if type(value) is int:
+        return value
+    if value is None or value == "":
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
