@@ -53,24 +53,46 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CLOUDFLOW_ONCE_STORE", "Where `once=` keeps its records: `sqlite:///...`, `redis://...`", "none"),
     Variable("CLOUDFLOW_SEAL_KEY", "The key that seals task tokens put away; newest first, commas between", "none"),
 )
+# What a client and the limit of its Outputs follow from where no argument says otherwise. FC itself sets FC_REGION.
+CLIENT_VARIABLES = (
+    "CLOUDFLOW_ENDPOINT",
+    "CLOUDFLOW_REGION",
+    "CLOUDFLOW_NETWORK",
+    "CLOUDFLOW_SIGNATURE",
+    "CLOUDFLOW_CONNECT_TIMEOUT",
+    "CLOUDFLOW_READ_TIMEOUT",
+    "CLOUDFLOW_OUTPUT_LIMIT",
+    "FC_REGION",
+)
 _PREFIX = "CLOUDFLOW_"
 _KNOWN = frozenset(variable.name for variable in VARIABLES)
 # Acquired by the first reader in a process and never released.
 _first_reader = threading.Lock()
 
 
+def snapshot() -> tuple[str | None, ...]:
+    """Return the texts of the variables in `CLIENT_VARIABLES`, unchecked and in that order; None where one is not set.
+
+    A decorated function keeps its client, and the limit of its Outputs, under this key. As long as the key is the same,
+    the client is, so that an event reads the settings once.
+    """
+    _warn_once()
+    return tuple(map(os.environ.get, CLIENT_VARIABLES))
+
+
 def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] | None = None) -> str | None:
     """Return the argument where there is one, else the variable's value, else None; empty means not set."""
     assert name in _KNOWN, name
-    if _first_reader.acquire(blocking=False):
-        _warn_of_unknown_variables()
+    _warn_once()
     if argument is not None:
         return argument
     return (os.environ if environ is None else environ).get(name) or None
 
 
-def _warn_of_unknown_variables() -> None:
-    """Warn of each variable that has the prefix of a setting and is not one. Its value may be a secret and is not shown."""
+def _warn_once() -> None:
+    """Warn about each variable that has the prefix of a setting but is not one. Its value may be a secret and is not shown."""
+    if not _first_reader.acquire(blocking=False):
+        return
     for name in sorted(os.environ):
         if name.upper().startswith(_PREFIX) and name not in _KNOWN:
             nearest = _nearest(name)
