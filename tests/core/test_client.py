@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
 
 from fc_callback import CloudFlowClient, Credentials, CredentialsNotFound, OutputError, SettingsError, TaskToken
 from fc_callback.cloudflow.errors import AccessDenied, InvalidAccessKeyID, InvalidArgument, SignatureNotMatch
-from tests.core.quick import KEY, QUICK
+from fc_callback.testing import MockAnswer, MockTransport, make_credentials
+from tests.core.quick import KEY, QUICK, TOKEN
 from tests.waiting import Language, WaitingTasks
 
 
@@ -86,6 +88,84 @@ def test_rotated_variables_are_read_at_every_call(tasks: WaitingTasks, monkeypat
     monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "LTAI-nobody")
     with pytest.raises(InvalidAccessKeyID):
         client.report_task_succeeded(tasks.new().token, {})
+
+
+def test_credentials_of_one_report_go_before_those_of_the_client_and_of_the_environment(tasks: WaitingTasks) -> None:
+    stranger = tasks.service.add_account("2000000000000003")
+    client = CloudFlowClient(credentials=stranger, retry=QUICK)
+    succeeded, failed = tasks.new(), tasks.new()
+    client.report_task_succeeded(succeeded.token, {"n": 1}, credentials=tasks.service.session())
+    client.report_task_failed(failed.token, "NoStock", credentials=tasks.service.session())
+    assert (succeeded.output, failed.failure) == ({"n": 1}, ("NoStock", ""))
+    with pytest.raises(AccessDenied):
+        CloudFlowClient(retry=QUICK).report_task_succeeded(tasks.new().token, {}, credentials=stranger)
+
+
+def test_credentials_of_one_report_are_not_kept_for_the_next(
+    tasks: WaitingTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = CloudFlowClient()
+    for name in ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"):
+        monkeypatch.delenv(name)
+    client.report_task_succeeded(tasks.new().token, {}, credentials=tasks.service.session())
+    with pytest.raises(CredentialsNotFound):
+        client.report_task_succeeded(tasks.new().token, {})
+
+
+def test_every_attempt_of_a_report_is_signed_with_its_credentials() -> None:
+    busy = MockAnswer({"Code": "InternalServerError", "Message": "m", "RequestId": "R"}, status=500)
+    answers = [busy, busy, MockAnswer()]
+    transport = MockTransport(lambda _request: answers.pop(0))
+    client = CloudFlowClient(
+        endpoint="cn-hangzhou.fnf.aliyuncs.com", transport=transport, signature="v3", retry=QUICK, credentials=KEY
+    )
+    of_the_call = Credentials(access_key_id="STS.ofTheCall", access_key_secret="s" * 30, security_token="t" * 30)
+    client.report_task_succeeded(TOKEN, {}, credentials=of_the_call)
+    assert [one.headers["x-acs-accesskey-id"] for one in transport.requests] == ["STS.ofTheCall"] * 3
+
+
+@pytest.mark.parametrize("kept", [None, KEY, lambda: KEY], ids=["environment", "fixed", "callable"])
+def test_a_report_never_brings_a_local_cloudflow_s_credentials_to_another_host(kept: Any) -> None:
+    transport = MockTransport()
+    client = CloudFlowClient(endpoint="cn-hangzhou.fnf.aliyuncs.com", transport=transport, credentials=kept)
+    for report in (partial(client.report_task_succeeded, TOKEN, {}), partial(client.report_task_failed, TOKEN, "E")):
+        with pytest.raises(SettingsError, match="made by a local CloudFlow"):
+            report(credentials=make_credentials())
+    assert transport.requests == []
+
+
+def test_an_evolved_client_checks_the_credentials_of_a_report_against_its_own_endpoint() -> None:
+    transport = MockTransport()
+    local = CloudFlowClient(endpoint="http://127.0.0.1", transport=transport)
+    local.report_task_succeeded(TOKEN, {}, credentials=make_credentials())
+    with pytest.raises(SettingsError, match="made by a local CloudFlow"):
+        local.evolve(endpoint="cn-hangzhou.fnf.aliyuncs.com").report_task_succeeded(
+            TOKEN, {}, credentials=make_credentials()
+        )
+    assert len(transport.requests) == 1
+
+
+def test_what_is_no_credentials_is_named_without_showing_it() -> None:
+    transport = MockTransport()
+    client = CloudFlowClient(endpoint="http://127.0.0.1", transport=transport, credentials=KEY)
+    with pytest.raises(SettingsError, match="credentials= is a dict") as caught:
+        client.report_task_succeeded(TOKEN, {}, credentials={"access_key_secret": "hidden"})  # type: ignore[arg-type]
+    assert "hidden" not in str(caught.value)
+    with pytest.raises(SettingsError, match="credentials= is a str"):
+        client.evolve(credentials=lambda: "hidden").report_task_succeeded(TOKEN, {})
+    assert transport.requests == []
+
+
+def test_credentials_of_one_report_do_not_stand_in_its_error() -> None:
+    secret = "ofTheCallOnly/Secret+30chars=="
+    refusal = MockAnswer({"Code": "SignatureNotMatch", "Message": f"with {secret}", "RequestId": "R"}, status=403)
+    client = CloudFlowClient(
+        endpoint="http://127.0.0.1", transport=MockTransport(lambda _request: refusal), credentials=KEY
+    )
+    of_the_call = Credentials(access_key_id="STS.ofTheCall", access_key_secret=secret)
+    with pytest.raises(SignatureNotMatch) as caught:
+        client.report_task_succeeded(TOKEN, {}, credentials=of_the_call)
+    assert "ofTheCallOnly" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
