@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.values import validators
 from fc_callback.values.base import Value
-from fc_callback.values.invocation import current_invocation, recent_secrets
+from fc_callback.values.invocation import current_invocation, recent_secrets, running_task
 from fc_callback.values.masked import Masked
 from fc_callback.values.record_text import (
     MOST_BITS,
@@ -30,7 +30,6 @@ from fc_callback.values.record_text import (
     writable,
 )
 from fc_callback.values.spellings import SHORTEST_SECRET, Spellings, spellings_of
-from fc_callback.values.task import running_task
 from fc_callback.values.token import TOKEN_START
 
 if TYPE_CHECKING:

@@ -197,6 +197,16 @@ class FcContext(Value, hidden=("raw",)):
         shown = {name: value for name, value in vars(self).items() if name not in {"credentials", "raw"}}
         return _from_pickle, (shown,)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts of this invocation that must not be seen: the key's secret and the STS token."""
+        credentials = self.credentials
+        if credentials is None:
+            return ()
+        if credentials.security_token:
+            return credentials.access_key_secret, credentials.security_token
+        return (credentials.access_key_secret,)
+
     def require_credentials(self) -> Credentials:
         """Return the credentials.
 

@@ -27,7 +27,7 @@ from fc_callback import (
     once,
     task_callback,
 )
-from fc_callback.callback.batch import Shares, run_all
+from fc_callback.callback.batch import TimeBudget, run_all
 from fc_callback.events import EventBridgeEvents, MnsQueueEvents
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.sqlite import SqliteStore
@@ -449,14 +449,14 @@ def seconds_of(deadline: Deadline | None) -> float:
 
 
 def test_each_task_has_its_share_of_the_time_and_what_others_left_unused() -> None:
-    shares = Shares(tasks=6, limit=2, deadline=Deadline.after(6000))
+    shares = TimeBudget(tasks=6, limit=2, deadline=Deadline.after(6000))
     got = [seconds_of(shares.next()) for _ in range(6)]
     # Three rounds of two: nobody has used any time, so the later ones may take what is left.
     assert [round(seconds, -2) for seconds in got] == [2000, 2000, 3000, 3000, 6000, 6000]
 
 
 def test_without_a_known_timeout_there_is_no_share() -> None:
-    assert Shares(tasks=6, limit=2, deadline=None).next() is None
+    assert TimeBudget(tasks=6, limit=2, deadline=None).next() is None
 
 
 def test_a_task_sees_its_share_and_the_context_the_whole(tasks: WaitingTasks) -> None:

@@ -22,11 +22,12 @@ import pytest
 import redis.asyncio
 
 from fc_callback import CloudFlowClient, event_parser, once, task_callback
-from fc_callback.callback.coroutines import awaited_frames, is_async
+from fc_callback.callback.coroutines import awaited_frames
 from fc_callback.callback.event_loops import _end_all, _idle
 from fc_callback.idempotency import idempotent
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.middleware import layers
+from fc_callback.values.functions import is_async
 from tests.core.invoking import fc_context
 from tests.core.quick import QUICK
 from tests.core.scripted import ScriptedService

@@ -13,6 +13,7 @@ import pytest
 from fc_callback import CloudFlowClient, FcContext, Task, TaskToken, current_task, task_callback
 from fc_callback.callback.deadline import SoftDeadline
 from fc_callback.local.faults import Fault
+from fc_callback.metrics import TaskRecord
 from fc_callback.values.context import Deadline
 from tests.core.invoking import fc_context
 from tests.core.quick import QUICK, TOKEN, client_of
@@ -177,7 +178,9 @@ def test_a_watch_that_wakes_when_the_task_is_over_reports_nothing() -> None:
     context = FcContext(deadline=Deadline.after(60))
     task = Task(token=TaskToken(TOKEN), payload={}, context=context, deadline=context.deadline)
     with ScriptedService() as service:
-        soft = SoftDeadline(task=task, client=client_of(service.endpoint), margin=1)
+        soft = SoftDeadline(
+            task=task, client=client_of(service.endpoint), credentials=None, margin=1, record=TaskRecord()
+        )
         with pytest.raises(KeyError), soft:  # as when a transient exception passes through
             raise KeyError
         soft._strike(threading.get_ident(), 1.0)

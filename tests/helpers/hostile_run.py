@@ -22,10 +22,9 @@ import attrs
 
 from fc_callback import Credentials, FcContext, Task
 from fc_callback.logs.logger import Logger
-from fc_callback.metrics import recorded
+from fc_callback.metrics import task_record
 from fc_callback.redaction import RedactionFilter
-from fc_callback.values.invocation import begin
-from fc_callback.values.task import running
+from fc_callback.values.invocation import invocation_scope, task_scope
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
@@ -373,10 +372,10 @@ def main() -> None:
         access_key_id="LTAI5tEXAMPLEEXAMPLE1234", access_key_secret="aSecretOfThirtyCharacters12345"
     )
     context = FcContext(request_id="r", credentials=credentials)
-    with begin(context) as invocation, recorded(TOKEN) as record:
+    with invocation_scope(context) as invocation, task_record(TOKEN) as record:
         task = Task(token=TaskToken(TOKEN), payload={}, context=context)
         record.begins(task)
-        with running(task):
+        with task_scope(task):
             count = log_all(loggers)
         invocation.failed = True
     print(count)

@@ -24,6 +24,8 @@ from fc_callback import (
     once,
     task_callback,
 )
+from fc_callback.callback.decorator import TaskOptions
+from fc_callback.callback.options import Options
 from fc_callback.idempotency import idempotent
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
@@ -241,6 +243,9 @@ TAKERS = [
 @pytest.mark.parametrize(("taker", "function"), TAKERS, ids=name_of)
 def test_every_option_has_a_row(taker: Any, function: Any) -> None:
     options = set(inspect.signature(function).parameters) - {"function"}
+    if function is task_callback:
+        options = set(TaskOptions.__annotations__)
+        assert options == set(inspect.signature(Options).parameters)
     assert options == {option for who, option, _ in TABLE if who is taker}
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from fc_callback import FcCallbackError, task_callback
-from fc_callback.callback.failure import failure_of
+from fc_callback.callback.outcome import failure_of
 from fc_callback.errors import SettingsError
 from fc_callback.idempotency.echo import hide
 from fc_callback.logs.logger import Logger
@@ -26,8 +26,8 @@ from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
 from fc_callback.testing import make_credentials
 from fc_callback.values.base import Value
 from fc_callback.values.context import Credentials, FcContext
-from fc_callback.values.invocation import begin
-from fc_callback.values.task import Task, running
+from fc_callback.values.invocation import invocation_scope, task_scope
+from fc_callback.values.task import Task
 from fc_callback.values.token import TaskToken
 from tests.spelled import SPELLINGS, opened
 
@@ -56,7 +56,7 @@ def inside(request: pytest.FixtureRequest) -> Iterator[str]:
     """The inside of a task; the token is the value."""
     credentials = Credentials(access_key_id=KEY_ID, access_key_secret=SECRET, security_token=STS)
     context = FcContext(request_id="r", credentials=credentials)
-    with begin(context), running(Task(token=TaskToken(request.param), payload={}, context=context)):
+    with invocation_scope(context), task_scope(Task(token=TaskToken(request.param), payload={}, context=context)):
         yield request.param
 
 
@@ -135,7 +135,7 @@ def test_what_looks_like_a_secret_is_masked_outside_of_invocations_too(secret: s
 
 
 def test_secrets_of_an_invocation_that_has_ended_are_still_masked() -> None:
-    with begin(FcContext(credentials=make_credentials(access_key_secret="a-secret-of-mine"))):
+    with invocation_scope(FcContext(credentials=make_credentials(access_key_secret="a-secret-of-mine"))):
         pass
 
     assert Redactor().text("a-secret-of-mine") == "***"
@@ -306,14 +306,14 @@ def test_any_value_becomes_json(value: Any) -> None:
 
 @given(st.text(), st.text())
 def test_a_secret_is_masked_wherever_it_stands(before: str, after: str) -> None:
-    with begin(FcContext(credentials=make_credentials(access_key_secret=SECRET))):
+    with invocation_scope(FcContext(credentials=make_credentials(access_key_secret=SECRET))):
         assert SECRET not in Redactor(["card"]).text(before + SECRET + after)
 
 
 @given(st.text(min_size=8), st.sampled_from(["", "x", "xy"]))
 def test_a_line_that_holds_a_secret_in_any_form_is_searched_for_it(secret: str, before: str) -> None:
     data = (before + secret + " and more").encode("utf-8", "surrogatepass")
-    with begin(FcContext(credentials=make_credentials(access_key_secret=secret))):
+    with invocation_scope(FcContext(credentials=make_credentials(access_key_secret=secret))):
         for text in (
             secret,
             quote(secret, safe=""),
@@ -374,7 +374,7 @@ def test_what_is_a_secret_in_one_invocation_only_is_masked_in_that_one(fc_log: F
 
     def lines(access_key_secret: str) -> list[str]:
         credentials = Credentials(access_key_id="LTAI5tEXAMPLE", access_key_secret=access_key_secret)
-        with begin(FcContext(credentials=credentials)):
+        with invocation_scope(FcContext(credentials=credentials)):
             log.info("AKeyThatIsRotatedNextHour")
             log.info("Named", AKeyThatIsRotatedNextHour=1)
             log.info("Listed", keys=["AKeyThatIsRotatedNextHour"])
@@ -405,16 +405,18 @@ def test_what_was_written_before_a_task_began_is_searched_again_while_it_runs(fc
 
     context = FcContext(request_id="r")
     for _ in range(2):
-        with begin(context):
+        with invocation_scope(context):
             log.bind(body=body)
             assert all(body in line for line in lines()), "nobody knows yet that it is one"
-            with running(Task(token=TaskToken(secret), payload={}, context=context)):
+            with task_scope(Task(token=TaskToken(secret), payload={}, context=context)):
                 assert not any(body in line for line in lines())
 
 
 def test_texts_as_short_as_a_secret_can_be_are_searched(fc_log: FramedLog) -> None:
     log = Logger("orders")
-    with begin(FcContext(credentials=Credentials(access_key_id="LTAI5tEXAMPLE", access_key_secret="8letters"))):
+    with invocation_scope(
+        FcContext(credentials=Credentials(access_key_id="LTAI5tEXAMPLE", access_key_secret="8letters"))
+    ):
         log.info("Short", given="8letters")
         log.info("8letters")
     assert not any("8letters" in line for line in fc_log.lines)

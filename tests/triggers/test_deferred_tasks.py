@@ -54,7 +54,7 @@ def test_a_deferred_task_is_not_reported_and_the_log_says_so(
     with caplog.at_level(logging.INFO, "fc_callback"):
         assert handler(waiting.event, None) == '{"deferred":true}'
     assert waiting.status == "Running"
-    assert any("is deferred: somebody else reports it" in message for message in caplog.messages)
+    assert any("is deferred: another process reports it" in message for message in caplog.messages)
     assert waiting.token not in caplog.text
 
 
