@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import pytest
 
 from fc_callback import task_callback
-from tests.core.quick import KEY, TOKEN
-from tests.core.scripted import ScriptedService
+from tests.cloudflow.quick import KEY, TOKEN
+from tests.cloudflow.scripted import ScriptedService
 
 # What a report does not need: it is loaded where a function asks for it.
 UNNEEDED = [
