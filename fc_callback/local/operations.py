@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
 from fc_callback.flows.reading import NAME_PATTERN
-from fc_callback.local.answers import ApiError, invalid
+from fc_callback.local.api_errors import ApiError, invalid
 from fc_callback.local.clock import iso_milliseconds, parse_time
 from fc_callback.local.engine import Engine, check_definition, check_input
 
@@ -145,8 +145,8 @@ class Operations:
             *(
                 account,
                 name,
-                self._store.seal(definition),
-                self._store.seal(description),
+                self._store.mask_tokens(definition),
+                self._store.mask_tokens(description),
                 kind,
                 given.get("RoleArn", ""),
                 now,
@@ -163,7 +163,11 @@ class Operations:
         _check_kind(kind)
         self._store.run(
             "UPDATE flows SET definition = ?, description = ?, type = ?, role_arn = ?, modified = ? WHERE id = ?",
-            *(self._store.seal(definition), self._store.seal(given.get("Description", flow["description"])), kind),
+            *(
+                self._store.mask_tokens(definition),
+                self._store.mask_tokens(given.get("Description", flow["description"])),
+                kind,
+            ),
             *(given.get("RoleArn", flow["role_arn"]), self._clock.now(), flow["id"]),
         )
         return self._flow_answer(self._flow(account, flow["name"]))
@@ -318,7 +322,7 @@ def _time(given: Mapping[str, str], name: str, default: float) -> float:
     text = given.get(name)
     if not text:
         return default
-    moment = parse_time(text)
-    if moment is None:
+    parsed = parse_time(text)
+    if parsed is None:
         raise invalid(f"{name} must be a time like 2020-09-22T23:43:40Z.")
-    return moment
+    return parsed

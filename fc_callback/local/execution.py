@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from fc_callback.flows import Flow, FlowError, Invocation, Moment, Step, parse_flow
+from fc_callback.flows import EvaluationContext, Flow, FlowError, Step, TaskCall, parse_flow
 from fc_callback.flows.definition import (
     INVALID_LOCAL,
     RUNTIME_ERROR,
@@ -21,7 +21,7 @@ from fc_callback.flows.definition import (
     first_match,
     parse_object,
 )
-from fc_callback.local.tokens import recognise
+from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
@@ -43,7 +43,7 @@ class Submits(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Place:
+class RunContext:
     """What a run needs of the service."""
 
     store: Store
@@ -59,7 +59,7 @@ class Run:
         row: Its row in `executions`.
     """
 
-    def __init__(self, place: Place, row: Row) -> None:
+    def __init__(self, place: RunContext, row: Row) -> None:
         self.store = place.store
         self.clock = place.clock
         self.functions = place.functions
@@ -68,8 +68,8 @@ class Run:
         self.flow: Flow = parsed(row["definition"])
         self.status: str = row["status"]
         self.events: int = row["events"]
-        self.input: JsonObject = json.loads(place.store.unseal(row["input"]))
-        state = json.loads(place.store.unseal(row["state"]))
+        self.input: JsonObject = json.loads(place.store.restore_tokens(row["input"]))
+        state = json.loads(place.store.restore_tokens(row["state"]))
         self.scope: JsonObject = state.get("scope", {})
         self.step_name: str | None = state.get("step")
         self.entered: int = state.get("entered", 0)
@@ -90,7 +90,7 @@ class Run:
         if self.flow.timeout_seconds is not None:
             self._timer("execution", self.clock.now() + self.flow.timeout_seconds)
         try:
-            self.scope = self.flow.begin(self.input, self._moment())
+            self.scope = self.flow.begin(self.input, self._evaluation_context())
         except FlowError as error:
             self._fail(error.error, error.cause)
         else:
@@ -154,7 +154,7 @@ class Run:
         self.store.run(
             "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)",
             *(self.id, self.events, event_type, step, self.events - 1, self.clock.now()),
-            self.store.seal(compact(detail)),
+            self.store.mask_tokens(compact(detail)),
         )
         return self.events
 
@@ -170,11 +170,11 @@ class Run:
         }
         self.store.run(
             "UPDATE executions SET status = ?, events = ?, state = ? WHERE id = ?",
-            *(self.status, self.events, self.store.seal(compact(state)), self.id),
+            *(self.status, self.events, self.store.mask_tokens(compact(state)), self.id),
         )
 
-    def _moment(self, **changes: Any) -> Moment:
-        return Moment(
+    def _evaluation_context(self, **changes: Any) -> EvaluationContext:
+        return EvaluationContext(
             flow_name=self.row["flow_name"],
             execution_name=self.row["name"],
             execution_input=self.input,
@@ -220,12 +220,12 @@ class Run:
             self.record("StepFailed", step.name, {"error": step.error, "cause": step.cause})
             self._fail(step.error, step.cause)
             return False
-        moment = self._moment()
-        self.step_input = self.flow.step_input(step, self.scope, moment)
+        context = self._evaluation_context()
+        self.step_input = self.flow.step_input(step, self.scope, context)
         self.record("StepStarted", step.name, {"input": self.step_input})
         if step.kind == "wait":
             now = self.clock.now()
-            due = self.flow.wait_until(step, self.scope, self.step_input, moment, now)
+            due = self.flow.wait_until(step, self.scope, self.step_input, context, now)
             if due > now:
                 self._timer("wait", due)
                 return False
@@ -239,11 +239,11 @@ class Run:
         # A token seen in the wild carries the id of its step's StepEntered; a further attempt must have another one.
         event = self.events + 1 if again else self.entered
         token = self._open_task(event)
-        moment = self._moment(task_token=token if step.callback else None)
-        self.step_input = self.flow.step_input(step, self.scope, moment)
+        context = self._evaluation_context(task_token=token if step.callback else None)
+        self.step_input = self.flow.step_input(step, self.scope, context)
         if not again:
             self.record("StepStarted", step.name, {"input": self.step_input})
-        call = self.flow.invocation(step, self.scope, self.step_input, moment)
+        call = self.flow.task_call(step, self.scope, self.step_input, context)
         self.store.run("UPDATE tasks SET waits_for = ? WHERE id = ?", call.waits_for, self.task)
         self.record("TaskScheduled", step.name, {"input": self.step_input, "resourceArn": call.resource_arn})
         self.record("TaskStarted", step.name, {})
@@ -251,7 +251,7 @@ class Run:
             self._timer("task", self.clock.now() + call.timeout_seconds, task=self.task)
         return self._submit(call)
 
-    def _submit(self, call: Invocation) -> bool:
+    def _submit(self, call: TaskCall) -> bool:
         function = self.functions.knows(call.resource_arn)
         if function is None:
             cause = f"There is no function for {call.resource_arn}."
@@ -278,12 +278,12 @@ class Run:
         return True
 
     def _open_task(self, event: int) -> str:
-        token = self.store.mint.task_token(
+        token = self.store.issuer.task_token(
             flow=self.row["flow_name"], execution=self.row["name"], event_id=event, execution_id=self.id
         )
         self.task = self.store.run(
             "INSERT INTO tasks (execution, event, step, waits_for, digest) VALUES (?, ?, ?, '', ?)",
-            *(self.id, event, self.step.name, recognise(token)),
+            *(self.id, event, self.step.name, token_digest(token)),
         )
         return token
 
@@ -307,10 +307,10 @@ class Run:
             self._fail(error, cause)
             return event, False
         rule = step.catch[place]
-        moment = self._moment(error=error, cause=cause)
+        context = self._evaluation_context(error=error, cause=cause)
 
         def go_on() -> bool:
-            _output, self.scope = self.flow.caught(step, rule, self.scope, self.step_input, moment)
+            _output, self.scope = self.flow.caught(step, rule, self.scope, self.step_input, context)
             self.record("StepExited", step.name, self.flow.exited(self.scope))
             self.next_name = rule.goto
             return True
@@ -330,7 +330,7 @@ class Run:
         return True
 
     def _complete(self, result: JsonObject | None) -> None:
-        output, scope = self.flow.complete(self.step, self.scope, self.step_input, result, self._moment())
+        output, scope = self.flow.complete(self.step, self.scope, self.step_input, result, self._evaluation_context())
         self.scope = scope
         self.record("StepSucceeded", self.step.name, {"output": output})
         self.record("StepExited", self.step.name, self.flow.exited(scope))
@@ -346,7 +346,7 @@ class Run:
 
     def _succeed(self) -> None:
         try:
-            output = self.flow.output(self.scope, self._moment())
+            output = self.flow.output(self.scope, self._evaluation_context())
         except FlowError as error:
             self._fail(error.error, error.cause)
         else:
@@ -361,7 +361,7 @@ class Run:
         self.step_name = None
         self.record(f"Execution{status}", "", detail)
         self.store.run("DELETE FROM timers WHERE execution = ?", self.id)
-        seal = self.store.seal
+        seal = self.store.mask_tokens
         self.store.run(
             "UPDATE executions SET output = ?, error = ?, cause = ?, stopped = ? WHERE id = ?",
             *(seal(output), seal(error), seal(cause), self.clock.now(), self.id),

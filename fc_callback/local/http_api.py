@@ -19,9 +19,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from fc_callback.local.answers import ApiError
-from fc_callback.local.api import API_VERSION, wait_seconds
-from fc_callback.local.authentication import Call
+from fc_callback.local.api_errors import ApiError
+from fc_callback.local.authentication import ApiRequest
+from fc_callback.local.operations import API_VERSION, wait_seconds
 from fc_callback.settings import KIB
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from fc_callback.local.components import Components
     from fc_callback.local.faults import Fault
-    from fc_callback.local.parts import Parts
 
 _LOG = logging.getLogger("fc_callback.local")
 # Source: CloudFlow documentation, "Limits": the size of a request.
@@ -91,18 +91,18 @@ class BrokenAnswer(Response):
             pass
 
 
-class Face:
+class HttpApi:
     """Answers requests. One event loop calls it; nothing in it waits but the long poll and the slow fault.
 
     Args:
-        parts: What it stands before.
+        components: What it stands before.
 
     Attributes:
         calls: How often each operation ended in what: `ok`, an error code, or `fault:` and its kind.
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, components: Components) -> None:
+        self._components = components
         self.calls: Counter[tuple[str, str]] = Counter()
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
 
@@ -123,8 +123,8 @@ class Face:
             call = await _read(request)
         except ClientDisconnect:
             return Response()
-        action = call.action if self._parts.operations.knows(call.action) else "unknown"
-        fault = self._parts.faults.next(call.action)
+        action = call.action if self._components.operations.knows(call.action) else "unknown"
+        fault = self._components.faults.next(call.action)
         if fault is None:
             return await self._answer(call, action)
         if fault.kind in {"slow", "skew"}:
@@ -137,7 +137,7 @@ class Face:
         self.calls[action, f"fault:{fault.kind}"] += 1
         return self._broken(fault)
 
-    async def _answer(self, call: Call, action: str, *, skew_seconds: float = 0.0) -> Response:
+    async def _answer(self, call: ApiRequest, action: str, *, skew_seconds: float = 0.0) -> Response:
         request_id = _request_id(call)
         try:
             body = await self._perform(call, skew_seconds)
@@ -157,22 +157,22 @@ class Face:
         self.calls[action, "ok"] += 1
         return self._json({**body, "RequestId": request_id}, 200, skew_seconds)
 
-    async def _perform(self, call: Call, skew_seconds: float) -> dict[str, Any]:
-        parts = self._parts
-        _check_form(call, parts.operations.knows)
-        account = parts.authenticator.account_of(call, skew_seconds=skew_seconds)
-        if not parts.quota.take(account, call.action):
+    async def _perform(self, call: ApiRequest, skew_seconds: float) -> dict[str, Any]:
+        components = self._components
+        _check_form(call, components.operations.knows)
+        account = components.authenticator.account_of(call, skew_seconds=skew_seconds)
+        if not components.quota.take(account, call.action):
             raise ApiError("ResourceThrottled")
         given = call.parameters
-        answer = parts.operations.perform(call.action, account, given)
+        answer = components.operations.perform(call.action, account, given)
         if call.action == "DescribeExecution" and wait_seconds(given):
             await self._wait(account, given)
-            answer = parts.operations.perform(call.action, account, given)
+            answer = components.operations.perform(call.action, account, given)
         return answer
 
     async def _wait(self, account: str, given: Mapping[str, str]) -> None:
-        row = self._parts.operations.execution_row(account, given["FlowName"], given["ExecutionName"])
-        ended = asyncio.wrap_future(self._parts.engine.when_ended(row["id"]))
+        row = self._components.operations.execution_row(account, given["FlowName"], given["ExecutionName"])
+        ended = asyncio.wrap_future(self._components.engine.when_ended(row["id"]))
         await asyncio.wait([ended], timeout=wait_seconds(given))
         ended.cancel()
 
@@ -181,7 +181,7 @@ class Face:
         return self._respond(body, status, "application/json; charset=utf-8", skew_seconds=skew_seconds)
 
     def _respond(self, body: bytes, status: int, content_type: str, *, skew_seconds: float = 0.0) -> Response:
-        date = formatdate(self._parts.clock.caller_time() + skew_seconds, usegmt=True)
+        date = formatdate(self._components.clock.caller_time() + skew_seconds, usegmt=True)
         return Response(body, status, {"date": date, "content-type": content_type})
 
     def _broken(self, fault: Fault) -> Response:
@@ -209,7 +209,7 @@ class Face:
         return self._json(content, error.status)
 
 
-async def _read(request: Request) -> Call:
+async def _read(request: Request) -> ApiRequest:
     body = await request.body()
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -220,10 +220,10 @@ async def _read(request: Request) -> Call:
     if content_type == _FORM and len(body) <= MAX_REQUEST_BYTES:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     query = dict(parse_qsl(request.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
-    return Call(method=request.method, path=request.url.path, query=query, form=form, headers=headers, body=body)
+    return ApiRequest(method=request.method, path=request.url.path, query=query, form=form, headers=headers, body=body)
 
 
-def _check_form(call: Call, knows: Callable[[str], bool]) -> None:
+def _check_form(call: ApiRequest, knows: Callable[[str], bool]) -> None:
     """Refuse what cannot be a call of this API, before asking who makes it."""
     if len(call.body) > MAX_REQUEST_BYTES:
         raise ApiError("EntityTooLarge", MAX_REQUEST_BYTES)
@@ -246,7 +246,7 @@ def _new_id() -> str:
     return str(uuid.uuid4()).upper()
 
 
-def _request_id(call: Call) -> str:
+def _request_id(call: ApiRequest) -> str:
     """Return the caller's own id, which older clients may choose, or a new one."""
     given = call.parameters.get("RequestId", "")
     return given if given and len(given) <= 64 and all(c.isalnum() or c == "-" for c in given) else _new_id()  # noqa: PLR2004

@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 
 from fc_callback.errors import SettingsError
-from fc_callback.local.api import Operations
 from fc_callback.local.authentication import Authenticator
 from fc_callback.local.clock import Clock
 from fc_callback.local.engine import Engine
 from fc_callback.local.faults import Faults
 from fc_callback.local.invoker import Invoker, Retries
+from fc_callback.local.operations import Operations
 from fc_callback.local.quota import Quota
 from fc_callback.local.server import HOST
 from fc_callback.local.store import Store
@@ -64,7 +64,7 @@ class Options:
 
 
 @attrs.frozen(kw_only=True)
-class Parts:
+class Components:
     """What an open service consists of, beside its HTTP face."""
 
     store: Store
@@ -91,7 +91,7 @@ class Parts:
             self.directory.cleanup()
 
 
-def open_parts(options: Options, *, endpoint: str) -> Parts:
+def build_components(options: Options, *, endpoint: str) -> Components:
     """Open the database and put the rest around it.
 
     Args:
@@ -116,10 +116,10 @@ def open_parts(options: Options, *, endpoint: str) -> Parts:
         store, clock, retries=retries, endpoint=endpoint, instances=options.instances, region=options.region
     )
     engine = Engine(store, clock, invoker, conflict=options.sync_report == "conflict")
-    parts = Parts(
+    components = Components(
         store=store,
         clock=clock,
-        authenticator=Authenticator(store.mint, clock),
+        authenticator=Authenticator(store.issuer, clock),
         invoker=invoker,
         engine=engine,
         operations=Operations(store, clock, engine),
@@ -129,5 +129,5 @@ def open_parts(options: Options, *, endpoint: str) -> Parts:
     )
     known = [row["account"] for row in store.all("SELECT account FROM accounts")]
     for account_id in (options.account_id, *options.accounts, *known):
-        parts.add_account(account_id)
-    return parts
+        components.add_account(account_id)
+    return components
