@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fc_callback import metrics
 from fc_callback.logs.records import record_at
-from fc_callback.values.invocation import LOG_FIELDS
+from fc_callback.values.record_text import LOG_FIELDS
 from fc_callback.values.task import running, running_task
 
 if TYPE_CHECKING:

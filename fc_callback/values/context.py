@@ -63,6 +63,13 @@ class Credentials(Masked, Value):
         )
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The access key secret, and the STS token where there is one: what must be masked."""
+        if self.security_token:
+            return self.access_key_secret, self.security_token
+        return (self.access_key_secret,)
+
+    @property
     def is_local(self) -> bool:
         """Whether a local CloudFlow or `fc_callback.testing` made them; no Alibaba Cloud account knows them."""
         return self.access_key_id.startswith((LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX))

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.values.context import FcContext
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +21,10 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from fc_callback.metrics import TaskRecord
-
     Observer = Callable[[Any], Any]
 
 
 logger = logging.getLogger("fc_callback")
-
-# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
-LOG_FIELDS = "fc_fields"
 
 
 class Invocation:
@@ -42,7 +38,7 @@ class Invocation:
         failed: Whether it ended in an exception, or its task in a failure.
         sampled: Whether the logger writes all its records, by `sample=`.
         ended: Whether it is over: what was bound to it is gone then.
-        tasks: A record of each task in it.
+        tasks: The `TaskRecord` of each task in it.
         notes: What a helper keeps with it, under a key of its own.
         at_end: Called, in order, when it ends.
     """
@@ -55,7 +51,7 @@ class Invocation:
         self.failed = False
         self.sampled = False
         self.ended = False
-        self.tasks: list[TaskRecord] = []
+        self.tasks: list[Any] = []  # of metrics, which stands above this module
         self.notes: dict[Any, Any] = {}
         self.at_end: list[Callable[[Invocation], None]] = []
 
@@ -63,11 +59,7 @@ class Invocation:
     def secrets(self) -> tuple[str, ...]:
         """What of it must not be seen."""
         credentials = self.context.credentials
-        if credentials is None:
-            return ()
-        if credentials.security_token:
-            return credentials.access_key_secret, credentials.security_token
-        return (credentials.access_key_secret,)
+        return () if credentials is None else credentials.secrets
 
 
 _current: ContextVar[Invocation | None] = ContextVar("fc_callback_invocation", default=None)
@@ -213,4 +205,4 @@ class observed:  # noqa: N801 - it reads as what it is: a part, observed
                     self._failed(raised)
 
     def _failed(self, error: Exception) -> None:
-        logger.warning("An observer of the %s failed: %s", self._part, type(error).__name__)
+        log_safely(logger, logging.WARNING, "An observer of the %s failed: %s", self._part, type(error).__name__)
