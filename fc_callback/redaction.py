@@ -260,6 +260,23 @@ def mask_secrets(text: str, *, also: Iterable[str] = ()) -> str:
     return "".join((*pieces, text[done:]))
 
 
+def mask_foreign_text(text: str, *, also: Iterable[str] = ()) -> str:
+    """Mask what `mask_secrets` masks, and of each other run of 24 or more letters of base64 all but its first four.
+
+    For texts that another service sent: they may repeat a secret in a form that nothing else recognizes.
+
+    Args:
+        text: The text.
+        also: Further secrets that are masked.
+    """
+    return re.sub(r"[A-Za-z0-9+/_%.=-]{24,}", lambda run: f"{run[0][:4]}{MASK}", mask_secrets(text, also=also))
+
+
+def masked_traceback(error: BaseException) -> str:
+    """Return an exception with its traceback as Python writes it, with secrets masked; this raises nothing."""
+    return mask_secrets(exception_text((type(error), error, error.__traceback__)))
+
+
 def may_hold_secrets(text: str) -> bool:
     """Say whether `mask_secrets` has something to look for in a text; nearly always it has not."""
     return _known_spellings(()).may_stand_in(text) or _may_hold_shapes(text)

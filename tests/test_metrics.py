@@ -16,7 +16,8 @@ from fc_callback.logs.logger import Logger
 from fc_callback.metrics import TaskRecord
 from fc_callback.redaction import RedactionFilter
 from fc_callback.testing import Fault
-from fc_callback.values.invocation import LOG_FIELDS, current_invocation
+from fc_callback.values.invocation import current_invocation
+from fc_callback.values.record_text import LOG_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ from fc_callback.callback.outcome import failure_of
 from fc_callback.errors import SettingsError
 from fc_callback.idempotency.echo import hide
 from fc_callback.logs.logger import Logger
-from fc_callback.redaction import RedactionFilter, Redactor, may_hold_secrets
+from fc_callback.redaction import RedactionFilter, Redactor, mask_foreign_text, masked_traceback, may_hold_secrets
 from fc_callback.testing import make_credentials
 from fc_callback.values.base import Value
 from fc_callback.values.context import Credentials, FcContext
@@ -196,6 +196,32 @@ def test_values_under_a_telling_name_are_masked_in_texts(text: str, masked: str)
 )
 def test_ordinary_texts_stay_as_they_are(text: str) -> None:
     assert Redactor().text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        (f"no access with {SECRET}", "no access with ***"),
+        ("no access with AnotherKeyOfTheHourBefore1", "no access with Anot***"),
+        ("The task does not exist (RequestId 5E3A-11).", "The task does not exist (RequestId 5E3A-11)."),
+    ],
+)
+def test_a_text_of_another_service_keeps_no_long_run_of_letters(text: str, masked: str) -> None:
+    assert mask_foreign_text(text, also=[SECRET]) == masked
+
+
+def test_a_traceback_is_masked_whatever_its_exception_does(inside: str) -> None:
+    class Broken(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    try:
+        raise ValueError(f"no access with {inside}") from Broken()
+    except ValueError as error:
+        text = masked_traceback(error)
+
+    assert_masked(text)
+    assert "ValueError: no access with ***" in text
 
 
 def test_masking_twice_changes_nothing_more() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from fc_callback import metrics
 from fc_callback.logs.records import record_at
-from fc_callback.values.invocation import LOG_FIELDS, running_task, task_scope
+from fc_callback.values.invocation import running_task, task_scope
+from fc_callback.values.record_text import LOG_FIELDS
 
 if TYPE_CHECKING:
     from fc_callback.metrics import TaskRecord

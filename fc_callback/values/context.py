@@ -63,6 +63,13 @@ class Credentials(Masked, Value):
         )
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The access key secret, and the STS token where there is one: what must be masked."""
+        if self.security_token:
+            return self.access_key_secret, self.security_token
+        return (self.access_key_secret,)
+
+    @property
     def is_local(self) -> bool:
         """Whether a local CloudFlow or `fc_callback.testing` made them; no Alibaba Cloud account knows them."""
         return self.access_key_id.startswith((LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX))
@@ -200,12 +207,7 @@ class FcContext(Value, hidden=("raw",)):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The texts of this invocation that must not be seen: the key's secret and the STS token."""
-        credentials = self.credentials
-        if credentials is None:
-            return ()
-        if credentials.security_token:
-            return credentials.access_key_secret, credentials.security_token
-        return (credentials.access_key_secret,)
+        return () if self.credentials is None else self.credentials.secrets
 
     def require_credentials(self) -> Credentials:
         """Return the credentials.

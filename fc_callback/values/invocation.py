@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import NoRunningTask
 from fc_callback.values.context import FcContext
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("fc_callback")
-
-# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
-LOG_FIELDS = "fc_fields"
 
 
 class Invocation:
@@ -206,7 +204,7 @@ class observed:  # noqa: N801 - it reads as what it is: a part, observed
                     self._failed(raised)
 
     def _failed(self, error: Exception) -> None:
-        logger.warning("An observer of the %s failed: %s", self._part, type(error).__name__)
+        log_safely(logger, logging.WARNING, "An observer of the %s failed: %s", self._part, type(error).__name__)
 
 
 _current_task: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
