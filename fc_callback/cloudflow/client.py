@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fc_callback import settings
-from fc_callback.callback.coroutines import is_async
 from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
 from fc_callback.cloudflow.errors import CloudFlowError
@@ -26,6 +25,7 @@ from fc_callback.payload.output import OutputText, encode_output
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import Credentials
+from fc_callback.values.functions import is_async
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:

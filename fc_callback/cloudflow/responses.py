@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.cloudflow.errors import BY_CODE, CloudFlowError
 from fc_callback.errors import SettingsError
-from fc_callback.redaction import mask_secrets
+from fc_callback.redaction import mask_foreign_text, mask_secrets
 from fc_callback.transport import Answer
 from fc_callback.values import validators
 from fc_callback.values.token import TaskToken
@@ -30,13 +30,6 @@ _NAME_CHARACTERS = 128
 # The forms of a request's id and of a code. Anything else in their place is masked like a message.
 _REQUEST_ID = re.compile(r"[0-9A-Fa-f]+(-[0-9A-Fa-f]+)*")
 _CODE = re.compile(r"[A-Za-z]+(\.[A-Za-z]+)*")
-
-
-_LONG_RUN = re.compile(r"[A-Za-z0-9+/_%.=-]{24,}")
-
-
-def _mask_foreign_text(text: str, *, also: tuple[str, ...]) -> str:
-    return _LONG_RUN.sub(lambda run: f"{run[0][:4]}***", mask_secrets(text, also=also))
 
 
 def read_document(
@@ -65,7 +58,7 @@ def read_document(
         message = f"no error document of CloudFlow, but {_excerpt(answer, secrets)}"
         request_id = answer.headers.get("x-acs-request-id", "")
     else:
-        message = _mask_foreign_text(_text_under("Message", document), also=secrets)[:_MESSAGE_CHARACTERS]
+        message = mask_foreign_text(_text_under("Message", document), also=secrets)[:_MESSAGE_CHARACTERS]
         request_id = _text_under("RequestId", document)
     return BY_CODE.get(code, CloudFlowError)(
         action=action,
@@ -115,7 +108,7 @@ def _masked_name(text: str, expected: re.Pattern[str], secrets: tuple[str, ...])
     known = mask_secrets(text, also=secrets)
     if len(known) <= _NAME_CHARACTERS and expected.fullmatch(known):
         return known
-    return _mask_foreign_text(_one_line(text), also=secrets)[:_NAME_CHARACTERS]
+    return mask_foreign_text(_one_line(text), also=secrets)[:_NAME_CHARACTERS]
 
 
 def _excerpt(answer: Answer, secrets: tuple[str, ...]) -> str:
@@ -123,7 +116,7 @@ def _excerpt(answer: Answer, secrets: tuple[str, ...]) -> str:
     if not text:
         return "an empty body"
     kind = _one_line(answer.headers.get("content-type", "no content type").split(";")[0])
-    shown_kind, shown_text = (_mask_foreign_text(one, also=secrets)[:_EXCERPT_CHARACTERS] for one in (kind, text))
+    shown_kind, shown_text = (mask_foreign_text(one, also=secrets)[:_EXCERPT_CHARACTERS] for one in (kind, text))
     return f"{shown_kind}: {shown_text!r}"
 
 
