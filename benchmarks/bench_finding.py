@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from fc_callback import FcContext, Task
 from fc_callback.errors import TaskTokenNotFound
-from fc_callback.payload.arguments import Delivery, bind, without_token
+from fc_callback.payload.arguments import Delivery, without_token
+from fc_callback.payload.signatures import bind
 from fc_callback.payload.token_search import Finder
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "data" / "events"

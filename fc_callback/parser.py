@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.run_and_record import call_function
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
+from fc_callback.payload.arguments import PlainDelivery, decoded_event, required_object
+from fc_callback.payload.signatures import HANDLER_MARK, bind
 from fc_callback.values.invocation import context_of, invocation_scope
 from fc_callback.values.task import Deferred
 

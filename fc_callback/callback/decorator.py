@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.options import Options
 from fc_callback.callback.steps import Steps
-from fc_callback.payload.arguments import HANDLER_MARK, bind
+from fc_callback.payload.signatures import HANDLER_MARK, bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -25,6 +25,7 @@ from fc_callback.metrics import task_record, timed_step
 from fc_callback.payload.arguments import Delivery, decoded_event, without_token
 from fc_callback.payload.token_search import Finder
 from fc_callback.values.invocation import context_of, invocation_scope, task_scope
+from fc_callback.values.safe_log import log_safely
 from fc_callback.values.task import Deferred, Task
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.work import Work
     from fc_callback.metrics import TaskRecord
     from fc_callback.payload.arguments import ArgumentBinding
-    from fc_callback.payload.token_search import Found
+    from fc_callback.payload.token_search import TokenMatch
     from fc_callback.values.context import Credentials, Deadline, FcContext
     from fc_callback.values.token import TaskToken
 
@@ -128,7 +129,9 @@ class Steps:
                         recording.finish()
                         if not is_ended:
                             record.outcome = "deferred"
-                            logger.info("Task %s is deferred: another process reports it.", task.token)
+                            log_safely(
+                                logger, logging.INFO, "Task %s is deferred: another process reports it.", task.token
+                            )
                         return DEFERRED
                     try:
                         if not is_ended:
@@ -140,7 +143,7 @@ class Steps:
                     recording.settle(outcome, is_reported=True)  # 9. Record that it is reported.
                     return outcome.text  # 10. Return the Output.
 
-    def _find(self, event: Any) -> Found | None:
+    def _find(self, event: Any) -> TokenMatch | None:
         """Find the token; None where there is none and none is needed."""
         try:
             return self._finder.find(event)
@@ -202,7 +205,7 @@ class Steps:
         """Report a task, unless an earlier delivery of the same event has."""
         work, token = recording.work, task.token
         if work.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
-            logger.info("Task %s has its report already, from an earlier delivery.", token)
+            log_safely(logger, logging.INFO, "Task %s has its report already, from an earlier delivery.", token)
             return
         if work.came_before:  # an earlier delivery of ours may have ended the task
             client = client.evolve(already_completed="accept")
@@ -216,9 +219,16 @@ class Steps:
                 result = client.report_task_succeeded(token, outcome.text, deadline=until, credentials=credentials)
             record.reported(result)
         if result.already_completed:
-            logger.warning("Task %s had an end already: this report changed nothing.", token)
+            log_safely(logger, logging.WARNING, "Task %s had an end already: this report changed nothing.", token)
         elif result.attempts > 1:
-            logger.info("Task %s is reported, with %d calls (%d throttled).", token, result.attempts, result.throttled)
+            log_safely(
+                logger,
+                logging.INFO,
+                "Task %s is reported, with %d calls (%d throttled).",
+                token,
+                result.attempts,
+                result.throttled,
+            )
 
     def _serve_without_task(self, delivery: Delivery, record: TaskRecord) -> str:
         """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""
