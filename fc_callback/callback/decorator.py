@@ -115,7 +115,7 @@ def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpa
     def decorate(plain: Callable[..., Any]) -> Any:
         binding = bind(plain, decorator="task_callback")
         load_asyncio_for(plain)
-        steps = Steps(plain, binding, checked)
+        steps = Steps(binding, checked)
 
         # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
         @functools.wraps(plain)

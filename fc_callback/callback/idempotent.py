@@ -81,7 +81,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
                 secret=None if task is None else task.token,
             )
 
-            return run_plain(plain, binding, delivery, work)
+            return run_plain(binding, delivery, work)
 
         setattr(handler, HANDLER_MARK, True)
         return handler

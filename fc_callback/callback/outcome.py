@@ -40,7 +40,8 @@ class Succeeded(Value, hidden=("text",)):
     """The function returned: `text` is the Output."""
 
     text: str
-    error: str = ""
+    error = ""
+    technical = False
 
 
 class Failed(Value):
@@ -86,11 +87,6 @@ class Unwritable(Value):
             return cls(error=restored(kind, (message,), state))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise StoreUnavailable("The store holds a record whose error is damaged.") from error
-
-
-def is_technical(outcome: Outcome) -> bool:
-    """Say whether an outcome is a failure that another run may not have."""
-    return isinstance(outcome, Failed) and outcome.technical
 
 
 def stored_outcome(stored: Stored, task: Task | None, *, raises: bool) -> Outcome:

@@ -13,17 +13,15 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.callback.coroutines import run_to_end
-from fc_callback.callback.outcome import Failed, ResultOptions, Succeeded, Unwritable, is_technical, stored_outcome
+from fc_callback.callback.outcome import Failed, ResultOptions, Succeeded, Unwritable, stored_outcome
 from fc_callback.errors import LeaseLost, OutputError, OutputTooLarge, StoreUnavailable, TaskFailed
 from fc_callback.metrics import timed_step
 from fc_callback.payload.output import encode_output
-from fc_callback.values.base import Value
 from fc_callback.values.context import Deadline
 from fc_callback.values.safe_log import log_safely
 from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextvars import Token
 
     from fc_callback.callback.deadline import SoftDeadline
@@ -51,33 +49,40 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
 _around: ContextVar[Recording | None] = ContextVar("fc_callback_recording", default=None)
 
 
-class Run(Value, hidden=("delivery",)):
+class Run:
     """One run of a person's function, and where its result goes.
 
-    Attributes:
-        function: The function.
-        binding: How to call it.
+    Args:
+        binding: The function, and how to call it.
         delivery: What its arguments are made of.
         options: How its results and exceptions become an outcome.
         limit_bytes: What an Output may have; None for any number.
         record: The task's record; None for a handler that is no task.
     """
 
-    function: Callable[..., Any]
-    binding: ArgumentBinding
-    delivery: Delivery
-    options: ResultOptions
-    limit_bytes: int | None = None
-    record: TaskRecord | None = None
+    def __init__(
+        self,
+        binding: ArgumentBinding,
+        delivery: Delivery,
+        *,
+        options: ResultOptions,
+        limit_bytes: int | None = None,
+        record: TaskRecord | None = None,
+    ) -> None:
+        self._binding = binding
+        self._delivery = delivery
+        self._options = options
+        self._limit_bytes = limit_bytes
+        self._record = record
 
-    def outcome(self, recording: Recording) -> Outcome:
+    def _outcome(self, recording: Recording) -> Outcome:
         """Build the arguments, run the function, and make the Output."""
-        with timed_step(self.record, "run"):
-            result = call_function(self.function, self.binding, self.delivery)
+        with timed_step(self._record, "run"):
+            result = call_function(self._binding, self._delivery)
         if isinstance(result, Deferred):
             return result
         try:
-            with timed_step(self.record, "encode"):
+            with timed_step(self._record, "encode"):
                 return Succeeded(text=self._encoded(result))
         except OutputError as error:
             # The function has run. With `once` it does not run again, so the error is what the work ended in.
@@ -87,7 +92,7 @@ class Run(Value, hidden=("delivery",)):
             return Unwritable(error=error) if failure is None else failure.evolve(technical=False)
 
     def _encoded(self, result: Any) -> str:
-        limit, store, task = self.limit_bytes, self.options.large_output, self.delivery.task
+        limit, store, task = self._limit_bytes, self._options.large_output, self._delivery.task
         if store == "raise" or task is None:
             return encode_output(result, limit_bytes=limit)
         text = encode_output(result)
@@ -111,11 +116,11 @@ class Run(Value, hidden=("delivery",)):
         if recording.stored is not None:
             if watch is not None:
                 watch.claim()
-            task = self.delivery.task if recording.has_report else None
-            return stored_outcome(recording.stored, task, raises=self.options.on_failure == "raise")
+            task = self._delivery.task if recording.has_report else None
+            return stored_outcome(recording.stored, task, raises=self._options.on_failure == "raise")
         try:
             with recording:
-                outcome = self.outcome(recording)
+                outcome = self._outcome(recording)
         except BaseException as error:
             failure = self._failure_of(error, recording)
             if watch is not None:
@@ -137,30 +142,25 @@ class Run(Value, hidden=("delivery",)):
 
     def _failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
         """Return the failure that an exception stands for; a failure to report is logged, for FC never sees it."""
-        failure = self.options.failure_of(problem, self.delivery.task)
+        failure = self._options.failure_of(problem, self._delivery.task)
         if failure is not None and recording.has_report:
-            _log_failure(failure, problem, self.delivery.task)
+            _log_failure(failure, problem, self._delivery.task)
         return failure
 
 
-def call_function(function: Callable[..., Any], binding: ArgumentBinding, delivery: Delivery) -> Any:
+def call_function(binding: ArgumentBinding, delivery: Delivery) -> Any:
     """Give a person's function the arguments that it asks for, and return its result, awaited where it is awaitable.
 
     Raises:
         PayloadInvalid: The payload or the event does not have the shape that the function asks for.
     """
     positional, named = binding.arguments(delivery)
-    result = function(*delivery.bound, *positional, **{**named, **delivery.further})
+    result = binding.function(*delivery.bound, *positional, **{**named, **delivery.further})
     return run_to_end(result) if hasattr(result, "__await__") else result
 
 
 def run_plain(
-    function: Callable[..., Any],
-    binding: ArgumentBinding,
-    delivery: Delivery,
-    work: Work | Unremembered,
-    *,
-    record: TaskRecord | None = None,
+    binding: ArgumentBinding, delivery: Delivery, work: Work | Unremembered, *, record: TaskRecord | None = None
 ) -> str | Deferred:
     """Run a handler that has no task to report, unless its work is done, and record what it ended in.
 
@@ -169,8 +169,7 @@ def run_plain(
         the `task_callback` around the handler; that is not recorded: another process has the token of this very task.
     """
     recording = Recording(work, delivery.context.deadline, has_report=False)
-    run = Run(function=function, binding=binding, delivery=delivery, options=_PLAIN, record=record)
-    outcome = run.run_and_record(recording)
+    outcome = Run(binding, delivery, options=_PLAIN, record=record).run_and_record(recording)
     recording.finish()
     if isinstance(outcome, Unwritable):
         raise outcome.error
@@ -225,7 +224,7 @@ class Recording:
             LeaseLost: Another delivery took the work over, and its result is the one.
         """
         work = self.work
-        if not work.is_remembered or self.stored is not None or is_technical(outcome):
+        if not work.is_remembered or self.stored is not None or (isinstance(outcome, Failed) and outcome.technical):
             return
         until = self._step()
         try:
@@ -249,14 +248,13 @@ class Recording:
             return deadline
         return Deadline(at=deadline.at - min(_RESERVE_SECONDS, deadline.remaining_seconds() * _RESERVE_SHARE))
 
-    def settle(self, outcome: Outcome, *, is_reported: bool) -> None:
+    def settle(self, outcome: Succeeded | Failed, *, is_reported: bool) -> None:
         """Bring the record to its end, after the report, which it must not delay. Raises nothing of the store's."""
-        technical = is_technical(outcome)
-        if technical:
+        if outcome.technical:
             self.abandon()
         self.finish()
         work = self.work
-        if technical or not is_reported or not work.is_remembered or not work.is_written:
+        if outcome.technical or not is_reported or not work.is_remembered or not work.is_written:
             return
         try:
             work.reported(until=self._step())
@@ -273,6 +271,8 @@ class Recording:
 
         For a handler inside of another one's function, which has no report of its own, this comes after that one's report.
         """
+        if self.work.is_written and not self._inner:
+            return
         around = None if self.has_report else _around.get()
         if around is None or not around._takes_over(self):  # noqa: SLF001 - the same class
             deadline = self._deadline

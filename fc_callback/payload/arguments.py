@@ -9,13 +9,14 @@ from fc_callback.payload.event_walk import holder_of
 from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
 from fc_callback.values.base import Value
 from fc_callback.values.invocation import running_task
+from fc_callback.values.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.values.context import FcContext
-    from fc_callback.values.task import Task
+    from fc_callback.payload.token_search import TokenMatch
+    from fc_callback.values.context import Deadline, FcContext
 
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]
@@ -56,14 +57,31 @@ class Delivery:
         self.task = task
         self._payload: Mapping[str, Any] | None = None
 
-    def takes(self, payload: Mapping[str, Any] | None, *, task: Task | None = None) -> None:
-        """Take over what was found in the event.
+    def begin_task(self, found: TokenMatch, *, deadline: Deadline | None, place: str) -> Task:
+        """Return the task whose token was found in the event; its payload is the function's.
 
         Args:
-            payload: The JSON object for the function, without the keys that held the token; None where there is none.
-            task: The task of the event.
+            found: The token, and the object that holds it.
+            deadline: When the work must have ended.
+            place: Where in FC's event this event stands: `$`, or an element of a batch like `$[2]`.
         """
-        self._payload, self.task = payload, task
+        payload, token_keys = without_token(found.payload, found.token.secret)
+        self._payload = payload
+        self.task = Task(
+            token=found.token,
+            payload=payload,
+            context=self.context,
+            path=place + found.path[1:],
+            deadline=deadline,
+            token_keys=token_keys,
+        )
+        return self.task
+
+    def begin_plain(self) -> Mapping[str, Any] | None:
+        """Return the payload of an event without a task: its JSON object; None where it is none."""
+        decoded = decoded_event(self.event)
+        self._payload = decoded if isinstance(decoded, dict) else None
+        return self._payload
 
     def of_element(self, event: bytes) -> Delivery:
         """Return the delivery of one element of a batch."""
@@ -145,12 +163,14 @@ class ArgumentBinding(Value):
     """How to call one function.
 
     Attributes:
-        name: The function's name, for errors.
+        function: The function.
+        name: Its name, for errors.
         instances: 1 for a method, whose instance (or class) comes before the event; 0 for any other function.
         positional: Where each positional argument comes from.
         named: Where each keyword argument comes from.
     """
 
+    function: Callable[..., Any]
     name: str
     instances: int = 0
     positional: tuple[Resolver, ...]

@@ -32,15 +32,15 @@ def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
         HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
     """
     if _is_plain(function):
-        return ArgumentBinding(name=function.__qualname__, positional=FC_ARGUMENTS, named={})
+        return ArgumentBinding(function=function, name=function.__qualname__, positional=FC_ARGUMENTS, named={})
     from fc_callback.payload.annotations import check_function, name_of, read_parameters
 
     check_function(function, decorator=decorator)
     name, instances = name_of(function), instances_of(function)
     if hasattr(function, HANDLER_MARK):
-        return ArgumentBinding(name=name, instances=instances, positional=FC_ARGUMENTS, named={})
+        return ArgumentBinding(function=function, name=name, instances=instances, positional=FC_ARGUMENTS, named={})
     positional, named = read_parameters(function, instances=instances, decorator=decorator)
-    return ArgumentBinding(name=name, instances=instances, positional=tuple(positional), named=named)
+    return ArgumentBinding(function=function, name=name, instances=instances, positional=tuple(positional), named=named)
 
 
 def instances_of(function: Callable[..., Any]) -> int:

@@ -9,7 +9,7 @@ the payload, and nothing below it is looked at: what stands there is the functio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fc_callback.errors import EventNotUtf8, SettingsError, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.payload.event_walk import ARRAYS, CONTAINERS, MAX_VALUES, garbled_path, holder_of, walk
@@ -22,7 +22,6 @@ from fc_callback.payload.json_layers import (
 )
 from fc_callback.payload.paths import describe, parse_path, show_key, show_path, show_steps
 from fc_callback.values import validators
-from fc_callback.values.base import Value
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ _WHERE_IT_IS = (
 )
 
 
-class TokenMatch(Value, hidden=("payload",)):
+class TokenMatch(NamedTuple):
     """A task token and what came with it.
 
     Args:
@@ -60,6 +59,9 @@ class TokenMatch(Value, hidden=("payload",)):
     token: TaskToken
     payload: dict[str, Any]
     path: str
+
+    def __repr__(self) -> str:
+        return f"TokenMatch(token={self.token!r}, path={self.path!r})"  # the payload holds the token
 
 
 class Finder:
@@ -91,9 +93,7 @@ class Finder:
             TaskTokenNotFound: There is none, or what stands in its place is no token.
             TokenAmbiguous: There are several different ones, and no path says which.
         """
-        if self._ask is not None:
-            return _answer(self._ask, event)
-        return self._look(_decode(event))
+        return self._look(_decode(event)) if self._ask is None else _answer(self._ask, event)
 
     @staticmethod
     def elements(event: object) -> list[Any] | None:
