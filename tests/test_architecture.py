@@ -37,7 +37,12 @@ STRANGERS = {("building", "checking"), ("checking", "building"), ("idempotency",
 DESKS = tuple(f"{room}/" for room in ON_PEOPLES_MACHINES)
 PACKAGES = {
     "pydantic pydantic_core": ("payload/", "events/"),
-    "requests urllib3 httpx aiohttp": ("cloudflow/transport.py", "cloudflow/connections.py", "runtime/"),
+    "requests urllib3 httpx aiohttp": (
+        "cloudflow/transport.py",
+        "cloudflow/pools.py",
+        "cloudflow/network_errors.py",
+        "runtime/",
+    ),
     "yaml starlette uvicorn jinja2 typer rich click packaging lark pytest hypothesis": DESKS,
 }
 # What does no I/O, waits for nothing and logs nothing.
