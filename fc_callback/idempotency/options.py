@@ -31,7 +31,7 @@ from fc_callback.values import validators
 from fc_callback.values.context import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from fc_callback.values.token import TaskToken
 
@@ -182,25 +182,23 @@ class Once:
 
     def _take(self, wanted: Record, deadline: Deadline | None) -> tuple[Record | None, Record]:
         """Return the record as it was found, and as it is now for this delivery, after waiting for other deliveries."""
-        pauses = _pauses()
         for _ in range(_MOST_ROUNDS):
-            bounded, found, now = self._look(wanted, deadline, pauses)
+            bounded, found, now = self._look(wanted, deadline)
             record = self._next(found, wanted, deadline, now)
             if record is found or bounded.put(found, record):
                 return found, record
             if deadline is not None and deadline.remaining_seconds() <= 0:
                 break
-            time.sleep(uniform(0, _FIRST_PAUSE_SECONDS))  # noqa: S311 - separates deliveries, guards nothing
+            time.sleep(uniform(0, _FIRST_PAUSE_SECONDS))  # noqa: S311 - separates deliveries
         raise StoreUnavailable(
             f"The record of the work of {wanted.label} could not be replaced.",
             hint="It may be damaged. If the work may run again, forget the record: "
             f"fc-callback redeliver STORE --forget {wanted.key}",
         )
 
-    def _look(
-        self, wanted: Record, deadline: Deadline | None, pauses: Iterator[float]
-    ) -> tuple[BoundedStore, Record | None, float]:
+    def _look(self, wanted: Record, deadline: Deadline | None) -> tuple[BoundedStore, Record | None, float]:
         """Return the record once no other delivery runs the work, and the store's time."""
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             # Each look at the store has a time limit of its own, which does not count the waiting for another delivery.
             bounded = BoundedStore(self.store, _entry_deadline(deadline))
@@ -212,7 +210,8 @@ class Once:
                 raise PayloadChanged(f"The work of {wanted.label} began with another payload, {age:.0f} s ago.")
             if found.state != "RUNNING":
                 return bounded, found, now
-            self._wait(found, deadline, now, next(pauses))
+            self._wait(found, deadline, now, uniform(pause / 2, pause))  # noqa: S311 - separates deliveries
+            pause = min(pause * 1.6, _LONGEST_PAUSE_SECONDS)
 
     def _next(self, found: Record | None, wanted: Record, deadline: Deadline | None, now: float) -> Record:
         """Return the record of this delivery: a new attempt, or the result with this delivery's task among its receivers."""
@@ -272,10 +271,3 @@ once = Once  # in lower case, because it reads as the value of an option
 
 def _entry_deadline(deadline: Deadline | None) -> Deadline | None:
     return None if deadline is None else Deadline.after(max(0.0, deadline.remaining_seconds()) * _ENTRY_SHARE)
-
-
-def _pauses() -> Iterator[float]:
-    pause = _FIRST_PAUSE_SECONDS
-    while True:
-        yield uniform(pause / 2, pause)  # noqa: S311 - separates deliveries, guards nothing
-        pause = min(pause * 1.6, _LONGEST_PAUSE_SECONDS)

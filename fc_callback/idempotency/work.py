@@ -128,7 +128,7 @@ class Work:
             StoreUnavailable: The record is uncertain. Report the result all the same, then call `write_again`: a reported
                 result without a record may cause a second run at worst, and an unreported result is lost.
         """
-        self._finish("DONE", until, output=self._masked(output))
+        self._finish(attrs.evolve(self._current, state="DONE", output=self._masked(output)), until)
 
     def failed(self, error: str, cause: str, *, until: Deadline | None = None) -> None:
         """Record a failure, which is remembered like a result.
@@ -136,7 +136,8 @@ class Work:
         Raises:
             LeaseLost, StoreUnavailable: As for `done`.
         """
-        self._finish("DONE", until, failure=(self._masked(error), self._masked(cause)))
+        failure = self._masked(error), self._masked(cause)
+        self._finish(attrs.evolve(self._current, state="DONE", failure=failure), until)
 
     def refused(self, error: str, cause: str, refusal: str, *, until: Deadline | None = None) -> None:
         """Record that the work ran and its result cannot be an Output: later deliveries raise the same error.
@@ -151,7 +152,8 @@ class Work:
             LeaseLost, StoreUnavailable: As for `done`.
         """
         failure = self._masked(error), self._masked(cause)
-        self._finish("DONE", until, failure=failure, refusal=self._masked(refusal))
+        result = attrs.evolve(self._current, state="DONE", failure=failure, refusal=self._masked(refusal))
+        self._finish(result, until)
 
     def deferred(self, *, until: Deadline | None = None) -> None:
         """Record that other code has the task's token and reports it: this token's deliveries have nothing left to do.
@@ -159,7 +161,7 @@ class Work:
         Raises:
             LeaseLost, StoreUnavailable: As for `done`.
         """
-        self._finish("DEFERRED", until)
+        self._finish(attrs.evolve(self._current, state="DEFERRED"), until)
 
     def write_again(self, *, until: Deadline | None = None) -> None:
         """Repeat what `done`, `failed`, `refused` or `deferred` could not record.
@@ -195,22 +197,12 @@ class Work:
         self.write_again(until=until)
         self._current = record_report(BoundedStore(self._store, until), self._current, self._fingerprint)
 
-    def _finish(
-        self,
-        state: State,
-        until: Deadline | None,
-        *,
-        output: str | None = None,
-        failure: tuple[str, str] | None = None,
-        refusal: str | None = None,
-    ) -> None:
+    def _finish(self, result: Record, until: Deadline | None) -> None:
         if not self._runs:
             raise RuntimeError("This delivery does not run the work: there is a result already, or it was abandoned.")
         self._leave()
         if self._unwritten is None:
-            self._unwritten = attrs.evolve(
-                self._current, state=state, revision=new_revision(), output=output, failure=failure, refusal=refusal
-            )
+            self._unwritten = attrs.evolve(result, revision=new_revision())
         self._write(self._unwritten, until)
 
     def _masked(self, text: str) -> str:
