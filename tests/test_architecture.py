@@ -48,7 +48,7 @@ PACKAGES = {
 # What does no I/O, waits for nothing and logs nothing.
 PURE = (
     "errors.py", "transport.py", "values/base.py", "values/masked.py", "values/token.py", "events/", "flows/", "callback/outcome.py",
-    "payload/annotations.py", "payload/arguments.py", "payload/output.py", "payload/paths.py", "payload/problems.py",
+    "payload/annotations.py", "payload/arguments.py", "payload/signatures.py", "payload/output.py", "payload/paths.py", "payload/problems.py",
     "payload/schemas.py", "cloudflow/endpoints.py", "cloudflow/errors.py", "cloudflow/request.py", "cloudflow/retry.py",
     "cloudflow/signature.py",
 )  # fmt: skip
