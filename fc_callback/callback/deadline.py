@@ -25,14 +25,6 @@ logger = logging.getLogger("fc_callback")
 _FRAMES_SHOWN = 5
 # What stands between FC and the person's function.
 _CALLERS = ("fc_callback.callback.steps", "fc_callback.callback.coroutines", "fc_callback.callback.event_loops")
-# The decorators that may be below task_callback: their frames are between those of the person's layers and function.
-_DECORATORS = (
-    "fc_callback.middleware",
-    "fc_callback.parser",
-    "fc_callback.callback.idempotent",
-    "fc_callback.callback.plain_handler",
-    "fc_callback.callback.run_and_record",
-)
 
 
 class SoftDeadline:
@@ -150,7 +142,8 @@ def _place(thread: int) -> str:
     awaited = awaited_frames(thread)
     if awaited and awaited[-1] not in frames:  # the coroutine waits, and the thread is in the event loop
         frames = awaited
-    frames = [one for one in frames if one.f_globals.get("__name__") not in _DECORATORS]
+    # Those of our decorators stand between the person's middleware and function.
+    frames = [one for one in frames if not str(one.f_globals.get("__name__")).startswith("fc_callback.")]
     steps = [f"{one.f_code.co_name} ({one.f_code.co_filename.rpartition('/')[2]}:{one.f_lineno})" for one in frames]
     if len(steps) > _FRAMES_SHOWN:  # the last one is the person's own function
         steps[_FRAMES_SHOWN - 1 : -1] = ["..."]
