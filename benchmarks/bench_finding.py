@@ -63,9 +63,10 @@ def measure_arguments(name: str, event: bytes, number: int) -> None:
         binding = bind(handler, decorator="task_callback")
 
         def build() -> None:
-            payload, keys = without_token(found.payload, found.token.reveal())
+            payload, keys = without_token(found.payload, found.token.secret)
             task = Task(token=found.token, payload=payload, context=context, token_keys=keys)
-            delivery = Delivery(event=event, raw_context=None, context=context, payload=payload, task=task)
+            delivery = Delivery(event=event, raw_context=None, context=context)
+            delivery.takes(payload, task=task)
             binding.arguments(delivery)
 
         return microseconds(build, number)

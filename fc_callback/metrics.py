@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback.values import validators
@@ -145,9 +144,6 @@ class TaskRecord:
         return fields
 
 
-_record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)
-
-
 def listen(listener: Listener) -> Callable[[], None]:
     """Call `listener` with the record of each task, at its end; return what stops that.
 
@@ -174,14 +170,14 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
         stop()
 
 
-class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
+class task_record:  # noqa: N801 - with task_record(event) as record: ...
     """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
 
     Args:
         event: What FC delivered.
     """
 
-    __slots__ = ("_invocation", "_mark", "_record")
+    __slots__ = ("_invocation", "_record")
 
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
@@ -192,7 +188,6 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
         """Begin, and return the record."""
         if self._invocation is not None:
             self._invocation.tasks.append(self._record)
-        self._mark = _record.set(self._record)
         return self._record
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
@@ -204,7 +199,6 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
             record.close("raised", error=type(error).__name__)
         if self._invocation is not None and record.outcome not in {"succeeded", "deferred"}:
             self._invocation.failed = True
-        _record.reset(self._mark)
 
 
 def _tell(record: TaskRecord) -> None:
@@ -215,29 +209,30 @@ def _tell(record: TaskRecord) -> None:
             logger.warning("A listener of task records failed: %s", type(error).__name__)
 
 
-class measured:  # noqa: N801 - with measured("run"): ...
-    """Add the time of a `with` block to the running task's record.
+class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
+    """Add the time of a `with` block to a task's record, and tell the observers of the step.
 
     Args:
+        record: The task's record; None for a handler that is no task, which has none.
         step: One of `STEPS`.
     """
 
     __slots__ = ("_began", "_observed", "_record", "_step")
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, record: TaskRecord | None, step: str) -> None:
+        self._record = record
         self._step = step
-        self._record = _record.get()
 
     def __enter__(self) -> None:
         """Begin."""
         if self._record is not None:
-            self._observed = observed(self._step, self._record) if observers.get(self._step) else None
+            self._observed = observed(self._step, self._record) if observers[self._step] else None
             self._began = time.perf_counter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, whatever the block ended in."""
+        """End, however the block ended."""
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took

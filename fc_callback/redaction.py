@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.values import validators
 from fc_callback.values.base import Value
-from fc_callback.values.invocation import current_invocation, recent_secrets
+from fc_callback.values.invocation import current_invocation, recent_secrets, running_task
 from fc_callback.values.masked import Masked
 from fc_callback.values.record_text import (
     MOST_BITS,
@@ -30,7 +30,6 @@ from fc_callback.values.record_text import (
     writable,
 )
 from fc_callback.values.spellings import SHORTEST_SECRET, Spellings, spellings_of
-from fc_callback.values.task import running_task
 from fc_callback.values.token import TOKEN_START
 
 if TYPE_CHECKING:
@@ -259,6 +258,23 @@ def mask_secrets(text: str, *, also: Iterable[str] = ()) -> str:
         pieces += text[done:start], MASK
         done = end
     return "".join((*pieces, text[done:]))
+
+
+def mask_foreign_text(text: str, *, also: Iterable[str] = ()) -> str:
+    """Mask what `mask_secrets` masks, and of each other run of 24 or more letters of base64 all but its first four.
+
+    For texts that another service sent: they may repeat a secret in a form that nothing else recognizes.
+
+    Args:
+        text: The text.
+        also: Further secrets that are masked.
+    """
+    return re.sub(r"[A-Za-z0-9+/_%.=-]{24,}", lambda run: f"{run[0][:4]}{MASK}", mask_secrets(text, also=also))
+
+
+def masked_traceback(error: BaseException) -> str:
+    """Return an exception with its traceback as Python writes it, with secrets masked; this raises nothing."""
+    return mask_secrets(exception_text((type(error), error, error.__traceback__)))
 
 
 def may_hold_secrets(text: str) -> bool:

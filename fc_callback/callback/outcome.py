@@ -1,31 +1,35 @@
-"""What a task ended in, and how it is reported."""
+"""What a task ended in: succeeded, failed, not writable, or deferred. Pure values, and how an exception becomes one."""
 
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING
 
-from fc_callback.errors import OutputError, OutputTooLarge, StoreUnavailable, restored
+from fc_callback.errors import (
+    CAUSE_MAX_CHARACTERS,
+    ERROR_MAX_CHARACTERS,
+    OutputError,
+    OutputTooLarge,
+    StoreUnavailable,
+    TaskFailed,
+    restored,
+)
 from fc_callback.payload.output import encode_output
+from fc_callback.redaction import mask_secrets
 from fc_callback.values.base import Value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.callback.failure import Failure
-    from fc_callback.cloudflow.client import CloudFlowClient
-    from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.values.context import Deadline
-    from fc_callback.values.task import Deferred, Task
-    from fc_callback.values.token import TaskToken
+    from fc_callback.values.task import Deferred
 
     Outcome: TypeAlias = "Succeeded | Failed | Unwritable | Deferred"
 
-logger = logging.getLogger("fc_callback")
-
-# What FC gets for a task that somebody else reports.
+# What FC gets for a task that another process reports.
 DEFERRED = '{"deferred":true}'
+
+_CAUSE_CHARACTERS = 1000
 
 
 class Succeeded(Value, hidden=("text",)):
@@ -36,28 +40,31 @@ class Succeeded(Value, hidden=("text",)):
 
 
 class Failed(Value):
-    """The task has failed, by name; `text` is what FC gets for an invocation that ended well all the same."""
+    """The task failed.
 
-    failure: Failure
+    Attributes:
+        error: The name for a flow's Catch and Retry, 1 to 128 characters.
+        cause: A summary for people, at most 4,096 characters, without secrets.
+        technical: Whether it came from an exception and not from a `TaskFailed`: another run may end differently.
+    """
 
-    @property
-    def error(self) -> str:
-        """The name that the flow sees."""
-        return self.failure.error
+    error: str
+    cause: str
+    technical: bool = True
 
     @property
     def text(self) -> str:
-        """The failure as JSON."""
-        return encode_output({"error": self.failure.error, "cause": self.failure.cause})
+        """The JSON that FC gets: the invocation succeeds although the task failed."""
+        return encode_output({"error": self.error, "cause": self.cause})
 
 
 class Unwritable(Value):
-    """The function returned what cannot be an Output, and failures are not reported: the error is raised."""
+    """The function returned a value that cannot be an Output, and failures are not reported: the error is raised."""
 
     error: OutputError
 
     def to_json(self) -> str:
-        """Return the error, for a record."""
+        """Return the error as JSON, for a record."""
         return json.dumps([type(self.error).__name__, str(self.error.args[0]), vars(self.error)])
 
     @classmethod
@@ -65,7 +72,7 @@ class Unwritable(Value):
         """Return what `to_json` wrote.
 
         Raises:
-            StoreUnavailable: It is damaged.
+            StoreUnavailable: The text is damaged.
         """
         try:
             name, message, state = json.loads(text)
@@ -77,42 +84,46 @@ class Unwritable(Value):
             raise StoreUnavailable("The store holds a record whose error is damaged.") from error
 
 
-def report(client: CloudFlowClient, task: Task, outcome: Succeeded | Failed, *, until: Deadline | None) -> ReportResult:
-    """Report a task, with all the calls that it takes.
+def failure_of(
+    problem: BaseException,
+    *,
+    names: Mapping[type[BaseException], str],
+    request_id: str = "",
+    secrets: Iterable[str] = (),
+) -> Failed:
+    """Return the failure that an exception stands for.
+
+    The Error is what `TaskFailed` says, else the name for the exception's class or the nearest of its bases, else the
+    class's own name.
 
     Args:
-        client: Who reports.
-        task: The task.
-        outcome: What it ended in.
-        until: When the calls must have ended.
+        problem: The exception.
+        names: The names that the person chose, by class.
+        request_id: FC's id of the invocation, which finds its log.
+        secrets: Texts to mask in the Cause.
     """
-    if isinstance(outcome, Failed):
-        failure = outcome.failure
-        result = client.report_task_failed(task.token, failure.error, failure.cause, deadline=until)
-    else:
-        result = client.report_task_succeeded(task.token, outcome.text, deadline=until)
-    if result.already_completed:
-        logger.warning("Task %s had an end already: this report changed nothing.", task.token)
-    elif result.attempts > 1:
-        logger.info("Task %s is reported, with %d calls (%d throttled).", task.token, result.attempts, result.throttled)
-    return result
+    if isinstance(problem, TaskFailed):
+        cause = mask_secrets(_encodable(problem.cause), also=secrets)
+        return Failed(error=_encodable(problem.error), cause=cause[:CAUSE_MAX_CHARACTERS], technical=False)
+    kind = type(problem)
+    name = next((names[base] for base in kind.__mro__ if base in names), kind.__name__)
+    message = mask_secrets(_message_of(problem), also=secrets)
+    if len(message) > _CAUSE_CHARACTERS:
+        message = f"{message[:_CAUSE_CHARACTERS]}..."
+    cause = f"{kind.__name__}: {message}" if message else kind.__name__
+    return Failed(
+        error=name[:ERROR_MAX_CHARACTERS],
+        cause=f"{cause} (RequestId {request_id})"[:CAUSE_MAX_CHARACTERS] if request_id else cause,
+    )
 
 
-def log_failure(failure: Failure, problem: BaseException, token: TaskToken) -> None:
-    """Write where an exception came from: one that is reported never gets to FC, which would have logged it."""
-    if not failure.technical:
-        logger.info("Task %s has failed, as the function said: %s.", token, failure.error)
-        return
-    from traceback import format_exception
-
-    from fc_callback.redaction import mask_secrets
-
-    trace = mask_secrets("".join(format_exception(problem)))
-    logger.error("Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip())
+def _message_of(problem: BaseException) -> str:
+    try:
+        return _encodable(str(problem))
+    except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the report must still go out
+        return ""
 
 
-def secrets_of(task: Task) -> tuple[str, ...]:
-    """Return what must not stand in a Cause."""
-    credentials = task.context.credentials
-    known = (credentials.access_key_secret, credentials.security_token or "") if credentials else ()
-    return (task.token.reveal(), *known)
+def _encodable(text: str) -> str:
+    """Return text that can be sent: a lone surrogate has no form in UTF-8."""
+    return text.encode("utf-8", "replace").decode()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fc_callback import settings
-from fc_callback.callback.coroutines import is_async
 from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
 from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
@@ -31,6 +31,7 @@ from fc_callback.transport import Answer
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import Credentials
+from fc_callback.values.functions import is_async
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
@@ -96,8 +97,9 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
         fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
         fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
+        fields["_is_loopback"] = is_loopback(self.endpoint)
         if isinstance(self.credentials, Credentials):
-            _check_local(self.credentials, self.endpoint)
+            self._check_local(self.credentials)
         if self.transport is not None:
             fields["_clock"] = _Clock()
 
@@ -140,7 +142,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
     @property
     def is_local(self) -> bool:
         """Whether `endpoint=` named an endpoint on this machine; one that CLOUDFLOW_ENDPOINT names is not meant."""
-        return bool(vars(self)["_endpoint_given"]) and is_loopback(self.endpoint)
+        return bool(vars(self)["_endpoint_given"] and vars(self)["_is_loopback"])
 
     @property
     def connect_seconds(self) -> float:
@@ -153,7 +155,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         return cast("float", self.read_timeout)
 
     def report_task_succeeded(
-        self, task_token: str | TaskToken, output: object = None, *, deadline: Deadline | None = None
+        self,
+        task_token: str | TaskToken,
+        output: object = None,
+        *,
+        deadline: Deadline | None = None,
+        credentials: Credentials | None = None,
     ) -> ReportResult:
         """Complete a task with an Output.
 
@@ -161,19 +168,28 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             task_token: The waiting task's token.
             output: A JSON object as text, or anything that `encode_output` takes.
             deadline: No call outlives it.
+            credentials: Those of this report, in place of the client's own. A client that many invocations share gets
+                each invocation's here.
 
         Raises:
             OutputError: The Output is no JSON.
+            SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
             CloudFlowError: The service refuses the report; the subclass says why.
             ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
             ReportUndelivered: The time was up before the service had taken it.
             CredentialsNotFound: There is nothing to sign with.
         """
         task_token, output = _as_token(task_token), encode_output(output)
-        return self._report("ReportTaskSucceeded", task_token, {"Output": output}, deadline)
+        return self._report("ReportTaskSucceeded", task_token, {"Output": output}, deadline, credentials)
 
     def report_task_failed(
-        self, task_token: str | TaskToken, error: str, cause: str = "", *, deadline: Deadline | None = None
+        self,
+        task_token: str | TaskToken,
+        error: str,
+        cause: str = "",
+        *,
+        deadline: Deadline | None = None,
+        credentials: Credentials | None = None,
     ) -> ReportResult:
         """Fail a task by name.
 
@@ -182,9 +198,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             error: The name that the flow's Catch and Retry see, 1 to 128 characters.
             cause: What happened, for people, up to 4,096 characters.
             deadline: No call outlives it.
+            credentials: Those of this report, in place of the client's own. A client that many invocations share gets
+                each invocation's here.
 
         Raises:
-            SettingsError: `error` or `cause` has a length that the service does not take.
+            SettingsError: `error` or `cause` has a length that the service does not take, or the credentials were made by
+                a local CloudFlow and the endpoint is not on this machine.
             CloudFlowError: The service refuses the report; the subclass says why.
             ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
             ReportUndelivered: The time was up before the service had taken it.
@@ -196,7 +215,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         if len(cause) > CAUSE_MAX_CHARACTERS:
             raise SettingsError(f"cause must have at most {CAUSE_MAX_CHARACTERS} characters, not {len(cause)}.")
         form = {"Error": error, **({"Cause": cause} if cause else {})}
-        return self._report("ReportTaskFailed", task_token, form, deadline)
+        return self._report("ReportTaskFailed", task_token, form, deadline, credentials)
 
     def call(
         self,
@@ -221,17 +240,18 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
         """
         query, form = _with_tokens(query or {}), _with_tokens(form or {})
-        return self._call(action, query, form, deadline, self.read_seconds)
+        return self._call(action, query, form, None, deadline, self.read_seconds)
 
     def _call(
         self,
         action: str,
         query: Mapping[str, str | TaskToken],
         form: Mapping[str, str | TaskToken],
+        given: Credentials | None,
         deadline: Deadline | None,
         read_seconds: float,
     ) -> dict[str, Any]:
-        credentials = self._current_credentials()
+        credentials = self._credentials_of_call(given)
         transport, clock = self._transport_and_clock()
 
         def request() -> SignedRequest:
@@ -259,11 +279,15 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         raise document
 
     def _report(
-        self, action: str, token: TaskToken, form: Mapping[str, str], deadline: Deadline | None
+        self,
+        action: str,
+        token: TaskToken,
+        form: Mapping[str, str],
+        deadline: Deadline | None,
+        credentials: Credentials | None,
     ) -> ReportResult:
-        query = {"TaskToken": token}
         return deliver(
-            lambda until, read_seconds: self._call(action, query, form, until, read_seconds),
+            partial(self._call, action, {"TaskToken": token}, form, credentials),
             action=action,
             policy=self.retry,
             deadline=deadline,
@@ -278,14 +302,29 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         own = transport_for(self.endpoint)
         return own, own
 
-    def _current_credentials(self) -> Credentials:
-        given = self.credentials
-        found = given if isinstance(given, Credentials) else (given or Credentials.from_environment)()
+    def _credentials_of_call(self, given: Credentials | None) -> Credentials:
+        """Return what a call is signed with: what it was given, else the client's own, else the environment's."""
+        found: Credentials | None = given
+        if given is None:
+            own = self.credentials
+            if isinstance(own, Credentials):
+                return own  # checked when the client was made
+            found = own() if own is not None else Credentials.from_environment()
         if found is None:
             raise CredentialsNotFound("There are no credentials to sign a report with.")
-        if found is not given:  # fixed ones were checked when the client was made
-            _check_local(found, self.endpoint)
+        if not isinstance(found, Credentials):
+            validators.refuse("credentials", found, _CREDENTIALS)
+        self._check_local(found)
         return found
+
+    def _check_local(self, credentials: Credentials) -> None:
+        if not vars(self)["_is_loopback"] and credentials.is_local:
+            raise SettingsError(
+                f"These credentials were made by a local CloudFlow, and {self.endpoint} is not on this machine.",
+                hint="To report to the local CloudFlow, set CLOUDFLOW_ENDPOINT as `fc-callback local` prints it, or pass "
+                "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, take an account's "
+                "credentials.",
+            )
 
 
 class _Clock:
@@ -310,15 +349,6 @@ def _checked_answer(given: object) -> Answer:
             hint="post() returns an Answer(status=..., headers=..., body=...), from fc_callback.transport.",
         )
     return given.evolve(headers={name.lower(): value for name, value in given.headers.items()})
-
-
-def _check_local(credentials: Credentials, endpoint: str) -> None:
-    if credentials.is_local and not is_loopback(endpoint):
-        raise SettingsError(
-            f"These credentials were made by a local CloudFlow, and {endpoint} is not on this machine.",
-            hint="To report to the local CloudFlow, set CLOUDFLOW_ENDPOINT as `fc-callback local` prints it, or pass "
-            "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, take an account's credentials.",
-        )
 
 
 def _as_token(given: str | TaskToken) -> TaskToken:

@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.record import Record
     from fc_callback.idempotency.redelivery import Undelivered, undelivered
     from fc_callback.idempotency.store import Store, open_store
+    from fc_callback.idempotency.unremembered import NO_WORK, Unremembered
     from fc_callback.idempotency.work import Stored, Work
 
 _MODULES = {
+    "NO_WORK": "fc_callback.idempotency.unremembered",
     "Once": "fc_callback.idempotency.options",
     "Record": "fc_callback.idempotency.record",
     "Store": "fc_callback.idempotency.store",
     "Stored": "fc_callback.idempotency.work",
     "Undelivered": "fc_callback.idempotency.redelivery",
+    "Unremembered": "fc_callback.idempotency.unremembered",
     "Work": "fc_callback.idempotency.work",
     "idempotent": "fc_callback.callback.idempotent",
     "once": "fc_callback.idempotency.options",
@@ -36,11 +39,13 @@ _MODULES = {
 }
 
 __all__ = [
+    "NO_WORK",
     "Once",
     "Record",
     "Store",
     "Stored",
     "Undelivered",
+    "Unremembered",
     "Work",
     "idempotent",
     "once",

@@ -45,10 +45,13 @@ class Work:
     takes 10 seconds at most.
 
     Attributes:
+        is_remembered: Always True; False for `NO_WORK`.
         stored: What is remembered, if the work must not run.
         came_before: Whether an earlier delivery with this very token may have reported its task already, without a record
             of it: it had the result, or it was killed while it worked.
     """
+
+    is_remembered = True
 
     def __init__(
         self,
@@ -80,6 +83,18 @@ class Work:
     def record(self) -> Record:
         """The record, as this delivery last knew it."""
         return self._standing
+
+    def __str__(self) -> str:
+        """Return the scope and the digest of the key, for a log line or an error."""
+        return f"the work of {self._standing.scope} ({self._standing.key})"
+
+    @property
+    def release_hint(self) -> str:
+        """What to do about a result that is kept and cannot be used, for an error's hint."""
+        return (
+            "The function has run and will not run again for this work. "
+            f"To release it: fc-callback redeliver STORE --forget {self._standing.key}"
+        )
 
     @property
     def is_reported(self) -> bool:

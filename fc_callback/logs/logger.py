@@ -28,8 +28,7 @@ from fc_callback.logs.holding import Gate
 from fc_callback.logs.records import LOGGING, calling_frame, is_standard, readable_arguments, record_at
 from fc_callback.redaction import Redactor, checked_names
 from fc_callback.values import validators
-from fc_callback.values.invocation import LOG_FIELDS
-from fc_callback.values.record_text import text_of
+from fc_callback.values.record_text import LOG_FIELDS, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping

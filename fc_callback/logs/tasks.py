@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fc_callback import metrics
 from fc_callback.logs.records import record_at
-from fc_callback.values.invocation import LOG_FIELDS
-from fc_callback.values.task import running, running_task
+from fc_callback.values.invocation import running_task, task_scope
+from fc_callback.values.record_text import LOG_FIELDS
 
 if TYPE_CHECKING:
     from fc_callback.metrics import TaskRecord
@@ -30,5 +30,5 @@ def write_task(record: TaskRecord) -> None:
     if record.task is None or record.task is running_task():
         logger.handle(line)
     else:
-        with running(record.task):  # the line names its task
+        with task_scope(record.task):  # the line names its task
             logger.handle(line)

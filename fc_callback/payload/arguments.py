@@ -13,7 +13,7 @@ from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
 from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
 from fc_callback.payload.token_search import holder_of
 from fc_callback.values.base import Value
-from fc_callback.values.task import running_task
+from fc_callback.values.invocation import running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,17 +35,18 @@ _TEXTS = (bytes, bytearray, memoryview, str)
 
 
 class Delivery:
-    """The values that one invocation has for its function's arguments.
+    """One event for one function: what the function's arguments are made of.
 
     Args:
-        event: The event as FC delivered it.
+        event: The event as FC delivered it, or one element of a batch.
         raw_context: FC's context, as FC passed it.
         context: The same, typed.
-        payload: The JSON object for the function, without the keys that held the task token; None where there is none.
-        task: The running task.
+        bound: The instance, in a tuple, where the function is a method.
+        further: The further arguments of a direct call, by name.
+        task: The running task; None before it is found.
     """
 
-    __slots__ = ("_payload", "context", "event", "raw_context", "task")
+    __slots__ = ("_payload", "bound", "context", "event", "further", "raw_context", "task")
 
     def __init__(
         self,
@@ -53,18 +54,40 @@ class Delivery:
         event: Any,
         raw_context: Any,
         context: FcContext,
-        payload: Mapping[str, Any] | None = None,
+        bound: tuple[Any, ...] = (),
+        further: Mapping[str, Any] = {},
         task: Task | None = None,
     ) -> None:
         self.event = event
         self.raw_context = raw_context
         self.context = context
+        self.bound = bound
+        self.further = further
         self.task = task
-        self._payload = payload
+        self._payload: Mapping[str, Any] | None = None
+
+    def takes(self, payload: Mapping[str, Any] | None, *, task: Task | None = None) -> None:
+        """Take over what was found in the event.
+
+        Args:
+            payload: The JSON object for the function, without the keys that held the token; None where there is none.
+            task: The task of the event.
+        """
+        self._payload, self.task = payload, task
+
+    def of_element(self, event: bytes) -> Delivery:
+        """Return the delivery of one element of a batch."""
+        return Delivery(
+            event=event,
+            raw_context=self.raw_context,
+            context=self.context,
+            bound=self.bound,
+            further=self.further,
+        )
 
     @property
     def payload(self) -> Mapping[str, Any] | None:
-        """The JSON object for the function."""
+        """The JSON object for the function, without the keys that held the task token; None where there is none."""
         return self._payload
 
     @property
@@ -75,7 +98,7 @@ class Delivery:
     @property
     def token(self) -> str | None:
         """The task token, in the clear."""
-        return self.task.token.reveal() if self.task else None
+        return self.task.token.secret if self.task else None
 
     def required_payload(self) -> Mapping[str, Any]:
         """Return the payload.
@@ -94,8 +117,12 @@ class PlainDelivery(Delivery):
 
     __slots__ = ("_token_keys",)
 
-    def __init__(self, *, event: Any, raw_context: Any, context: FcContext) -> None:
-        super().__init__(event=event, raw_context=raw_context, context=context, task=running_task())
+    def __init__(
+        self, *, event: Any, raw_context: Any, context: FcContext, bound: tuple[Any, ...], further: Mapping[str, Any]
+    ) -> None:
+        super().__init__(
+            event=event, raw_context=raw_context, context=context, bound=bound, further=further, task=running_task()
+        )
         self._token_keys: tuple[str, ...] | None = None
 
     @property

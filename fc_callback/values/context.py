@@ -63,6 +63,13 @@ class Credentials(Masked, Value):
         )
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The access key secret, and the STS token where there is one: what must be masked."""
+        if self.security_token:
+            return self.access_key_secret, self.security_token
+        return (self.access_key_secret,)
+
+    @property
     def is_local(self) -> bool:
         """Whether a local CloudFlow or `fc_callback.testing` made them; no Alibaba Cloud account knows them."""
         return self.access_key_id.startswith((LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX))
@@ -196,6 +203,11 @@ class FcContext(Value, hidden=("raw",)):
         # A pickled context is one in a log record or a crash report: FC's own object holds its secrets in the clear.
         shown = {name: value for name, value in vars(self).items() if name not in {"credentials", "raw"}}
         return _from_pickle, (shown,)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts of this invocation that must not be seen: the key's secret and the STS token."""
+        return () if self.credentials is None else self.credentials.secrets
 
     def require_credentials(self) -> Credentials:
         """Return the credentials.

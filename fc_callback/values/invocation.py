@@ -12,7 +12,9 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.errors import NoRunningTask
 from fc_callback.values.context import FcContext
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,15 +22,12 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from fc_callback.metrics import TaskRecord
+    from fc_callback.values.task import Task
 
     Observer = Callable[[Any], Any]
 
 
 logger = logging.getLogger("fc_callback")
-
-# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
-LOG_FIELDS = "fc_fields"
 
 
 class Invocation:
@@ -36,38 +35,30 @@ class Invocation:
 
     Attributes:
         context: What FC says about it.
+        secrets: The texts of it that must not be seen.
         event: What FC delivered.
         cold_start: Whether it is the first of this process.
         began: When, on the clock of `time.perf_counter()`.
         failed: Whether it ended in an exception, or its task in a failure.
         sampled: Whether the logger writes all its records, by `sample=`.
         ended: Whether it is over: what was bound to it is gone then.
-        tasks: A record of each task in it.
+        tasks: A `fc_callback.metrics.TaskRecord` of each task in it.
         notes: What a helper keeps with it, under a key of its own.
         at_end: Called, in order, when it ends.
     """
 
     def __init__(self, *, context: FcContext, event: Any = None, cold_start: bool = False) -> None:
         self.context = context
+        self.secrets = context.secrets
         self.event = event
         self.cold_start = cold_start
         self.began = time.perf_counter()
         self.failed = False
         self.sampled = False
         self.ended = False
-        self.tasks: list[TaskRecord] = []
+        self.tasks: list[Any] = []
         self.notes: dict[Any, Any] = {}
         self.at_end: list[Callable[[Invocation], None]] = []
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What of it must not be seen."""
-        credentials = self.context.credentials
-        if credentials is None:
-            return ()
-        if credentials.security_token:
-            return credentials.access_key_secret, credentials.security_token
-        return (credentials.access_key_secret,)
 
 
 _current: ContextVar[Invocation | None] = ContextVar("fc_callback_invocation", default=None)
@@ -113,7 +104,7 @@ def recent_secrets() -> tuple[str, ...]:
     return tuple(_recent)
 
 
-class begin:  # noqa: N801 - it reads as what it does: with begin(context, event) as invocation
+class invocation_scope:  # noqa: N801 - with invocation_scope(context, event) as invocation: ...
     """Make an invocation the current one for a `with` block; inside of one with the same context, it is that one.
 
     Args:
@@ -213,4 +204,44 @@ class observed:  # noqa: N801 - it reads as what it is: a part, observed
                     self._failed(raised)
 
     def _failed(self, error: Exception) -> None:
-        logger.warning("An observer of the %s failed: %s", self._part, type(error).__name__)
+        log_safely(logger, logging.WARNING, "An observer of the %s failed: %s", self._part, type(error).__name__)
+
+
+_current_task: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
+
+
+def current_task() -> Task:
+    """Return the task that this code runs for.
+
+    asyncio tasks see it by themselves; a thread sees it when it is started with a copy of the context
+    (`contextvars.copy_context().run`).
+
+    Raises:
+        NoRunningTask: This code does not run below a function made by `task_callback`.
+    """
+    task = _current_task.get()
+    if task is None:
+        raise NoRunningTask("No task is running here.")
+    return task
+
+
+# Returns the task that this code runs for, or None: for helpers that work with and without one, and ask at each log line.
+running_task: Callable[[], Task | None] = _current_task.get
+
+
+class task_scope:  # noqa: N801 - with task_scope(task): ...
+    """Make a task the current one for the time of a `with` block."""
+
+    # A class: a generator would take several times as long.
+    __slots__ = ("_mark", "_task")
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._mark: Token[Task | None] = _current_task.set(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        """End, whatever the block ended in."""
+        _current_task.reset(self._mark)

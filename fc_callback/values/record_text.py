@@ -6,7 +6,8 @@ import logging
 from itertools import filterfalse
 from typing import Any
 
-from fc_callback.values.invocation import LOG_FIELDS
+# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
+LOG_FIELDS = "fc_fields"
 
 # What a person's object may raise and is not caught: the end of the process. FC's own timeout is a SystemExit.
 PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
