@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.run_and_record import call_function
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
-from fc_callback.values.invocation import context_of, invocation_scope
+from fc_callback.payload.arguments import PlainDelivery, decoded_event, required_object
+from fc_callback.payload.signatures import HANDLER_MARK, bind
+from fc_callback.values.invocation import invocation_scope
 from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
@@ -69,10 +70,11 @@ def event_parser(function: Callable[P, R_co]) -> ParsedHandler[P, R_co]:
     @functools.wraps(plain)
     def handler(*arguments: Any, **named: Any) -> Any:
         bound, event, raw_context = binding.taken_apart(arguments, named)
-        context = context_of(raw_context)
-        with invocation_scope(context, event):
-            delivery = PlainDelivery(event=event, raw_context=raw_context, context=context, bound=bound, further=named)
-            return _for_fc(call_function(plain, binding, delivery))
+        with invocation_scope(raw_context, event) as invocation:
+            delivery = PlainDelivery(
+                event=event, raw_context=raw_context, context=invocation.context, bound=bound, further=named
+            )
+            return _for_fc(call_function(binding, delivery))
 
     handler.__annotations__ = {"event": bytes, "context": Any, "return": Any}
     setattr(handler, HANDLER_MARK, True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Ty
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.options import Options
 from fc_callback.callback.steps import Steps
-from fc_callback.payload.arguments import HANDLER_MARK, bind
+from fc_callback.payload.signatures import HANDLER_MARK, bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,7 +115,7 @@ def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpa
     def decorate(plain: Callable[..., Any]) -> Any:
         binding = bind(plain, decorator="task_callback")
         load_asyncio_for(plain)
-        steps = Steps(plain, binding, checked)
+        steps = Steps(binding, checked)
 
         # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
         @functools.wraps(plain)

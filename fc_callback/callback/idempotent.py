@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.run_and_record import run_plain
 from fc_callback.idempotency.options import Once
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event
+from fc_callback.payload.arguments import PlainDelivery, decoded_event
+from fc_callback.payload.signatures import HANDLER_MARK, bind
 from fc_callback.values import validators
 from fc_callback.values.invocation import context_of
 
@@ -80,7 +81,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
                 secret=None if task is None else task.token,
             )
 
-            return run_plain(plain, binding, delivery, work)
+            return run_plain(binding, delivery, work)
 
         setattr(handler, HANDLER_MARK, True)
         return handler
