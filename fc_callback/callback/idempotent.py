@@ -1,4 +1,4 @@
-"""The same for a handler that is no callback task: it runs once, and every later delivery gets what it returned."""
+"""`@idempotent`: a handler without a task runs once, and every later delivery gets the result of the first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.run_and_record import run_plain
+from fc_callback.errors import HandlerInvalid
 from fc_callback.idempotency.options import Once
 from fc_callback.payload.arguments import PlainDelivery, decoded_event
 from fc_callback.payload.signatures import HANDLER_MARK, bind
@@ -21,9 +22,9 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class IdempotentHandler(Protocol, Generic[P, R_co]):
-    """A handler made by `idempotent`: called by FC with the event and the context, it returns the result's JSON text.
+    """A handler that `idempotent` returns. FC calls it with the event and the context, and gets the JSON text of the result.
 
-    `__wrapped__` is the function as it was written, for unit tests.
+    `__wrapped__` is the undecorated function, for unit tests.
     """
 
     __name__: str
@@ -31,37 +32,37 @@ class IdempotentHandler(Protocol, Generic[P, R_co]):
 
     @property
     def __wrapped__(self) -> Callable[P, R_co]:
-        """The plain function."""
+        """The undecorated function."""
 
     def __call__(self, event: Any, context: Any, **further: Any) -> str:
-        """Serve an event; further arguments, by name, go to the function."""
+        """Serve an event. Further keyword arguments are passed to the function."""
 
 
 def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P, R_co]]:
-    """Let a handler run once for each key.
+    """Run a handler once for each key.
 
-    The handler gets what its annotations ask for, as with `event_parser`. It returns the JSON text that an Output would be
-    (see `encode_output`): the first time, and every time after. An `async def` handler is run to its end. `TaskFailed` is
-    remembered and raised again, and so is the error of a result that cannot be written; any other exception passes
-    through, and the next delivery runs. So it does where the function returned `task.defer()`.
+    The handler gets what its annotations ask for, as with `event_parser`. It returns the result as the JSON text that an
+    Output would be (see `encode_output`), also for later deliveries. An `async def` handler runs to its end. `TaskFailed`
+    and the error of a result that cannot be written are recorded and raised again. After any other exception, and after
+    `task.defer()`, the next delivery runs again.
 
     Args:
-        once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
-            the field `event`, so `once(key="event")` takes the whole of it.
+        once: The result of `once()`. Its key is read from the event's JSON object. Any other event, text or JSON, is the
+            field `event`, so `once(key="event")` uses the whole event.
 
     Raises:
-        SettingsError: `once` is something else.
-        TypeError: The function cannot be a handler, an annotation cannot be served, or it stands above `task_callback`,
-            whose own `once=` reports each task.
+        SettingsError: `once` is not a result of `once()`.
+        HandlerInvalid: The function cannot be a handler, or no event can serve one of its annotations, or `idempotent` is
+            above `task_callback`. Use the option `once=` of `task_callback` instead, because it reports each task.
     """
     validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
 
     def decorate(function: Callable[P, R_co]) -> IdempotentHandler[P, R_co]:
         plain: Callable[..., Any] = function
         if hasattr(plain, "__task_callback__"):
-            raise TypeError(
-                "idempotent cannot stand above task_callback: a second task with the same key would get no report, and wait "
-                "until it times out. Give the options to task_callback: @task_callback(once=once(...))."
+            raise HandlerInvalid(
+                "idempotent cannot be above task_callback: a second task with the same key would not be reported.",
+                hint="Give the options to task_callback: @task_callback(once=once(...)).",
             )
         binding = bind(plain, decorator="idempotent")
         load_asyncio_for(plain)

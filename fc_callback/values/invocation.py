@@ -215,17 +215,17 @@ _current_task: ContextVar[Task | None] = ContextVar("fc_callback_task", default=
 
 
 def current_task() -> Task:
-    """Return the task that this code runs for.
+    """Return the running task.
 
-    asyncio tasks see it by themselves; a thread sees it when it is started with a copy of the context
+    It works in asyncio tasks, and in a thread that is started with a copy of the context
     (`contextvars.copy_context().run`).
 
     Raises:
-        NoRunningTask: This code does not run below a function made by `task_callback`.
+        NoRunningTask: This code does not run inside a function decorated with `task_callback`.
     """
     task = _current_task.get()
     if task is None:
-        raise NoRunningTask("No task is running here.")
+        raise NoRunningTask("current_task() was called where no task runs.")
     return task
 
 
