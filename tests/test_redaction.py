@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from fc_callback import FcCallbackError, task_callback
 from fc_callback.callback.outcome import failure_of
 from fc_callback.errors import SettingsError
-from fc_callback.idempotency.echo import hide
+from fc_callback.idempotency.token_placeholders import mask_token as hide
 from fc_callback.logs.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor, mask_foreign_text, masked_traceback, may_hold_secrets
 from fc_callback.testing import make_credentials

@@ -9,10 +9,9 @@ from typing_extensions import assert_type
 
 from fc_callback import CloudFlowClient, FcContext, ReportResult, Task, event_parser, layers, task_callback
 from fc_callback.callback.decorator import TaskHandler
-from fc_callback.callback.idempotent import IdempotentHandler
+from fc_callback.callback.plain_handler import PlainHandler
 from fc_callback.idempotency import idempotent, once
 from fc_callback.middleware import Call, CallNext, after, before, invocation, on_error
-from fc_callback.parser import ParsedHandler
 
 
 class Receipt:
@@ -168,8 +167,8 @@ takes_a_handler(with_options)
 takes_a_handler(parsed)
 takes_a_handler(once_only)
 handler: TaskHandler[[bytes, Any], dict[str, int]] = bare
-parser: ParsedHandler[[dict[str, Any], FcContext], Receipt] = parsed
-plain: IdempotentHandler[[dict[str, Any], FcContext], Receipt] = once_only
+parser: PlainHandler[[dict[str, Any], FcContext], Receipt, Any] = parsed
+plain: PlainHandler[[dict[str, Any], FcContext], Receipt, str] = once_only
 
 # The client and what it returns.
 result = CloudFlowClient(region="cn-hangzhou").report_task_succeeded("token", {"a": 1})

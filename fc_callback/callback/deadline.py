@@ -33,6 +33,7 @@ _DECORATORS = (
     "fc_callback.middleware",
     "fc_callback.parser",
     "fc_callback.callback.idempotent",
+    "fc_callback.callback.plain_handler",
     "fc_callback.callback.run_and_record",
 )
 

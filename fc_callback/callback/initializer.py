@@ -45,7 +45,7 @@ def initializer(context: Any = None) -> str:
 def _load_driver() -> None:
     url = settings.text("CLOUDFLOW_ONCE_STORE")
     if url is not None:
-        from fc_callback.idempotency.store import open_store
+        from fc_callback.idempotency.opening import open_store
 
         open_store(url)
 

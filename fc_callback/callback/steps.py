@@ -139,7 +139,7 @@ class Steps:
                         recording.settle(outcome, is_reported=False)
                         raise
                     recording.settle(outcome, is_reported=True)  # 9. Record that it is reported.
-                    return outcome.text  # 10. Return the Output.
+                    return str(outcome.text)  # 10. Return the Output, as a text of FC's own kind.
 
     def _client_and_limit(self, context: FcContext) -> tuple[CloudFlowClient, int]:
         """Return the client and the Output limit of this function. They are created again when the settings change."""

@@ -34,26 +34,10 @@ class Unremembered:
     record: None = None
     release_hint = ""
 
-    def done(self, output: str, *, until: Deadline | None = None) -> None:
+    def _do_nothing(self, *_: str, until: Deadline | None = None) -> None:
         """Do nothing."""
 
-    def failed(self, error: str, cause: str, *, until: Deadline | None = None) -> None:
-        """Do nothing."""
-
-    def refused(self, error: str, cause: str, refusal: str, *, until: Deadline | None = None) -> None:
-        """Do nothing."""
-
-    def deferred(self, *, until: Deadline | None = None) -> None:
-        """Do nothing."""
-
-    def write_again(self, *, until: Deadline | None = None) -> None:
-        """Do nothing."""
-
-    def reported(self, *, until: Deadline | None = None) -> None:
-        """Do nothing."""
-
-    def abandon(self, *, until: Deadline | None = None) -> None:
-        """Do nothing."""
+    done = failed = refused = deferred = write_again = reported = abandon = _do_nothing
 
 
 NO_WORK = Unremembered()

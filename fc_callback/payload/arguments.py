@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any, get_args
 
 from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]
 
+# The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
+HANDLER_MARK = "__fc_handler__"
 _MISSING = object()
 _TEXTS = (bytes, bytearray, memoryview, str)
 
@@ -175,6 +178,25 @@ class ArgumentBinding(Value):
     instances: int = 0
     positional: tuple[Resolver, ...]
     named: Mapping[str, Resolver]
+
+    def handler(self, serve: Callable[[tuple[Any, ...], Any, Any, dict[str, Any]], Any], *, returns: Any) -> Any:
+        """Return the handler that FC calls.
+
+        Args:
+            serve: Serves each call. It gets the instance (in a tuple), the event, FC's context, and a dict of the further
+                arguments by name.
+            returns: The annotation of what it returns.
+        """
+
+        # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
+        @wraps(self.function)
+        def handler(*arguments: Any, **named: Any) -> Any:
+            bound, event, context = self.taken_apart(arguments, named)
+            return serve(bound, event, context, named)
+
+        handler.__annotations__ = {"event": bytes, "context": Any, "return": returns}
+        setattr(handler, HANDLER_MARK, True)
+        return handler
 
     def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments for one invocation.

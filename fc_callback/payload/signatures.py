@@ -9,13 +9,11 @@ from __future__ import annotations
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.payload.arguments import FC_ARGUMENTS, ArgumentBinding
+from fc_callback.payload.arguments import FC_ARGUMENTS, HANDLER_MARK, ArgumentBinding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
-HANDLER_MARK = "__fc_handler__"
 _INSTANCE_NAMES = ("self", "cls")
 # Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
 _UNUSUAL = 0x04 | 0x08 | 0x200

@@ -18,6 +18,7 @@ from fc_callback.errors import (
     WorkInProgress,
 )
 from fc_callback.idempotency import Once, Record, Store, Work, once
+from fc_callback.idempotency.key import work_key
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
@@ -151,7 +152,7 @@ def test_a_changed_payload_under_the_same_key_is_refused(store: Store, clock: Cl
     options = once("order", store=store)
     enter(options, amount=1).done("{}")
     clock.at += 5
-    with pytest.raises(PayloadChanged, match=r"shop\.handler got this key .* with another payload, 5 s ago\..*check="):
+    with pytest.raises(PayloadChanged, match=r"shop\.handler .* with another payload, 5 s ago\..*check="):
         enter(options, amount=2)
 
 
@@ -256,7 +257,7 @@ def test_a_duplicate_waits_and_runs_when_the_lease_ends(store: Store, clock: Clo
 def test_a_duplicate_does_not_wait_past_its_own_deadline() -> None:
     options = once("order", store="memory:")
     enter(options)
-    with pytest.raises(WorkInProgress, match="Another delivery is at this work"):
+    with pytest.raises(WorkInProgress, match="Another delivery runs the work"):
         threaded(lambda: enter(options, SECOND, seconds=1.1))
 
 
@@ -361,7 +362,7 @@ def test_work_inside_other_work_has_its_own_record(store: Store) -> None:
 def test_work_that_meets_itself_inside_is_told_so_and_does_not_wait_for_ever(store: Store) -> None:
     options = once("order", store=store)
     enter(options)
-    with pytest.raises(WorkInProgress, match="inside of it"):
+    with pytest.raises(WorkInProgress, match="inside itself"):
         enter(options)
 
 
@@ -516,6 +517,45 @@ def test_a_change_that_was_made_and_whose_answer_was_lost_counts(store: Store, c
     enter(options, SECOND).reported()
     work.reported()
     assert work.record.state == "REPORTED"
+
+
+# Errors
+
+
+def changed_payload() -> Work:
+    options = once("order", store="memory:")
+    enter(options, order="order-4111")
+    return enter(options, order="order-4111", amount=2)
+
+
+def run_by_another() -> Work:
+    options = once("order", store="memory:", duplicate="raise")
+    enter(options, order="order-4111")
+    return threaded(lambda: enter(options, order="order-4111"))
+
+
+def inside_itself() -> Work:
+    options = once("order", store="memory:")
+    enter(options, order="order-4111")
+    return enter(options, order="order-4111")
+
+
+def taken_over() -> None:
+    clock = Clock()
+    options = once("order", store=MemoryStore(clock=clock))
+    slow = enter(options, order="order-4111")
+    clock.at += 100
+    enter(options, order="order-4111")
+    slow.done("{}")
+
+
+@pytest.mark.parametrize("fail", [changed_payload, run_by_another, inside_itself, taken_over])
+def test_an_error_shows_the_key_that_forget_takes_and_no_value_of_the_event(fail: Callable[[], object]) -> None:
+    with pytest.raises(IdempotencyError) as caught:
+        fail()
+    key = work_key("shop.handler", ("order",), {"order": "order-4111"}, None)
+    assert f"shop.handler ({key})" in str(caught.value)
+    assert "4111" not in str(caught.value).replace(key, "")
 
 
 # Options

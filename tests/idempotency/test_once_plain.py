@@ -171,7 +171,7 @@ def test_a_store_that_goes_down_during_the_work_does_not_undo_it(caplog: pytest.
         lambda event, context: server.stop()
     )
     with caplog.at_level(logging.WARNING):
-        assert handler(b'{"order": 7}', FcContext(deadline=Deadline.after(2))) == "{}"
+        assert handler(b'{"order": 7}', FcContext(deadline=Deadline.after(1))) == "{}"
     assert "is not recorded, so a second delivery" in caplog.text
     with pytest.raises(StoreUnavailable):
         handler(b'{"order": 7}', CONTEXT)

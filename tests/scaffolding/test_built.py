@@ -216,6 +216,14 @@ def test_the_wheel_holds_the_templates_whole_and_nothing_that_was_left_in_them(w
     assert not [path for path in held if left & set(path.parts)]
 
 
+def test_the_wheel_holds_what_type_checkers_read(wheel: Path) -> None:
+    stubs = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fc_callback").rglob("*.pyi")}
+    assert "fc_callback/idempotency/__init__.pyi" in stubs
+
+    with zipfile.ZipFile(wheel) as archive:
+        assert {"fc_callback/py.typed", *stubs} <= set(archive.namelist())
+
+
 def test_a_built_project_is_still_clean_and_no_template_is_left_out(wheel: Path, tmp_path: Path) -> None:
     assert set(template_names()) == {
         *("event-callback", "mns-callback", "batch-callback", "human-approval"),

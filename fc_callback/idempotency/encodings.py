@@ -1,7 +1,9 @@
-"""Layers of quoting in a text, opened and written again as they were: JSON strings, percent-encoding, base64.
+"""JSON strings, percent-encoding and base64 inside a text: decoded, and encoded again exactly as they were.
 
-How a layer was written is a short word: `ju` is a JSON string that leaves letters beyond ASCII as they are, `pU2f` is
-percent-encoded with upper-case digits and leaves `/` as it is, `bsp` is base64 of the standard alphabet with padding.
+A short word says how something was encoded: `ju` is a JSON string with letters beyond ASCII unescaped, `pU2f` is
+percent-encoding with upper-case digits and a plain `/`, `bsp` is base64 of the standard alphabet with padding.
+
+`fc_callback.payload.json_layers` reads JSON that is wrapped in such texts as a whole, and does not write it again.
 """
 
 from __future__ import annotations
@@ -27,41 +29,41 @@ _LETTERS = tuple(
 _BASE64_KIND = re.compile(r"b([su])([pn])(\d*)(r?)")
 
 
-class Opened(NamedTuple):
-    """What a layer held, and how it was written."""
+class Decoded(NamedTuple):
+    """A decoded text, and how it was encoded."""
 
     text: str
     how: str
 
 
-class Run(NamedTuple):
-    """A run of base64 in a text."""
+class Base64Run(NamedTuple):
+    """Base64 from `start` to `end` of a text."""
 
     start: int
     end: int
-    opened: Opened
+    decoded: Decoded
 
 
 class Quoting(NamedTuple):
-    """A kind of quoting that writes each character by itself: where it stands in a text, and what undoes it."""
+    """An encoding of single characters: the pattern that finds it in a text, and the function that decodes it."""
 
     pattern: re.Pattern[str]
-    open: Callable[[str], Opened | None]
+    decode: Callable[[str], Decoded | None]
 
 
-def close(how: str, text: str) -> str:
-    """Write a layer again.
+def encode(how: str, text: str) -> str:
+    """Encode a text.
 
     Args:
-        how: How it was written, from `Opened`.
-        text: What it holds now.
+        how: How, as `Decoded` says it.
+        text: The text.
     """
     if how[0] == "j":
         return _as_json(text, how)
     return _percent_encoded(text, how) if how[0] == "p" else _as_base64(text, how)
 
 
-def _open_json(literal: str) -> Opened | None:
+def _decode_json(literal: str) -> Decoded | None:
     try:
         text = json.loads(literal, strict=False)
     except ValueError:
@@ -74,10 +76,10 @@ def _open_json(literal: str) -> Opened | None:
         if letter > "~":
             how = "a"
         elif letter == "/" and not code:
-            more.add("\\")  # stands for the escape that only a slash may have
+            more.add("\\")  # means the escape that only a slash may have
         elif code and letter.isprintable() and not letter.isalnum() and letter not in '"\\':
             more.add(letter)
-    return Opened(text, f"j{how}{upper}{_hex(more)}")
+    return Decoded(text, f"j{how}{upper}{_hex(more)}")
 
 
 def _as_json(text: str, how: str) -> str:
@@ -90,13 +92,13 @@ def _as_json(text: str, how: str) -> str:
     return quoted
 
 
-def _open_percent(run: str) -> Opened | None:
+def _decode_percent(run: str) -> Decoded | None:
     if "%" not in run:
         return None
     text = _PERCENT_CODES.sub(lambda codes: unquoted_bytes(codes[0]).decode("utf-8", "surrogateescape"), run)
     codes = "".join(_PERCENT_CODES.findall(run))
     left = set(_PERCENT_CODES.sub("", run)) - _UNRESERVED
-    return Opened(text, f"p{'l' if codes != codes.upper() else 'U'}{_hex(left)}")
+    return Decoded(text, f"p{'l' if codes != codes.upper() else 'U'}{_hex(left)}")
 
 
 def _percent_encoded(text: str, how: str) -> str:
@@ -105,26 +107,28 @@ def _percent_encoded(text: str, how: str) -> str:
     return "".join(sign if sign in left else "".join(form.format(byte) for byte in _utf8(sign)) for sign in text)
 
 
-def base64_around(text: str, start: int, end: int, *, holds: Callable[[str], bool]) -> Run | None:
-    """Return the base64 around a part of it; None where there is none that `holds` agrees to.
+def base64_around(text: str, start: int, end: int, *, holds: Callable[[str], bool]) -> Base64Run | None:
+    """Return the base64 around a part of a text; None if there is none that `holds` accepts.
 
     Args:
         text: The text.
         start: Where the part begins.
         end: Where it ends.
-        holds: Tells whether the text inside is the right one: base64 may begin anywhere in a run of its letters.
+        holds: Says whether a decoded text is the right one: base64 may begin anywhere in a run of its letters.
     """
     runs = [_base64_run(text, start, end, letters, holds) for letters in _LETTERS]
-    # The letters around it may belong to it or not: those that make it a text, and that come out again as they are, do.
+    # The letters around the part may belong to the base64 or not: prefer a run that encodes again as it was, and is a text.
     return max((run for run in runs if run), key=lambda run: _merits(run, text), default=None)
 
 
-def _merits(run: Run, text: str) -> tuple[bool, bool, int]:
-    is_text = not any("\udc80" <= sign <= "\udcff" for sign in run.opened.text)
-    return close(run.opened.how, run.opened.text) == text[run.start : run.end], is_text, run.end - run.start
+def _merits(run: Base64Run, text: str) -> tuple[bool, bool, int]:
+    is_text = not any("\udc80" <= sign <= "\udcff" for sign in run.decoded.text)
+    return encode(run.decoded.how, run.decoded.text) == text[run.start : run.end], is_text, run.end - run.start
 
 
-def _base64_run(text: str, start: int, end: int, letters: re.Pattern[str], holds: Callable[[str], bool]) -> Run | None:
+def _base64_run(
+    text: str, start: int, end: int, letters: re.Pattern[str], holds: Callable[[str], bool]
+) -> Base64Run | None:
     if letters.fullmatch(text, start, end) is None:
         return None
     before, after = letters.match(text[:start][::-1]), letters.match(text, end)
@@ -138,19 +142,19 @@ def _base64_run(text: str, start: int, end: int, letters: re.Pattern[str], holds
     return None
 
 
-def _run_of(text: str, start: int, end: int, letters: str) -> Run:
+def _run_of(text: str, start: int, end: int, letters: str) -> Base64Run:
     if len(letters) % 4 == 1:
         letters, end = letters[:-1], end - 1
     missing = -len(letters) % 4
     is_padded = text[end : end + missing] == "=" * missing
-    if not missing:  # then nothing tells; a JWT has no padding
+    if not missing:  # both are the same; a JWT has no padding
         is_padded = "." not in text[max(start - 1, 0) : start] + text[end : end + 1]
     is_url_safe = "-" in letters or "_" in letters or not (is_padded or "+" in letters or "/" in letters)
     lines = text[start:end].splitlines()
     folded = f"{len(lines[0])}{'r' if chr(13) in text[start:end] else ''}" if len(lines) > 1 else ""
     held = decoded(letters).encode("latin-1").decode("utf-8", "surrogateescape")
     how = f"b{'u' if is_url_safe else 's'}{'p' if is_padded else 'n'}{folded}"
-    return Run(start, end + (missing if is_padded else 0), Opened(held, how))
+    return Base64Run(start, end + (missing if is_padded else 0), Decoded(held, how))
 
 
 def _as_base64(text: str, how: str) -> str:
@@ -184,10 +188,10 @@ def _unhex(codes: str) -> str:
     return bytes.fromhex(codes).decode()
 
 
-QUOTING = (
-    Quoting(re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL), _open_json),
-    # From all that is encoded to all that may be left as it is: a `=` may be the query's, or the token's.
-    Quoting(re.compile(r"(?:[A-Za-z0-9._~-]|%[0-9a-fA-F]{2})+"), _open_percent),
-    Quoting(re.compile(r"(?:[A-Za-z0-9._~/+-]|%[0-9a-fA-F]{2})+"), _open_percent),
-    Quoting(re.compile(r"(?:[A-Za-z0-9._~/+=!*'(),:@-]|%[0-9a-fA-F]{2})+"), _open_percent),
+QUOTINGS = (
+    Quoting(re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL), _decode_json),
+    # From the strictest to the most lenient encoder: a `=` may belong to the query, or to the token.
+    Quoting(re.compile(r"(?:[A-Za-z0-9._~-]|%[0-9a-fA-F]{2})+"), _decode_percent),
+    Quoting(re.compile(r"(?:[A-Za-z0-9._~/+-]|%[0-9a-fA-F]{2})+"), _decode_percent),
+    Quoting(re.compile(r"(?:[A-Za-z0-9._~/+=!*'(),:@-]|%[0-9a-fA-F]{2})+"), _decode_percent),
 )
