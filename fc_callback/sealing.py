@@ -1,7 +1,7 @@
-"""Putting a task token away: sealed into a text that shows nothing and that nobody else can make.
+"""`TokenSeal` encrypts a task token, so that it can be stored or sent.
 
-A deferred task needs its token later, a link by mail carries one, and `once=` keeps one for a late report. The text is a
-Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding: safe in a URL as it is.
+A deferred task stores its token, a link in a mail contains one, and `once=` keeps one for a late report. A sealed token is a
+Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding. It needs no escaping in a URL.
 Source: github.com/fernet/spec.
 """
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KEY_BYTES = 32
-_KEY_HINT = "Make one with TokenSeal.generate_key(), keep it as a secret, and set it as CLOUDFLOW_SEAL_KEY."
-# What the same key may have encrypted for another purpose does not pass for a task token.
+_KEY_HINT = "Create a key with TokenSeal.generate_key(), keep it secret, and set it as CLOUDFLOW_SEAL_KEY."
+# It distinguishes a task token from other data that was encrypted with the same key.
 _PURPOSE = b"fc_callback task token\0"
 
 
@@ -44,7 +44,7 @@ def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] 
         validators.refuse("key", given, _KEY_HINT)
     for one in each:
         if not isinstance(one, (str, bytes)):
-            raise SettingsError(f"key= holds {validators.kind_of(one)}.", hint=_KEY_HINT)
+            raise SettingsError(f"key= contains {validators.kind_of(one)}.", hint=_KEY_HINT)
     texts = (one.decode("ascii", "replace") if isinstance(one, bytes) else one for one in each)
     keys = tuple(key for text in texts for part in text.split(",") if (key := part.strip()))
     for number, key in enumerate(keys, 1):
@@ -57,31 +57,31 @@ def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] 
                 f"Seal key {number} of {len(keys)} is not {_KEY_BYTES} bytes in base64.", hint=_KEY_HINT
             )
     if not keys:
-        raise SettingsError("There is no seal key in what was given.", hint=_KEY_HINT)
+        raise SettingsError("The given seal key is empty.", hint=_KEY_HINT)
     return keys
 
 
 @attrs.frozen(repr=False)
 class TokenSeal(Masked):
-    """Seals task tokens and opens them again.
+    """Seals task tokens, and opens sealed tokens.
 
     Args:
-        key: 32 bytes in URL-safe base64, as `generate_key` makes them. Several keys, in a list or with commas between,
-            let keys rotate: the first seals, all of them open. CLOUDFLOW_SEAL_KEY if it is left out.
+        key: 32 bytes in URL-safe base64, from `generate_key`. To rotate keys, give several, in a list or separated by
+            commas: the first key seals, and all keys open. The default is CLOUDFLOW_SEAL_KEY.
 
     Raises:
-        SettingsError: A key is not one.
+        SettingsError: A key is not 32 bytes in base64.
     """
 
     key: tuple[str, ...] | None = attrs.field(default=None, converter=_keys)
 
     @staticmethod
     def generate_key() -> str:
-        """Return a fresh random key."""
+        """Return a new random key."""
         return urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
 
     def seal(self, token: TaskToken) -> str:
-        """Return the token, sealed: about a third longer, plus a hundred characters; letters, digits, `-` and `_`.
+        """Return the sealed token, in letters, digits, `-` and `_`. It is about a third plus a hundred characters longer.
 
         Raises:
             SettingsError: There is no key, or the package cryptography is not installed.
@@ -93,13 +93,13 @@ class TokenSeal(Masked):
         """Return the token that was sealed.
 
         Args:
-            text: What `seal` returned.
-            max_age_seconds: How long ago it may have been sealed, to the second.
+            text: The sealed token.
+            max_age_seconds: The largest age of the sealed token, exact to the second. None allows any age.
 
         Raises:
-            SealInvalid: It was not sealed with any of the keys, or was altered. Why exactly is not said, to nobody's help
-                who tries.
-            SealExpired: It was sealed longer ago.
+            SealInvalid: The text was not sealed with any of the keys, or was changed. The exact reason is withheld so that
+                it does not help an attacker.
+            SealExpired: The sealed token is older than `max_age_seconds`.
             SettingsError: There is no key, or the package cryptography is not installed.
         """
         if max_age_seconds is not None:
@@ -111,12 +111,18 @@ class TokenSeal(Masked):
         except InvalidToken:
             content = b""
         if not content.startswith(_PURPOSE):
-            raise SealInvalid("This is no sealed task token of ours.")
+            raise SealInvalid(
+                "This text is not a task token that was sealed with one of the keys.",
+                hint="Check that it is complete and that CLOUDFLOW_SEAL_KEY has the key that sealed it.",
+            )
         if max_age_seconds is not None:
             try:
                 fernet.decrypt(padded, ttl=max_age_seconds)  # type: ignore[arg-type]  # compared only; fractions are fine
             except InvalidToken:
-                raise SealExpired("This sealed task token has expired.") from None
+                raise SealExpired(
+                    f"This sealed task token has expired: it is older than {max_age_seconds:g} seconds.",
+                    hint="Start the step of the flow again, so that it gets a new token.",
+                ) from None
         return TaskToken(content[len(_PURPOSE) :].decode("utf-8", "surrogatepass"))
 
     def __repr__(self) -> str:
