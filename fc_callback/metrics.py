@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback.values import validators
 from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets
+from fc_callback.values.record_text import LOG_FIELDS
+from fc_callback.values.safe_log import log_safely
+from fc_callback.values.task import running, running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -167,11 +170,16 @@ def listen(listener: Listener) -> Callable[[], None]:
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
     """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
     validators.flag("on", on)
-    from fc_callback.logs.tasks import write_task
-
-    stop = observe("task", write_task)
+    stop = observe("task", _write_record)
     if not on:
         stop()
+
+
+def _write_record(record: TaskRecord) -> None:
+    message = f"Task {record.outcome.replace('_', ' ')}."
+    if logger.isEnabledFor(logging.INFO):
+        with running(record.task or running_task()):  # the line names its task, which has ended
+            log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
 
 
 class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
@@ -212,7 +220,7 @@ def _tell(record: TaskRecord) -> None:
         try:
             listener(record)
         except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
-            logger.warning("A listener of task records failed: %s", type(error).__name__)
+            log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
 class measured:  # noqa: N801 - with measured("run"): ...

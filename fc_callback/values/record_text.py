@@ -8,13 +8,15 @@ from typing import Any
 
 # The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
 LOG_FIELDS = "fc_fields"
+# The attribute that holds a line which was made before the handler asks for it, and the formatter that made it.
+WRITTEN_LINE = "fc_line"
 
 # What a person's object may raise and is not caught: the end of the process. FC's own timeout is a SystemExit.
 PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 # FC puts its id on every record, by its handler and by a filter; it is wrong where FC runs several requests at once.
-_NOT_BROUGHT = STANDARD | {LOG_FIELDS, "request_id", "fc_request_id"}
+_NOT_BROUGHT = STANDARD | {LOG_FIELDS, WRITTEN_LINE, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
 MOST_BITS = 2000  # of an int; Python writes 640 digits whatever limit is set, which is 2125 bits
 
@@ -53,7 +55,7 @@ def exception_text(exc_info: Any) -> str:
         return f"<{type.__dict__['__name__'].__get__(type(exc_info[1]))}, which cannot be written>"
 
 
-def brought(record: logging.LogRecord) -> dict[str, Any]:
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call put on its record, by `extra=` or as keyword arguments of `Logger`'s."""
     own = record.__dict__
     fields = {text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)}

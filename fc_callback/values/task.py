@@ -104,7 +104,7 @@ class running:  # noqa: N801 - with running(task): ...
     # A class: a generator would take several times as long.
     __slots__ = ("_mark", "_task")
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task | None) -> None:
         self._task = task
 
     def __enter__(self) -> None:
