@@ -68,9 +68,9 @@ OURS = f"""{_COMMON}
 import base64, itertools
 from fc_callback import Credentials, FcContext, Task, TaskToken
 from fc_callback.logs.logger import Logger
-from fc_callback.metrics import measured, recorded
+from fc_callback.metrics import task_record, timed_step
 from fc_callback.parser import event_parser
-from fc_callback.values.task import running
+from fc_callback.values.invocation import task_scope
 
 class FcHandler(logging.StreamHandler):
     pass
@@ -97,10 +97,10 @@ TOKENS = itertools.cycle(
 
 @event_parser
 def handler(order: Order, context: FcContext):
-    with recorded(event) as record:  # as task_callback does it
+    with task_record(event) as record:  # as task_callback does it
         task = Task(token=TaskToken(next(TOKENS)), payload={{}}, context=context)
         record.begins(task)
-        with running(task), measured("run"):
+        with task_scope(task), timed_step(record, "run"):
             log.bind(order_id=order.orderId)
             log.info("Charged the order", extra={{"lines": len(order.lines), "country": order.customer.country}})
     return {{"orderId": order.orderId}}
@@ -138,7 +138,7 @@ OURS_ALONE = (
 def handler(event, raw_context):
     context = FcContext.read(raw_context)
     order = json.loads(event)
-    with running(Task(token=TaskToken(next(TOKENS)), payload={}, context=context)):
+    with task_scope(Task(token=TaskToken(next(TOKENS)), payload={}, context=context)):
         return {"orderId": order["orderId"]}
 """
 )

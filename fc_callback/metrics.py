@@ -9,14 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback.values import validators
-from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets
+from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets, task_scope
 from fc_callback.values.record_text import LOG_FIELDS
 from fc_callback.values.safe_log import log_safely
-from fc_callback.values.task import running, running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +78,7 @@ class TaskRecord:
 
     def begins(self, task: Task) -> None:
         """Take over the task that was found."""
-        self.task, self.attempt = task, task.attempt
+        self.task, self.attempt = task, task.context.retry_count + 1
         remember_secrets(task.token.secret)
 
     def ended(self, output: str, *, error: str = "") -> None:
@@ -148,9 +146,6 @@ class TaskRecord:
         return fields
 
 
-_record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)
-
-
 def listen(listener: Listener) -> Callable[[], None]:
     """Call `listener` with the record of each task, at its end; return what stops that.
 
@@ -178,18 +173,18 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
 def _write_record(record: TaskRecord) -> None:
     message = f"Task {record.outcome.replace('_', ' ')}."
     if logger.isEnabledFor(logging.INFO):
-        with running(record.task or running_task()):  # the line names its task, which has ended
+        with task_scope(record.task):  # the line names its task, which has ended
             log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
 
 
-class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
+class task_record:  # noqa: N801 - with task_record(event) as record: ...
     """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
 
     Args:
         event: What FC delivered.
     """
 
-    __slots__ = ("_invocation", "_mark", "_record")
+    __slots__ = ("_invocation", "_record")
 
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
@@ -200,7 +195,6 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
         """Begin, and return the record."""
         if self._invocation is not None:
             self._invocation.tasks.append(self._record)
-        self._mark = _record.set(self._record)
         return self._record
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
@@ -212,7 +206,6 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
             record.close("raised", error=type(error).__name__)
         if self._invocation is not None and record.outcome not in {"succeeded", "deferred"}:
             self._invocation.failed = True
-        _record.reset(self._mark)
 
 
 def _tell(record: TaskRecord) -> None:
@@ -223,29 +216,30 @@ def _tell(record: TaskRecord) -> None:
             log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
-class measured:  # noqa: N801 - with measured("run"): ...
-    """Add the time of a `with` block to the running task's record.
+class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
+    """Add the time of a `with` block to a task's record, and tell the observers of the step.
 
     Args:
+        record: The task's record; None for a handler that is no task, which has none.
         step: One of `STEPS`.
     """
 
     __slots__ = ("_began", "_observed", "_record", "_step")
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, record: TaskRecord | None, step: str) -> None:
+        self._record = record
         self._step = step
-        self._record = _record.get()
 
     def __enter__(self) -> None:
         """Begin."""
         if self._record is not None:
-            self._observed = observed(self._step, self._record) if observers.get(self._step) else None
+            self._observed = observed(self._step, self._record) if observers[self._step] else None
             self._began = time.perf_counter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, whatever the block ended in."""
+        """End, however the block ended."""
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took

@@ -27,15 +27,15 @@ import inspect
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
-from fc_callback.callback.coroutines import is_async
 from fc_callback.errors import HandlerInvalid, LayerError
 from fc_callback.payload.annotations import check_function
-from fc_callback.payload.arguments import instances_of
+from fc_callback.payload.signatures import instances_of
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import FcContext
-from fc_callback.values.invocation import begin, current_invocation
-from fc_callback.values.task import Deferred, running_task
+from fc_callback.values.functions import accepts, is_async
+from fc_callback.values.invocation import current_invocation, invocation_scope, running_task
+from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -165,12 +165,12 @@ def layers_of(handler: Callable[..., Any]) -> tuple[Layer, ...]:
 
 def invocation(call: Call, call_next: CallNext) -> Any:
     """Begin an invocation for the call of a plain handler: what the log binds ends with it. `task_callback` begins one itself."""
-    with begin(call.context, call.event):
+    with invocation_scope(call.context, call.event):
         return call_next(call)
 
 
 async def _async_invocation(call: Call, call_next: CallNext) -> Any:
-    with begin(call.context, call.event):
+    with invocation_scope(call.context, call.event):
         return await call_next(call)
 
 
@@ -332,7 +332,7 @@ def _check(name: str, function: Any, *gets: str) -> None:
         given = f"the generator function {_name(function)}"
     elif name != "layers" and is_async(function):
         given = f"the async function {_name(function)}"
-    elif not validators.accepts(function, len(gets)):
+    elif not accepts(function, len(gets)):
         given = f"{_name(function)}, which cannot be called with ({', '.join(gets)})"
     else:
         return

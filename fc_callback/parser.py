@@ -10,9 +10,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
-from fc_callback.callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
-from fc_callback.values.invocation import begin, context_of
+from fc_callback.callback.coroutines import load_asyncio_for
+from fc_callback.callback.run_and_record import call_function
+from fc_callback.payload.arguments import PlainDelivery, decoded_event, required_object
+from fc_callback.payload.signatures import HANDLER_MARK, bind
+from fc_callback.values.invocation import invocation_scope
 from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
@@ -68,14 +70,11 @@ def event_parser(function: Callable[P, R_co]) -> ParsedHandler[P, R_co]:
     @functools.wraps(plain)
     def handler(*arguments: Any, **named: Any) -> Any:
         bound, event, raw_context = binding.taken_apart(arguments, named)
-        context = context_of(raw_context)
-        with begin(context, event):
-            delivery = PlainDelivery(event=event, raw_context=raw_context, context=context)
-            positional, by_name = binding.arguments(delivery)
-            result = plain(*bound, *positional, **{**by_name, **named})
-            if hasattr(result, "__await__"):
-                result = run_to_end(result)
-            return _for_fc(result)
+        with invocation_scope(raw_context, event) as invocation:
+            delivery = PlainDelivery(
+                event=event, raw_context=raw_context, context=invocation.context, bound=bound, further=named
+            )
+            return _for_fc(call_function(binding, delivery))
 
     handler.__annotations__ = {"event": bytes, "context": Any, "return": Any}
     setattr(handler, HANDLER_MARK, True)

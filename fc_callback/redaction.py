@@ -18,11 +18,10 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.values import validators
-from fc_callback.values.invocation import current_invocation, recent_secrets
+from fc_callback.values.invocation import current_invocation, recent_secrets, running_task
 from fc_callback.values.json_copy import MASK, is_maskable, json_copy
 from fc_callback.values.record_text import PASSING_THROUGH, STANDARD, exception_text, message_of, text_of, writable
 from fc_callback.values.spellings import Spellings, spellings_of
-from fc_callback.values.task import running_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

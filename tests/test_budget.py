@@ -7,12 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
 
 import pytest
 
+import fc_callback
 from fc_callback import task_callback
-from tests.core.quick import KEY, TOKEN
-from tests.core.scripted import ScriptedService
+from fc_callback.testing import make_context
+from tests.cloudflow.quick import KEY, TOKEN
+from tests.cloudflow.scripted import ScriptedService
+from tests.waiting import WaitingTasks
 
 # What a report does not need: it is loaded where a function asks for it.
 UNNEEDED = [
@@ -175,3 +181,33 @@ def test_a_report_s_request_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
         task_callback(lambda event, context: {"n": 1})({"taskToken": TOKEN}, None)
         (request,) = service.requests
         assert len(request.path) + sum(len(name) + len(value) for name, value in request.headers.items()) < 1000
+
+
+@pytest.mark.parametrize(
+    ("what", "most"),
+    [
+        ("calls", 190),
+        pytest.param("files", 17, marks=pytest.mark.xfail(raises=AssertionError, reason="the rooms are being redrawn")),
+        pytest.param("moves", 50, marks=pytest.mark.xfail(raises=AssertionError, reason="the rooms are being redrawn")),
+    ],
+)
+def test_a_warm_event_is_a_short_way_through_few_files(tasks: WaitingTasks, what: str, most: int) -> None:
+    @task_callback
+    def handler(event: bytes, context: object) -> dict[str, int]:
+        return {"ok": 1}
+
+    own = str(Path(fc_callback.__file__).parent)
+    called: list[str] = []
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(own):
+            called.append(frame.f_code.co_filename)
+
+    for profile in (None, None, None, count):
+        task, context = tasks.new(), make_context(credentials=tasks.service.session())
+        sys.setprofile(profile)
+        handler(task.event, context)
+        sys.setprofile(None)
+    moves = sum(one != other for one, other in pairwise(called))
+    assert called
+    assert {"calls": len(called), "files": len(set(called)), "moves": moves}[what] <= most

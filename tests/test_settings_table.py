@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fc_callback import CloudFlowClient, Credentials, settings
+from fc_callback import CloudFlowClient, Credentials, SettingsError, settings
 from fc_callback.settings import CLIENT_VARIABLES, VARIABLES
 
 ROOT = Path(__file__).parent.parent
@@ -74,3 +74,29 @@ def test_a_client_follows_from_no_variable_that_the_snapshot_leaves_out(monkeypa
     CloudFlowClient(credentials=Credentials(access_key_id="id", access_key_secret="secret"))
 
     assert read | {"CLOUDFLOW_OUTPUT_LIMIT"} == set(CLIENT_VARIABLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("CLOUDFLOW_SIGNATURE", "v4", "The variable CLOUDFLOW_SIGNATURE is 'v4'. Use one of 'v1', 'v3'."),
+        ("CLOUDFLOW_READ_TIMEOUT", "ten", "The variable CLOUDFLOW_READ_TIMEOUT is 'ten'. Give a number above zero."),
+        ("CLOUDFLOW_CONNECT_TIMEOUT", "0", "The variable CLOUDFLOW_CONNECT_TIMEOUT is '0'. Give a number above zero."),
+    ],
+)
+def test_an_invalid_variable_is_named_with_its_value_and_what_to_give(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        CloudFlowClient(region="cn-hangzhou")
+
+    assert str(caught.value) == told
+
+
+def test_an_invalid_argument_is_not_blamed_on_the_variable() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings.choice("CLOUDFLOW_NETWORK", "private", of=("public", "internal"))
+
+    assert str(caught.value).startswith("The argument that replaces CLOUDFLOW_NETWORK is 'private'.")

@@ -23,7 +23,7 @@ _SHOWN = 5
 _LOOK_SECONDS = 0.2
 
 
-class Shares:
+class TimeBudget:
     """Shares out what is left of an invocation's time: a task that begins gets its part, and what others left unused.
 
     Args:

@@ -5,34 +5,17 @@ asyncio is not imported here, because plain functions never need it: `event_loop
 
 from __future__ import annotations
 
-from functools import partial
 from threading import get_ident
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
+
+from fc_callback.values.functions import is_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from types import FrameType
 
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; inspect itself is too heavy for a cold start
-
 # What each thread waits for, by the thread's id: a suspended coroutine is on no thread's stack.
 _awaited: dict[int, Any] = {}
-
-
-def is_async(function: object) -> bool:
-    """Say whether calling a function returns a coroutine.
-
-    `async def` functions, methods, partials of these, and instances whose class has an `async def __call__` are async.
-    """
-    plain = _without_partials(function)
-    if type(plain) is FunctionType and not vars(plain):
-        return bool(plain.__code__.co_flags & _CO_COROUTINE)
-    from inspect import iscoroutinefunction  # knows the functions that are marked as async, too
-
-    if iscoroutinefunction(plain):
-        return True
-    return not isinstance(plain, (FunctionType, type)) and iscoroutinefunction(getattr(type(plain), "__call__", None))  # noqa: B004 - the method itself may be async
 
 
 def load_asyncio_for(function: object) -> None:
@@ -79,14 +62,3 @@ def awaited_frames(thread: int) -> list[FrameType]:
         awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
     frames.reverse()
     return frames
-
-
-def _without_partials(function: Any) -> Any:
-    """Return the function inside partials, bound methods, static methods and class methods."""
-    while True:
-        if isinstance(function, partial):
-            function = function.func
-        elif isinstance(function, (MethodType, staticmethod, classmethod)):
-            function = function.__func__
-        else:
-            return function

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 from fc_callback.callback.coroutines import awaited_frames
 from fc_callback.errors import FcCallbackError
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.metrics import TaskRecord
-    from fc_callback.values.context import Deadline
+    from fc_callback.values.context import Credentials, Deadline
     from fc_callback.values.task import Task
 
 logger = logging.getLogger("fc_callback")
 
 _FRAMES_SHOWN = 5
 # What stands between FC and the person's function.
-_CALLERS = ("fc_callback.callback.decorator", "fc_callback.callback.coroutines", "fc_callback.callback.event_loops")
+_CALLERS = ("fc_callback.callback.steps", "fc_callback.callback.coroutines", "fc_callback.callback.event_loops")
 # The decorators that may be below task_callback: their frames are between those of the person's layers and function.
 _DECORATORS = (
     "fc_callback.middleware",
@@ -39,17 +40,25 @@ class SoftDeadline:
     FC's own handling of the timeout (SIGTERM, a stack dump, exit 143) stays as it is.
 
     Args:
-        task: The task; without a deadline there is no watch.
-        client: Who reports.
-        margin: Seconds before the deadline; None for no watch. At most half of the time there is.
+        task: The task, which has a deadline.
+        client: Reports the task.
+        credentials: Signs the report; None where the client has its own.
+        margin: Seconds before the deadline; at most half of the time there is.
         record: The task's record, which is written when `DeadlineExceeded` is reported: FC may end the process after it.
     """
 
     def __init__(
-        self, *, task: Task, client: CloudFlowClient, margin: float | None, record: TaskRecord | None = None
+        self,
+        *,
+        task: Task,
+        client: CloudFlowClient,
+        credentials: Credentials | None,
+        margin: float,
+        record: TaskRecord,
     ) -> None:
         self.task = task
         self.client = client
+        self.credentials = credentials
         self.margin = margin
         self.record = record
         self._timer: threading.Timer | None = None
@@ -61,8 +70,7 @@ class SoftDeadline:
 
     def __enter__(self) -> SoftDeadline:
         deadline = self.task.deadline
-        if self.margin is None or deadline is None:
-            return self
+        assert deadline is not None
         left = deadline.remaining_seconds()
         wait = max(0.0, left - min(self.margin, left / 2))
         context = copy_context()
@@ -72,7 +80,9 @@ class SoftDeadline:
         try:
             timer.start()
         except RuntimeError as error:
-            logger.warning("Task %s runs without a watch for its deadline: %s.", self.task.token, error)
+            log_safely(
+                logger, logging.WARNING, "Task %s runs without a watch for its deadline: %s.", self.task.token, error
+            )
         else:
             self._timer = timer
         return self
@@ -115,13 +125,20 @@ class SoftDeadline:
             self._taken = self._strikes = True
         try:
             cause = f"The function was still running after {after:.1f} s, {_place(watched)}."
-            self.client.report_task_failed(self.task.token, "DeadlineExceeded", cause, deadline=self._report_until)
+            self.client.report_task_failed(
+                self.task.token,
+                "DeadlineExceeded",
+                cause,
+                deadline=self._report_until,
+                credentials=self.credentials,
+            )
             self._reported = True
-            if self.record is not None:
-                self.record.exceeds_deadline()
-            logger.error("Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
+            self.record.exceeds_deadline()
+            log_safely(logger, logging.ERROR, "Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
         except FcCallbackError as error:
-            logger.error("Task %s could not be reported as DeadlineExceeded: %s", self.task.token, error)
+            log_safely(
+                logger, logging.ERROR, "Task %s could not be reported as DeadlineExceeded: %s", self.task.token, error
+            )
         finally:
             self._ended.set()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
-from fc_callback.callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.callback.run_and_record import run_once
+from fc_callback.callback.coroutines import load_asyncio_for
+from fc_callback.callback.run_and_record import run_plain
 from fc_callback.idempotency.options import Once
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event
+from fc_callback.payload.arguments import PlainDelivery, decoded_event
+from fc_callback.payload.signatures import HANDLER_MARK, bind
 from fc_callback.values import validators
 from fc_callback.values.invocation import context_of
 
@@ -69,7 +70,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
         def handler(*arguments: Any, **named: Any) -> Any:
             bound, event, raw_context = binding.taken_apart(arguments, named)
             known = context_of(raw_context)
-            delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)
+            delivery = PlainDelivery(event=event, raw_context=raw_context, context=known, bound=bound, further=named)
             task = delivery.task
             # Below task_callback, the object that the function gets: the event may be a trigger's envelope.
             payload = None if task is None else delivery.payload
@@ -80,12 +81,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P,
                 secret=None if task is None else task.token,
             )
 
-            def call() -> Any:
-                positional, by_name = binding.arguments(delivery)
-                result = plain(*bound, *positional, **{**by_name, **named})
-                return run_to_end(result) if hasattr(result, "__await__") else result
-
-            return run_once(work, known.deadline, call)
+            return run_plain(binding, delivery, work)
 
         setattr(handler, HANDLER_MARK, True)
         return handler

@@ -1,63 +1,75 @@
-"""What a task ended in, and how it is reported."""
+"""What a task ended in: succeeded, failed, not writable, or deferred. Pure values, and how an exception becomes one."""
 
 from __future__ import annotations
 
 import json
-import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from fc_callback.errors import OutputError, OutputTooLarge, StoreUnavailable, restored
+from fc_callback.errors import (
+    CAUSE_MAX_CHARACTERS,
+    ERROR_MAX_CHARACTERS,
+    LeaseLost,
+    OutputError,
+    OutputTooLarge,
+    StoreUnavailable,
+    TaskFailed,
+    WorkInProgress,
+    restored,
+)
 from fc_callback.payload.output import encode_output
+from fc_callback.redaction import mask_secrets
 from fc_callback.values.base import Value
+from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.callback.failure import Failure
-    from fc_callback.cloudflow.client import CloudFlowClient
-    from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.values.context import Deadline
-    from fc_callback.values.task import Deferred, Task
-    from fc_callback.values.token import TaskToken
+    from fc_callback.idempotency.work import Stored
+    from fc_callback.values.task import Task
 
     Outcome: TypeAlias = "Succeeded | Failed | Unwritable | Deferred"
 
-logger = logging.getLogger("fc_callback")
-
-# What FC gets for a task that somebody else reports.
+# What FC gets for a task that another process reports.
 DEFERRED = '{"deferred":true}'
+
+_CAUSE_CHARACTERS = 1000
 
 
 class Succeeded(Value, hidden=("text",)):
     """The function returned: `text` is the Output."""
 
     text: str
-    error: str = ""
+    error = ""
+    technical = False
 
 
 class Failed(Value):
-    """The task has failed, by name; `text` is what FC gets for an invocation that ended well all the same."""
+    """The task failed.
 
-    failure: Failure
+    Attributes:
+        error: The name for a flow's Catch and Retry, 1 to 128 characters.
+        cause: A summary for people, at most 4,096 characters, without secrets.
+        technical: Whether it came from an exception and not from a `TaskFailed`: another run may end differently.
+    """
 
-    @property
-    def error(self) -> str:
-        """The name that the flow sees."""
-        return self.failure.error
+    error: str
+    cause: str
+    technical: bool = True
 
     @property
     def text(self) -> str:
-        """The failure as JSON."""
-        return encode_output({"error": self.failure.error, "cause": self.failure.cause})
+        """The JSON that FC gets: the invocation succeeds although the task failed."""
+        return encode_output({"error": self.error, "cause": self.cause})
 
 
 class Unwritable(Value):
-    """The function returned what cannot be an Output, and failures are not reported: the error is raised."""
+    """The function returned a value that cannot be an Output, and failures are not reported: the error is raised."""
 
     error: OutputError
 
     def to_json(self) -> str:
-        """Return the error, for a record."""
+        """Return the error as JSON, for a record."""
         return json.dumps([type(self.error).__name__, str(self.error.args[0]), vars(self.error)])
 
     @classmethod
@@ -65,7 +77,7 @@ class Unwritable(Value):
         """Return what `to_json` wrote.
 
         Raises:
-            StoreUnavailable: It is damaged.
+            StoreUnavailable: The text is damaged.
         """
         try:
             name, message, state = json.loads(text)
@@ -77,42 +89,98 @@ class Unwritable(Value):
             raise StoreUnavailable("The store holds a record whose error is damaged.") from error
 
 
-def report(client: CloudFlowClient, task: Task, outcome: Succeeded | Failed, *, until: Deadline | None) -> ReportResult:
-    """Report a task, with all the calls that it takes.
+def stored_outcome(stored: Stored, task: Task | None, *, raises: bool) -> Outcome:
+    """Return what a store remembers of work.
 
     Args:
-        client: Who reports.
-        task: The task.
-        outcome: What it ended in.
-        until: When the calls must have ended.
+        stored: The stored result.
+        task: The task to report; None for a handler that has none.
+        raises: Whether the error of a result that could not be an Output is raised again, rather than reported.
+
+    Raises:
+        StoreUnavailable: The record is damaged.
     """
-    if isinstance(outcome, Failed):
-        failure = outcome.failure
-        result = client.report_task_failed(task.token, failure.error, failure.cause, deadline=until)
-    else:
-        result = client.report_task_succeeded(task.token, outcome.text, deadline=until)
-    if result.already_completed:
-        logger.warning("Task %s had an end already: this report changed nothing.", task.token)
-    elif result.attempts > 1:
-        logger.info("Task %s is reported, with %d calls (%d throttled).", task.token, result.attempts, result.throttled)
-    return result
+    if stored.refusal is not None and raises:
+        return Unwritable.from_json(stored.refusal)
+    if stored.failure is not None:
+        error, cause = stored.failure
+        return Failed(error=error, cause=cause, technical=False)
+    if stored.output is None and task is not None:
+        return Deferred(token=task.token)
+    return Succeeded(text=stored.output or "{}")
 
 
-def log_failure(failure: Failure, problem: BaseException, token: TaskToken) -> None:
-    """Write where an exception came from: one that is reported never gets to FC, which would have logged it."""
-    if not failure.technical:
-        logger.info("Task %s has failed, as the function said: %s.", token, failure.error)
-        return
-    from traceback import format_exception
-
-    from fc_callback.redaction import mask_secrets
-
-    trace = mask_secrets("".join(format_exception(problem)))
-    logger.error("Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip())
+# What a handler with a `once` of its own raises inside of the function: the work has not failed, another delivery gets on.
+_NO_FAILURES = (LeaseLost, StoreUnavailable, WorkInProgress)
 
 
-def secrets_of(task: Task) -> tuple[str, ...]:
-    """Return what must not stand in a Cause."""
-    credentials = task.context.credentials
-    known = (credentials.access_key_secret, credentials.security_token or "") if credentials else ()
-    return (task.token.reveal(), *known)
+class ResultOptions(Value):
+    """How results and exceptions of a function become an outcome; the defaults are those of a handler that is no task.
+
+    Attributes:
+        on_failure: Whether every exception is a failure of the task (`report`), or `TaskFailed` alone (`raise`).
+        large_output: `raise`, or a callable that stores an Output over the limit and returns what the Output is instead.
+        transient: Exceptions that are no failure with `on_failure="report"` either.
+        error_names: The Error for exceptions of these classes and their subclasses.
+    """
+
+    on_failure: Literal["raise", "report"] = "raise"
+    large_output: Literal["raise"] | Callable[[str, Task], object] = "raise"
+    transient: tuple[type[BaseException], ...] = ()
+    error_names: Mapping[type[BaseException], str] = {}
+
+    def failure_of(self, problem: BaseException, task: Task | None) -> Failed | None:
+        """Return the failure that an exception of the function stands for; None for one that passes through."""
+        if not isinstance(problem, TaskFailed):
+            is_failure = self.on_failure == "report" and isinstance(problem, Exception)
+            if not is_failure or isinstance(problem, (*self.transient, *_NO_FAILURES)):
+                return None
+        if task is None:
+            return failure_of(problem, names=self.error_names)
+        secrets = (task.token.secret, *task.context.secrets)
+        return failure_of(problem, names=self.error_names, request_id=task.context.request_id, secrets=secrets)
+
+
+def failure_of(
+    problem: BaseException,
+    *,
+    names: Mapping[type[BaseException], str],
+    request_id: str = "",
+    secrets: Iterable[str] = (),
+) -> Failed:
+    """Return the failure that an exception stands for.
+
+    The Error is what `TaskFailed` says, else the name for the exception's class or the nearest of its bases, else the
+    class's own name.
+
+    Args:
+        problem: The exception.
+        names: The names that the person chose, by class.
+        request_id: FC's id of the invocation, which finds its log.
+        secrets: Texts to mask in the Cause.
+    """
+    if isinstance(problem, TaskFailed):
+        cause = mask_secrets(_encodable(problem.cause), also=secrets)
+        return Failed(error=_encodable(problem.error), cause=cause[:CAUSE_MAX_CHARACTERS], technical=False)
+    kind = type(problem)
+    name = next((names[base] for base in kind.__mro__ if base in names), kind.__name__)
+    message = mask_secrets(_message_of(problem), also=secrets)
+    if len(message) > _CAUSE_CHARACTERS:
+        message = f"{message[:_CAUSE_CHARACTERS]}..."
+    cause = f"{kind.__name__}: {message}" if message else kind.__name__
+    return Failed(
+        error=name[:ERROR_MAX_CHARACTERS],
+        cause=f"{cause} (RequestId {request_id})"[:CAUSE_MAX_CHARACTERS] if request_id else cause,
+    )
+
+
+def _message_of(problem: BaseException) -> str:
+    try:
+        return _encodable(str(problem))
+    except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the report must still go out
+        return ""
+
+
+def _encodable(text: str) -> str:
+    """Return text that can be sent: a lone surrogate has no form in UTF-8."""
+    return text.encode("utf-8", "replace").decode()

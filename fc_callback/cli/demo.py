@@ -17,7 +17,7 @@ from rich.table import Table
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from fc_callback.local import Event, Execution, Invocation, LocalCloudFlow
+    from fc_callback.local import Event, Execution, FunctionInvocation, LocalCloudFlow
     from fc_callback.runtime import FunctionSpec
 
 _ORDER = {"order": {"id": "o-1", "amount": "12.50"}}
@@ -148,7 +148,7 @@ def _first_resource(file: Path) -> dict[str, Any]:
     return props
 
 
-def _when_ended(service: LocalCloudFlow, function: str) -> Invocation:
+def _when_ended(service: LocalCloudFlow, function: str) -> FunctionInvocation:
     """Return the function's last invocation; it returns to FC a moment after its report has ended the execution."""
     until = time.monotonic() + _SECONDS
     while (last := service.invocations(function)[-1]).status != "ended":

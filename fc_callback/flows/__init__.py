@@ -1,7 +1,7 @@
 """The two languages that flows are written in, as pure functions: no clock, no store, no network.
 
 `parse_flow` reads a definition of either; a `Flow` then says, for each step, what goes in, what is called and what
-comes out. What drives an execution from step to step is `fc_callback.local.run`.
+comes out. What drives an execution from step to step is `fc_callback.local.execution`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from fc_callback.flows.definition import (
     CatchRule,
     DefinitionError,
+    EvaluationContext,
     Flow,
     FlowError,
-    Invocation,
-    Moment,
     RetryRule,
     Step,
+    TaskCall,
 )
 from fc_callback.flows.reading import load_document
 
@@ -38,11 +38,11 @@ def parse_flow(definition: str) -> Flow:
 __all__ = [
     "CatchRule",
     "DefinitionError",
+    "EvaluationContext",
     "Flow",
     "FlowError",
-    "Invocation",
-    "Moment",
     "RetryRule",
     "Step",
+    "TaskCall",
     "parse_flow",
 ]

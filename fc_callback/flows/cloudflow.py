@@ -14,12 +14,12 @@ from fc_callback.flows.definition import (
     RUNTIME_ERROR,
     CatchRule,
     DefinitionError,
+    EvaluationContext,
     FlowError,
-    Invocation,
     JsonObject,
-    Moment,
     RetryRule,
     Step,
+    TaskCall,
     compact,
     require_size,
     size_bytes,
@@ -98,9 +98,9 @@ class StateMachine:
         timeout = fields.number("Timeout", None, low=0, high=31_536_000)
         return cls(steps=steps, first=first, timeout_seconds=timeout or None)
 
-    def begin(self, start_input: JsonObject, moment: Moment) -> JsonObject:
+    def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first state."""
-        del moment
+        del context
         return {"input": start_input, "global": {}}
 
     def entered(self, scope: JsonObject) -> JsonObject:
@@ -111,22 +111,24 @@ class StateMachine:
         """Return the output, which is the next state's input."""
         return {"output": scope["input"]}
 
-    def step_input(self, step: State, scope: JsonObject, moment: Moment) -> JsonObject:
+    def step_input(self, step: State, scope: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the InputConstructor's result, or the input as it came."""
         if step.input_constructor is None:
             return dict(scope["input"])
-        result = step.input_constructor.build(_values(step, scope, scope["input"], None, moment))
+        result = step.input_constructor.build(_values(step, scope, scope["input"], None, context))
         require_size(f"State {step.name!r}: the input", size_bytes(result), self.limit_bytes)
         return result
 
-    def wait_until(self, step: State, scope: JsonObject, step_input: JsonObject, moment: Moment, now: float) -> float:
+    def wait_until(
+        self, step: State, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
+    ) -> float:
         """Return when the wait ends."""
-        value = step.seconds.evaluate(_values(step, scope, step_input, None, moment))
+        value = step.seconds.evaluate(_values(step, scope, step_input, None, context))
         return now + _running_number(f"State {step.name!r}: 'Seconds'", value, low=1, high=MAX_WAIT_SECONDS)
 
-    def invocation(self, step: State, scope: JsonObject, step_input: JsonObject, moment: Moment) -> Invocation:
+    def task_call(self, step: State, scope: JsonObject, step_input: JsonObject, context: EvaluationContext) -> TaskCall:
         """Return the call of a task: `Parameters`, evaluated; `body` is the function's event."""
-        values = _values(step, scope, step_input, None, moment)
+        values = _values(step, scope, step_input, None, context)
         given = {} if step.parameters is None else step.parameters.build(values)
         body = given.get("body", "")
         kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
@@ -136,7 +138,7 @@ class StateMachine:
         if step.timeout is not None:
             place = f"State {step.name!r}: 'Timeout'"
             timeout = _running_number(place, step.timeout.evaluate(values), low=0, high=MAX_TASK_SECONDS)
-        return Invocation(
+        return TaskCall(
             resource_arn=str(given.get("resourceArn", "")),
             event=body if isinstance(body, str) else compact(body),
             asynchronous=kind == "Async",
@@ -145,12 +147,17 @@ class StateMachine:
         )
 
     def complete(
-        self, step: State, scope: JsonObject, step_input: JsonObject, result: JsonObject | None, moment: Moment
+        self,
+        step: State,
+        scope: JsonObject,
+        step_input: JsonObject,
+        result: JsonObject | None,
+        context: EvaluationContext,
     ) -> tuple[JsonObject, JsonObject]:
         """Build the output, then the globals, which see the raw output and not the constructed one."""
         raw = step_input if result is None else result
         require_size(f"State {step.name!r}: the result", size_bytes(raw), self.limit_bytes)
-        values = _values(step, scope, step_input, raw, moment)
+        values = _values(step, scope, step_input, raw, context)
         output = raw if step.output_constructor is None else step.output_constructor.build(values)
         merged = scope["global"]
         if step.global_constructor is not None:
@@ -161,34 +168,34 @@ class StateMachine:
         return output, {"input": output, "global": merged}
 
     def caught(
-        self, step: State, rule: CatchRule, scope: JsonObject, step_input: JsonObject, moment: Moment
+        self, step: State, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
     ) -> tuple[JsonObject, JsonObject]:
         """Build what the rule says; without an OutputConstructor the state's own input goes on."""
         output = step_input
         if rule.output is not None:
-            output = rule.output.build(_values(step, scope, step_input, None, moment))
+            output = rule.output.build(_values(step, scope, step_input, None, context))
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
         return output, {"input": output, "global": scope["global"]}
 
-    def output(self, scope: JsonObject, moment: Moment) -> JsonObject:
+    def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the last state's output."""
-        del moment
+        del context
         result: JsonObject = scope["input"]
         return result
 
 
 def _values(
-    step: State, scope: JsonObject, step_input: JsonObject, output: JsonObject | None, moment: Moment
+    step: State, scope: JsonObject, step_input: JsonObject, output: JsonObject | None, context: EvaluationContext
 ) -> dict[str, Any]:
     current = {
         "Name": step.name,
         "Input": step_input,
         "Output": output,
-        "Error": {"Code": moment.error, "Detail": moment.cause},
-        "RetryCount": moment.retry_count,
-        "TaskToken": moment.task_token,
+        "Error": {"Code": context.error, "Detail": context.cause},
+        "RetryCount": context.retry_count,
+        "TaskToken": context.task_token,
     }
-    execution = {"Name": moment.execution_name, "Input": moment.execution_input, "RoleArn": moment.role_arn}
+    execution = {"Name": context.execution_name, "Input": context.execution_input, "RoleArn": context.role_arn}
     return {
         "$Input": step_input,
         "$Output": output,

@@ -119,7 +119,7 @@ class Step:
 
 
 @attrs.frozen(kw_only=True)
-class Invocation:
+class TaskCall:
     """What a task asks of Function Compute.
 
     Attributes:
@@ -138,7 +138,7 @@ class Invocation:
 
 
 @attrs.frozen(kw_only=True)
-class Moment:
+class EvaluationContext:
     """Where an execution stands, for the expressions that ask for it."""
 
     flow_name: str
@@ -171,7 +171,7 @@ class Flow(Protocol):
     def limit_bytes(self) -> int:
         """How much data a step may have."""
 
-    def begin(self, start_input: JsonObject, moment: Moment) -> JsonObject:
+    def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
 
     def entered(self, scope: JsonObject) -> JsonObject:
@@ -180,26 +180,33 @@ class Flow(Protocol):
     def exited(self, scope: JsonObject) -> JsonObject:
         """Return what the history shows when a step is left."""
 
-    def step_input(self, step: Any, scope: JsonObject, moment: Moment) -> JsonObject:
+    def step_input(self, step: Any, scope: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the step's own input."""
 
-    def wait_until(self, step: Any, scope: JsonObject, step_input: JsonObject, moment: Moment, now: float) -> float:
+    def wait_until(
+        self, step: Any, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
+    ) -> float:
         """Return when a wait ends, in seconds since the epoch."""
 
-    def invocation(self, step: Any, scope: JsonObject, step_input: JsonObject, moment: Moment) -> Invocation:
+    def task_call(self, step: Any, scope: JsonObject, step_input: JsonObject, context: EvaluationContext) -> TaskCall:
         """Return what a task calls."""
 
     def complete(
-        self, step: Any, scope: JsonObject, step_input: JsonObject, result: JsonObject | None, moment: Moment
+        self,
+        step: Any,
+        scope: JsonObject,
+        step_input: JsonObject,
+        result: JsonObject | None,
+        context: EvaluationContext,
     ) -> tuple[JsonObject, JsonObject]:
         """Return the step's output and the scope after it; `result` is a task's."""
 
     def caught(
-        self, step: Any, rule: CatchRule, scope: JsonObject, step_input: JsonObject, moment: Moment
+        self, step: Any, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
     ) -> tuple[JsonObject, JsonObject]:
-        """Return the same for a task whose failure was caught; the moment holds the error."""
+        """Return the same for a task whose failure was caught; the context holds the error."""
 
-    def output(self, scope: JsonObject, moment: Moment) -> JsonObject:
+    def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the execution's output."""
 
 

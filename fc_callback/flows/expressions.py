@@ -67,14 +67,14 @@ class Reference:
 
 
 @attrs.frozen
-class Call:
+class FunctionCall:
     """A built-in function with its arguments."""
 
     function: str
     arguments: tuple[Any, ...]
 
     def evaluate(self, values: dict[str, Any]) -> Any:
-        """Call it.
+        """FunctionCall it.
 
         Raises:
             FlowError: It does not take these arguments.
@@ -199,7 +199,7 @@ class _Parser:
             raise self.wrong("reads a member that $Context does not have")
         return Reference(root, segments)
 
-    def call(self, name: str, depth: int) -> Call:
+    def call(self, name: str, depth: int) -> FunctionCall:
         if name not in BUILTINS:
             raise self.wrong(f"uses {name!r}; supported here are {', '.join(BUILTINS)}")
         if depth >= MAX_NESTING:
@@ -209,7 +209,7 @@ class _Parser:
         function = BUILTINS[name]
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
             raise self.wrong(f"gives {name} {len(arguments)} arguments; it takes {function.most or function.least}")
-        return Call(name, arguments)
+        return FunctionCall(name, arguments)
 
     def listed(self, closing: str, depth: int) -> list[Any]:
         items: list[Any] = []

@@ -16,12 +16,12 @@ from fc_callback.flows.definition import (
     RUNTIME_ERROR,
     CatchRule,
     DefinitionError,
+    EvaluationContext,
     FlowError,
-    Invocation,
     JsonObject,
-    Moment,
     RetryRule,
     Step,
+    TaskCall,
     compact,
     require_size,
     size_bytes,
@@ -99,9 +99,9 @@ class LegacyFlow:
             outputs=parse_mappings(fields, "outputMappings", roots=("input", "local", "context")),
         )
 
-    def begin(self, start_input: JsonObject, moment: Moment) -> JsonObject:
+    def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
-        mapped = start_input if self.inputs is None else apply_mappings(self.inputs, {"input": start_input}, moment)
+        mapped = start_input if self.inputs is None else apply_mappings(self.inputs, {"input": start_input}, context)
         return {"input": mapped, "local": {}}
 
     def entered(self, scope: JsonObject) -> JsonObject:
@@ -112,17 +112,17 @@ class LegacyFlow:
         """Return the flow's local after the step."""
         return {"local": scope["local"]}
 
-    def step_input(self, step: LegacyStep, scope: JsonObject, moment: Moment) -> JsonObject:
+    def step_input(self, step: LegacyStep, scope: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return exactly the mapped targets, or the flow's input with its local over it."""
         if step.inputs is None:
             return {**scope["input"], **scope["local"]}
-        return apply_mappings(step.inputs, scope, moment)
+        return apply_mappings(step.inputs, scope, context)
 
     def wait_until(
-        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, moment: Moment, now: float
+        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
     ) -> float:
         """Return when the wait ends; a timestamp in the past ends it at once."""
-        del scope, moment
+        del scope, context
         given = step.timestamp if step.duration is None else step.duration
         value = read_path(step_input, given.segments) if isinstance(given, InputPath) else given
         place = f"Step {step.name!r}"
@@ -136,11 +136,13 @@ class LegacyFlow:
             raise FlowError(RUNTIME_ERROR, f"{place}: the timestamp is more than two days away.")
         return due
 
-    def invocation(self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, moment: Moment) -> Invocation:
+    def task_call(
+        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
+    ) -> TaskCall:
         """Return the call of a task: the step's input is the function's event."""
-        del scope, moment
+        del scope, context
         waits_for = "report" if step.callback else "function" if step.pattern == "sync" else "call"
-        return Invocation(
+        return TaskCall(
             resource_arn=step.resource_arn,
             event=compact(step_input),
             asynchronous=step.asynchronous,
@@ -149,29 +151,34 @@ class LegacyFlow:
         )
 
     def complete(
-        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, result: JsonObject | None, moment: Moment
+        self,
+        step: LegacyStep,
+        scope: JsonObject,
+        step_input: JsonObject,
+        result: JsonObject | None,
+        context: EvaluationContext,
     ) -> tuple[JsonObject, JsonObject]:
         """Map the output and merge it into the flow's local."""
         local = {} if result is None else result
         output = local
         if step.outputs is not None:
-            output = apply_mappings(step.outputs, {"input": step_input, "local": local}, moment)
+            output = apply_mappings(step.outputs, {"input": step_input, "local": local}, context)
         return self._merged(step, scope, step_input, local, output)
 
     def caught(
-        self, step: LegacyStep, rule: CatchRule, scope: JsonObject, step_input: JsonObject, moment: Moment
+        self, step: LegacyStep, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
     ) -> tuple[JsonObject, JsonObject]:
         """Return what the errorMappings build; without them nothing is seen of the error."""
         del rule
-        local = {"error": moment.error, "cause": moment.cause}
-        output = apply_mappings(step.errors or (), {"local": local}, moment)
+        local = {"error": context.error, "cause": context.cause}
+        output = apply_mappings(step.errors or (), {"local": local}, context)
         return self._merged(step, scope, step_input, local, output)
 
-    def output(self, scope: JsonObject, moment: Moment) -> JsonObject:
+    def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the flow's mapped output, or its local."""
         result: JsonObject = scope["local"]
         if self.outputs is not None:
-            result = apply_mappings(self.outputs, scope, moment)
+            result = apply_mappings(self.outputs, scope, context)
         require_size("The flow's output", size_bytes(result), self.limit_bytes)
         return result
 
@@ -255,11 +262,11 @@ def _parse_wait(fields: Fields) -> dict[str, Any]:
 def _timestamp(place: str, value: object) -> float:
     if isinstance(value, str):
         try:
-            moment = dt.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value))
+            parsed = dt.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value))
         except ValueError:
-            moment = None
-        if moment is not None and moment.tzinfo is not None:
-            return moment.timestamp()
+            parsed = None
+        if parsed is not None and parsed.tzinfo is not None:
+            return parsed.timestamp()
     raise DefinitionError(f"{place}: 'timestamp' must be a time like 2019-05-02T15:04:05Z.")
 
 

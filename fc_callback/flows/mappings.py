@@ -10,16 +10,16 @@ from typing import Any
 
 import attrs
 
-from fc_callback.flows.definition import DefinitionError, JsonObject, Moment
+from fc_callback.flows.definition import DefinitionError, EvaluationContext, JsonObject
 from fc_callback.flows.paths import parse_path, read_path
 from fc_callback.flows.reading import Fields
 
 _REFERENCE = re.compile(r"\$(input|local|context)(?=[.\[]|$)")
 CONTEXT = {
-    ("task", "token"): lambda moment: moment.task_token,
-    ("execution", "name"): lambda moment: moment.execution_name,
-    ("flow", "name"): lambda moment: moment.flow_name,
-    ("step", "eventId"): lambda moment: moment.event_id,
+    ("task", "token"): lambda context: context.task_token,
+    ("execution", "name"): lambda context: context.execution_name,
+    ("flow", "name"): lambda context: context.flow_name,
+    ("step", "eventId"): lambda context: context.event_id,
 }
 
 
@@ -31,12 +31,12 @@ class Mapping:
     root: str | None
     value: Any
 
-    def read(self, values: JsonObject, moment: Moment) -> Any:
+    def read(self, values: JsonObject, context: EvaluationContext) -> Any:
         """Return the source's value; None where the path leads nowhere."""
         if self.root is None:
             return self.value
         if self.root == "context":
-            return CONTEXT[self.value](moment)
+            return CONTEXT[self.value](context)
         return read_path(values.get(self.root), self.value)
 
 
@@ -73,6 +73,6 @@ def _parse(place: str, entry: object, roots: tuple[str, ...]) -> Mapping:
     return Mapping(target, root, segments)
 
 
-def apply_mappings(mappings: tuple[Mapping, ...], values: JsonObject, moment: Moment) -> JsonObject:
+def apply_mappings(mappings: tuple[Mapping, ...], values: JsonObject, context: EvaluationContext) -> JsonObject:
     """Return the object that the mappings build."""
-    return {mapping.target: mapping.read(values, moment) for mapping in mappings}
+    return {mapping.target: mapping.read(values, context) for mapping in mappings}

@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING
 from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
-    from fc_callback.local.answers import ApiError, NoWaitingTask, StillRunning
+    from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.local.service import LocalCloudFlow
-    from fc_callback.local.values import Event, Execution, Invocation
+    from fc_callback.local.values import Event, Execution, FunctionInvocation
 
 _MODULES = {
-    "ApiError": "fc_callback.local.answers",
+    "ApiError": "fc_callback.local.api_errors",
     "Event": "fc_callback.local.values",
     "Execution": "fc_callback.local.values",
     "Fault": "fc_callback.local.faults",
-    "Invocation": "fc_callback.local.values",
+    "FunctionInvocation": "fc_callback.local.values",
     "LocalCloudFlow": "fc_callback.local.service",
-    "NoWaitingTask": "fc_callback.local.answers",
+    "NoWaitingTask": "fc_callback.local.api_errors",
     "RandomFaults": "fc_callback.local.faults",
-    "StillRunning": "fc_callback.local.answers",
+    "StillRunning": "fc_callback.local.api_errors",
 }
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
     "Event",
     "Execution",
     "Fault",
-    "Invocation",
+    "FunctionInvocation",
     "LocalCloudFlow",
     "NoWaitingTask",
     "RandomFaults",

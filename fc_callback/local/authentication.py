@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.cloudflow.signature import V3_ALGORITHM, canonical_query, canonical_request_v3, sign_v1, sign_v3
-from fc_callback.local.answers import ApiError, invalid
+from fc_callback.local.api_errors import ApiError, invalid
 from fc_callback.local.clock import iso_seconds, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fc_callback.local.clock import Clock
-    from fc_callback.local.tokens import Mint
+    from fc_callback.local.tokens import TokenIssuer
 
 # Source: Alibaba Cloud documentation of signature V3, "within 15 minutes".
 MAX_SKEW_SECONDS = 15 * 60
@@ -27,7 +27,7 @@ _AUTHORIZATION = re.compile(rf"{V3_ALGORITHM}\s+Credential=([^,]*),\s*SignedHead
 
 
 @attrs.frozen(kw_only=True, repr=False)
-class Call:
+class ApiRequest:
     """One request, read.
 
     Attributes:
@@ -66,27 +66,27 @@ class Authenticator:
     """Says which account signed a call.
 
     Args:
-        mint: Recognises STS credentials.
+        issuer: Recognises STS credentials.
         clock: For skew and expiry.
     """
 
-    def __init__(self, mint: Mint, clock: Clock) -> None:
-        self._mint = mint
+    def __init__(self, issuer: TokenIssuer, clock: Clock) -> None:
+        self._issuer = issuer
         self._clock = clock
         self._keys: dict[str, tuple[str, str]] = {}
         self._nonces: dict[tuple[str, str], float] = {}
 
     def add_account(self, account_id: str) -> None:
         """Let an account's long-lived key in."""
-        key = self._mint.account_key(account_id)
+        key = self._issuer.account_key(account_id)
         self._keys[key.access_key_id] = (account_id, key.access_key_secret)
 
-    def account_of(self, call: Call, *, skew_seconds: float = 0.0) -> str:
+    def account_of(self, call: ApiRequest, *, skew_seconds: float = 0.0) -> str:
         """Return the account that signed the call.
 
         Args:
             call: The request.
-            skew_seconds: How wrong this service's clock is for the moment.
+            skew_seconds: How wrong this service's clock is for the parsed.
 
         Raises:
             ApiError: Nobody did, or not now, or not like this.
@@ -96,7 +96,7 @@ class Authenticator:
             return self._account_v3(call, now)
         return self._account_v1(call, now)
 
-    def _account_v1(self, call: Call, now: float) -> str:
+    def _account_v1(self, call: ApiRequest, now: float) -> str:
         given = call.parameters
         for name in _V1_PARAMETERS:
             if not given.get(name):
@@ -110,7 +110,7 @@ class Authenticator:
         self._use_nonce(key_id, given["SignatureNonce"], now)
         return account_id
 
-    def _account_v3(self, call: Call, now: float) -> str:
+    def _account_v3(self, call: ApiRequest, now: float) -> str:
         headers = call.headers
         for name in _V3_HEADERS:
             if not headers.get(name):
@@ -148,19 +148,19 @@ class Authenticator:
             return self._keys[key_id]
         if not security_token:
             raise ApiError("InvalidAccessKeyID", key_id)
-        session = self._mint.read_session(key_id, security_token)
+        session = self._issuer.read_session(key_id, security_token)
         if session is None:
             raise ApiError("SignatureNotMatch")
         account_id, expires_at = session
         if expires_at <= self._clock.now():
             raise ApiError("InvalidAccessKeyID", key_id)
-        return account_id, self._mint.session_secret(key_id)
+        return account_id, self._issuer.session_secret(key_id)
 
     def _check_time(self, text: str, now: float) -> None:
-        moment = parse_time(text)
-        if moment is None:
+        parsed = parse_time(text)
+        if parsed is None:
             raise invalid("The timestamp is not in the form of 2024-01-01T00:00:00Z.")
-        if abs(moment - now) > MAX_SKEW_SECONDS:
+        if abs(parsed - now) > MAX_SKEW_SECONDS:
             raise ApiError("RequestTimeTooSkewed", text, iso_seconds(now))
 
     def _check_signature(self, calculated: str, given: str) -> None:

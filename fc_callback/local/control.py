@@ -21,10 +21,10 @@ import attrs
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fc_callback.local.answers import ApiError
+from fc_callback.local.api_errors import ApiError
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.faults import Fault, RandomFaults
-from fc_callback.local.waiting import start_task
+from fc_callback.local.waiting_tasks import start_task
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,9 +8,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from fc_callback.flows.definition import TASK_TIMEOUT, parse_object
-from fc_callback.local.answers import ApiError, invalid
-from fc_callback.local.run import Place, Run, parsed
-from fc_callback.local.tokens import recognise
+from fc_callback.local.api_errors import ApiError, invalid
+from fc_callback.local.execution import Run, RunContext, parsed
+from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
@@ -35,7 +35,7 @@ class Engine:
         self._store = store
         self._clock = clock
         self._conflict = conflict
-        self._place = Place(store=store, clock=clock, functions=invoker)
+        self._place = RunContext(store=store, clock=clock, functions=invoker)
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
@@ -68,7 +68,7 @@ class Engine:
                 "INSERT INTO executions (flow, account, flow_name, name, definition, role_arn, input, started)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 *(flow["id"], flow["account"], flow["name"], name, flow["definition"], flow["role_arn"]),
-                *(self._store.seal(execution_input), self._clock.now()),
+                *(self._store.mask_tokens(execution_input), self._clock.now()),
             )
             self._load(execution).begin()
             self._after_change(execution)
@@ -108,7 +108,7 @@ class Engine:
         return event
 
     def _task_of(self, account: str, task_token: str) -> Row:
-        task = self._store.one("SELECT * FROM tasks WHERE digest = ?", recognise(task_token))
+        task = self._store.one("SELECT * FROM tasks WHERE digest = ?", token_digest(task_token))
         if task is None or task["waits_for"] != "report":
             raise invalid("The TaskToken is none of this service.")
         owner = self._store.one("SELECT account FROM executions WHERE id = ?", task["execution"])

@@ -57,7 +57,7 @@ class Fault:
 
     Args:
         kind: One of `KINDS`; the module's table says what each does.
-        action: The operations it befalls; `*` stands for anything.
+        action: The operations it applies_to; `*` stands for anything.
         times: How many calls; None for every one.
         after: How many calls pass unharmed first.
         seconds: For `slow`, `dead`, `skew` (may be negative) and `throttle`.
@@ -84,7 +84,7 @@ class Fault:
         if (self.times is not None and self.times < 1) or self.after < 0:
             raise SettingsError("times is 1 or more (None: always), and after 0 or more.")
 
-    def befalls(self, action: str) -> bool:
+    def applies_to(self, action: str) -> bool:
         """Say whether it is about this operation."""
         return fnmatch.fnmatchcase(action, self.action)
 
@@ -154,11 +154,11 @@ class Faults:
             self._dead.clear()
 
     def next(self, action: str) -> Fault | None:
-        """Return what befalls this call."""
+        """Return what applies_to this call."""
         with self._lock:
             self._dead = [(fault, until) for fault, until in self._dead if until > self._now()]
             for fault, _until in self._dead:
-                if fault.befalls(action):
+                if fault.applies_to(action):
                     return fault
             fault_now = self._scripted(action) or self._by_chance(action)
             if fault_now is not None and fault_now.kind == "dead":
@@ -167,7 +167,7 @@ class Faults:
 
     def _scripted(self, action: str) -> Fault | None:
         for armed in self._armed:
-            if not armed.fault.befalls(action):
+            if not armed.fault.applies_to(action):
                 continue
             if armed.passed < armed.fault.after:
                 armed.passed += 1

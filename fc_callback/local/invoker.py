@@ -134,7 +134,7 @@ class Invoker:
             "INSERT INTO invocations (request_id, function, account, execution, task, asynchronous, event, queued)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             *(str(uuid.uuid4()), function, account, execution, task, asynchronous),
-            *(self._store.seal(event), self._clock.now()),
+            *(self._store.mask_tokens(event), self._clock.now()),
         )
         self.launch(invocation)
 
@@ -173,9 +173,9 @@ class Invoker:
                 return
             self._active.add(invocation)
             self._store.run("UPDATE invocations SET status = 'running' WHERE id = ?", invocation)
-        event = self._store.unseal(row["event"])
+        event = self._store.restore_tokens(row["event"])
         expires_at = self._clock.now() + self._retries.credentials_seconds
-        session = self._store.mint.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
+        session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
         result = self._try(row, event, session)
         with self._store.transaction():
             self._active.discard(invocation)
@@ -289,7 +289,7 @@ class _Cleaner:
             text = text[:MAX_KEPT_CHARACTERS] + "\n[cut]"
         for secret in self._secrets:
             text = text.replace(secret, "<secret>")
-        return mask_secrets(self._store.seal(text) if seal else text)
+        return mask_secrets(self._store.mask_tokens(text) if seal else text)
 
 
 def _call(function: Callable[..., Any], event: bytes, context: Any) -> Result:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError, SettingsError
-from fc_callback.local.answers import ApiError, NoWaitingTask, StillRunning
-from fc_callback.local.app import Face
+from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
+from fc_callback.local.components import Components, Options, build_components
 from fc_callback.local.control import control_routes
-from fc_callback.local.parts import Options, Parts, open_parts
+from fc_callback.local.http_api import HttpApi
 from fc_callback.local.server import HOST, Server, listen
-from fc_callback.local.values import Event, Execution, Invocation
+from fc_callback.local.values import Event, Execution, FunctionInvocation
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ DEFAULT_ACCOUNT = "1000000000000001"
 class _Opened:
     """A service that runs."""
 
-    parts: Parts
-    face: Face
+    components: Components
+    http_api: HttpApi
     server: Server
     endpoint: str
 
@@ -111,25 +111,25 @@ class LocalCloudFlow:
         listening = listen(self._options.port)
         endpoint = f"http://{HOST}:{listening.getsockname()[1]}"
         try:
-            parts = open_parts(self._options, endpoint=endpoint)
+            components = build_components(self._options, endpoint=endpoint)
         except BaseException:
             listening.close()
             raise
         for function in self._first_functions:
-            parts.invoker.add(function.name, function)
-        face = Face(parts)
-        server = Server(face.application(control_routes(self)), listening, protocol=face.protocol)
-        self._opened = _Opened(parts=parts, face=face, server=server, endpoint=endpoint)
+            components.invoker.add(function.name, function)
+        http_api = HttpApi(components)
+        server = Server(http_api.application(control_routes(self)), listening, protocol=http_api.protocol)
+        self._opened = _Opened(components=components, http_api=http_api, server=server, endpoint=endpoint)
         server.start()
-        parts.engine.start()
+        components.engine.start()
 
     def close(self) -> None:
         """Stop listening, end the functions' processes, close the database. What was running is taken up next time."""
         opened, self._opened = self._opened, None
         if opened is not None:
-            opened.parts.engine.close()
+            opened.components.engine.close()
             opened.server.stop()
-            opened.parts.close()
+            opened.components.close()
 
     @property
     def _open(self) -> _Opened:
@@ -140,8 +140,8 @@ class LocalCloudFlow:
         return self._opened
 
     @property
-    def _parts(self) -> Parts:
-        return self._open.parts
+    def _components(self) -> Components:
+        return self._open.components
 
     def __enter__(self) -> LocalCloudFlow:
         """Start, and return the service."""
@@ -160,7 +160,7 @@ class LocalCloudFlow:
     @property
     def credentials(self) -> Credentials:
         """The long-lived key of the default account; the same for the same database."""
-        return self._parts.store.mint.account_key(self._options.account_id)
+        return self._components.store.issuer.account_key(self._options.account_id)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -175,14 +175,14 @@ class LocalCloudFlow:
 
     def add_account(self, account_id: str) -> Credentials:
         """Let a further account in; return its key."""
-        self._parts.add_account(account_id)
-        return self._parts.store.mint.account_key(account_id)
+        self._components.add_account(account_id)
+        return self._components.store.issuer.account_key(account_id)
 
     def session(self, *, seconds: float = 36 * 3600, account_id: str | None = None) -> Credentials:
         """Return STS credentials, like those that FC gives a function with a role."""
         account = self._options.account_id if account_id is None else account_id
-        return self._parts.store.mint.session(
-            account, expires_at=self._parts.clock.now() + seconds, serial=secrets.token_hex(16)
+        return self._components.store.issuer.session(
+            account, expires_at=self._components.clock.now() + seconds, serial=secrets.token_hex(16)
         )
 
     @property
@@ -193,12 +193,12 @@ class LocalCloudFlow:
     @property
     def now(self) -> float:
         """The service's time, in seconds since the epoch."""
-        return self._parts.clock.now()
+        return self._components.clock.now()
 
     @property
     def functions(self) -> tuple[str, ...]:
         """The names of the functions that flows may call."""
-        return self._parts.invoker.names
+        return self._components.invoker.names
 
     def add_function(self, function: FunctionSpec | Callable[..., Any], *, name: str | None = None) -> None:
         """Add a function, or replace the one of its name.
@@ -212,8 +212,8 @@ class LocalCloudFlow:
         chosen = name or getattr(function, "name", None) or getattr(function, "__name__", "")
         if not isinstance(chosen, str) or not chosen:
             raise SettingsError("The function has no name.", hint="Pass name=.")
-        self._parts.invoker.add(chosen, function)
-        self._parts.invoker.take_up(chosen)
+        self._components.invoker.add(chosen, function)
+        self._components.invoker.take_up(chosen)
 
     def create_flow(self, name: str, definition: str | Mapping[str, Any], *, replace: bool = False) -> None:
         """Create a flow in the default account.
@@ -252,7 +252,7 @@ class LocalCloudFlow:
         Raises:
             ApiError: There is none.
         """
-        return Execution.read(self._row(flow, execution), self._parts.store)
+        return Execution.read(self._row(flow, execution), self._components.store)
 
     def wait(self, flow: str, execution: str | Execution, *, timeout: float = 30.0) -> Execution:
         """Wait until an execution has ended, and return it.
@@ -263,7 +263,7 @@ class LocalCloudFlow:
         """
         row = self._row(flow, execution)
         try:
-            self._parts.engine.when_ended(row["id"]).result(timeout)
+            self._components.engine.when_ended(row["id"]).result(timeout)
         except FutureTimeoutError:
             state = json.loads(self._row(flow, execution)["state"])
             raise StillRunning(
@@ -280,8 +280,8 @@ class LocalCloudFlow:
             ApiError: There is none.
         """
         row = self._row(flow, execution)
-        events = self._parts.store.all("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
-        return [Event.read(event, self._parts.store) for event in events]
+        events = self._components.store.all("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
+        return [Event.read(event, self._components.store) for event in events]
 
     def stop(self, flow: str, execution: str | Execution, *, error: str = "", cause: str = "") -> Execution:
         """Stop an execution that is running.
@@ -301,32 +301,32 @@ class LocalCloudFlow:
             NoWaitingTask: It waits for no report.
         """
         row = self._row(flow, execution)
-        task = self._parts.store.one(
+        task = self._components.store.one(
             "SELECT id FROM tasks WHERE execution = ? AND waits_for = 'report' AND status != 'ended'", row["id"]
         )
         if task is None:
             raise NoWaitingTask(f"Execution {row['name']} of flow {flow} waits for no report.")
-        return TaskToken(self._parts.store.task_token(task["id"]))
+        return TaskToken(self._components.store.task_token(task["id"]))
 
-    def invocations(self, function: str | None = None) -> list[Invocation]:
+    def invocations(self, function: str | None = None) -> list[FunctionInvocation]:
         """Return what functions were given, returned and wrote; of one function, or of all."""
-        rows = self._parts.store.all(
+        rows = self._components.store.all(
             "SELECT * FROM invocations WHERE ? IS NULL OR function = ? ORDER BY id", function, function
         )
-        return [Invocation.read(row, self._parts.store) for row in rows]
+        return [FunctionInvocation.read(row, self._components.store) for row in rows]
 
     def inject(self, *faults: Fault | RandomFaults) -> None:
         """Let calls go wrong from now on."""
-        self._parts.faults.inject(faults)
+        self._components.faults.inject(faults)
 
     def clear_faults(self) -> None:
         """Let calls go well again."""
-        self._parts.faults.clear()
+        self._components.faults.clear()
 
     @property
     def calls(self) -> Counter[tuple[str, str]]:
         """How often each operation ended in what: ("ReportTaskSucceeded", "ok" | an error code | "fault:<kind>")."""
-        return self._open.face.calls
+        return self._open.http_api.calls
 
     def advance(self, seconds: float, *, skew: bool = True) -> None:
         """Move the clock forward; whatever becomes due on the way happens in its order, before this returns.
@@ -340,11 +340,11 @@ class LocalCloudFlow:
         """
         if not seconds >= 0:
             raise SettingsError("The clock moves forward only.")
-        self._parts.engine.advance(seconds, skew=skew)
+        self._components.engine.advance(seconds, skew=skew)
 
     def _perform(self, action: str, **parameters: str) -> dict[str, Any]:
-        return self._parts.operations.perform(action, self._options.account_id, parameters)
+        return self._components.operations.perform(action, self._options.account_id, parameters)
 
     def _row(self, flow: str, execution: str | Execution) -> Any:
         name = execution.name if isinstance(execution, Execution) else execution
-        return self._parts.operations.execution_row(self._options.account_id, flow, name)
+        return self._components.operations.execution_row(self._options.account_id, flow, name)

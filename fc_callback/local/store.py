@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from fc_callback.errors import FcCallbackError, SettingsError
-from fc_callback.local.tokens import TOKEN_PREFIX, Mint, recognise
+from fc_callback.local.tokens import TOKEN_PREFIX, TokenIssuer, token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,8 +113,8 @@ class Store:
             raise SettingsError(f"The database {path} cannot be used: {error}.", hint=hint) from None
         if self.setting("secret") is None:
             self.set("secret", secrets.token_hex(32))
-        self.mint = Mint(bytes.fromhex(self.setting("secret") or ""))
-        marker = self.mint.marker()
+        self.issuer = TokenIssuer(bytes.fromhex(self.setting("secret") or ""))
+        marker = self.issuer.marker()
         self._mark = f"<task-token {marker} {{}}{{}}>"
         spellings = "|".join(map(re.escape, _SPELLINGS))
         self._marked = re.compile(rf"<task-token {marker} (\d+)({spellings})>")
@@ -176,22 +176,22 @@ class Store:
         with self.transaction():
             self.run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
 
-    def seal(self, text: str) -> str:
+    def mask_tokens(self, text: str) -> str:
         """Replace each task token of this database in `text` by its mark, which keeps how it was spelled."""
         if TOKEN_PREFIX not in text:
             return text
-        return _TOKEN.sub(self._sealed, text)
+        return _TOKEN.sub(self._token_mark, text)
 
-    def _sealed(self, match: re.Match[str]) -> str:
+    def _token_mark(self, match: re.Match[str]) -> str:
         token = unquote(match[0])
-        row = self.one("SELECT id FROM tasks WHERE digest = ?", recognise(token))
+        row = self.one("SELECT id FROM tasks WHERE digest = ?", token_digest(token))
         if row is None:
             return match[0]
         # A URL that mixes %2B and %2b is no other for getting them all alike.
         spelling = next((name for name, spell in _SPELLINGS.items() if spell(token) == match[0]), "%2B")
         return self._mark.format(row["id"], spelling)
 
-    def unseal(self, text: str) -> str:
+    def restore_tokens(self, text: str) -> str:
         """Put the task tokens back."""
         return self._marked.sub(lambda match: _SPELLINGS[match[2]](self.task_token(int(match[1]))), text)
 
@@ -206,7 +206,7 @@ class Store:
             task_id,
         )
         assert row is not None
-        return self.mint.task_token(
+        return self.issuer.task_token(
             flow=row["flow_name"], execution=row["name"], event_id=row["event"], execution_id=row["id"]
         )
 

@@ -14,7 +14,7 @@ from fc_callback.values.context import LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX, C
 TOKEN_PREFIX = "djEj"  # noqa: S105 - base64 of "v1#", how every task token begins
 
 
-class Mint:
+class TokenIssuer:
     """Makes and recognises secrets.
 
     Args:
@@ -82,6 +82,6 @@ class Mint:
         return b64encode(self._code("key secret", key_id), altchars=b"ab").decode()[:length].rstrip("=")
 
 
-def recognise(task_token: str) -> str:
+def token_digest(task_token: str) -> str:
     """Return what the database knows a token by."""
     return hashlib.sha256(task_token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -90,7 +90,7 @@ class Event:
 
 
 @attrs.frozen(kw_only=True)
-class Invocation:
+class FunctionInvocation:
     """One invocation of a function, with every try it took.
 
     Attributes:
@@ -124,7 +124,7 @@ class Invocation:
     ended: str
 
     @classmethod
-    def read(cls, row: Row, store: Store) -> Invocation:
+    def read(cls, row: Row, store: Store) -> FunctionInvocation:
         """Read a row of the store."""
         masked = store.masked
         return cls(

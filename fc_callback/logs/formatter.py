@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.logs.binding import bound_keys
 from fc_callback.logs.exceptions import describe_exception
-from fc_callback.values.invocation import current_invocation
+from fc_callback.values.invocation import current_invocation, running_task
 from fc_callback.values.record_text import (
     PASSING_THROUGH,
     WRITTEN_LINE,
@@ -24,7 +24,6 @@ from fc_callback.values.record_text import (
     text_of,
     writable,
 )
-from fc_callback.values.task import running_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

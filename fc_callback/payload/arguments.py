@@ -1,51 +1,43 @@
-"""Read a function's signature once, when it is decorated, and build the arguments of each call from it.
-
-`task_callback`, `event_parser`, `idempotent` and `layers` all read signatures here. What one annotation asks for is decided
-in `fc_callback.payload.annotations`, which is loaded for functions that have annotations.
-"""
+"""Build the arguments of each call of a handler, as `signatures.bind` read them from the function's signature."""
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, get_args
 
 from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
+from fc_callback.payload.event_walk import holder_of
 from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
-from fc_callback.payload.token_search import holder_of
 from fc_callback.values.base import Value
-from fc_callback.values.task import running_task
+from fc_callback.values.invocation import running_task
+from fc_callback.values.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.values.context import FcContext
-    from fc_callback.values.task import Task
+    from fc_callback.payload.token_search import TokenMatch
+    from fc_callback.values.context import Deadline, FcContext
 
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]
 
-# The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
-HANDLER_MARK = "__fc_handler__"
-_INSTANCE_NAMES = ("self", "cls")
-# Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
-_UNUSUAL = 0x04 | 0x08 | 0x200
 _MISSING = object()
 _TEXTS = (bytes, bytearray, memoryview, str)
 
 
 class Delivery:
-    """The values that one invocation has for its function's arguments.
+    """One event for one function: what the function's arguments are made of.
 
     Args:
-        event: The event as FC delivered it.
+        event: The event as FC delivered it, or one element of a batch.
         raw_context: FC's context, as FC passed it.
         context: The same, typed.
-        payload: The JSON object for the function, without the keys that held the task token; None where there is none.
-        task: The running task.
+        bound: The instance, in a tuple, where the function is a method.
+        further: The further arguments of a direct call, by name.
+        task: The running task; None before it is found.
     """
 
-    __slots__ = ("_payload", "context", "event", "raw_context", "task")
+    __slots__ = ("_payload", "bound", "context", "event", "further", "raw_context", "task")
 
     def __init__(
         self,
@@ -53,18 +45,57 @@ class Delivery:
         event: Any,
         raw_context: Any,
         context: FcContext,
-        payload: Mapping[str, Any] | None = None,
+        bound: tuple[Any, ...] = (),
+        further: Mapping[str, Any] = {},
         task: Task | None = None,
     ) -> None:
         self.event = event
         self.raw_context = raw_context
         self.context = context
+        self.bound = bound
+        self.further = further
         self.task = task
+        self._payload: Mapping[str, Any] | None = None
+
+    def begin_task(self, found: TokenMatch, *, deadline: Deadline | None, place: str) -> Task:
+        """Return the task whose token was found in the event; its payload is the function's.
+
+        Args:
+            found: The token, and the object that holds it.
+            deadline: When the work must have ended.
+            place: Where in FC's event this event stands: `$`, or an element of a batch like `$[2]`.
+        """
+        payload, token_keys = without_token(found.payload, found.token.secret)
         self._payload = payload
+        self.task = Task(
+            token=found.token,
+            payload=payload,
+            context=self.context,
+            path=place + found.path[1:],
+            deadline=deadline,
+            token_keys=token_keys,
+        )
+        return self.task
+
+    def begin_plain(self) -> Mapping[str, Any] | None:
+        """Return the payload of an event without a task: its JSON object; None where it is none."""
+        decoded = decoded_event(self.event)
+        self._payload = decoded if isinstance(decoded, dict) else None
+        return self._payload
+
+    def of_element(self, event: bytes) -> Delivery:
+        """Return the delivery of one element of a batch."""
+        return Delivery(
+            event=event,
+            raw_context=self.raw_context,
+            context=self.context,
+            bound=self.bound,
+            further=self.further,
+        )
 
     @property
     def payload(self) -> Mapping[str, Any] | None:
-        """The JSON object for the function."""
+        """The JSON object for the function, without the keys that held the task token; None where there is none."""
         return self._payload
 
     @property
@@ -75,7 +106,7 @@ class Delivery:
     @property
     def token(self) -> str | None:
         """The task token, in the clear."""
-        return self.task.token.reveal() if self.task else None
+        return self.task.token.secret if self.task else None
 
     def required_payload(self) -> Mapping[str, Any]:
         """Return the payload.
@@ -94,8 +125,12 @@ class PlainDelivery(Delivery):
 
     __slots__ = ("_token_keys",)
 
-    def __init__(self, *, event: Any, raw_context: Any, context: FcContext) -> None:
-        super().__init__(event=event, raw_context=raw_context, context=context, task=running_task())
+    def __init__(
+        self, *, event: Any, raw_context: Any, context: FcContext, bound: tuple[Any, ...], further: Mapping[str, Any]
+    ) -> None:
+        super().__init__(
+            event=event, raw_context=raw_context, context=context, bound=bound, further=further, task=running_task()
+        )
         self._token_keys: tuple[str, ...] | None = None
 
     @property
@@ -128,12 +163,14 @@ class ArgumentBinding(Value):
     """How to call one function.
 
     Attributes:
-        name: The function's name, for errors.
+        function: The function.
+        name: Its name, for errors.
         instances: 1 for a method, whose instance (or class) comes before the event; 0 for any other function.
         positional: Where each positional argument comes from.
         named: Where each keyword argument comes from.
     """
 
+    function: Callable[..., Any]
     name: str
     instances: int = 0
     positional: tuple[Resolver, ...]
@@ -184,51 +221,6 @@ def _raw_context(one: Delivery) -> Any:
 
 # What FC gives every handler.
 FC_ARGUMENTS: tuple[Resolver, ...] = (_event, _raw_context)
-
-
-def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
-    """Read a function's signature: what each of its parameters asks for.
-
-    Args:
-        function: The function to decorate.
-        decorator: The decorator's name, for errors.
-
-    Raises:
-        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
-    """
-    if _is_plain(function):
-        return ArgumentBinding(name=function.__qualname__, positional=FC_ARGUMENTS, named={})
-    from fc_callback.payload.annotations import check_function, name_of, read_parameters
-
-    check_function(function, decorator=decorator)
-    name, instances = name_of(function), instances_of(function)
-    if hasattr(function, HANDLER_MARK):
-        return ArgumentBinding(name=name, instances=instances, positional=FC_ARGUMENTS, named={})
-    positional, named = read_parameters(function, instances=instances, decorator=decorator)
-    return ArgumentBinding(name=name, instances=instances, positional=tuple(positional), named=named)
-
-
-def instances_of(function: Callable[..., Any]) -> int:
-    """Return 1 for a function whose first argument is its instance or class, else 0.
-
-    A static method stands in a class's body as well, so the name of the first parameter decides, as it does for readers.
-    """
-    inner: Any = function
-    while hasattr(inner, "__wrapped__"):  # a decorator's wrapper has the parameters of what it wraps
-        inner = inner.__wrapped__
-    if type(inner) is not FunctionType or type(function) is not FunctionType:
-        return 0
-    code = inner.__code__
-    return int(code.co_argcount > 0 and code.co_varnames[0] in _INSTANCE_NAMES)
-
-
-def _is_plain(function: Any) -> bool:
-    """Tell the handler of FC's own documentation, `def handler(event, context)`: there is nothing to read in it."""
-    if type(function) is not FunctionType or function.__annotations__ or vars(function):
-        return False
-    code = function.__code__
-    first_two = code.co_argcount == 2 and not code.co_kwonlyargcount and not code.co_flags & _UNUSUAL  # noqa: PLR2004 - event, context
-    return first_two and code.co_varnames[0] not in _INSTANCE_NAMES
 
 
 def decoded_event(event: Any) -> Any:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from fc_callback.errors import SettingsError
 from fc_callback.runtime.headers import HeaderContext
 from fc_callback.runtime.instance import new_request_id
+from fc_callback.runtime.runtimes import PROFILES
 from fc_callback.runtime.worker import CREDENTIAL_VARIABLES, FCContext310, FCContext312
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from fc_callback.values.context import Credentials
-
-RUNTIMES = ("python3.10", "python3.12", "custom")
 
 
 def make_context(
@@ -53,8 +52,8 @@ def make_context(
     Raises:
         SettingsError: There is no such runtime.
     """
-    if runtime not in RUNTIMES:
-        raise SettingsError(f"There is no runtime {runtime!r}; there are {', '.join(RUNTIMES)}.")
+    if runtime not in PROFILES:
+        raise SettingsError(f"There is no runtime {runtime!r}; there are {', '.join(PROFILES)}.")
     key = (
         ("", "", "")
         if credentials is None

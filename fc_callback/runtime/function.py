@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import SettingsError
+from fc_callback.runtime.runtimes import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RUNTIMES = ("python3.10", "python3.12", "custom")
-
 
 def _is_runtime(_spec: FunctionSpec, _field: attrs.Attribute[Any], value: str) -> None:
-    if value not in RUNTIMES:
-        raise SettingsError(f"runtime {value!r} is not known here; take one of {', '.join(RUNTIMES)}.")
+    if value not in PROFILES:
+        raise SettingsError(f"runtime {value!r} is not known here; take one of {', '.join(PROFILES)}.")
 
 
 def _is_positive(_spec: FunctionSpec, field: attrs.Attribute[Any], value: float) -> None:

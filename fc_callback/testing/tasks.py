@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from fc_callback.local.service import LocalCloudFlow
-from fc_callback.local.waiting import start_task
+from fc_callback.local.waiting_tasks import start_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,6 +12,7 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.errors import NoRunningTask
 from fc_callback.values.context import FcContext
 from fc_callback.values.safe_log import log_safely
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from contextvars import Token
     from types import TracebackType
+
+    from fc_callback.values.task import Task
 
     Observer = Callable[[Any], Any]
 
@@ -32,34 +35,30 @@ class Invocation:
 
     Attributes:
         context: What FC says about it.
+        secrets: The texts of it that must not be seen.
         event: What FC delivered.
         cold_start: Whether it is the first of this process.
         began: When, on the clock of `time.perf_counter()`.
         failed: Whether it ended in an exception, or its task in a failure.
         sampled: Whether the logger writes all its records, by `sample=`.
         ended: Whether it is over: what was bound to it is gone then.
-        tasks: The `TaskRecord` of each task in it.
+        tasks: A `fc_callback.metrics.TaskRecord` of each task in it.
         notes: What a helper keeps with it, under a key of its own.
         at_end: Called, in order, when it ends.
     """
 
     def __init__(self, *, context: FcContext, event: Any = None, cold_start: bool = False) -> None:
         self.context = context
+        self.secrets = context.secrets
         self.event = event
         self.cold_start = cold_start
         self.began = time.perf_counter()
         self.failed = False
         self.sampled = False
         self.ended = False
-        self.tasks: list[Any] = []  # of metrics, which stands above this module
+        self.tasks: list[Any] = []
         self.notes: dict[Any, Any] = {}
         self.at_end: list[Callable[[Invocation], None]] = []
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What of it must not be seen."""
-        credentials = self.context.credentials
-        return () if credentials is None else credentials.secrets
 
 
 _current: ContextVar[Invocation | None] = ContextVar("fc_callback_invocation", default=None)
@@ -105,28 +104,30 @@ def recent_secrets() -> tuple[str, ...]:
     return tuple(_recent)
 
 
-class begin:  # noqa: N801 - it reads as what it does: with begin(context, event) as invocation
+class invocation_scope:  # noqa: N801 - with invocation_scope(context, event) as invocation: ...
     """Make an invocation the current one for a `with` block; inside of one with the same context, it is that one.
 
     Args:
-        context: What FC says about it.
+        raw_context: FC's context, or what was read from it.
         event: What FC delivered.
     """
 
     # A class: a generator would cost each invocation several times as much.
-    __slots__ = ("_context", "_event", "_invocation", "_mark", "_observed")
+    __slots__ = ("_event", "_invocation", "_mark", "_observed", "_raw_context")
 
-    def __init__(self, context: FcContext, event: Any = None) -> None:
-        self._context = context
+    def __init__(self, raw_context: object, event: Any = None) -> None:
+        self._raw_context = raw_context
         self._event = event
         self._mark: Token[Invocation | None] | None = None
 
     def __enter__(self) -> Invocation:
         """Begin, and return the invocation."""
         outer = _current.get()
-        if outer is not None and not outer.ended and is_of(outer, self._context.raw or self._context):
+        if outer is not None and not outer.ended and is_of(outer, self._raw_context):
             return outer
-        invocation = Invocation(context=self._context, event=self._event, cold_start=_process["cold"])
+        invocation = Invocation(
+            context=FcContext.read(self._raw_context), event=self._event, cold_start=_process["cold"]
+        )
         _process["cold"] = False
         remember_secrets(*invocation.secrets)
         self._observed = observed("invocation", invocation) if observers["invocation"] else None
@@ -154,6 +155,8 @@ class begin:  # noqa: N801 - it reads as what it does: with begin(context, event
 def is_of(invocation: Invocation, raw_context: object) -> bool:
     """Say whether an invocation is the one of this context, FC's own object or what was read from it."""
     context = invocation.context
+    if isinstance(raw_context, FcContext) and raw_context.raw is not None:
+        raw_context = raw_context.raw
     return raw_context is not None and (context.raw is raw_context or context is raw_context)
 
 
@@ -206,3 +209,43 @@ class observed:  # noqa: N801 - it reads as what it is: a part, observed
 
     def _failed(self, error: Exception) -> None:
         log_safely(logger, logging.WARNING, "An observer of the %s failed: %s", self._part, type(error).__name__)
+
+
+_current_task: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
+
+
+def current_task() -> Task:
+    """Return the task that this code runs for.
+
+    asyncio tasks see it by themselves; a thread sees it when it is started with a copy of the context
+    (`contextvars.copy_context().run`).
+
+    Raises:
+        NoRunningTask: This code does not run below a function made by `task_callback`.
+    """
+    task = _current_task.get()
+    if task is None:
+        raise NoRunningTask("No task is running here.")
+    return task
+
+
+# Returns the task that this code runs for, or None: for helpers that work with and without one, and ask at each log line.
+running_task: Callable[[], Task | None] = _current_task.get
+
+
+class task_scope:  # noqa: N801 - with task_scope(task): ...
+    """Make a task the current one for the time of a `with` block."""
+
+    # A class: a generator would take several times as long.
+    __slots__ = ("_mark", "_task")
+
+    def __init__(self, task: Task | None) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._mark: Token[Task | None] = _current_task.set(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        """End, whatever the block ended in."""
+        _current_task.reset(self._mark)

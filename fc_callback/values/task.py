@@ -1,16 +1,13 @@
-"""The running task: what a function may know about the task it is part of."""
+"""A task: what a function may know about the waiting step of a flow that it works on."""
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.errors import NoRunningTask
 from fc_callback.values.base import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from contextvars import Token
+    from collections.abc import Mapping
 
     from fc_callback.values.context import Deadline, FcContext
     from fc_callback.values.token import TaskToken
@@ -74,43 +71,3 @@ def _from_pickle(context: FcContext, path: str, shown: str) -> Task:
     from fc_callback.values.token import TaskToken
 
     return Task(token=TaskToken(shown), payload={}, context=context, path=path)
-
-
-_current: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
-
-
-def current_task() -> Task:
-    """Return the task that this code runs for.
-
-    asyncio tasks see it by themselves; a thread sees it when it is started with a copy of the context
-    (`contextvars.copy_context().run`).
-
-    Raises:
-        NoRunningTask: This code does not run below a function made by `task_callback`.
-    """
-    task = _current.get()
-    if task is None:
-        raise NoRunningTask("No task is running here.")
-    return task
-
-
-# Returns the task that this code runs for, or None: for helpers that work with and without one, and ask at each log line.
-running_task: Callable[[], Task | None] = _current.get
-
-
-class running:  # noqa: N801 - with running(task): ...
-    """Make a task the current one for the time of a `with` block."""
-
-    # A class: a generator would take several times as long.
-    __slots__ = ("_mark", "_task")
-
-    def __init__(self, task: Task | None) -> None:
-        self._task = task
-
-    def __enter__(self) -> None:
-        """Begin."""
-        self._mark: Token[Task | None] = _current.set(self._task)
-
-    def __exit__(self, *_: object) -> None:
-        """End, whatever the block ended in."""
-        _current.reset(self._mark)

@@ -7,13 +7,10 @@ objects, it tells the length or the type alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from fc_callback.callback.coroutines import is_async
 from fc_callback.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from fc_callback.values.functions import accepts, is_async
 
 # What to give where `once()` is asked for, by `task_callback` and `idempotent`.
 ONCE_EXAMPLE = 'Give what once() returns, like once("order.id"), from fc_callback import once.'
@@ -128,21 +125,6 @@ def function(option: str, given: object, *, gets: tuple[str, ...], give: str) ->
         raise SettingsError(f"{option}= is an async function, whose result nothing awaits.", hint=give)
     if not accepts(given, len(gets)):
         raise SettingsError(f"{option}= is a function that cannot be called with ({', '.join(gets)}).", hint=give)
-
-
-def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Say whether a function can be called with so many arguments; one that does not tell, like some builtins, can."""
-    from inspect import signature
-
-    try:
-        parameters = signature(function, follow_wrapped=False)  # the arguments go to what stands in front
-    except (TypeError, ValueError):
-        return True
-    try:
-        parameters.bind(*range(count))
-    except TypeError:
-        return False
-    return True
 
 
 def exception_classes(option: str, given: object) -> tuple[type[BaseException], ...]:

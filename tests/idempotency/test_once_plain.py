@@ -172,7 +172,7 @@ def test_a_store_that_goes_down_during_the_work_does_not_undo_it(caplog: pytest.
     )
     with caplog.at_level(logging.WARNING):
         assert handler(b'{"order": 7}', FcContext(deadline=Deadline.after(2))) == "{}"
-    assert "is done and not recorded" in caplog.text
+    assert "is not recorded, so a second delivery" in caplog.text
     with pytest.raises(StoreUnavailable):
         handler(b'{"order": 7}', CONTEXT)
 

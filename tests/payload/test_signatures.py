@@ -12,7 +12,7 @@ import pytest
 from fc_callback import FcContext, Task, event_parser, task_callback
 from fc_callback.idempotency import idempotent, once
 from fc_callback.middleware import before, layers
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.payload.kinds import Model
 from tests.waiting import WaitingTasks
 

@@ -21,7 +21,7 @@ from fc_callback.events import (
 from fc_callback.idempotency import idempotent, once
 from fc_callback.middleware import before, layers
 from fc_callback.testing import events
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.payload import kinds as k
 from tests.waiting import WaitingTasks
 

@@ -1,0 +1,328 @@
+"""The operations of API 2019-03-15, as functions from parameters to answers.
+
+Source: the API metadata of fnf 2019-03-15 (`aliyun-openapi-meta`, `en-US/fnf`).
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
+from fc_callback.flows.reading import NAME_PATTERN
+from fc_callback.local.api_errors import ApiError, invalid
+from fc_callback.local.clock import iso_milliseconds, parse_time
+from fc_callback.local.engine import Engine, check_definition, check_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fc_callback.local.clock import Clock
+    from fc_callback.local.store import Row, Store
+
+API_VERSION = "2019-03-15"
+# The service makes names itself that begin with a digit (UUIDs), so callers may as well.
+_EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
+# Parameters that ask for what is not here. Nothing is ignored silently: a caller who sends one is told.
+_UNSUPPORTED = {
+    "CreateFlow": ("ExternalStorageLocation", "Environment", "ResourceGroupId"),
+    "UpdateFlow": ("Environment",),
+    "DescribeFlow": ("FlowVersion",),
+    "ListFlows": ("ResourceGroupId",),
+    "StartExecution": ("CallbackFnFTaskToken", "Qualifier"),
+    "ListExecutions": ("Qualifier", "MapRunName"),
+}
+MAX_WAIT_SECONDS = 60
+
+
+def required(parameters: Mapping[str, str], name: str, *, blank: bool = False) -> str:
+    """Return a parameter that must be there.
+
+    Raises:
+        ApiError: It is missing, or empty where that is not allowed.
+    """
+    value = parameters.get(name)
+    if value is None or (not value and not blank):
+        raise ApiError("MissingRequiredParams", name)
+    return value
+
+
+def _number(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = parameters.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+        raise invalid(f"{name} must be a number from {low} to {high}.")
+    return int(text)
+
+
+class Operations:
+    """Performs the operations for an account.
+
+    Args:
+        store: What is kept.
+        clock: The time.
+        engine: Drives the executions.
+    """
+
+    def __init__(self, store: Store, clock: Clock, engine: Engine) -> None:
+        self._store = store
+        self._clock = clock
+        self._engine = engine
+        self._table: dict[str, Callable[[str, Mapping[str, str]], dict[str, Any]]] = {
+            "ReportTaskSucceeded": self._report_task_succeeded,
+            "ReportTaskFailed": self._report_task_failed,
+            "CreateFlow": self._create_flow,
+            "UpdateFlow": self._update_flow,
+            "DescribeFlow": self._describe_flow,
+            "DeleteFlow": self._delete_flow,
+            "ListFlows": self._list_flows,
+            "StartExecution": self._start_execution,
+            "DescribeExecution": self._describe_execution,
+            "ListExecutions": self._list_executions,
+            "StopExecution": self._stop_execution,
+            "GetExecutionHistory": self._get_execution_history,
+        }
+
+    def knows(self, action: str) -> bool:
+        """Say whether there is such an operation here."""
+        return action in self._table
+
+    def perform(self, action: str, account: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """Perform an operation; return the answer, without its RequestId.
+
+        Raises:
+            ApiError: It is refused.
+        """
+        for name in _UNSUPPORTED.get(action, ()):
+            if parameters.get(name) and not (name == "Qualifier" and parameters[name] == "LATEST"):
+                raise invalid(f"The parameter {name} is not supported by the local CloudFlow.")
+        with self._store.transaction():
+            return self._table[action](account, parameters)
+
+    def execution_row(self, account: str, flow_name: str, execution_name: str) -> Row:
+        """Return an execution.
+
+        Raises:
+            ApiError: There is none, or not even the flow.
+        """
+        flow = self._flow(account, flow_name)
+        row = self._store.one("SELECT * FROM executions WHERE flow = ? AND name = ?", flow["id"], execution_name)
+        if row is None:
+            raise ApiError("ExecutionNotExists", execution_name, flow_name)
+        return row
+
+    def _flow(self, account: str, name: str) -> Row:
+        row = self._store.one("SELECT * FROM flows WHERE account = ? AND name = ?", account, name)
+        if row is None:
+            raise ApiError("FlowNotExists", name)
+        return row
+
+    def _report_task_succeeded(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        token, output = required(given, "TaskToken"), required(given, "Output", blank=True)
+        return {"EventId": self._engine.report_succeeded(account, token, output)}
+
+    def _report_task_failed(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        token, error = required(given, "TaskToken"), required(given, "Error")
+        cause = _cause(error, given)
+        return {"EventId": self._engine.report_failed(account, token, error, cause)}
+
+    def _create_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        name, definition = required(given, "Name"), required(given, "Definition")
+        description, kind = required(given, "Description", blank=True), required(given, "Type")
+        if not NAME_PATTERN.fullmatch(name):
+            raise invalid("A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
+        _check_kind(kind)
+        if given.get("ExecutionMode", "") not in {"", "Standard"}:
+            raise invalid("The local CloudFlow runs Standard executions only: Express ones take no callbacks.")
+        check_definition(definition)
+        if self._store.one("SELECT 1 FROM flows WHERE account = ? AND name = ?", account, name) is not None:
+            raise ApiError("FlowAlreadyExists", name)
+        now = self._clock.now()
+        self._store.run(
+            "INSERT INTO flows (account, name, definition, description, type, role_arn, created, modified)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(
+                account,
+                name,
+                self._store.mask_tokens(definition),
+                self._store.mask_tokens(description),
+                kind,
+                given.get("RoleArn", ""),
+                now,
+                now,
+            ),
+        )
+        return self._flow_answer(self._flow(account, name))
+
+    def _update_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        flow = self._flow(account, required(given, "Name"))
+        definition = given.get("Definition") or flow["definition"]
+        check_definition(definition)
+        kind = given.get("Type") or flow["type"]
+        _check_kind(kind)
+        self._store.run(
+            "UPDATE flows SET definition = ?, description = ?, type = ?, role_arn = ?, modified = ? WHERE id = ?",
+            *(
+                self._store.mask_tokens(definition),
+                self._store.mask_tokens(given.get("Description", flow["description"])),
+                kind,
+            ),
+            *(given.get("RoleArn", flow["role_arn"]), self._clock.now(), flow["id"]),
+        )
+        return self._flow_answer(self._flow(account, flow["name"]))
+
+    def _describe_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        return self._flow_answer(self._flow(account, required(given, "Name")))
+
+    def _delete_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        flow = self._flow(account, required(given, "Name"))
+        for row in self._store.all("SELECT id FROM executions WHERE flow = ? AND status = 'Running'", flow["id"]):
+            self._engine.stop_execution(row["id"], "FlowDeleted", "The flow was deleted.")
+        self._store.run("DELETE FROM flows WHERE id = ?", flow["id"])
+        return {}
+
+    def _list_flows(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        limit = _number(given, "Limit", 60, 1, 999)
+        after = given.get("NextToken", "")
+        rows = self._store.all(
+            "SELECT * FROM flows WHERE account = ? AND name > ? ORDER BY name LIMIT ?", account, after, limit + 1
+        )
+        answer: dict[str, Any] = {"Flows": [self._flow_answer(row) for row in rows[:limit]]}
+        if len(rows) > limit:
+            answer["NextToken"] = rows[limit - 1]["name"]
+        return answer
+
+    def _flow_answer(self, row: Row) -> dict[str, Any]:
+        return {
+            "Id": f"flow-{row['id']}",
+            "Name": row["name"],
+            "Type": row["type"],
+            "Definition": self._store.masked(row["definition"]),
+            "Description": self._store.masked(row["description"]),
+            "RoleArn": row["role_arn"],
+            "ExecutionMode": "Standard",
+            "CreatedTime": iso_milliseconds(row["created"]),
+            "LastModifiedTime": iso_milliseconds(row["modified"]),
+        }
+
+    def _start_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        flow = self._flow(account, required(given, "FlowName"))
+        name = given.get("ExecutionName") or str(uuid.uuid4())
+        if not _EXECUTION_NAME.fullmatch(name):
+            raise invalid("An execution's name has 1 to 128 letters, digits, _ and -.")
+        text = check_input(flow["definition"], given.get("Input", ""))
+        row = self._store.one("SELECT * FROM executions WHERE flow = ? AND name = ?", flow["id"], name)
+        if row is not None:
+            if row["status"] != "Running":
+                raise ApiError("ExecutionAlreadyExists", name, flow["name"])
+            return self.execution_answer(row)
+        self._engine.start_execution(flow, name=name, execution_input=text)
+        answer = self.execution_answer(self.execution_row(account, flow["name"], name))
+        # The real service answers before it has begun; the first answer has none of these yet.
+        return {**answer, "Status": "", "Output": "", "StoppedTime": ""}
+
+    def execution_answer(self, row: Row) -> dict[str, Any]:
+        """Return an execution as the operations show it."""
+        return {
+            "FlowName": row["flow_name"],
+            "Name": row["name"],
+            "FlowDefinition": self._store.masked(row["definition"]),
+            "Status": row["status"],
+            "Input": self._store.masked(row["input"]),
+            "Output": self._store.masked(row["output"]),
+            "StartedTime": iso_milliseconds(row["started"]),
+            "StoppedTime": iso_milliseconds(row["stopped"]),
+        }
+
+    def _describe_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        wait_seconds(given)
+        row = self.execution_row(account, required(given, "FlowName"), required(given, "ExecutionName"))
+        return self.execution_answer(row)
+
+    def _list_executions(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        flow = self._flow(account, required(given, "FlowName"))
+        limit = _number(given, "Limit", 60, 1, 99)
+        status = given.get("Status", "")
+        if status and status not in _STATUSES:
+            raise invalid(f"Status must be one of {', '.join(_STATUSES)}.")
+        before = _number(given, "NextToken", 2**62, 0, 2**62)
+        prefix = given.get("ExecutionNamePrefix", "")
+        rows = self._store.all(
+            "SELECT * FROM executions WHERE flow = ? AND id < ? AND (? = '' OR status = ?)"
+            " AND substr(name, 1, length(?)) = ? AND started >= ? AND started <= ? ORDER BY id DESC LIMIT ?",
+            *(flow["id"], before, status, status, prefix, prefix),
+            *(_time(given, "StartedTimeBegin", 0.0), _time(given, "StartedTimeEnd", 1e12), limit + 1),
+        )
+        executions = [self.execution_answer(row) for row in rows[:limit]]
+        if given.get("MetadataOnly", "").lower() == "true":
+            for execution in executions:
+                execution.update(Input="", Output="", FlowDefinition="")
+        answer: dict[str, Any] = {"Executions": executions}
+        if len(rows) > limit:
+            answer["NextToken"] = str(rows[limit - 1]["id"])
+        return answer
+
+    def _stop_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        flow_name, name = required(given, "FlowName"), required(given, "ExecutionName")
+        error = given.get("Error", "")
+        cause = _cause(error, given)
+        row = self.execution_row(account, flow_name, name)
+        if row["status"] != "Running":
+            raise ApiError("ExecutionAlreadyCompleted", name, flow_name)
+        self._engine.stop_execution(row["id"], error, cause)
+        return self.execution_answer(self.execution_row(account, flow_name, name))
+
+    def _get_execution_history(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        row = self.execution_row(account, required(given, "FlowName"), required(given, "ExecutionName"))
+        limit = _number(given, "Limit", 60, 1, 999)
+        first = _number(given, "NextToken", 1, 0, 2**62)
+        rows = self._store.all(
+            "SELECT * FROM events WHERE execution = ? AND id >= ? ORDER BY id LIMIT ?", row["id"], first, limit + 1
+        )
+        answer: dict[str, Any] = {"Events": [self._event_answer(event) for event in rows[:limit]]}
+        if len(rows) > limit:
+            answer["NextToken"] = str(rows[limit]["id"])
+        return answer
+
+    def _event_answer(self, row: Row) -> dict[str, Any]:
+        return {
+            "Type": row["type"],
+            "EventId": row["id"],
+            "ScheduleEventId": row["cause"],
+            "StepName": row["step"],
+            "Time": iso_milliseconds(row["time"]),
+            "EventDetail": self._store.masked(row["detail"]),
+        }
+
+
+def wait_seconds(given: Mapping[str, str]) -> int:
+    """Return how long DescribeExecution is to wait for the end.
+
+    Raises:
+        ApiError: It is out of bounds.
+    """
+    return _number(given, "WaitTimeSeconds", 0, 0, MAX_WAIT_SECONDS)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in {"FDL", "DEFAULT"}:
+        raise invalid("Type must be FDL.")
+
+
+def _cause(error: str, given: Mapping[str, str]) -> str:
+    cause = given.get("Cause", "")
+    if len(error) > ERROR_MAX_CHARACTERS or len(cause) > CAUSE_MAX_CHARACTERS:
+        limits = f"1 to {ERROR_MAX_CHARACTERS} and Cause up to {CAUSE_MAX_CHARACTERS}"
+        raise invalid(f"Error may have {limits} characters.")
+    return cause
+
+
+def _time(given: Mapping[str, str], name: str, default: float) -> float:
+    text = given.get(name)
+    if not text:
+        return default
+    parsed = parse_time(text)
+    if parsed is None:
+        raise invalid(f"{name} must be a time like 2020-09-22T23:43:40Z.")
+    return parsed
