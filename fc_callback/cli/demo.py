@@ -17,7 +17,7 @@ from rich.table import Table
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from fc_callback.local import Event, Execution, Invocation, LocalCloudFlow
+    from fc_callback.local import Execution, FunctionInvocation, HistoryEvent, LocalCloudFlow
     from fc_callback.runtime import FunctionSpec
 
 _ORDER = {"order": {"id": "o-1", "amount": "12.50"}}
@@ -134,7 +134,7 @@ class _Demo:
         )
 
 
-def _when_ended(service: LocalCloudFlow, function: str) -> Invocation:
+def _when_ended(service: LocalCloudFlow, function: str) -> FunctionInvocation:
     """Return the function's last invocation; it returns to FC a moment after its report has ended the execution."""
     until = time.monotonic() + _SECONDS
     while (last := service.invocations(function)[-1]).status != "ended":
@@ -144,7 +144,7 @@ def _when_ended(service: LocalCloudFlow, function: str) -> Invocation:
     return last
 
 
-def _short(event: Event, width: int) -> str:
+def _short(event: HistoryEvent, width: int) -> str:
     shown = {key: value for key, value in event.detail.items() if value not in ({}, "")}
     text = json.dumps(shown, ensure_ascii=False) if shown else ""
     return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."

@@ -1,4 +1,4 @@
-"""The local CloudFlow: the service's HTTP API on this machine, with flows, functions, time and faults.
+"""The local CloudFlow: the service's HTTP API on this machine, with flows, functions, a clock and faults.
 
     from fc_callback.local import LocalCloudFlow
 
@@ -7,7 +7,7 @@
         service.create_flow("orders", definition)
         execution = service.wait("orders", service.start("orders", {"orderId": "o-1"}))
 
-It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 127.0.0.1 and nowhere else.
+It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from typing import TYPE_CHECKING
 from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
-    from fc_callback.local.answers import ApiError, NoWaitingTask, StillRunning
+    from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.local.service import LocalCloudFlow
-    from fc_callback.local.values import Event, Execution, Invocation
+    from fc_callback.local.values import Execution, FunctionInvocation, HistoryEvent
 
 _MODULES = {
-    "ApiError": "fc_callback.local.answers",
-    "Event": "fc_callback.local.values",
+    "ApiError": "fc_callback.local.api_errors",
+    "HistoryEvent": "fc_callback.local.values",
     "Execution": "fc_callback.local.values",
     "Fault": "fc_callback.local.faults",
-    "Invocation": "fc_callback.local.values",
+    "FunctionInvocation": "fc_callback.local.values",
     "LocalCloudFlow": "fc_callback.local.service",
-    "NoWaitingTask": "fc_callback.local.answers",
+    "NoWaitingTask": "fc_callback.local.api_errors",
     "RandomFaults": "fc_callback.local.faults",
-    "StillRunning": "fc_callback.local.answers",
+    "StillRunning": "fc_callback.local.api_errors",
 }
 
 __all__ = [
     "ApiError",
-    "Event",
     "Execution",
     "Fault",
-    "Invocation",
+    "FunctionInvocation",
+    "HistoryEvent",
     "LocalCloudFlow",
     "NoWaitingTask",
     "RandomFaults",

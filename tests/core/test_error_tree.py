@@ -46,7 +46,7 @@ def exception_classes() -> dict[str, type[BaseException]]:
 
 def test_every_exception_class_of_the_package_has_the_one_root() -> None:
     found = exception_classes()
-    assert {"fc_callback.local.answers.ApiError", "fc_callback.building.errors.BuildError"} <= set(found)
+    assert {"fc_callback.local.api_errors.ApiError", "fc_callback.building.errors.BuildError"} <= set(found)
     assert {name for name, cls in found.items() if not issubclass(cls, FcCallbackError)} == STANDS_ALONE
 
 

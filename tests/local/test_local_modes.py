@@ -405,7 +405,7 @@ def test_closing_the_service_ends_a_long_poll(inbox: Inbox) -> None:
         client = RawClient(service.endpoint, service.credentials)
         polling = {"FlowName": "approve", "ExecutionName": "ask", "WaitTimeSeconds": "60"}
         poll = pool.submit(client.v1, "DescribeExecution", polling)
-        until(lambda: any(service._parts.engine._waiting.values()))
+        until(lambda: any(service._components.engine._waiting.values()))
         service.close()
         assert poll.result(10).json()["Status"] == "Running"
         client.session.close()

@@ -60,7 +60,7 @@ def test_no_token_is_in_any_answer_log_or_file(tmp_path: Path, caplog: pytest.Lo
         seen.append(client.session.get(f"{service.endpoint}/_local/invocations").content)
         seen.append(repr(service.invocations()).encode())
         client.session.close()
-        marker = service._parts.store.mint.marker()
+        marker = service._components.store.issuer.marker()
     # What the test's own HTTP client notes of the requests it sends is not the service's.
     seen += [record.getMessage().encode() for record in caplog.records if not record.name.startswith("urllib3")]
     everything = b"".join(seen)
