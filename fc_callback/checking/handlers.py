@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.checking.findings import Finding
+from fc_callback.checking.flows import reaches
 from fc_callback.checking.importing import Imported, import_handlers
 from fc_callback.project.manifest import served_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fc_callback.checking.flows import FlowSteps
+    from fc_callback.checking.flows import CheckedFlow
     from fc_callback.project import Function, Project
 
 _HOOKS = ("initializer", "preStop")
@@ -102,7 +103,7 @@ def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list
 
 
 def check(
-    project: Project, flows: Sequence[FlowSteps], imported: Mapping[str, Sequence[Imported]]
+    project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str, Sequence[Imported]]
 ) -> Iterator[Finding]:
     """Find what is wrong with the handlers, and with the hooks of those that can be imported."""
     for function in project.functions:
@@ -162,8 +163,8 @@ def _import_hint(seen: Imported) -> str:
     return "Fix the import: FC imports the handler in the first request, and would fail in the same way."
 
 
-def _receives_tasks(flows: Sequence[FlowSteps], function: Function) -> bool:
-    steps = [step for flow in flows for step in flow.steps if step.reaches(function)]
+def _receives_tasks(flows: Sequence[CheckedFlow], function: Function) -> bool:
+    steps = [step for flow in flows for step in flow.tasks if reaches(step, function)]
     if steps:
         return any(step.callback for step in steps)
     kinds = {str(trigger.get("triggerType")) for _, trigger in function.triggers}

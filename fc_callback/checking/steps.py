@@ -9,24 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fc_callback.checking.findings import Finding, finding_at
-from fc_callback.flows import DefinitionError, parse_flow
+from fc_callback.checking.flows import reaches
+from fc_callback.flows import DefinitionError, UnsupportedDefinition, parse_flow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fc_callback.checking.flows import FlowSteps, TaskStep
+    from fc_callback.checking.flows import CheckedFlow
     from fc_callback.checking.importing import Imported
+    from fc_callback.flows import TaskOutline
     from fc_callback.project import Function, Project, Resource
 
 _HOW = {
     "legacy": "Add `{target: taskToken, source: $context.task.token}` to its inputMappings.",
     "cloudflow": "Add `taskToken.$: $Context.Current.TaskToken` to its body or message.",
 }
-# CloudFlow itself accepts what the local CloudFlow does not run.
-_NOT_RUN_LOCALLY = "not supported here"
 
 
-def check(project: Project, flows: Sequence[FlowSteps], imported: Mapping[str, Imported]) -> Iterator[Finding]:
+def check(project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str, Imported]) -> Iterator[Finding]:
     """Find what is wrong with the flows.
 
     Args:
@@ -37,7 +37,7 @@ def check(project: Project, flows: Sequence[FlowSteps], imported: Mapping[str, I
     for flow in flows:
         yield from _definition(flow)
         yield from _name(flow)
-        for step in flow.steps:
+        for step in flow.tasks:
             if step.callback:
                 yield from _callback(flow, step)
             yield from _function(project, flow, step)
@@ -47,28 +47,27 @@ def check(project: Project, flows: Sequence[FlowSteps], imported: Mapping[str, I
         yield from _waits(flows, function, imported.get(function.key))
 
 
-def _finding(flow: FlowSteps, rule: str, message: str, hint: str, *place: str | int) -> Finding:
-    line = flow.definition.line(*place)
-    return Finding(rule=rule, file=flow.definition.document.file, line=line, message=message, hint=hint)
+def _finding(flow: CheckedFlow, rule: str, message: str, hint: str, *place: str | int) -> Finding:
+    return Finding(rule=rule, file=flow.source.document.file, line=flow.line(*place), message=message, hint=hint)
 
 
-def _definition(flow: FlowSteps) -> Iterator[Finding]:
+def _definition(flow: CheckedFlow) -> Iterator[Finding]:
     if flow.error is not None:
         problem, line = flow.error
-        file = flow.definition.document.file
+        file, hint = flow.source.document.file, "Fix the YAML syntax."
         message = f"The flow's definition cannot be read: {problem}"
-        yield Finding(rule="flow-definition", file=file, line=line, message=message, hint="Fix the YAML syntax.")
-    elif flow.language == "neither":
+        yield Finding(rule="flow-definition", file=file, line=line, message=message, hint=hint)
+    elif flow.outline is None:
         problem = "It is not a flow of either language."
         hint = "Begin with `version: v1` and `type: flow`, or with `Type: StateMachine` and `SpecVersion: v1`."
         yield _finding(flow, "flow-definition", problem, hint)
-    elif flow.text is not None:
+    elif flow.definition is not None:
         try:
-            parse_flow(flow.text)
+            parse_flow(flow.definition.text)
+        except UnsupportedDefinition:
+            pass  # CloudFlow itself accepts more than the local CloudFlow runs
         except DefinitionError as error:
-            if _NOT_RUN_LOCALLY not in str(error):
-                place = next((step.place for step in flow.steps if f"{step.name!r}" in str(error)), ())
-                yield _finding(flow, "flow-definition", str(error), "Correct it: CreateFlow would refuse it.", *place)
+            yield _finding(flow, "flow-definition", str(error), "Correct it: CreateFlow would refuse it.", *error.place)
 
 
 def _path(resource: Resource) -> Iterator[Finding]:
@@ -83,29 +82,31 @@ def _path(resource: Resource) -> Iterator[Finding]:
         )
 
 
-def _name(flow: FlowSteps) -> Iterator[Finding]:
-    resource = flow.definition.resource
+def _name(flow: CheckedFlow) -> Iterator[Finding]:
+    resource = flow.source.resource
     deployed = resource.text("name") if resource else ""
-    if flow.name and deployed and flow.name != deployed:
+    name = flow.outline.name if flow.outline else ""
+    if name and deployed and name != deployed:
         yield _finding(
             flow,
             "flow-name",
-            f"Its Name is {flow.name!r}, and s.yaml deploys it as {deployed!r}: CreateFlow demands that they are equal.",
+            f"Its Name is {name!r}, and s.yaml deploys it as {deployed!r}: CreateFlow demands that they are equal.",
             f"Write `Name: {deployed}`.",
             "Name",
         )
 
 
-def _callback(flow: FlowSteps, step: TaskStep) -> Iterator[Finding]:
-    how = _HOW["cloudflow" if flow.language == "cloudflow" else "legacy"]
+def _callback(flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
+    language = flow.outline.language if flow.outline else "legacy"
+    how = _HOW[language]
     if step.token == "constant":  # noqa: S105 - how the token is passed, not a token
         message = f"The step {step.name!r} passes the token's path as a text, not the token: its key lacks `.$`."
         yield _finding(flow, "flow-token", message, how, *step.place)
-    elif not step.token:
+    elif step.token == "missing":  # noqa: S105 - the same
         message = f"The step {step.name!r} waits for a callback and does not pass the token on: it cannot be reported."
         yield _finding(flow, "flow-token", message, how, *step.place)
     if step.timeout is None:
-        timeout = "Timeout" if flow.language == "cloudflow" else "timeoutSeconds"
+        timeout = "Timeout" if language == "cloudflow" else "timeoutSeconds"
         yield _finding(
             flow,
             "flow-timeout",
@@ -113,7 +114,7 @@ def _callback(flow: FlowSteps, step: TaskStep) -> Iterator[Finding]:
             f"Set {timeout} to more seconds than the work may take.",
             *step.timeout_place,
         )
-    resource = flow.definition.resource
+    resource = flow.source.resource
     if resource is not None and resource.props.get("executionMode") == "Express":
         yield finding_at(
             resource,
@@ -124,7 +125,7 @@ def _callback(flow: FlowSteps, step: TaskStep) -> Iterator[Finding]:
         )
 
 
-def _function(project: Project, flow: FlowSteps, step: TaskStep) -> Iterator[Finding]:
+def _function(project: Project, flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
     target = step.target
     if target is None or target.kind != "function" or not project.functions:
         return
@@ -146,11 +147,11 @@ def _function(project: Project, flow: FlowSteps, step: TaskStep) -> Iterator[Fin
         yield _finding(flow, "flow-function", message, hint, *place)
 
 
-def _waits(flows: Sequence[FlowSteps], function: Function, imported: Imported | None) -> Iterator[Finding]:
+def _waits(flows: Sequence[CheckedFlow], function: Function, imported: Imported | None) -> Iterator[Finding]:
     """Compare a function with the steps that wait for its report."""
-    waiting = [(flow, step) for flow in flows for step in flow.steps if step.callback and step.reaches(function)]
+    waiting = [(flow, step) for flow in flows for step in flow.tasks if step.callback and reaches(step, function)]
     for flow, step in waiting:
-        timeout, file = function.timeout_seconds, flow.definition.document.file
+        timeout, file = function.timeout_seconds, flow.source.document.file
         if isinstance(step.timeout, float) and timeout is not None and timeout > step.timeout:
             yield finding_at(
                 function,
