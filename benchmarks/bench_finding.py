@@ -13,9 +13,10 @@ from timeit import repeat
 
 from pydantic import BaseModel
 
-from fc_callback import FcContext, Task
+from fc_callback import FcContext
 from fc_callback.errors import TaskTokenNotFound
-from fc_callback.payload.arguments import Delivery, bind, without_token
+from fc_callback.payload.arguments import Delivery
+from fc_callback.payload.signatures import bind
 from fc_callback.payload.token_search import Finder
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "data" / "events"
@@ -63,10 +64,8 @@ def measure_arguments(name: str, event: bytes, number: int) -> None:
         binding = bind(handler, decorator="task_callback")
 
         def build() -> None:
-            payload, keys = without_token(found.payload, found.token.secret)
-            task = Task(token=found.token, payload=payload, context=context, token_keys=keys)
             delivery = Delivery(event=event, raw_context=None, context=context)
-            delivery.takes(payload, task=task)
+            delivery.begin_task(found, deadline=None, place="$")
             binding.arguments(delivery)
 
         return microseconds(build, number)

@@ -76,7 +76,7 @@ class TaskRecord:
 
     def begins(self, task: Task) -> None:
         """Take over the task that was found."""
-        self.task, self.attempt = task, task.attempt
+        self.task, self.attempt = task, task.context.retry_count + 1
         remember_secrets(task.token.secret)
 
     def ended(self, output: str, *, error: str = "") -> None:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol
 
 from fc_callback.errors import HandlerInvalid, LayerError
 from fc_callback.payload.annotations import check_function
-from fc_callback.payload.arguments import instances_of
+from fc_callback.payload.signatures import instances_of
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import FcContext

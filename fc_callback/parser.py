@@ -71,9 +71,9 @@ def parse(event: Any, kind: type[T]) -> T:
     return value
 
 
-def _serve(function: Callable[..., Any], binding: ArgumentBinding, delivery: PlainDelivery) -> Any:
+def _serve(binding: ArgumentBinding, delivery: PlainDelivery) -> Any:
     with invocation_scope(delivery.context, delivery.event):
-        return _for_fc(call_function(function, binding, delivery))
+        return _for_fc(call_function(binding, delivery))
 
 
 @functools.lru_cache(maxsize=128)

@@ -37,13 +37,18 @@ STRANGERS = {("building", "checking"), ("checking", "building"), ("idempotency",
 DESKS = tuple(f"{room}/" for room in ON_PEOPLES_MACHINES)
 PACKAGES = {
     "pydantic pydantic_core": ("payload/", "events/"),
-    "requests urllib3 httpx aiohttp": ("cloudflow/transport.py", "cloudflow/connections.py", "runtime/"),
+    "requests urllib3 httpx aiohttp": (
+        "cloudflow/transport.py",
+        "cloudflow/pools.py",
+        "cloudflow/network_errors.py",
+        "runtime/",
+    ),
     "yaml starlette uvicorn jinja2 typer rich click packaging lark pytest hypothesis": DESKS,
 }
 # What does no I/O, waits for nothing and logs nothing.
 PURE = (
     "errors.py", "transport.py", "values/base.py", "values/masked.py", "values/token.py", "events/", "flows/", "callback/outcome.py",
-    "payload/annotations.py", "payload/arguments.py", "payload/output.py", "payload/paths.py", "payload/problems.py",
+    "payload/annotations.py", "payload/arguments.py", "payload/signatures.py", "payload/output.py", "payload/paths.py", "payload/problems.py",
     "payload/schemas.py", "cloudflow/endpoints.py", "cloudflow/errors.py", "cloudflow/request.py", "cloudflow/retry.py",
     "cloudflow/signature.py",
 )  # fmt: skip

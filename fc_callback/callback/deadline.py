@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fc_callback.callback.coroutines import awaited_frames
 from fc_callback.errors import FcCallbackError
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -80,7 +81,9 @@ class SoftDeadline:
         try:
             timer.start()
         except RuntimeError as error:
-            logger.warning("Task %s runs without a watch for its deadline: %s.", self.task.token, error)
+            log_safely(
+                logger, logging.WARNING, "Task %s runs without a watch for its deadline: %s.", self.task.token, error
+            )
         else:
             self._timer = timer
         return self
@@ -132,9 +135,11 @@ class SoftDeadline:
             )
             self._reported = True
             self.record.exceeds_deadline()
-            logger.error("Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
+            log_safely(logger, logging.ERROR, "Task %s is reported as DeadlineExceeded. %s", self.task.token, cause)
         except FcCallbackError as error:
-            logger.error("Task %s could not be reported as DeadlineExceeded: %s", self.task.token, error)
+            log_safely(
+                logger, logging.ERROR, "Task %s could not be reported as DeadlineExceeded: %s", self.task.token, error
+            )
         finally:
             self._ended.set()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, overload
 
 from fc_callback.callback.coroutines import load_asyncio_for
 from fc_callback.callback.options import Options
 from fc_callback.callback.steps import Steps
-from fc_callback.payload.arguments import HANDLER_MARK, bind
+from fc_callback.payload.signatures import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,17 +114,8 @@ def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpa
     def decorate(plain: Callable[..., Any]) -> Any:
         binding = bind(plain, decorator="task_callback")
         load_asyncio_for(plain)
-        steps = Steps(plain, binding, checked)
-
-        # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
-        @functools.wraps(plain)
-        def handler(*arguments: Any, **named: Any) -> str:
-            bound, event, context = binding.taken_apart(arguments, named)
-            return str(steps.serve(bound, event, context, named))  # a text of FC's own kind
-
-        handler.__annotations__ = {"event": bytes, "context": Any, "return": str}
-        setattr(handler, HANDLER_MARK, True)
-        handler.__task_callback__ = checked.on_failure  # type: ignore[attr-defined]  # TaskHandler declares it
+        handler = binding.handler(Steps(binding, checked).serve, returns=str)
+        handler.__task_callback__ = checked.on_failure
         return handler
 
     return decorate if function is None else decorate(function)

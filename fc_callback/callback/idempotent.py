@@ -39,15 +39,15 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], PlainHandler[P, R_co
     """
     validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
 
-    def serve(function: Callable[..., Any], binding: ArgumentBinding, delivery: PlainDelivery) -> Any:
+    def serve(binding: ArgumentBinding, delivery: PlainDelivery) -> Any:
         context, task = delivery.context, delivery.task
         work = once.enter(
             _payload(delivery),
-            scope=once.scope_of(function, context),
+            scope=once.scope_of(binding.function, context),
             deadline=context.deadline,
             secret=None if task is None else task.token,
         )
-        return run_plain(function, binding, delivery, work)
+        return run_plain(binding, delivery, work)
 
     def decorate(function: Callable[P, R_co]) -> PlainHandler[P, R_co, str]:
         if hasattr(function, "__task_callback__"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from fc_callback.callback.run_and_record import ResultOptions
+from fc_callback.callback.outcome import ResultOptions
 from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.errors import ERROR_MAX_CHARACTERS
 from fc_callback.payload.token_search import Finder

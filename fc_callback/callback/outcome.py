@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
     ERROR_MAX_CHARACTERS,
+    LeaseLost,
     OutputError,
     OutputTooLarge,
     StoreUnavailable,
     TaskFailed,
+    WorkInProgress,
     restored,
 )
 from fc_callback.payload.output import encode_output
 from fc_callback.redaction import mask_secrets
 from fc_callback.values.base import Value
+from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.values.task import Deferred
+    from fc_callback.idempotency.work import Stored
+    from fc_callback.values.task import Task
 
     Outcome: TypeAlias = "Succeeded | Failed | Unwritable | Deferred"
 
@@ -36,7 +40,8 @@ class Succeeded(Value, hidden=("text",)):
     """The function returned: `text` is the Output."""
 
     text: str
-    error: str = ""
+    error = ""
+    technical = False
 
 
 class Failed(Value):
@@ -82,6 +87,58 @@ class Unwritable(Value):
             return cls(error=restored(kind, (message,), state))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise StoreUnavailable("The store holds a record whose error is damaged.") from error
+
+
+def stored_outcome(stored: Stored, task: Task | None, *, raises: bool) -> Outcome:
+    """Return what a store remembers of work.
+
+    Args:
+        stored: The stored result.
+        task: The task to report; None for a handler that has none.
+        raises: Whether the error of a result that could not be an Output is raised again, rather than reported.
+
+    Raises:
+        StoreUnavailable: The record is damaged.
+    """
+    if stored.refusal is not None and raises:
+        return Unwritable.from_json(stored.refusal)
+    if stored.failure is not None:
+        error, cause = stored.failure
+        return Failed(error=error, cause=cause, technical=False)
+    if stored.output is None and task is not None:
+        return Deferred(token=task.token)
+    return Succeeded(text=stored.output or "{}")
+
+
+# What a handler with a `once` of its own raises inside of the function: the work has not failed, another delivery gets on.
+_NO_FAILURES = (LeaseLost, StoreUnavailable, WorkInProgress)
+
+
+class ResultOptions(Value):
+    """How results and exceptions of a function become an outcome; the defaults are those of a handler that is no task.
+
+    Attributes:
+        on_failure: Whether every exception is a failure of the task (`report`), or `TaskFailed` alone (`raise`).
+        large_output: `raise`, or a callable that stores an Output over the limit and returns what the Output is instead.
+        transient: Exceptions that are no failure with `on_failure="report"` either.
+        error_names: The Error for exceptions of these classes and their subclasses.
+    """
+
+    on_failure: Literal["raise", "report"] = "raise"
+    large_output: Literal["raise"] | Callable[[str, Task], object] = "raise"
+    transient: tuple[type[BaseException], ...] = ()
+    error_names: Mapping[type[BaseException], str] = {}
+
+    def failure_of(self, problem: BaseException, task: Task | None) -> Failed | None:
+        """Return the failure that an exception of the function stands for; None for one that passes through."""
+        if not isinstance(problem, TaskFailed):
+            is_failure = self.on_failure == "report" and isinstance(problem, Exception)
+            if not is_failure or isinstance(problem, (*self.transient, *_NO_FAILURES)):
+                return None
+        if task is None:
+            return failure_of(problem, names=self.error_names)
+        secrets = (task.token.secret, *task.context.secrets)
+        return failure_of(problem, names=self.error_names, request_id=task.context.request_id, secrets=secrets)
 
 
 def failure_of(

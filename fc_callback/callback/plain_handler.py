@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from fc_callback.callback.coroutines import load_asyncio_for
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind
+from fc_callback.payload.arguments import PlainDelivery
+from fc_callback.payload.signatures import bind
 from fc_callback.values.invocation import context_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 S_co = TypeVar("S_co", covariant=True)
 
-# Serves one event: gets the function, how to call it, and the event, and returns the result for FC.
-Serve: TypeAlias = "Callable[[Callable[..., Any], ArgumentBinding, PlainDelivery], S_co]"
+# Serves one event: gets the function with how to call it, and the event, and returns the result for FC.
+Serve: TypeAlias = "Callable[[ArgumentBinding, PlainDelivery], S_co]"
 
 
 class PlainHandler(Protocol, Generic[P, R_co, S_co]):
@@ -55,14 +55,10 @@ def plain_handler(function: Callable[P, R_co], *, decorator: str, serve: Serve[S
     binding = bind(plain, decorator=decorator)
     load_asyncio_for(plain)
 
-    # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
-    @functools.wraps(plain)
-    def handler(*arguments: Any, **named: Any) -> Any:
-        bound, event, raw_context = binding.taken_apart(arguments, named)
+    def serve_call(bound: tuple[Any, ...], event: Any, raw_context: Any, further: dict[str, Any]) -> Any:
         context = context_of(raw_context)
-        delivery = PlainDelivery(event=event, raw_context=raw_context, context=context, bound=bound, further=named)
-        return serve(plain, binding, delivery)
+        delivery = PlainDelivery(event=event, raw_context=raw_context, context=context, bound=bound, further=further)
+        return serve(binding, delivery)
 
-    handler.__annotations__ = {"event": bytes, "context": Any, "return": Any}
-    setattr(handler, HANDLER_MARK, True)
+    handler: PlainHandler[P, R_co, S_co] = binding.handler(serve_call, returns=Any)
     return handler

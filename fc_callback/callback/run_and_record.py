@@ -10,19 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from fc_callback.callback.coroutines import run_to_end
-from fc_callback.callback.outcome import Failed, Succeeded, Unwritable, failure_of
-from fc_callback.errors import LeaseLost, OutputError, OutputTooLarge, StoreUnavailable, TaskFailed, WorkInProgress
+from fc_callback.callback.outcome import Failed, ResultOptions, Succeeded, Unwritable, stored_outcome
+from fc_callback.errors import LeaseLost, OutputError, OutputTooLarge, StoreUnavailable, TaskFailed
 from fc_callback.metrics import timed_step
 from fc_callback.payload.output import encode_output
-from fc_callback.values.base import Value
 from fc_callback.values.context import Deadline
+from fc_callback.values.safe_log import log_safely
 from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from contextvars import Token
 
     from fc_callback.callback.deadline import SoftDeadline
@@ -45,88 +44,62 @@ _RESERVE_SECONDS, _RESERVE_SHARE = 1.0, 1 / 8
 _RETURN_SECONDS = 0.3
 _AGAIN_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
-# What a handler with a `once` of its own raises inside of the function: the work has not failed, another delivery gets on.
-_NO_FAILURES = (LeaseLost, StoreUnavailable, WorkInProgress)
 
 # The recording of the function that this code runs in.
 _around: ContextVar[Recording | None] = ContextVar("fc_callback_recording", default=None)
 
 
-class ResultOptions(Value):
-    """How results and exceptions of a function become an outcome; the defaults are those of a handler that is no task.
-
-    Attributes:
-        on_failure: Whether every exception is a failure of the task (`report`), or `TaskFailed` alone (`raise`).
-        large_output: `raise`, or a callable that stores an Output over the limit and returns what the Output is instead.
-        transient: Exceptions that are no failure with `on_failure="report"` either.
-        error_names: The Error for exceptions of these classes and their subclasses.
-    """
-
-    on_failure: Literal["raise", "report"] = "raise"
-    large_output: Literal["raise"] | Callable[[str, Task], object] = "raise"
-    transient: tuple[type[BaseException], ...] = ()
-    error_names: Mapping[type[BaseException], str] = {}
-
-    def encode(self, result: Any, task: Task | None, limit_bytes: int | None) -> str:
-        """Return the Output for what the function returned.
-
-        Raises:
-            OutputError, OutputTooLarge: It cannot be an Output.
-        """
-        if self.large_output == "raise" or task is None:
-            return encode_output(result, limit_bytes=limit_bytes)
-        text = encode_output(result)
-        try:
-            return encode_output(text, limit_bytes=limit_bytes)
-        except OutputTooLarge:
-            return encode_output(self.large_output(text, task), limit_bytes=limit_bytes)
-
-    def failure_of(self, problem: BaseException, task: Task | None) -> Failed | None:
-        """Return the failure that an exception of the function stands for; None for one that passes through."""
-        if not isinstance(problem, TaskFailed):
-            is_failure = self.on_failure == "report" and isinstance(problem, Exception)
-            if not is_failure or isinstance(problem, (*self.transient, *_NO_FAILURES)):
-                return None
-        if task is None:
-            return failure_of(problem, names=self.error_names)
-        secrets = (task.token.secret, *task.context.secrets)
-        return failure_of(problem, names=self.error_names, request_id=task.context.request_id, secrets=secrets)
-
-
-class Run(Value, hidden=("delivery",)):
+class Run:
     """One run of a person's function, and where its result goes.
 
-    Attributes:
-        function: The function.
-        binding: How to call it.
+    Args:
+        binding: The function, and how to call it.
         delivery: What its arguments are made of.
         options: How its results and exceptions become an outcome.
         limit_bytes: What an Output may have; None for any number.
         record: The task's record; None for a handler that is no task.
     """
 
-    function: Callable[..., Any]
-    binding: ArgumentBinding
-    delivery: Delivery
-    options: ResultOptions
-    limit_bytes: int | None = None
-    record: TaskRecord | None = None
+    def __init__(
+        self,
+        binding: ArgumentBinding,
+        delivery: Delivery,
+        *,
+        options: ResultOptions,
+        limit_bytes: int | None = None,
+        record: TaskRecord | None = None,
+    ) -> None:
+        self._binding = binding
+        self._delivery = delivery
+        self._options = options
+        self._limit_bytes = limit_bytes
+        self._record = record
 
-    def outcome(self, recording: Recording) -> Outcome:
+    def _outcome(self, recording: Recording) -> Outcome:
         """Build the arguments, run the function, and make the Output."""
-        with timed_step(self.record, "run"):
-            result = call_function(self.function, self.binding, self.delivery)
+        with timed_step(self._record, "run"):
+            result = call_function(self._binding, self._delivery)
         if isinstance(result, Deferred):
             return result
         try:
-            with timed_step(self.record, "encode"):
-                return Succeeded(text=self.options.encode(result, self.delivery.task, self.limit_bytes))
+            with timed_step(self._record, "encode"):
+                return Succeeded(text=self._encoded(result))
         except OutputError as error:
             # The function has run. With `once` it does not run again, so the error is what the work ended in.
             if not recording.refuse(error):
                 raise
             failure = self._failure_of(error, recording)
             return Unwritable(error=error) if failure is None else failure.evolve(technical=False)
+
+    def _encoded(self, result: Any) -> str:
+        limit, store, task = self._limit_bytes, self._options.large_output, self._delivery.task
+        if store == "raise" or task is None:
+            return encode_output(result, limit_bytes=limit)
+        text = encode_output(result)
+        try:
+            return encode_output(text, limit_bytes=limit)
+        except OutputTooLarge:
+            return encode_output(store(text, task), limit_bytes=limit)
 
     def run_and_record(self, recording: Recording, watch: SoftDeadline | None = None) -> Outcome:
         """Return what the work ended in: the stored outcome, or that of the function, which runs now and is recorded (R).
@@ -143,10 +116,11 @@ class Run(Value, hidden=("delivery",)):
         if recording.stored is not None:
             if watch is not None:
                 watch.claim()
-            return recording.stored_outcome(self.delivery.task, raises=self.options.on_failure == "raise")
+            task = self._delivery.task if recording.has_report else None
+            return stored_outcome(recording.stored, task, raises=self._options.on_failure == "raise")
         try:
             with recording:
-                outcome = self.outcome(recording)
+                outcome = self._outcome(recording)
         except BaseException as error:
             failure = self._failure_of(error, recording)
             if watch is not None:
@@ -168,30 +142,25 @@ class Run(Value, hidden=("delivery",)):
 
     def _failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
         """Return the failure that an exception stands for; a failure to report is logged, for FC never sees it."""
-        failure = self.options.failure_of(problem, self.delivery.task)
+        failure = self._options.failure_of(problem, self._delivery.task)
         if failure is not None and recording.has_report:
-            _log_failure(failure, problem, self.delivery.task)
+            _log_failure(failure, problem, self._delivery.task)
         return failure
 
 
-def call_function(function: Callable[..., Any], binding: ArgumentBinding, delivery: Delivery) -> Any:
+def call_function(binding: ArgumentBinding, delivery: Delivery) -> Any:
     """Give a person's function the arguments that it asks for, and return its result, awaited where it is awaitable.
 
     Raises:
         PayloadInvalid: The payload or the event does not have the shape that the function asks for.
     """
     positional, named = binding.arguments(delivery)
-    result = function(*delivery.bound, *positional, **{**named, **delivery.further})
+    result = binding.function(*delivery.bound, *positional, **{**named, **delivery.further})
     return run_to_end(result) if hasattr(result, "__await__") else result
 
 
 def run_plain(
-    function: Callable[..., Any],
-    binding: ArgumentBinding,
-    delivery: Delivery,
-    work: Work | Unremembered,
-    *,
-    record: TaskRecord | None = None,
+    binding: ArgumentBinding, delivery: Delivery, work: Work | Unremembered, *, record: TaskRecord | None = None
 ) -> str | Deferred:
     """Run a handler that has no task to report, unless its work is done, and record what it ended in.
 
@@ -200,8 +169,7 @@ def run_plain(
         the `task_callback` around the handler; that is not recorded: another process has the token of this very task.
     """
     recording = Recording(work, delivery.context.deadline, has_report=False)
-    run = Run(function=function, binding=binding, delivery=delivery, options=_PLAIN, record=record)
-    outcome = run.run_and_record(recording)
+    outcome = Run(binding, delivery, options=_PLAIN, record=record).run_and_record(recording)
     recording.finish()
     if isinstance(outcome, Unwritable):
         raise outcome.error
@@ -244,24 +212,6 @@ class Recording:
         self._is_open = False
         _around.reset(self._mark)
 
-    def stored_outcome(self, task: Task | None, *, raises: bool) -> Outcome:
-        """Return what the store remembers of the work.
-
-        Args:
-            task: The task of this delivery; None for a handler that is no task.
-            raises: Whether the error of a result that could not be an Output is raised again, rather than reported.
-        """
-        stored = self.stored
-        assert stored is not None
-        if stored.refusal is not None and raises:
-            return Unwritable.from_json(stored.refusal)
-        if stored.failure is not None:
-            error, cause = stored.failure
-            return Failed(error=error, cause=cause, technical=False)
-        if stored.output is None and self.has_report and task is not None:
-            return Deferred(token=task.token)
-        return Succeeded(text=stored.output or "{}")
-
     def refuse(self, error: OutputError) -> bool:
         """Say in an error that the work will not run again, and how to release it; False where nothing is remembered."""
         error.hint = f"{error.hint} {self.work.release_hint}".strip()
@@ -274,7 +224,7 @@ class Recording:
             LeaseLost: Another delivery took the work over, and its result is the one.
         """
         work = self.work
-        if not work.is_remembered or self.stored is not None or is_technical(outcome):
+        if not work.is_remembered or self.stored is not None or (isinstance(outcome, Failed) and outcome.technical):
             return
         until = self._step()
         try:
@@ -298,25 +248,31 @@ class Recording:
             return deadline
         return Deadline(at=deadline.at - min(_RESERVE_SECONDS, deadline.remaining_seconds() * _RESERVE_SHARE))
 
-    def settle(self, outcome: Outcome, *, is_reported: bool) -> None:
+    def settle(self, outcome: Succeeded | Failed, *, is_reported: bool) -> None:
         """Bring the record to its end, after the report, which it must not delay. Raises nothing of the store's."""
-        technical = is_technical(outcome)
-        if technical:
+        if outcome.technical:
             self.abandon()
         self.finish()
         work = self.work
-        if technical or not is_reported or not work.is_remembered or not work.is_written:
+        if outcome.technical or not is_reported or not work.is_remembered or not work.is_written:
             return
         try:
             work.reported(until=self._step())
         except (LeaseLost, StoreUnavailable) as error:
-            logger.warning("The work is not recorded as reported, so a second delivery may report it again: %s", error)
+            log_safely(
+                logger,
+                logging.WARNING,
+                "The work is not recorded as reported, so a second delivery may report it again: %s",
+                error,
+            )
 
     def finish(self) -> None:
         """Record what `keep` could not, until it is certain or the time is up (R'). Raises nothing of the store's.
 
         For a handler inside of another one's function, which has no report of its own, this comes after that one's report.
         """
+        if self.work.is_written and not self._inner:
+            return
         around = None if self.has_report else _around.get()
         if around is None or not around._takes_over(self):  # noqa: SLF001 - the same class
             deadline = self._deadline
@@ -351,7 +307,7 @@ class Recording:
             try:
                 self.work.write_again(until=until)
             except LeaseLost as error:
-                logger.error("The result is not recorded: %s", error)
+                log_safely(logger, logging.ERROR, "The result is not recorded: %s", error)
                 return
             except StoreUnavailable as error:
                 self._problem = error
@@ -359,8 +315,12 @@ class Recording:
                 return
             time.sleep(max(0.0, min(pause, until.remaining_seconds())))
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        logger.error(
-            "The result of %s is not recorded, so a second delivery may run it again: %s", self.work, self._problem
+        log_safely(
+            logger,
+            logging.ERROR,
+            "The result of %s is not recorded, so a second delivery may run it again: %s",
+            self.work,
+            self._problem,
         )
 
     def _step(self) -> Deadline:
@@ -370,19 +330,16 @@ class Recording:
         return Deadline.after(_LATE_SECONDS if left <= 0 else min(_STEP_SECONDS, left * _STEP_SHARE))
 
 
-def is_technical(outcome: Outcome) -> bool:
-    """Say whether an outcome is a failure that another run may not have."""
-    return isinstance(outcome, Failed) and outcome.technical
-
-
 def _log_failure(failure: Failed, problem: BaseException, task: Task | None) -> None:
     token = None if task is None else task.token
     if not failure.technical:
-        logger.info("Task %s has failed, as the function said: %s.", token, failure.error)
+        log_safely(logger, logging.INFO, "Task %s has failed, as the function said: %s.", token, failure.error)
         return
     from traceback import format_exception
 
     from fc_callback.redaction import mask_secrets
 
     trace = mask_secrets("".join(format_exception(problem)))
-    logger.error("Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip())
+    log_safely(
+        logger, logging.ERROR, "Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip()
+    )

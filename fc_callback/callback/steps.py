@@ -22,24 +22,25 @@ from fc_callback.callback.service import Service
 from fc_callback.errors import EventNotUtf8, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.idempotency.unremembered import NO_WORK
 from fc_callback.metrics import task_record, timed_step
-from fc_callback.payload.arguments import Delivery, decoded_event, without_token
+from fc_callback.payload.arguments import Delivery
 from fc_callback.payload.token_search import Finder
-from fc_callback.values.invocation import context_of, invocation_scope, task_scope
-from fc_callback.values.task import Deferred, Task
+from fc_callback.values.invocation import invocation_scope, task_scope
+from fc_callback.values.safe_log import log_safely
+from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from fc_callback.callback.options import Options
     from fc_callback.callback.outcome import Succeeded
     from fc_callback.cloudflow.client import CloudFlowClient
+    from fc_callback.idempotency.options import Once
     from fc_callback.idempotency.unremembered import Unremembered
     from fc_callback.idempotency.work import Work
     from fc_callback.metrics import TaskRecord
     from fc_callback.payload.arguments import ArgumentBinding
-    from fc_callback.payload.token_search import Found
     from fc_callback.values.context import Credentials, Deadline, FcContext
-    from fc_callback.values.token import TaskToken
+    from fc_callback.values.task import Task
 
 logger = logging.getLogger("fc_callback")
 
@@ -50,13 +51,11 @@ class Steps:
     """Serves the events of one decorated function.
 
     Args:
-        function: The function.
-        binding: How to call it.
+        binding: The function, and how to call it.
         options: The options of `task_callback`.
     """
 
-    def __init__(self, function: Callable[..., Any], binding: ArgumentBinding, options: Options) -> None:
-        self._function = function
+    def __init__(self, binding: ArgumentBinding, options: Options) -> None:
         self._binding = binding
         self._options = options
         self._finder = Finder(options.token)
@@ -74,51 +73,49 @@ class Steps:
         Returns:
             The text that FC gets: the Output.
         """
-        context = context_of(raw_context)  # 1. Read the context.
-        delivery = Delivery(event=event, raw_context=raw_context, context=context, bound=bound, further=further)
-        with invocation_scope(context, event):
-            elements = None
-            if self._options.batch is not None:
-                elements = self._finder.elements(event)
+        with invocation_scope(raw_context, event) as invocation:  # 1. Read the context.
+            context, limit = invocation.context, self._options.batch
+            delivery = Delivery(event=event, raw_context=raw_context, context=context, bound=bound, further=further)
+            elements = None if limit is None else self._finder.elements(event)
             if elements is None:
                 return self._serve_task(delivery, deadline=context.deadline)
-            return self._serve_each(delivery, elements, limit=self._options.batch or 1)
+            return self._serve_each(delivery, elements, limit=limit or 1)
 
     def _serve_task(self, delivery: Delivery, *, deadline: Deadline | None, place: str = "$") -> str:
-        context = delivery.context
+        options, context = self._options, delivery.context
         with task_record(delivery.event) as record:
             with timed_step(record, "find"):
-                found = self._find(delivery.event)  # 2. Find the token.
+                try:
+                    found = self._finder.find(delivery.event)  # 2. Find the token.
+                except TaskTokenNotFound as error:
+                    if options.missing_token == "raise" or isinstance(error, (TokenAmbiguous, EventNotUtf8)):  # noqa: S105 - a policy
+                        raise
+                    found = None
             if found is None:
                 return self._serve_without_task(delivery, record)
-            payload, token_keys = without_token(found.payload, found.token.secret)
-            task = Task(
-                token=found.token,
-                payload=payload,
-                context=context,
-                path=place + found.path[1:],
-                deadline=deadline,
-                token_keys=token_keys,
-            )
-            delivery.takes(payload, task=task)
+            task = delivery.begin_task(found, deadline=deadline, place=place)
             record.begins(task)
-            # Before the work: what cannot be reported is not begun.
-            service = self._service_for(context)
-            credentials = context.require_credentials() if service.client.credentials is None else None
             with task_scope(task):  # 3. Bind the task: logs name it, `current_task()` returns it.
+                # Before the work: what cannot be reported is not begun.
+                client, limit_bytes = self._client_and_limit(context)
+                credentials = None
+                if client.credentials is None:
+                    credentials = context.credentials or context.require_credentials()
                 # 4. Is the work done? Outside of the watch: a delivery that waits for another one's result does not run.
-                work = self._enter_once(payload, context, token=task.token, token_keys=token_keys)
+                work = NO_WORK if options.once is None else self._enter_once(options.once, context, task)
                 recording = Recording(work, context.deadline)
                 record.replayed = recording.stored is not None
-                run = Run(
-                    function=self._function,
-                    binding=self._binding,
-                    delivery=delivery,
-                    options=self._options,
-                    limit_bytes=service.limit_bytes,
-                    record=record,
-                )
-                with self._watch(task, service.client, credentials, record) as watch:
+                run = Run(self._binding, delivery, options=options, limit_bytes=limit_bytes, record=record)
+                watch = None
+                if options.on_failure == "report" and deadline is not None:
+                    watch = SoftDeadline(
+                        task=task,
+                        client=client,
+                        credentials=credentials,
+                        margin=options.deadline_margin_seconds,
+                        record=record,
+                    )
+                with watch or _NO_WATCH:
                     outcome = run.run_and_record(recording, watch)  # 5., 6., 7.
                     if isinstance(outcome, Unwritable):
                         recording.finish()
@@ -128,67 +125,38 @@ class Steps:
                         recording.finish()
                         if not is_ended:
                             record.outcome = "deferred"
-                            logger.info("Task %s is deferred: another process reports it.", task.token)
+                            log_safely(
+                                logger, logging.INFO, "Task %s is deferred: another process reports it.", task.token
+                            )
                         return DEFERRED
                     try:
                         if not is_ended:
-                            record.ended(outcome.text, error=outcome.error)
-                            self._report(service.client, credentials, task, outcome, recording, record)  # 8. Report.
+                            until = recording.report_until()
+                            self._report(
+                                client, credentials, task, outcome, until, recording.work, record
+                            )  # 8. Report.
                     except Exception:
                         recording.settle(outcome, is_reported=False)
                         raise
                     recording.settle(outcome, is_reported=True)  # 9. Record that it is reported.
-                    return outcome.text  # 10. Return the Output.
+                    return str(outcome.text)  # 10. Return the Output, as a text of FC's own kind.
 
-    def _find(self, event: Any) -> Found | None:
-        """Find the token; None where there is none and none is needed."""
-        try:
-            return self._finder.find(event)
-        except (TokenAmbiguous, EventNotUtf8):
-            raise
-        except TaskTokenNotFound:
-            if self._options.missing_token == "raise":  # noqa: S105 - a policy, not a password
-                raise
-            return None
-
-    def _service_for(self, context: FcContext) -> Service:
-        """Return the client of this function, which is kept as long as the settings stay the same."""
+    def _client_and_limit(self, context: FcContext) -> tuple[CloudFlowClient, int]:
+        """Return the client of this function, and what an Output may have; kept as long as the settings stay the same."""
         key = (context.region, context.cloudflow_endpoint, *map(os.environ.get, settings.CLIENT_VARIABLES))
         service = self._service
         if service is None or service.key != key:
             service = self._service = Service.made_for(self._options, context, key)
-        return service
+        return service.client, service.limit_bytes
 
-    def _enter_once(
-        self,
-        payload: Mapping[str, Any],
-        context: FcContext,
-        *,
-        token: TaskToken | None,
-        token_keys: tuple[str, ...] = (),
-    ) -> Work | Unremembered:
-        once = self._options.once
-        if once is None:
-            return NO_WORK
-        if token is not None:  # with its keys, so that a key= that names one of them is refused
-            payload = {**payload, **dict.fromkeys(token_keys, token.secret)}
+    def _enter_once(self, once: Once, context: FcContext, task: Task | None, payload: Mapping[str, Any] = {}) -> Work:
+        """Begin the work, or find that it is done."""
+        token = None
+        if task is not None:  # with its keys, so that a key= that names one of them is refused
+            token, payload = task.token, {**task.payload, **dict.fromkeys(task.token_keys, task.token.secret)}
         # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.
-        scope = once.scope_of(self._function, context)
+        scope = once.scope_of(self._binding.function, context)
         return once.enter(payload, scope=scope, deadline=context.deadline, token=token)
-
-    def _watch(
-        self, task: Task, client: CloudFlowClient, credentials: Credentials | None, record: TaskRecord
-    ) -> SoftDeadline | nullcontext[None]:
-        """Return the watch for the task's deadline; without one where failures are not reported."""
-        if self._options.on_failure == "raise" or task.deadline is None:
-            return _NO_WATCH
-        return SoftDeadline(
-            task=task,
-            client=client,
-            credentials=credentials,
-            margin=self._options.deadline_margin_seconds,
-            record=record,
-        )
 
     @staticmethod
     def _report(
@@ -196,17 +164,18 @@ class Steps:
         credentials: Credentials | None,
         task: Task,
         outcome: Succeeded | Failed,
-        recording: Recording,
+        until: Deadline | None,
+        work: Work | Unremembered,
         record: TaskRecord,
     ) -> None:
         """Report a task, unless an earlier delivery of the same event has."""
-        work, token = recording.work, task.token
+        token = task.token
+        record.ended(outcome.text, error=outcome.error)
         if work.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
-            logger.info("Task %s has its report already, from an earlier delivery.", token)
+            log_safely(logger, logging.INFO, "Task %s has its report already, from an earlier delivery.", token)
             return
         if work.came_before:  # an earlier delivery of ours may have ended the task
             client = client.evolve(already_completed="accept")
-        until = recording.report_until()
         with timed_step(record, "report"):
             if isinstance(outcome, Failed):
                 result = client.report_task_failed(
@@ -216,17 +185,18 @@ class Steps:
                 result = client.report_task_succeeded(token, outcome.text, deadline=until, credentials=credentials)
             record.reported(result)
         if result.already_completed:
-            logger.warning("Task %s had an end already: this report changed nothing.", token)
+            log_safely(logger, logging.WARNING, "Task %s had an end already: this report changed nothing.", token)
         elif result.attempts > 1:
-            logger.info("Task %s is reported, with %d calls (%d throttled).", token, result.attempts, result.throttled)
+            log_safely(
+                *(logger, logging.INFO, "Task %s is reported, with %d calls (%d throttled)."),
+                *(token, result.attempts, result.throttled),
+            )
 
     def _serve_without_task(self, delivery: Delivery, record: TaskRecord) -> str:
         """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""
-        decoded = decoded_event(delivery.event)
-        payload = decoded if isinstance(decoded, dict) else None
-        delivery.takes(payload)
-        work = self._enter_once(payload or {}, delivery.context, token=None)
-        return str(run_plain(self._function, self._binding, delivery, work, record=record))
+        once, payload = self._options.once, delivery.begin_plain()
+        work = NO_WORK if once is None else self._enter_once(once, delivery.context, None, payload or {})
+        return str(run_plain(self._binding, delivery, work, record=record))
 
     def _serve_each(self, whole: Delivery, elements: list[Any], *, limit: int) -> str:
         """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""

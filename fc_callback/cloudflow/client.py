@@ -1,8 +1,8 @@
 """The client of CloudFlow's two report operations.
 
 `ReportTaskSucceeded` and `ReportTaskFailed`: RPC `POST /` with `TaskToken`, and `Output` or `Error` and `Cause`, fnf API
-version 2019-03-15 (API reference of CloudFlow). A report is all the calls that it takes: it is repeated until the
-service's answer is certain or the time is up.
+version 2019-03-15 (API reference of CloudFlow). A report repeats its call until the service's answer is certain or the
+time is up.
 """
 
 from __future__ import annotations
@@ -13,21 +13,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fc_callback import settings
-from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
 from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
 from fc_callback.cloudflow.errors import CloudFlowError
 from fc_callback.cloudflow.request import build_request
+from fc_callback.cloudflow.responses import checked_answer, clock_offset_seconds, read_document
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.cloudflow.transport import transport_for
-from fc_callback.errors import (
-    CAUSE_MAX_CHARACTERS,
-    ERROR_MAX_CHARACTERS,
-    CredentialsNotFound,
-    SettingsError,
-)
-from fc_callback.payload.output import encode_output
-from fc_callback.transport import Answer
+from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS, CredentialsNotFound, SettingsError
+from fc_callback.payload.output import OutputText, encode_output
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import Credentials
@@ -35,7 +29,7 @@ from fc_callback.values.functions import is_async
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
@@ -44,33 +38,37 @@ if TYPE_CHECKING:
     from fc_callback.transport import SignedRequest, Transport
     from fc_callback.values.context import Deadline
 
+    Parameters = Mapping[str, str | TaskToken]
+
 AlreadyCompleted = Literal["accept", "raise"]
 
 SIGNATURES = ("v1", "v3")
 _TRANSPORT = "Give an object with post(), as fc_callback.transport.Transport says."
-_CREDENTIALS = "Give Credentials, or a function without arguments that returns those of the moment."
+_CREDENTIALS = "Give Credentials, or a function without arguments that returns the current ones."
 
 
 class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transport")):
-    """Reports tasks to CloudFlow.
+    """Reports tasks to CloudFlow. Threads and invocations can share one client.
 
-    Every argument can be left out: the endpoint follows from the region, the region from `CLOUDFLOW_REGION` or FC's own
-    `FC_REGION`, the credentials from the `ALIBABA_CLOUD_*` variables, read at every call because they rotate.
+    Every argument has a default. The endpoint follows from the region. The region comes from `CLOUDFLOW_REGION` or FC's own
+    `FC_REGION`. The credentials come from the `ALIBABA_CLOUD_*` variables, which are read at every call because FC changes
+    them.
 
     Args:
         region: The flow's region.
         endpoint: A host or URL that overrides it; plain http only to loopback.
         network: `public`, or `internal` for the `-internal` host.
-        credentials: Fixed ones, or a callable that returns those of the moment.
+        credentials: Fixed ones, or a function that returns the current ones.
         signature: `v1` (HMAC-SHA1, the default): every parameter travels in the body. Or `v3` (ACS3-HMAC-SHA256): the
-            task token travels in the URL, and what records URLs records it.
+            task token travels in the URL, and tools that record URLs record it.
         connect_timeout: Seconds for opening a connection: name look-up, all addresses, proxy and TLS together.
-        read_timeout: Seconds for an answer. Where less than twice as much is left, a report waits for its first answer
-            for a third of it, so that a connection that has gone silent leaves time for another.
+        read_timeout: Seconds for an answer. If less than twice as much time is left, a report waits for its first answer
+            for a third of it, so that a silent connection leaves time for a second attempt.
         retry: How a report is repeated.
-        already_completed: What a task that somebody else has completed is: `accept`, visible in the result, or `raise`.
-        transport: Carries requests and answers, as `fc_callback.transport.Transport` says. By default this process's own
-            one for the endpoint, which keeps connections.
+        already_completed: What a report does if the task has already been completed by another reporter: `accept`, which
+            the result shows, or `raise`.
+        transport: Carries requests and answers, as `fc_callback.transport.Transport` says. The default is the process's
+            transport for the endpoint, which keeps connections.
 
     Raises:
         SettingsError: A setting cannot be used, there is no region, or the credentials were made by a local CloudFlow and
@@ -89,29 +87,28 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
     transport: Transport | None = None
 
     def __post_init__(self) -> None:
-        """Fill in from the environment what was not given."""
+        """Check the options, and fill in from the environment what was not given."""
         self._check_options()
         fields = vars(self)
         fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=SIGNATURES)
         fields["_endpoint_given"] = bool(self.endpoint)
         fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
+        fields["_is_loopback"] = is_loopback(self.endpoint)
         fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
         fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
-        fields["_is_loopback"] = is_loopback(self.endpoint)
         if isinstance(self.credentials, Credentials):
             self._check_local(self.credentials)
-        if self.transport is not None:
-            fields["_clock"] = _Clock()
+        fields["_clock"] = _Clock()
 
     def evolve(self, **changes: Any) -> Self:
-        """Return the client with some of its fields changed; an endpoint that was not given follows the region and network."""
+        """Return the client with some fields changed. An endpoint that was not given follows the region and the network."""
         keeps_endpoint = "endpoint" not in changes
         if keeps_endpoint and not vars(self)["_endpoint_given"] and changes.keys() & {"region", "network"}:
             changes["endpoint"] = ""
         made = super().evolve(**changes)
         if keeps_endpoint:
             vars(made)["_endpoint_given"] = vars(self)["_endpoint_given"]
-        if self.transport is not None and made.transport is self.transport:
+        if made.transport is self.transport:
             vars(made)["_clock"] = vars(self)["_clock"]
         return made
 
@@ -141,17 +138,17 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
 
     @property
     def is_local(self) -> bool:
-        """Whether `endpoint=` named an endpoint on this machine; one that CLOUDFLOW_ENDPOINT names is not meant."""
+        """Whether `endpoint=` names an endpoint on this machine; CLOUDFLOW_ENDPOINT does not count."""
         return bool(vars(self)["_endpoint_given"] and vars(self)["_is_loopback"])
 
     @property
     def connect_seconds(self) -> float:
-        """What opening a connection may take."""
+        """Seconds for opening a connection."""
         return cast("float", self.connect_timeout)
 
     @property
     def read_seconds(self) -> float:
-        """What an answer may take."""
+        """Seconds for an answer."""
         return cast("float", self.read_timeout)
 
     def report_task_succeeded(
@@ -167,19 +164,21 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         Args:
             task_token: The waiting task's token.
             output: A JSON object as text, or anything that `encode_output` takes.
-            deadline: No call outlives it.
-            credentials: Those of this report, in place of the client's own. A client that many invocations share gets
-                each invocation's here.
+            deadline: Every call ends by then.
+            credentials: Sign this report with these instead of the client's own. A client that many invocations share
+                gets the credentials of each invocation here.
 
         Raises:
-            OutputError: The Output is no JSON.
+            OutputError: The Output is not JSON.
             SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
             CloudFlowError: The service refuses the report; the subclass says why.
             ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
-            ReportUndelivered: The time was up before the service had taken it.
-            CredentialsNotFound: There is nothing to sign with.
+            ReportUndelivered: The time was up before the service took the report.
+            CredentialsNotFound: There are no credentials.
         """
-        task_token, output = _as_token(task_token), encode_output(output)
+        task_token = _as_token(task_token)
+        # The plain argument may repeat the token: from here on no frame holds it.
+        output = output if isinstance(output, OutputText) else encode_output(output)
         return self._report("ReportTaskSucceeded", task_token, {"Output": output}, deadline, credentials)
 
     def report_task_failed(
@@ -197,17 +196,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             task_token: The waiting task's token.
             error: The name that the flow's Catch and Retry see, 1 to 128 characters.
             cause: What happened, for people, up to 4,096 characters.
-            deadline: No call outlives it.
-            credentials: Those of this report, in place of the client's own. A client that many invocations share gets
-                each invocation's here.
+            deadline: Every call ends by then.
+            credentials: Sign this report with these instead of the client's own.
 
         Raises:
-            SettingsError: `error` or `cause` has a length that the service does not take, or the credentials were made by
-                a local CloudFlow and the endpoint is not on this machine.
-            CloudFlowError: The service refuses the report; the subclass says why.
-            ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
-            ReportUndelivered: The time was up before the service had taken it.
-            CredentialsNotFound: There is nothing to sign with.
+            SettingsError: `error` or `cause` has a length that the service does not take, or see `report_task_succeeded`,
+                which raises the other errors as well.
         """
         task_token = _as_token(task_token)
         if not 1 <= len(error) <= ERROR_MAX_CHARACTERS:
@@ -221,62 +215,26 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         self,
         action: str,
         *,
-        query: Mapping[str, str | TaskToken] | None = None,
-        form: Mapping[str, str | TaskToken] | None = None,
+        query: Parameters | None = None,
+        form: Parameters | None = None,
         deadline: Deadline | None = None,
     ) -> dict[str, Any]:
         """Make one signed call of any operation, without repeating it, and return the answer's document.
 
         Args:
             action: The operation, such as `DescribeExecution`.
-            query: What the operation takes in the query; with V1 it travels in the form as well.
-            form: What it takes in the form.
-            deadline: The call does not outlive it.
+            query: The parameters that the operation takes in the query; with V1 they travel in the form as well.
+            form: The parameters that it takes in the form.
+            deadline: The call ends by then.
 
         Raises:
             CloudFlowError: The service answered with an error, or with something that is not its own.
             ServiceUnreachable: No answer came.
-            CredentialsNotFound: There is nothing to sign with.
+            CredentialsNotFound: There are no credentials.
             SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
         """
         query, form = _with_tokens(query or {}), _with_tokens(form or {})
         return self._call(action, query, form, None, deadline, self.read_seconds)
-
-    def _call(
-        self,
-        action: str,
-        query: Mapping[str, str | TaskToken],
-        form: Mapping[str, str | TaskToken],
-        given: Credentials | None,
-        deadline: Deadline | None,
-        read_seconds: float,
-    ) -> dict[str, Any]:
-        credentials = self._credentials_of_call(given)
-        transport, clock = self._transport_and_clock()
-
-        def request() -> SignedRequest:
-            return build_request(
-                action,
-                endpoint=self.endpoint,
-                query=query,
-                form=form,
-                credentials=credentials,
-                signature=self.signature,
-                now=time.time() + clock.clock_offset_seconds,
-            )
-
-        answer = transport.post(request, connect=self.connect_seconds, read=read_seconds, deadline=deadline)
-        if self.transport is not None:
-            answer = _checked_answer(answer)
-        document = read_document(action, answer, secrets=_secrets({**query, **form}, credentials))
-        if not isinstance(document, CloudFlowError):
-            return document
-        document.ambiguous = document.ambiguous or answer.resent
-        if document.clock_differs:
-            offset = clock_offset_seconds(answer.headers)
-            if offset is not None:
-                clock.clock_offset_seconds = offset
-        raise document
 
     def _report(
         self,
@@ -296,14 +254,49 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             endpoint=self.endpoint,
         )
 
-    def _transport_and_clock(self) -> tuple[Transport, HttpTransport | _Clock]:
+    def _call(
+        self,
+        action: str,
+        query: Parameters,
+        form: Parameters,
+        given: Credentials | None,
+        deadline: Deadline | None,
+        read_seconds: float,
+    ) -> dict[str, Any]:
+        credentials, connect_seconds = self._credentials_of_call(given), self.connect_seconds
+        transport: Transport
+        clock: HttpTransport | _Clock
+        if self.transport is None:
+            transport = clock = transport_for(self.endpoint)
+        else:
+            transport, clock = self.transport, vars(self)["_clock"]
+
+        def request() -> SignedRequest:
+            return build_request(
+                action,
+                endpoint=self.endpoint,
+                query=query,
+                form=form,
+                credentials=credentials,
+                signature=self.signature,
+                now=time.time() + clock.clock_offset_seconds,
+            )
+
+        answer = transport.post(request, connect=connect_seconds, read=read_seconds, deadline=deadline)
         if self.transport is not None:
-            return self.transport, vars(self)["_clock"]
-        own = transport_for(self.endpoint)
-        return own, own
+            answer = checked_answer(answer)
+        document = read_document(action, answer, sent={**query, **form}, credentials=credentials)
+        if not isinstance(document, CloudFlowError):
+            return document
+        document.ambiguous = document.ambiguous or answer.resent
+        if document.clock_differs:
+            offset = clock_offset_seconds(answer.headers)
+            if offset is not None:
+                clock.clock_offset_seconds = offset
+        raise document
 
     def _credentials_of_call(self, given: Credentials | None) -> Credentials:
-        """Return what a call is signed with: what it was given, else the client's own, else the environment's."""
+        """Return the credentials of a call: those that it was given, else the client's own, else the environment's."""
         found: Credentials | None = given
         if given is None:
             own = self.credentials
@@ -322,8 +315,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             raise SettingsError(
                 f"These credentials were made by a local CloudFlow, and {self.endpoint} is not on this machine.",
                 hint="To report to the local CloudFlow, set CLOUDFLOW_ENDPOINT as `fc-callback local` prints it, or pass "
-                "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, take an account's "
-                "credentials.",
+                "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, use an account's credentials.",
             )
 
 
@@ -338,35 +330,17 @@ def _check_transport(given: object) -> None:
     if isinstance(given, type) or not callable(post):
         validators.refuse("transport", given, _TRANSPORT)
     if is_async(post):
-        raise SettingsError("transport= has an async post(), which nothing awaits.", hint=_TRANSPORT)
-
-
-def _checked_answer(given: object) -> Answer:
-    """Return the answer of a person's transport, with its headers by lower-case name."""
-    if not isinstance(given, Answer):
-        raise SettingsError(
-            f"The transport returned {validators.kind_of(given)}.",
-            hint="post() returns an Answer(status=..., headers=..., body=...), from fc_callback.transport.",
-        )
-    return given.evolve(headers={name.lower(): value for name, value in given.headers.items()})
+        raise SettingsError("transport= has an async post(), whose result nothing awaits.", hint=_TRANSPORT)
 
 
 def _as_token(given: str | TaskToken) -> TaskToken:
-    """Return a token that no frame shows: tools that record an error record its frames' variables."""
+    """Return a token that no frame shows: tools that record an error record the variables of its frames."""
     return given if isinstance(given, TaskToken) else TaskToken(given)
 
 
-def _with_tokens(parameters: Mapping[str, str | TaskToken]) -> dict[str, str | TaskToken]:
-    """Return parameters with each token, StartExecution's CallbackFnFTaskToken too, as one that no frame shows."""
+def _with_tokens(parameters: Parameters) -> dict[str, str | TaskToken]:
+    """Return parameters with each token, StartExecution's CallbackFnFTaskToken too, as a `TaskToken`."""
     return {name: _as_token(value) if name.endswith("TaskToken") else value for name, value in parameters.items()}
-
-
-def _secrets(parameters: Mapping[str, str | TaskToken], credentials: Credentials) -> Iterator[str]:
-    """Yield what an error answer may repeat of a request."""
-    yield from (value.reveal() for value in parameters.values() if isinstance(value, TaskToken))
-    yield credentials.access_key_secret
-    yield credentials.security_token or ""
-    yield credentials.access_key_id
 
 
 def _endpoint(region: str | None, network: str | None) -> str:
@@ -377,6 +351,6 @@ def _endpoint(region: str | None, network: str | None) -> str:
     if not name:
         raise SettingsError(
             "No region is known, so there is no CloudFlow to call.",
-            hint="Pass region=, or set CLOUDFLOW_REGION or CLOUDFLOW_ENDPOINT. On FC the region is known by itself.",
+            hint="Pass region=, or set CLOUDFLOW_REGION or CLOUDFLOW_ENDPOINT. On FC the region is known.",
         )
     return endpoint_of(name, network=settings.choice("CLOUDFLOW_NETWORK", network, of=NETWORKS))

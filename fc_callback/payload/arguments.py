@@ -1,35 +1,29 @@
-"""Read a function's signature once, when it is decorated, and build the arguments of each call from it.
-
-`task_callback`, `event_parser`, `idempotent` and `layers` all read signatures here. What one annotation asks for is decided
-in `fc_callback.payload.annotations`, which is loaded for functions that have annotations.
-"""
+"""Build the arguments of each call of a handler, as `signatures.bind` read them from the function's signature."""
 
 from __future__ import annotations
 
-from types import FunctionType
+from functools import wraps
 from typing import TYPE_CHECKING, Any, get_args
 
 from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
+from fc_callback.payload.event_walk import holder_of
 from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
-from fc_callback.payload.token_search import holder_of
 from fc_callback.values.base import Value
 from fc_callback.values.invocation import running_task
+from fc_callback.values.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.values.context import FcContext
-    from fc_callback.values.task import Task
+    from fc_callback.payload.token_search import TokenMatch
+    from fc_callback.values.context import Deadline, FcContext
 
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]
 
 # The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
 HANDLER_MARK = "__fc_handler__"
-_INSTANCE_NAMES = ("self", "cls")
-# Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
-_UNUSUAL = 0x04 | 0x08 | 0x200
 _MISSING = object()
 _TEXTS = (bytes, bytearray, memoryview, str)
 
@@ -66,14 +60,31 @@ class Delivery:
         self.task = task
         self._payload: Mapping[str, Any] | None = None
 
-    def takes(self, payload: Mapping[str, Any] | None, *, task: Task | None = None) -> None:
-        """Take over what was found in the event.
+    def begin_task(self, found: TokenMatch, *, deadline: Deadline | None, place: str) -> Task:
+        """Return the task whose token was found in the event; its payload is the function's.
 
         Args:
-            payload: The JSON object for the function, without the keys that held the token; None where there is none.
-            task: The task of the event.
+            found: The token, and the object that holds it.
+            deadline: When the work must have ended.
+            place: Where in FC's event this event stands: `$`, or an element of a batch like `$[2]`.
         """
-        self._payload, self.task = payload, task
+        payload, token_keys = without_token(found.payload, found.token.secret)
+        self._payload = payload
+        self.task = Task(
+            token=found.token,
+            payload=payload,
+            context=self.context,
+            path=place + found.path[1:],
+            deadline=deadline,
+            token_keys=token_keys,
+        )
+        return self.task
+
+    def begin_plain(self) -> Mapping[str, Any] | None:
+        """Return the payload of an event without a task: its JSON object; None where it is none."""
+        decoded = decoded_event(self.event)
+        self._payload = decoded if isinstance(decoded, dict) else None
+        return self._payload
 
     def of_element(self, event: bytes) -> Delivery:
         """Return the delivery of one element of a batch."""
@@ -155,16 +166,37 @@ class ArgumentBinding(Value):
     """How to call one function.
 
     Attributes:
-        name: The function's name, for errors.
+        function: The function.
+        name: Its name, for errors.
         instances: 1 for a method, whose instance (or class) comes before the event; 0 for any other function.
         positional: Where each positional argument comes from.
         named: Where each keyword argument comes from.
     """
 
+    function: Callable[..., Any]
     name: str
     instances: int = 0
     positional: tuple[Resolver, ...]
     named: Mapping[str, Resolver]
+
+    def handler(self, serve: Callable[[tuple[Any, ...], Any, Any, dict[str, Any]], Any], *, returns: Any) -> Any:
+        """Return the handler that FC calls.
+
+        Args:
+            serve: Serves each call. It gets the instance (in a tuple), the event, FC's context, and a dict of the further
+                arguments by name.
+            returns: The annotation of what it returns.
+        """
+
+        # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
+        @wraps(self.function)
+        def handler(*arguments: Any, **named: Any) -> Any:
+            bound, event, context = self.taken_apart(arguments, named)
+            return serve(bound, event, context, named)
+
+        handler.__annotations__ = {"event": bytes, "context": Any, "return": returns}
+        setattr(handler, HANDLER_MARK, True)
+        return handler
 
     def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments for one invocation.
@@ -211,51 +243,6 @@ def _raw_context(one: Delivery) -> Any:
 
 # What FC gives every handler.
 FC_ARGUMENTS: tuple[Resolver, ...] = (_event, _raw_context)
-
-
-def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
-    """Read a function's signature: what each of its parameters asks for.
-
-    Args:
-        function: The function to decorate.
-        decorator: The decorator's name, for errors.
-
-    Raises:
-        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
-    """
-    if _is_plain(function):
-        return ArgumentBinding(name=function.__qualname__, positional=FC_ARGUMENTS, named={})
-    from fc_callback.payload.annotations import check_function, name_of, read_parameters
-
-    check_function(function, decorator=decorator)
-    name, instances = name_of(function), instances_of(function)
-    if hasattr(function, HANDLER_MARK):
-        return ArgumentBinding(name=name, instances=instances, positional=FC_ARGUMENTS, named={})
-    positional, named = read_parameters(function, instances=instances, decorator=decorator)
-    return ArgumentBinding(name=name, instances=instances, positional=tuple(positional), named=named)
-
-
-def instances_of(function: Callable[..., Any]) -> int:
-    """Return 1 for a function whose first argument is its instance or class, else 0.
-
-    A static method stands in a class's body as well, so the name of the first parameter decides, as it does for readers.
-    """
-    inner: Any = function
-    while hasattr(inner, "__wrapped__"):  # a decorator's wrapper has the parameters of what it wraps
-        inner = inner.__wrapped__
-    if type(inner) is not FunctionType or type(function) is not FunctionType:
-        return 0
-    code = inner.__code__
-    return int(code.co_argcount > 0 and code.co_varnames[0] in _INSTANCE_NAMES)
-
-
-def _is_plain(function: Any) -> bool:
-    """Tell the handler of FC's own documentation, `def handler(event, context)`: there is nothing to read in it."""
-    if type(function) is not FunctionType or function.__annotations__ or vars(function):
-        return False
-    code = function.__code__
-    first_two = code.co_argcount == 2 and not code.co_kwonlyargcount and not code.co_flags & _UNUSUAL  # noqa: PLR2004 - event, context
-    return first_two and code.co_varnames[0] not in _INSTANCE_NAMES
 
 
 def decoded_event(event: Any) -> Any:

@@ -8,38 +8,30 @@ the payload, and nothing below it is looked at: what stands there is the functio
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fc_callback.errors import EventNotUtf8, SettingsError, TaskTokenNotFound, TokenAmbiguous
+from fc_callback.payload.event_walk import ARRAYS, CONTAINERS, MAX_VALUES, garbled_path, holder_of, walk
 from fc_callback.payload.json_layers import (
     NotJson,
     NotUtf8,
-    looks_wrapped,
     open_layers,
     read_json,
-    unwrap,
     unwrap_base64,
 )
 from fc_callback.payload.paths import describe, parse_path, show_key, show_path, show_steps
 from fc_callback.values import validators
-from fc_callback.values.base import Value
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fc_callback.payload.paths import Trail
 
 TokenOption = str | Sequence[str] | Callable[[Any], str | TaskToken | None] | None
 
 TOKEN_KEYS = ("taskToken", "TaskToken", "task_token")
 MAX_TOKEN_CHARACTERS = 8192  # a token is about 430 characters at most, and travels in a query string
-MAX_VALUES = 200_000  # objects, arrays and wrapped texts that one search looks at
 _SHOWN = 5
-_ARRAYS = (list, tuple)
-_CONTAINERS = (dict, list, tuple)
 
 _MAP_IT = (
     "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
@@ -53,7 +45,7 @@ _WHERE_IT_IS = (
 )
 
 
-class Found(Value, hidden=("payload",)):
+class TokenMatch(NamedTuple):
     """A task token and what came with it.
 
     Args:
@@ -67,6 +59,9 @@ class Found(Value, hidden=("payload",)):
     token: TaskToken
     payload: dict[str, Any]
     path: str
+
+    def __repr__(self) -> str:
+        return f"TokenMatch(token={self.token!r}, path={self.path!r})"  # the payload holds the token
 
 
 class Finder:
@@ -88,7 +83,7 @@ class Finder:
         self._ask = token if callable(token) else None
         self._paths = () if token is None or callable(token) else _parse_paths(token)
 
-    def find(self, event: object) -> Found:
+    def find(self, event: object) -> TokenMatch:
         """Find the one token of an event.
 
         Args:
@@ -98,9 +93,7 @@ class Finder:
             TaskTokenNotFound: There is none, or what stands in its place is no token.
             TokenAmbiguous: There are several different ones, and no path says which.
         """
-        if self._ask is not None:
-            return _answer(self._ask, event)
-        return self._look(_decode(event))
+        return self._look(_decode(event)) if self._ask is None else _answer(self._ask, event)
 
     @staticmethod
     def elements(event: object) -> list[Any] | None:
@@ -110,16 +103,16 @@ class Finder:
             TaskTokenNotFound: The event as a whole cannot be read.
         """
         decoded, _ = open_layers(_decode(event))
-        return list(decoded) if isinstance(decoded, _ARRAYS) else None
+        return list(decoded) if isinstance(decoded, ARRAYS) else None
 
-    def _look(self, decoded: object) -> Found:
+    def _look(self, decoded: object) -> TokenMatch:
         if self._paths:
             return _follow_first(self._paths, decoded)
         if type(decoded) is dict:  # a direct call, token at the top: no search
             value = decoded.get("taskToken")
             alone = "TaskToken" not in decoded and "task_token" not in decoded
-            if alone and value is not None and _flaw(value) is None:
-                return Found(token=TaskToken(value), payload=decoded, path="$.taskToken")
+            if alone and value is not None and _why_invalid(value) is None:
+                return TokenMatch(token=TaskToken(value), payload=decoded, path="$.taskToken")
         return _Search(decoded).result()
 
 
@@ -153,7 +146,7 @@ def _decode(event: object) -> Any:
     )
 
 
-def _flaw(value: object) -> str | None:
+def _why_invalid(value: object) -> str | None:
     """Say why a value is no token; None for a token."""
     if not isinstance(value, str):
         return "an object" if isinstance(value, dict) else describe(value)
@@ -174,34 +167,6 @@ def _flaw(value: object) -> str | None:
 # Searching everywhere
 
 
-def _walk(root: object, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
-    """Visit every object, breadth first, but none below an object for which `visit` says True.
-
-    Returns:
-        Whether all was seen. A hostile event is left when it has cost enough.
-    """
-    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
-    taken = 1
-    while queue:
-        value, way, layers = queue.popleft()
-        value, layers = open_layers(value, layers)
-        if isinstance(value, dict) and visit(value, way):
-            continue
-        for step, child in _children(value):
-            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
-                taken += 1
-                if taken > MAX_VALUES:
-                    return False
-                queue.append((child, (way, step), layers))
-    return True
-
-
-def _children(value: object) -> Iterable[tuple[str | int, Any]]:
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, _ARRAYS) else ()
-
-
 class _Search:
     """One search for the names in use."""
 
@@ -210,7 +175,7 @@ class _Search:
         self.found: dict[str, tuple[dict[str, Any], Trail]] = {}
         self.flaws: list[tuple[Trail, str]] = []
         self.objects = 0
-        self.complete = _walk(root, self.visit)
+        self.complete = walk(root, self.visit)
 
     def visit(self, holder: dict[str, Any], trail: Trail) -> bool:
         self.objects += 1
@@ -218,7 +183,7 @@ class _Search:
         for key in TOKEN_KEYS:
             if key not in holder:
                 continue
-            flaw = _flaw(holder[key])
+            flaw = _why_invalid(holder[key])
             if flaw is None:
                 held = True
                 self.found.setdefault(holder[key], (holder, (trail, key)))
@@ -226,7 +191,7 @@ class _Search:
                 self.flaws.append(((trail, key), flaw))
         return held
 
-    def result(self) -> Found:
+    def result(self) -> TokenMatch:
         if len(self.found) > 1:
             raise _ambiguous(self.found)
         if not self.complete:
@@ -235,7 +200,7 @@ class _Search:
                 hint='Say where the token stands with token="a.b.c".',
             )
         for token, (holder, trail) in self.found.items():
-            return Found(token=TaskToken(token), payload=holder, path=show_path(trail))
+            return TokenMatch(token=TaskToken(token), payload=holder, path=show_path(trail))
         raise self.nothing()
 
     def nothing(self) -> TaskTokenNotFound:
@@ -244,7 +209,7 @@ class _Search:
         if self.flaws:
             flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
             return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
-        if not isinstance(root, _CONTAINERS):
+        if not isinstance(root, CONTAINERS):
             return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_MAP_IT)
         searched = f"{self.objects} object{'' if self.objects == 1 else 's'}"
         return TaskTokenNotFound(
@@ -254,32 +219,11 @@ class _Search:
 
 
 def _refuse_garbled(root: object) -> None:
-    garbled = _garbled(root)
+    garbled = garbled_path(root)
     if garbled is not None:
         raise EventNotUtf8(
             f"The event holds no task token that can be read: {garbled} is base64 of JSON whose bytes are not UTF-8."
         )
-
-
-def _garbled(root: object) -> str | None:
-    """Return the path of a text in which JSON of another encoding than UTF-8 is wrapped; None where there is none."""
-    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
-    for _ in range(MAX_VALUES):
-        if not queue:
-            break
-        value, trail, layers = queue.popleft()
-        value, layers = open_layers(value, layers)
-        if isinstance(value, str) and looks_wrapped(value):
-            try:
-                unwrap(value)
-            except NotUtf8:
-                return show_path(trail)
-            except NotJson:
-                pass
-        for step, child in _children(value):
-            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
-                queue.append((child, (trail, step), layers))
-    return None
 
 
 def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
@@ -309,18 +253,18 @@ def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     return tuple(parse_path(path) for path in paths)
 
 
-def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> Found:
+def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> TokenMatch:
     problems: list[str] = []
     for steps in paths:
         found = _follow(steps, root)
-        if isinstance(found, Found):
+        if isinstance(found, TokenMatch):
             return found
         problems.append(found)
     _refuse_garbled(root)
     raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
 
 
-def _follow(steps: tuple[str, ...], root: object) -> Found | str:
+def _follow(steps: tuple[str, ...], root: object) -> TokenMatch | str:
     trail: Trail = None
     value: Any = root
     payload: dict[str, Any] = {}
@@ -329,20 +273,20 @@ def _follow(steps: tuple[str, ...], root: object) -> Found | str:
         if isinstance(value, dict) and step in value:
             payload = value
             value, trail = value[step], (trail, step)
-        elif isinstance(value, _ARRAYS) and step.isdecimal() and int(step) < len(value):
+        elif isinstance(value, ARRAYS) and step.isdecimal() and int(step) < len(value):
             value, trail = value[int(step)], (trail, int(step))
         else:
             return f"there is no {show_steps(steps)}, for {show_path(trail)} is {describe(value)}, without {show_key(step)}"
-    flaw = _flaw(value)
+    flaw = _why_invalid(value)
     if flaw is not None:
         return f"{show_path(trail)} is {flaw}, not a token"
-    return Found(token=TaskToken(value), payload=payload, path=show_path(trail))
+    return TokenMatch(token=TaskToken(value), payload=payload, path=show_path(trail))
 
 
 # Asking a callable
 
 
-def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Found:
+def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> TokenMatch:
     try:
         decoded, _ = open_layers(_decode(event))
     except TaskTokenNotFound:
@@ -355,9 +299,9 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Foun
         reason = f"raised {type(error).__name__}"
     else:
         token = answer.reveal() if isinstance(answer, TaskToken) else answer
-        flaw = _flaw(token)
+        flaw = _why_invalid(token)
         if flaw is None and isinstance(token, str):
-            return Found(token=TaskToken(token), payload=_payload_around(token, decoded), path="$")
+            return TokenMatch(token=TaskToken(token), payload=_payload_around(token, decoded), path="$")
         reason = f"returned {'None' if token is None else flaw}, not a token"
     raise TaskTokenNotFound(
         f"The event holds no task token: the callable given as token= {reason}.",
@@ -367,22 +311,3 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Foun
 
 def _payload_around(token: str, decoded: object) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else holder_of(token, decoded) or {}
-
-
-def holder_of(token: str, decoded: object, *, like: dict[str, Any] | None = None) -> dict[str, Any] | None:
-    """Return an object that holds a token: the one that equals `like`, or the outermost with the token as a value.
-
-    None where there is neither.
-    """
-    holders: list[dict[str, Any]] = []
-    same: list[dict[str, Any]] = []
-
-    def visit(holder: dict[str, Any], _: Trail) -> bool:
-        if like is not None and holder == like:
-            same.append(holder)
-        if any(isinstance(value, str) and value == token for value in holder.values()):
-            holders.append(holder)
-        return bool(same if like is not None else holders)
-
-    _walk(decoded, visit)
-    return next(iter(same or holders), None)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 
 from fc_callback.cloudflow.pauses import pauses_skipped
-from fc_callback.cloudflow.throttle import separate_turnstiles
+from fc_callback.cloudflow.throttle import separate_throttle_queues
 from fc_callback.errors import ServiceUnreachable, SettingsError
 from fc_callback.transport import Answer
 from fc_callback.values import validators
@@ -168,5 +168,5 @@ def no_waiting() -> Iterator[list[float]]:
     Yields:
         The pauses, in seconds, in the order in which they began.
     """
-    with separate_turnstiles(), pauses_skipped() as waits:
+    with separate_throttle_queues(), pauses_skipped() as waits:
         yield waits

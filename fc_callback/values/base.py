@@ -90,13 +90,6 @@ class Value:
         if self._is_checked:
             self.__post_init__()
 
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Self:
-        """Make one of a dict that holds each of its fields, and is nobody else's: for what every invocation makes."""
-        made = cls.__new__(cls)
-        _set_attribute(made, "__dict__", fields)
-        return made
-
     def __post_init__(self) -> None:
         """Check the fields, or fill in what was not given, by `vars(self)`."""
 

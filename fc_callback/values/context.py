@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fc_callback.errors import CredentialsNotFound
 from fc_callback.values import validators
@@ -19,6 +19,8 @@ from fc_callback.values.masked import Masked
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+_V = TypeVar("_V", bound=Value)
 
 # How the AccessKeyIds begin that a local CloudFlow makes: of a long-lived key, of an STS session. Alibaba Cloud's own
 # begin with LTAI and STS. as well, and with random letters and digits behind that.
@@ -79,11 +81,18 @@ class Credentials(Masked, Value):
         return f"<Credentials {kind} {self.access_key_id[:4]}***>"
 
 
+def _made(kind: type[_V], fields: dict[str, Any]) -> _V:
+    """Build a value from a complete dict without validation. The dict must not be shared."""
+    made = kind.__new__(kind)
+    object.__setattr__(made, "__dict__", fields)
+    return made
+
+
 def _credentials(key_id: object, secret: object, token: object) -> Credentials | None:
     if not (isinstance(key_id, str) and key_id and isinstance(secret, str) and secret):
         return None
     security_token = token if isinstance(token, str) and token else None
-    return Credentials.of({"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
+    return _made(Credentials, {"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
 
 
 class Deadline(Value):
@@ -167,8 +176,9 @@ class FcContext(Value, hidden=("raw",)):
             )
         deadline = None
         if timeout:
-            deadline = Deadline.of({"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
-        return cls.of(
+            deadline = _made(Deadline, {"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
+        return _made(
+            cls,
             {
                 "request_id": _text(getattr(raw, "request_id", None)) or _text(getattr(raw, "requestId", None)) or "",
                 "function_name": _text(getattr(function, "name", None)) or os.environ.get("FC_FUNCTION_NAME", ""),
@@ -185,7 +195,7 @@ class FcContext(Value, hidden=("raw",)):
                 "deadline": deadline,
                 "cloudflow_endpoint": _text(getattr(raw, "cloudflow_endpoint", None)),
                 "raw": raw,
-            }
+            },
         )
 
     def _compared(self) -> tuple[object, ...]:

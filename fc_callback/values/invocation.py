@@ -108,24 +108,26 @@ class invocation_scope:  # noqa: N801 - with invocation_scope(context, event) as
     """Make an invocation the current one for a `with` block; inside of one with the same context, it is that one.
 
     Args:
-        context: What FC says about it.
+        raw_context: FC's context, or what was read from it.
         event: What FC delivered.
     """
 
     # A class: a generator would cost each invocation several times as much.
-    __slots__ = ("_context", "_event", "_invocation", "_mark", "_observed")
+    __slots__ = ("_event", "_invocation", "_mark", "_observed", "_raw_context")
 
-    def __init__(self, context: FcContext, event: Any = None) -> None:
-        self._context = context
+    def __init__(self, raw_context: object, event: Any = None) -> None:
+        self._raw_context = raw_context
         self._event = event
         self._mark: Token[Invocation | None] | None = None
 
     def __enter__(self) -> Invocation:
         """Begin, and return the invocation."""
         outer = _current.get()
-        if outer is not None and not outer.ended and is_of(outer, self._context.raw or self._context):
+        if outer is not None and not outer.ended and is_of(outer, self._raw_context):
             return outer
-        invocation = Invocation(context=self._context, event=self._event, cold_start=_process["cold"])
+        invocation = Invocation(
+            context=FcContext.read(self._raw_context), event=self._event, cold_start=_process["cold"]
+        )
         _process["cold"] = False
         remember_secrets(*invocation.secrets)
         self._observed = observed("invocation", invocation) if observers["invocation"] else None
@@ -153,6 +155,8 @@ class invocation_scope:  # noqa: N801 - with invocation_scope(context, event) as
 def is_of(invocation: Invocation, raw_context: object) -> bool:
     """Say whether an invocation is the one of this context, FC's own object or what was read from it."""
     context = invocation.context
+    if isinstance(raw_context, FcContext) and raw_context.raw is not None:
+        raw_context = raw_context.raw
     return raw_context is not None and (context.raw is raw_context or context is raw_context)
 
 

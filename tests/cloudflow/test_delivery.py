@@ -124,7 +124,7 @@ def test_a_task_that_somebody_else_completed_is_accepted_and_visible(tasks: Wait
 def test_a_task_that_somebody_else_completed_is_an_error_where_asked_for(tasks: WaitingTasks) -> None:
     task = tasks.new()
     report(task, "succeeded")
-    with pytest.raises(TaskAlreadyCompleted, match="time-out is shorter"):
+    with pytest.raises(TaskAlreadyCompleted, match="timeout is shorter"):
         report(task, "succeeded", already_completed="raise")
 
 
@@ -288,7 +288,7 @@ def test_a_retry_after_beyond_the_time_left_leaves_one_last_attempt(waits: list[
 
 def test_a_turn_among_other_threads_never_comes_before_what_the_service_asked_for(waits: list[float]) -> None:
     with ScriptedService(error("ResourceThrottled", 429, **{"Retry-After": "7"}), Reply()) as service:
-        throttle.turnstile_for(service.endpoint).wait_seconds(1)  # another thread that waits
+        throttle.throttle_queue_for(service.endpoint).wait_seconds(1)  # another thread that waits
         client_of(service.endpoint).report_task_succeeded(TOKEN, {})
     assert waits[0] >= 7
 
@@ -296,7 +296,7 @@ def test_a_turn_among_other_threads_never_comes_before_what_the_service_asked_fo
 def test_a_report_that_has_waited_no_longer_counts_as_waiting(waits: list[float]) -> None:
     with ScriptedService(error("ResourceThrottled", 429), Reply()) as service:
         client_of(service.endpoint).report_task_succeeded(TOKEN, {})
-        assert throttle.turnstile_for(service.endpoint).wait_seconds(9.0) == 9.0
+        assert throttle.throttle_queue_for(service.endpoint).wait_seconds(9.0) == 9.0
 
 
 def test_any_429_is_taken_for_throttling_whatever_it_says() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from fc_callback.cloudflow import throttle
 from fc_callback.cloudflow.retry import RetryPolicy
-from fc_callback.cloudflow.throttle import SECONDS_PER_CALL, Turnstile, turnstile_for
+from fc_callback.cloudflow.throttle import SECONDS_PER_CALL, ThrottleQueue, throttle_queue_for
 
 
 def longest() -> RetryPolicy:
@@ -47,30 +47,30 @@ def test_a_policy_that_makes_no_sense_is_refused(option: str, value: float) -> N
 
 
 def test_one_throttled_thread_waits_by_itself() -> None:
-    assert Turnstile().wait_seconds(3.5) == 3.5
+    assert ThrottleQueue().wait_seconds(3.5) == 3.5
 
 
 def test_several_throttled_threads_are_told_moments_at_the_pace_of_the_quota() -> None:
-    turnstile = Turnstile()
-    turnstile.wait_seconds(3.5)
-    turns = [turnstile.wait_seconds(3.5) for _ in range(5)]
+    queue = ThrottleQueue()
+    queue.wait_seconds(3.5)
+    turns = [queue.wait_seconds(3.5) for _ in range(5)]
     steps = [turns[n + 1] - turns[n] for n in range(4)]
     assert steps == pytest.approx([SECONDS_PER_CALL] * 4, abs=0.1)
 
 
 def test_when_all_have_left_the_next_one_is_alone_again() -> None:
-    turnstile = Turnstile()
+    queue = ThrottleQueue()
     for _ in range(3):
-        turnstile.wait_seconds(1.0)
+        queue.wait_seconds(1.0)
     for _ in range(3):
-        turnstile.leave()
-    assert turnstile.wait_seconds(9.0) == 9.0
+        queue.leave()
+    assert queue.wait_seconds(9.0) == 9.0
 
 
-def test_each_endpoint_has_a_turnstile_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "_turnstiles", {})
-    assert turnstile_for("https://a") is turnstile_for("https://a")
-    assert turnstile_for("https://a") is not turnstile_for("https://b")
+def test_each_endpoint_has_a_queue_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttle, "_queues", {})
+    assert throttle_queue_for("https://a") is throttle_queue_for("https://a")
+    assert throttle_queue_for("https://a") is not throttle_queue_for("https://b")
 
 
 def test_a_growth_beyond_all_numbers_ends_at_the_cap() -> None:

@@ -272,7 +272,7 @@ def test_a_delivered_report_s_request_id_brings_no_secret_back_either() -> None:
 
 EVERY: list[FcCallbackError] = [
     *(
-        errors.error_for(
+        errors.BY_CODE.get(code, CloudFlowError)(
             action="A", status=status, code=code, service_message="m", request_id="r", retry_after_seconds=2
         )
         for status, code, _ in [*DOCUMENTED, (503, "New", True)]

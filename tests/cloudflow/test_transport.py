@@ -535,7 +535,7 @@ def hold():
         held.set()
         ended.wait(30)
 
-throttle.turnstile_for("http://127.0.0.1:1").wait_seconds(1.0)
+throttle.throttle_queue_for("http://127.0.0.1:1").wait_seconds(1.0)
 sockets._running[("localhost", 1, socket.AF_INET)] = threading.Thread()  # a look-up of the parent's, which the child has not
 holding = threading.Thread(target=hold)
 holding.start()
@@ -543,7 +543,7 @@ held.wait(30)
 child = os.fork()
 if child == 0:
     transport.transport_for("http://127.0.0.1:1")
-    alone = throttle.turnstile_for("http://127.0.0.1:1").wait_seconds(7.0)
+    alone = throttle.throttle_queue_for("http://127.0.0.1:1").wait_seconds(7.0)
     found = sockets.look_up("localhost", 1, until=time.monotonic() + 20, family=socket.AF_INET)
     os._exit(0 if alone == 7.0 and found else 3)
 for _ in range(400):

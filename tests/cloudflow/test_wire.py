@@ -9,6 +9,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -256,13 +257,21 @@ def test_text_is_encoded_as_the_standard_library_encodes_it(text: str) -> None:
     assert percent_encode(text) == quote(text, safe="~")
 
 
+@pytest.mark.parametrize("text", ["=&", "%3D%26", "\xfe\xff", "þ=ÿ&\ufffe\uffff", "\ud8fe\udfff", "a=b&Signature=c"])
+def test_no_text_passes_for_the_signs_between_parameters(text: str) -> None:
+    parameters = {"B": text, "A": "1", text: "its value"}
+    encoded = partial(quote, safe="~", errors="replace")
+    expected = "&".join(f"{encoded(name)}={encoded(parameters[name])}" for name in sorted(parameters))
+    assert canonical_query(parameters) == expected
+
+
 def calls_of(action: Callable[[], object]) -> list[tuple[str, Any]]:
-    """The functions, of Python and of C, that an action calls, with the first argument of `percent_encode`."""
+    """The functions, of Python and of C, that an action calls, with the text that `_escape` percent-encodes."""
     calls: list[tuple[str, Any]] = []
 
     def note(frame: FrameType, event: str, function: Any) -> None:
         if event == "call":
-            calls.append((frame.f_code.co_name, frame.f_locals.get("text")))
+            calls.append((frame.f_code.co_name, frame.f_locals.get("data")))
         elif event == "c_call":
             calls.append((function.__name__, None))
 
@@ -291,8 +300,8 @@ def test_each_parameter_is_percent_encoded_once(signature: str) -> None:
     with ScriptedService() as service:
         client = client_of(service.endpoint, signature=signature)
         calls = calls_of(lambda: client.report_task_failed(TOKEN, "Named", "the cause"))
-    encoded = [text for name, text in calls if name == "percent_encode"]
-    assert [encoded.count(value) for value in (TOKEN, "Named", "the cause")] == [1, 1, 1]
+    encoded = b" ".join(data for name, data in calls if name == "_escape")
+    assert [encoded.count(value.encode()) for value in (TOKEN, "Named", "the cause")] == [1, 1, 1]
     assert "quote" not in dict(calls)
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from fc_callback.callback.batch import element_bytes
 from fc_callback.errors import SettingsError, TaskTokenNotFound, TokenAmbiguous
+from fc_callback.payload.event_walk import MAX_VALUES
 from fc_callback.payload.json_layers import MAX_LAYERS
-from fc_callback.payload.token_search import MAX_VALUES, Finder, Found
+from fc_callback.payload.token_search import Finder, TokenMatch
 from fc_callback.values.token import TaskToken
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
@@ -24,7 +25,7 @@ TOKEN = "djEjZGVtby1mbG93I3J1bi0xIzUjNit6dDd1L3c4Zkx6OVBYMjkvajUrdnY4L2Y0PQ=="
 ORDER = {"taskToken": TOKEN, "order": {"id": "o-1", "amount": 12.5}}
 
 
-def found_in(event: object, token: Any = None) -> Found:
+def found_in(event: object, token: Any = None) -> TokenMatch:
     return Finder(token).find(event)
 
 
@@ -370,8 +371,8 @@ def test_a_mistake_in_a_callable_is_not_taken_for_a_missing_token() -> None:
 # Batches
 
 
-def each(event: str, finder: Finder | None = None) -> list[Found | TaskTokenNotFound]:
-    found: list[Found | TaskTokenNotFound] = []
+def each(event: str, finder: Finder | None = None) -> list[TokenMatch | TaskTokenNotFound]:
+    found: list[TokenMatch | TaskTokenNotFound] = []
     for element in Finder.elements(event) or ():
         try:
             found.append((finder or Finder()).find(element_bytes(element)))
@@ -383,8 +384,8 @@ def each(event: str, finder: Finder | None = None) -> list[Found | TaskTokenNotF
 def test_a_batch_gives_each_element_s_token_in_order_and_an_error_in_the_place_of_a_missing_one() -> None:
     event = [{"data": {"taskToken": "a"}}, json.dumps({"data": json.dumps({"taskToken": "b"})}), {"data": 1}, "text"]
     first, second, third, fourth = each(json.dumps(event))
-    assert isinstance(first, Found)
-    assert isinstance(second, Found)
+    assert isinstance(first, TokenMatch)
+    assert isinstance(second, TokenMatch)
     assert (first.token.reveal(), first.path) == ("a", "$.data.taskToken")
     assert (second.token.reveal(), second.path) == ("b", "$.data.taskToken")
     assert isinstance(third, TaskTokenNotFound)
@@ -394,7 +395,7 @@ def test_a_batch_gives_each_element_s_token_in_order_and_an_error_in_the_place_o
 def test_a_path_and_a_callable_begin_at_the_element_of_a_batch() -> None:
     event = json.dumps([{"ref": "a"}, {"ref": "b"}])
     for option in ("ref", lambda element: element["ref"]):
-        assert [one.token.reveal() for one in each(event, Finder(option)) if isinstance(one, Found)] == ["a", "b"]
+        assert [one.token.reveal() for one in each(event, Finder(option)) if isinstance(one, TokenMatch)] == ["a", "b"]
 
 
 def test_the_elements_of_a_batch_are_what_its_tokens_stand_in() -> None:
