@@ -1,8 +1,8 @@
-"""`TokenSeal` encrypts a task token, so that it can be stored or sent.
+"""Encrypts a task token, so that it can be stored or sent.
 
-A deferred task stores its token, a link in a mail contains one, and `once=` keeps one for a late report. A sealed token is a
-Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding. It needs no escaping in a URL.
-Source: github.com/fernet/spec.
+A deferred task needs its token later, a link in a mail carries one, and `once=` stores one for a late report. The sealed
+text is a Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding, so that it is safe in a
+URL. Source: github.com/fernet/spec.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _KEY_BYTES = 32
-_KEY_HINT = "Create a key with TokenSeal.generate_key(), keep it secret, and set it as CLOUDFLOW_SEAL_KEY."
-# It distinguishes a task token from other data that was encrypted with the same key.
+_KEY_HINT = "Make one with TokenSeal.generate_key(), keep it as a secret, and set it as CLOUDFLOW_SEAL_KEY."
+# The prefix of every sealed content: a text that the same key encrypted for another purpose is no task token.
 _PURPOSE = b"fc_callback task token\0"
 
 
@@ -44,7 +44,7 @@ def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] 
         validators.refuse("key", given, _KEY_HINT)
     for one in each:
         if not isinstance(one, (str, bytes)):
-            raise SettingsError(f"key= contains {validators.kind_of(one)}.", hint=_KEY_HINT)
+            raise SettingsError(f"key= holds {validators.kind_of(one)}.", hint=_KEY_HINT)
     texts = (one.decode("ascii", "replace") if isinstance(one, bytes) else one for one in each)
     keys = tuple(key for text in texts for part in text.split(",") if (key := part.strip()))
     for number, key in enumerate(keys, 1):
@@ -63,14 +63,14 @@ def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] 
 
 @attrs.frozen(repr=False)
 class TokenSeal(Masked):
-    """Seals task tokens, and opens sealed tokens.
+    """Seals task tokens and opens them.
 
     Args:
-        key: 32 bytes in URL-safe base64, from `generate_key`. To rotate keys, give several, in a list or separated by
-            commas: the first key seals, and all keys open. The default is CLOUDFLOW_SEAL_KEY.
+        key: 32 bytes in URL-safe base64, as `generate_key` makes them. Several keys, in a list or separated by commas,
+            allow rotation: the first one seals, and each of them opens. The default is CLOUDFLOW_SEAL_KEY.
 
     Raises:
-        SettingsError: A key is not 32 bytes in base64.
+        SettingsError: A key is invalid.
     """
 
     key: tuple[str, ...] | None = attrs.field(default=None, converter=_keys)
@@ -81,7 +81,7 @@ class TokenSeal(Masked):
         return urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
 
     def seal(self, token: TaskToken) -> str:
-        """Return the sealed token, in letters, digits, `-` and `_`. It is about a third plus a hundred characters longer.
+        """Return the sealed token: letters, digits, `-` and `_`; a third longer than the token, plus 100 characters.
 
         Raises:
             SettingsError: There is no key, or the package cryptography is not installed.
@@ -90,16 +90,16 @@ class TokenSeal(Masked):
         return self._fernet().encrypt(content).decode().rstrip("=")
 
     def open(self, text: str, *, max_age_seconds: float | None = None) -> TaskToken:
-        """Return the token that was sealed.
+        """Return the token of a sealed text.
 
         Args:
-            text: The sealed token.
-            max_age_seconds: The largest age of the sealed token, exact to the second. None allows any age.
+            text: The text that `seal` returned.
+            max_age_seconds: The largest accepted age of the text, to the second.
 
         Raises:
-            SealInvalid: The text was not sealed with any of the keys, or was changed. The exact reason is withheld so that
-                it does not help an attacker.
-            SealExpired: The sealed token is older than `max_age_seconds`.
+            SealInvalid: The text was not sealed with any of the keys, or it was changed. The reason is withheld so that it
+                does not help an attacker.
+            SealExpired: The text is older.
             SettingsError: There is no key, or the package cryptography is not installed.
         """
         if max_age_seconds is not None:
@@ -111,18 +111,12 @@ class TokenSeal(Masked):
         except InvalidToken:
             content = b""
         if not content.startswith(_PURPOSE):
-            raise SealInvalid(
-                "This text is not a task token that was sealed with one of the keys.",
-                hint="Check that it is complete and that CLOUDFLOW_SEAL_KEY has the key that sealed it.",
-            )
+            raise SealInvalid("This text is no sealed task token, or another key sealed it.")
         if max_age_seconds is not None:
             try:
                 fernet.decrypt(padded, ttl=max_age_seconds)  # type: ignore[arg-type]  # compared only; fractions are fine
             except InvalidToken:
-                raise SealExpired(
-                    f"This sealed task token has expired: it is older than {max_age_seconds:g} seconds.",
-                    hint="Start the step of the flow again, so that it gets a new token.",
-                ) from None
+                raise SealExpired("This sealed task token has expired.") from None
         return TaskToken(content[len(_PURPOSE) :].decode("utf-8", "surrogatepass"))
 
     def __repr__(self) -> str:
@@ -131,7 +125,7 @@ class TokenSeal(Masked):
     def _fernet(self) -> MultiFernet:
         keys = self.key or _keys(settings.text("CLOUDFLOW_SEAL_KEY"))
         if keys is None:
-            raise SettingsError("There is no key to seal task tokens with.", hint=_KEY_HINT)
+            raise SettingsError("There is no key for sealing task tokens.", hint=_KEY_HINT)
         if not _has_cryptography:
             raise SettingsError(
                 "Sealing a task token needs the package cryptography, which is not installed.",

@@ -8,6 +8,8 @@ import enum
 import io
 import json
 import logging
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -222,6 +224,12 @@ def test_a_traceback_is_masked_whatever_its_exception_does(inside: str) -> None:
 
     assert_masked(text)
     assert "ValueError: no access with ***" in text
+
+
+def test_a_password_in_an_encoded_url_is_masked_before_the_process_has_seen_any_secret() -> None:
+    code = "from fc_callback.redaction import Redactor; print(Redactor().text('https%3A%2F%2Fu%3Apw%40host'))"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout == "https%3A%2F%2Fu%3A***%40host\n"
 
 
 def test_masking_twice_changes_nothing_more() -> None:

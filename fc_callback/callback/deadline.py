@@ -28,14 +28,6 @@ logger = logging.getLogger("fc_callback")
 _FRAMES_SHOWN = 5
 # The modules between FC and the user's function.
 _CALLERS = ("fc_callback.callback.steps", "fc_callback.callback.coroutines", "fc_callback.callback.event_loops")
-# The decorators that may be below task_callback. Their frames are between those of the user's layers and function.
-_DECORATORS = (
-    "fc_callback.middleware",
-    "fc_callback.parser",
-    "fc_callback.callback.idempotent",
-    "fc_callback.callback.plain_handler",
-    "fc_callback.callback.run_and_record",
-)
 
 
 class SoftDeadline:
@@ -154,7 +146,8 @@ def _place(thread: int) -> str:
     awaited = awaited_frames(thread)
     if awaited and awaited[-1] not in frames:  # the coroutine waits, and the thread is in the event loop
         frames = awaited
-    frames = [one for one in frames if one.f_globals.get("__name__") not in _DECORATORS]
+    # Our decorators have frames between the user's middleware and function.
+    frames = [one for one in frames if not str(one.f_globals.get("__name__")).startswith("fc_callback.")]
     steps = [f"{one.f_code.co_name} ({one.f_code.co_filename.rpartition('/')[2]}:{one.f_lineno})" for one in frames]
     if len(steps) > _FRAMES_SHOWN:  # the last one is the user's own function
         steps[_FRAMES_SHOWN - 1 : -1] = ["..."]

@@ -40,11 +40,11 @@ def command(
     try:
         with console.status("Building") as status:
 
-            def say(line: str) -> None:
+            def on_progress(line: str) -> None:
                 status.update(line)
                 console.print(line, markup=False, highlight=False)
 
-            built = build_project(directory.resolve(), fc_callback=fc_callback, say=say)
+            built = build_project(directory.resolve(), fc_callback=fc_callback, on_progress=on_progress)
     except FcCallbackError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None

@@ -16,7 +16,7 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.scaffolding import Template
+    from fc_callback.scaffolding import ProjectTemplate
 
 
 def command(
@@ -100,7 +100,7 @@ def _ask_template() -> str:
         typer.echo(f"There is no template {answer!r}: give a number, a name or a folder.")
 
 
-def _values(template: Template, settings: list[str], *, asks: bool) -> dict[str, str]:
+def _values(template: ProjectTemplate, settings: list[str], *, asks: bool) -> dict[str, str]:
     from fc_callback.scaffolding import TemplateError
 
     values: dict[str, str] = {}

@@ -1,8 +1,7 @@
 """The client of CloudFlow's two report operations.
 
 `ReportTaskSucceeded` and `ReportTaskFailed`: RPC `POST /` with `TaskToken`, and `Output` or `Error` and `Cause`, fnf API
-version 2019-03-15 (API reference of CloudFlow). A report repeats its call until the service's answer is certain or the
-time is up.
+version 2019-03-15 (API reference of CloudFlow).
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.cloudflow.transport import HttpTransport
     from fc_callback.transport import SignedRequest, Transport
     from fc_callback.values.context import Deadline
 
@@ -117,7 +115,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
     def _check_options(self) -> None:
         for option in ("region", "endpoint", "network", "signature"):
             given = getattr(self, option)
-            if given is not None and not isinstance(given, str):
+            if not isinstance(given, (str, type(None))):
                 validators.refuse(option, given, "Give a text, or leave it out.")
         if self.network is not None:
             validators.one_of("network", self.network, NETWORKS)
@@ -129,9 +127,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             given = getattr(self, option)
             if given is not None:
                 validators.number(option, given, above=0)
-        validators.instance_of(
-            "retry", self.retry, RetryPolicy, "Give a policy, like retry=RetryPolicy(total_seconds=30)."
-        )
+        validators.instance_of("retry", self.retry, RetryPolicy, "Give a policy: retry=RetryPolicy(total_seconds=30).")
         validators.one_of("already_completed", self.already_completed, ("accept", "raise"))
         if self.transport is not None:
             _check_transport(self.transport)
@@ -264,12 +260,9 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         read_seconds: float,
     ) -> dict[str, Any]:
         credentials, connect_seconds = self._credentials_of_call(given), self.connect_seconds
-        transport: Transport
-        clock: HttpTransport | _Clock
-        if self.transport is None:
-            transport = clock = transport_for(self.endpoint)
-        else:
-            transport, clock = self.transport, vars(self)["_clock"]
+        own = self.transport
+        transport: Transport = transport_for(self.endpoint) if own is None else own
+        clock: Any = transport if own is None else vars(self)["_clock"]
 
         def request() -> SignedRequest:
             return build_request(
@@ -283,7 +276,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             )
 
         answer = transport.post(request, connect=connect_seconds, read=read_seconds, deadline=deadline)
-        if self.transport is not None:
+        if own is not None:
             answer = checked_answer(answer)
         document = read_document(action, answer, sent={**query, **form}, credentials=credentials)
         if not isinstance(document, CloudFlowError):
@@ -334,12 +327,12 @@ def _check_transport(given: object) -> None:
 
 
 def _as_token(given: str | TaskToken) -> TaskToken:
-    """Return a token that no frame shows: tools that record an error record the variables of its frames."""
+    """Return a token that no frame shows: tools that record an error record its frames' variables."""
     return given if isinstance(given, TaskToken) else TaskToken(given)
 
 
 def _with_tokens(parameters: Parameters) -> dict[str, str | TaskToken]:
-    """Return parameters with each token, StartExecution's CallbackFnFTaskToken too, as a `TaskToken`."""
+    """Return parameters with every token, also StartExecution's CallbackFnFTaskToken, as a `TaskToken`."""
     return {name: _as_token(value) if name.endswith("TaskToken") else value for name, value in parameters.items()}
 
 

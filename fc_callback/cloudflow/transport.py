@@ -71,7 +71,7 @@ class _Bounds:
 _bounds_of_call: ContextVar[_Bounds] = ContextVar("fc_callback_bounds")
 
 
-class _Reader(io.RawIOBase):
+class _BoundedReader(io.RawIOBase):
     """Reads from a socket until one moment.
 
     A socket's own timeout begins again with every byte, so an answer that trickles in would outlive any deadline.
@@ -99,10 +99,10 @@ class _Reader(io.RawIOBase):
 class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Reader(sock, self.fp.detach()))
+        self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))
 
 
-class _Bounded(HTTPConnection):
+class _BoundedConnection(HTTPConnection):
     """A connection of urllib3 that keeps to the bounds of its call, and prints nothing of what it sends."""
 
     debuglevel = 0  # http.client would print requests if a person sets it on http.client's own class
@@ -147,11 +147,11 @@ class _Bounded(HTTPConnection):
         self._keep_to_bounds()  # for the TLS handshake that follows
 
 
-class _HttpConnection(_Bounded):
+class _HttpConnection(_BoundedConnection):
     pass
 
 
-class _HttpsConnection(_Bounded, HTTPSConnection):
+class _HttpsConnection(_BoundedConnection, HTTPSConnection):
     @property
     def is_connected(self) -> bool:
         """Whether a kept connection is alive.

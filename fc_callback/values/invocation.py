@@ -238,7 +238,7 @@ class task_scope:  # noqa: N801 - with task_scope(task): ...
     # A class: a generator would take several times as long.
     __slots__ = ("_mark", "_task")
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task | None) -> None:
         self._task = task
 
     def __enter__(self) -> None:

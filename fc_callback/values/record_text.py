@@ -8,13 +8,15 @@ from typing import Any
 
 # The attribute of a log record with the fields of one call, as a dict. They may have any names.
 LOG_FIELDS = "fc_fields"
+# The attribute that holds a line which was made before the handler asks for it, and the formatter that made it.
+WRITTEN_LINE = "fc_line"
 
 # Exceptions that are not caught, because they end the process. FC's own timeout is a SystemExit.
 PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 # FC adds its id to every record, in its handler and in a filter. It is wrong if FC runs several requests at a time.
-_NOT_BROUGHT = STANDARD | {LOG_FIELDS, "request_id", "fc_request_id"}
+_NOT_BROUGHT = STANDARD | {LOG_FIELDS, WRITTEN_LINE, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
 MOST_BITS = 2000  # of an int; Python writes 640 digits, which are 2125 bits, with every limit
 
@@ -53,7 +55,7 @@ def exception_text(exc_info: Any) -> str:
         return f"<{type.__dict__['__name__'].__get__(type(exc_info[1]))}, which cannot be written>"
 
 
-def brought(record: logging.LogRecord) -> dict[str, Any]:
+def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call gave to its record, with `extra=` or as keyword arguments of `Logger`."""
     own = record.__dict__
     fields = {text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)}

@@ -31,6 +31,16 @@ def log_safely(logger: logging.Logger, level: int, message: str, *args: object, 
         say_that_a_line_is_lost(f"of {logger.name}", error)
 
 
+def handle_safely(handler: logging.Handler, record: logging.LogRecord) -> None:
+    """Pass a record to a handler; what the handler or one of its filters raises costs the record and nothing else."""
+    try:
+        handler.handle(record)
+    except PASSING_THROUGH:
+        raise
+    except BaseException as error:  # noqa: BLE001
+        say_that_a_line_is_lost(f"of {record.name}", error)
+
+
 def say_that_a_line_is_lost(origin: str, error: BaseException | None) -> None:
     """Write to standard error that a log record could not be written, without its message and arguments.
 

@@ -59,7 +59,9 @@ class ScriptedService:
     `trickle-continue` (one 100 Continue after another).
     """
 
-    def __init__(self, *steps: Reply | str, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, *steps: Reply | str, tls: ssl.SSLContext | None = None, port: int = 0, receive_buffer: int | None = None
+    ) -> None:
         self.steps = list(steps) or [Reply()]
         self.requests: list[Request] = []
         self.connections = 0
@@ -70,6 +72,8 @@ class ScriptedService:
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
         self._listening = socket.create_server(("127.0.0.1", port))
+        if receive_buffer is not None:  # bytes; connections inherit it
+            self._listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port: int = self._listening.getsockname()[1]
         self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
 

@@ -16,6 +16,7 @@ from fc_callback import ReportUndelivered, RetryPolicy
 from fc_callback.cloudflow import sockets
 from fc_callback.cloudflow.transport import transport_for
 from fc_callback.errors import ServiceUnreachable
+from fc_callback.payload.output import encode_output
 from fc_callback.values.context import Deadline
 from tests.cloudflow.quick import TOKEN, client_of
 from tests.cloudflow.scripted import Reply, ScriptedService, error
@@ -243,11 +244,12 @@ def test_kept_connections_that_have_gone_silent_leave_time_for_a_new_one(kept: i
 
 
 def test_a_silent_connection_that_takes_no_byte_any_more_leaves_time_as_well() -> None:
-    with ScriptedService() as service:
+    output = encode_output({"x": "y" * 8_000_000})  # more than the buffers of both sockets hold
+    with ScriptedService(receive_buffer=65536) as service:
         client = client_of(service.endpoint)
         client.report_task_succeeded(TOKEN, {})
         service.silence()
-        result = client.report_task_succeeded(TOKEN, {"x": "y" * 20_000_000}, deadline=Deadline.after(8))
+        result = client.report_task_succeeded(TOKEN, output, deadline=Deadline.after(8))
         assert (result.attempts, service.connections) == (2, 2)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fc_callback.errors import SettingsError
 from fc_callback.scaffolding import TemplateError, find_template, render_template, template_names
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def test_a_project_can_use_a_wheel_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_wheel_that_is_not_there_is_said_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match="neither a wheel nor a source tree"):
+    with pytest.raises(SettingsError, match="neither a wheel nor a source tree"):
         render_template("event-callback", tmp_path / "made", fc_callback_requirement=str(tmp_path / "no.whl"))
 
     assert left_in(tmp_path) == []
