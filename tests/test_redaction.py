@@ -181,7 +181,7 @@ def test_values_under_a_telling_name_are_masked_in_texts(text: str, masked: str)
 @pytest.mark.parametrize(
     "text",
     [
-        "The event holds no task token: no taskToken, TaskToken, task_token in the 3 objects searched.",
+        "The event holds no task token: none of the keys taskToken, TaskToken, task_token is in the 3 objects searched.",
         "Task <TaskToken flow/run/3 0123456789ab> is deferred.",
         "secrets are masked, tokens: many",
         '{"order": "o-1", "amount": 12}',
