@@ -40,8 +40,8 @@ class Succeeded(NamedTuple):
     """The function returned: `text` is the Output."""
 
     text: str
-    error = ""
-    technical = False
+    error: str = ""
+    technical: bool = False
 
     def __repr__(self) -> str:
         return f"<Succeeded with {len(self.text)} characters>"  # an Output may repeat the task token
