@@ -1,4 +1,4 @@
-"""What finding the task token and building the arguments cost, beside the one `json.loads` that any handler pays.
+"""Measure finding the task token and building the arguments, beside the one `json.loads` of any handler.
 
 Run: python benchmarks/bench_finding.py
 """
@@ -54,7 +54,7 @@ class Order(BaseModel):
 
 
 def measure_arguments(name: str, event: bytes, number: int) -> None:
-    """What a function's arguments cost once the token is found, the payload without its token included."""
+    """Print the cost of the arguments after the token is found, including the copy of the payload without its token."""
     found, context = Finder().find(event), FcContext()
 
     def with_annotation(kind: object) -> float:

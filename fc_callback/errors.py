@@ -79,17 +79,11 @@ class FcCallbackError(Exception):
 
 
 class SettingsError(FcCallbackError, ValueError):
-    """Raised when an argument, an option or an environment variable is invalid.
-
-    An option of a decorator is checked when the function is decorated, a variable when it is first read.
-    """
+    """Raised when an argument, an option or an environment variable is invalid: at the latest when it is first read."""
 
 
 class HandlerInvalid(FcCallbackError, TypeError):
-    """Raised when a function cannot be decorated, or when a handler is called without an event and a context.
-
-    The text names the parameter or the annotation that no event can serve.
-    """
+    """Raised when a function cannot be decorated, or when a handler is called without an event and a context."""
 
 
 class CredentialsNotFound(FcCallbackError, LookupError):
@@ -113,10 +107,7 @@ class TaskTokenNotFound(FcCallbackError, LookupError):
 
 
 class EventNotUtf8(TaskTokenNotFound):
-    """Raised when the event, or a message in it, is JSON in an encoding other than UTF-8.
-
-    A task token cannot be read from it safely.
-    """
+    """Raised when the event, or a message in it, is JSON but not UTF-8. A token cannot be read from it safely."""
 
     hint = (
         "Let the producer send UTF-8, or JSON with all non-ASCII characters escaped (Python's json.dumps does that). In GBK "
@@ -257,10 +248,7 @@ class IdempotencyKeyMissing(IdempotencyError, LookupError):
 
 
 class PayloadChanged(IdempotencyError, ValueError):
-    """Raised when an event has a key that is already known, but a different payload.
-
-    `once` compares the payload with the one that first came with the key.
-    """
+    """Raised when an event has a key that is already known, but another payload than the first event with this key."""
 
     hint = (
         "If this is different work, add the field that distinguishes it to key=. If the difference does not matter, name "

@@ -12,7 +12,9 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback.values import validators
-from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets
+from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets, task_scope
+from fc_callback.values.record_text import LOG_FIELDS
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,11 +165,16 @@ def listen(listener: Listener) -> Callable[[], None]:
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
     """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
     validators.flag("on", on)
-    from fc_callback.logs.tasks import write_task
-
-    stop = observe("task", write_task)
+    stop = observe("task", _write_record)
     if not on:
         stop()
+
+
+def _write_record(record: TaskRecord) -> None:
+    message = f"Task {record.outcome.replace('_', ' ')}."
+    if logger.isEnabledFor(logging.INFO):
+        with task_scope(record.task):  # the line names its task, which has ended
+            log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
 
 
 class task_record:  # noqa: N801 - with task_record(event) as record: ...
@@ -206,7 +213,7 @@ def _tell(record: TaskRecord) -> None:
         try:
             listener(record)
         except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
-            logger.warning("A listener of task records failed: %s", type(error).__name__)
+            log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
 class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...

@@ -57,7 +57,8 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CLOUDFLOW_ONCE_STORE", "The store for the records of `once=`: `sqlite:///...` or `redis://...`", "none"),
     Variable("CLOUDFLOW_SEAL_KEY", "The keys that seal task tokens, separated by commas, the newest first", "none"),
 )
-# They decide the fields of a client, and the limit of an Output, that no argument gives. FC itself sets FC_REGION.
+# They decide the fields of a client, and the limit of an Output, that no argument gives. A decorated function keeps its client
+# as long as these values stay the same. FC itself sets FC_REGION.
 CLIENT_VARIABLES = (
     "CLOUDFLOW_ENDPOINT",
     "CLOUDFLOW_REGION",
@@ -74,29 +75,18 @@ _KNOWN = frozenset(variable.name for variable in VARIABLES)
 _first_reader = threading.Lock()
 
 
-def snapshot() -> tuple[str | None, ...]:
-    """Return the values of `CLIENT_VARIABLES` in that order, unchecked. A variable that is not set is None.
-
-    A decorated function stores its client and its Output limit under this key and reuses them while the key is equal.
-    So one event makes one call into this module.
-    """
-    _warn_once()
-    return tuple(map(os.environ.get, CLIENT_VARIABLES))
-
-
 def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] | None = None) -> str | None:
     """Return the argument if it is given, else the value of the variable, else None. An empty variable is not set."""
     assert name in _KNOWN, name
-    _warn_once()
+    if _first_reader.acquire(blocking=False):
+        _warn_of_unknown_variables()
     if argument is not None:
         return argument
     return (os.environ if environ is None else environ).get(name) or None
 
 
-def _warn_once() -> None:
+def _warn_of_unknown_variables() -> None:
     """Warn about each variable that has the prefix of a setting but is not one. Its value may be a secret and is not shown."""
-    if not _first_reader.acquire(blocking=False):
-        return
     for name in sorted(os.environ):
         if name.upper().startswith(_PREFIX) and name not in _KNOWN:
             nearest = _nearest(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,12 @@ from tests.waiting import WaitingTasks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of each later look for garbage: there are thousands, and some tests ask for that look."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fc_callback
-from fc_callback import FcCallbackError, TaskFailed, errors, task_callback
+from fc_callback import FcCallbackError, TaskFailed, errors, once, task_callback
+from fc_callback.idempotency import idempotent
 from fc_callback.local import Fault, LocalCloudFlow, NoWaitingTask, StillRunning
 from fc_callback.runtime.wsgi import HandlerNotLoaded, wsgi_app
 from fc_callback.testing import MockTransport, events, make_context
@@ -123,6 +124,7 @@ def nothing_to_give(event: object, context: object, more: object) -> None: ...
         (lambda: MockTransport(5), ValueError),  # type: ignore[arg-type]  # what is tested
         (lambda: task_callback(5), TypeError),  # type: ignore[call-overload]  # what is tested
         (lambda: task_callback(nothing_to_give), TypeError),
+        (lambda: idempotent(once("id", store="memory:"))(task_callback(lambda event, context: None)), TypeError),
     ],
     ids=[
         "a failure's name",
@@ -131,6 +133,7 @@ def nothing_to_give(event: object, context: object, more: object) -> None: ...
         "a mock's handler",
         "no function",
         "a parameter too many",
+        "idempotent above a task",
     ],
 )
 def test_what_is_used_wrongly_has_the_root_and_the_nearest_builtin(

@@ -294,7 +294,7 @@ def test_an_error_says_the_option_what_it_got_and_what_to_give() -> None:
         return str(caught.value)
 
     assert said(once="order.id") == (
-        'once= is a str of 8 characters. Give what once() returns, like once("order.id"), from fc_callback import once.'
+        'once= is a str of 8 characters. Give the result of once(), like once("order.id"), with: from fc_callback import once.'
     )
     assert (
         said(transient=TimeoutError) == "transient= is the class TimeoutError. Give a tuple: transient=(TimeoutError,)."

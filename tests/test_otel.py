@@ -17,7 +17,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
-from fc_callback.logs.tasks import write_task
 from fc_callback.otel import instrument
 from fc_callback.parser import event_parser
 from fc_callback.testing import Fault, events
@@ -207,7 +206,7 @@ def test_spans_listeners_and_log_lines_are_observers_in_one_registry(
     added = {part: len(of_part) - len(before[part]) for part, of_part in observers.items()}
     assert added == {"invocation": 1, "find": 0, "run": 0, "encode": 0, "report": 1, "task": 1}
     metrics.log_records()
-    assert write_task in observers["task"]
+    assert metrics._write_record in observers["task"]
 
     pay(local_cloudflow.new_task({"id": "o-1"}).event, fc_context())
     assert (len(records), len(exporter.get_finished_spans())) == (1, 2)
@@ -216,7 +215,7 @@ def test_spans_listeners_and_log_lines_are_observers_in_one_registry(
         stop()
         stop()
     metrics.log_records(on=False)
-    assert observers == {**before, "task": [one for one in before["task"] if one is not write_task]}
+    assert observers == {**before, "task": [one for one in before["task"] if one is not metrics._write_record]}
     pay(local_cloudflow.new_task({"id": "o-2"}).event, fc_context())
     assert (len(records), len(exporter.get_finished_spans())) == (1, 2)
 

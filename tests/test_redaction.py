@@ -8,6 +8,8 @@ import enum
 import io
 import json
 import logging
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
@@ -179,7 +181,7 @@ def test_values_under_a_telling_name_are_masked_in_texts(text: str, masked: str)
 @pytest.mark.parametrize(
     "text",
     [
-        "The event holds no task token: no taskToken, TaskToken, task_token in the 3 objects searched.",
+        "The event holds no task token: none of the keys taskToken, TaskToken, task_token is in the 3 objects searched.",
         "Task <TaskToken flow/run/3 0123456789ab> is deferred.",
         "secrets are masked, tokens: many",
         '{"order": "o-1", "amount": 12}',
@@ -222,6 +224,12 @@ def test_a_traceback_is_masked_whatever_its_exception_does(inside: str) -> None:
 
     assert_masked(text)
     assert "ValueError: no access with ***" in text
+
+
+def test_a_password_in_an_encoded_url_is_masked_before_the_process_has_seen_any_secret() -> None:
+    code = "from fc_callback.redaction import Redactor; print(Redactor().text('https%3A%2F%2Fu%3Apw%40host'))"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout == "https%3A%2F%2Fu%3A***%40host\n"
 
 
 def test_masking_twice_changes_nothing_more() -> None:

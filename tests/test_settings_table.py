@@ -22,42 +22,11 @@ def test_no_variable_has_a_name_that_fc_deletes() -> None:
     assert [one.name for one in VARIABLES if not one.name.startswith("CLOUDFLOW_")] == []
 
 
-VALUES = {
-    "CLOUDFLOW_ENDPOINT": "other.example.com",
-    "CLOUDFLOW_REGION": "cn-shanghai",
-    "CLOUDFLOW_NETWORK": "internal",
-    "CLOUDFLOW_SIGNATURE": "v3",
-    "CLOUDFLOW_CONNECT_TIMEOUT": "1.5",
-    "CLOUDFLOW_READ_TIMEOUT": "7",
-    "CLOUDFLOW_OUTPUT_LIMIT": "32768",
-    "FC_REGION": "cn-beijing",
-}
-
-
-def clear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_reads_only_variables_that_make_a_function_create_a_new_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in CLIENT_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.mark.parametrize("name", CLIENT_VARIABLES)
-def test_a_variable_that_a_client_follows_from_changes_the_snapshot(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    clear(monkeypatch)
-    before = settings.snapshot()
-
-    monkeypatch.setenv(name, VALUES[name])
-
-    assert settings.snapshot() != before
-    assert settings.snapshot()[CLIENT_VARIABLES.index(name)] == VALUES[name]
-
-
-def test_a_snapshot_without_any_variable_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear(monkeypatch)
-
-    assert settings.snapshot() == (None,) * len(CLIENT_VARIABLES)
-
-
-def test_a_client_follows_from_no_variable_that_the_snapshot_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    clear(monkeypatch)
     read: set[str] = set()
 
     class Environment(dict[str, str]):

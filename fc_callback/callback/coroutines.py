@@ -1,6 +1,6 @@
-"""`async def` functions: recognize them, and run what they return to its end from synchronous code.
+"""`async def` functions: run the coroutines that they return from synchronous code.
 
-asyncio is not imported here, because plain functions never need it: `event_loops` imports it.
+This module does not import asyncio, because plain functions never need it. `event_loops` imports it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from types import FrameType
 
-# What each thread waits for, by the thread's id: a suspended coroutine is on no thread's stack.
+# The awaitable that each thread waits for, by the thread's id. A suspended coroutine is not on the stack of a thread.
 _awaited: dict[int, Any] = {}
 
 
 def load_asyncio_for(function: object) -> None:
-    """Import asyncio if a function that is being decorated is async, or wraps a function that is."""
+    """Import asyncio if a function is async or wraps an async function. Called when the function is decorated."""
     if not is_async(function):
         if not hasattr(function, "__wrapped__"):
             return
@@ -31,8 +31,8 @@ def load_asyncio_for(function: object) -> None:
 
 
 def run_to_end(awaitable: Awaitable[Any]) -> Any:
-    """Await something from synchronous code: see `event_loops.run`."""
-    # Loaded when an `async def` function was decorated; only a plain function that returns an awaitable loads it here.
+    """Run an awaitable to its end from synchronous code: see `event_loops.run`."""
+    # An `async def` function loaded it when it was decorated. A plain function that returns an awaitable loads it here.
     from fc_callback.callback.event_loops import run
 
     thread = get_ident()
@@ -48,9 +48,9 @@ def run_to_end(awaitable: Awaitable[Any]) -> Any:
 
 
 def awaited_frames(thread: int) -> list[FrameType]:
-    """Return where the coroutine stands that a thread runs to its end: its frame, and those it awaits, innermost first.
+    """Return the frames of the coroutine that a thread runs, and of the coroutines that it awaits, innermost first.
 
-    The list is empty for a thread that runs none.
+    The list is empty for a thread that runs no coroutine.
     """
     frames: list[FrameType] = []
     awaitable = _awaited.get(thread)

@@ -1,4 +1,7 @@
-"""A function that is still running shortly before its timeout is reported as failed, not left hanging in the flow."""
+"""`SoftDeadline`: reports a task as failed if its function still runs shortly before the timeout.
+
+Without it, FC ends the function without a report, and the flow waits until the timeout of the step.
+"""
 
 from __future__ import annotations
 
@@ -23,29 +26,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback")
 
 _FRAMES_SHOWN = 5
-# What stands between FC and the person's function.
+# The modules between FC and the user's function.
 _CALLERS = ("fc_callback.callback.steps", "fc_callback.callback.coroutines", "fc_callback.callback.event_loops")
-# The decorators that may be below task_callback: their frames are between those of the person's layers and function.
-_DECORATORS = (
-    "fc_callback.middleware",
-    "fc_callback.parser",
-    "fc_callback.callback.idempotent",
-    "fc_callback.callback.plain_handler",
-    "fc_callback.callback.run_and_record",
-)
 
 
 class SoftDeadline:
-    """A watch beside one task: either it reports `DeadlineExceeded`, or the function's outcome is reported, never both.
+    """Watches one task. Either it reports `DeadlineExceeded`, or the outcome of the function is reported, never both.
 
-    FC's own handling of the timeout (SIGTERM, a stack dump, exit 143) stays as it is.
+    FC's own handling of the timeout (SIGTERM, a stack dump, exit 143) does not change.
 
     Args:
         task: The task, which has a deadline.
-        client: Reports the task.
-        credentials: Signs the report; None where the client has its own.
-        margin: Seconds before the deadline; at most half of the time there is.
-        record: The task's record, which is written when `DeadlineExceeded` is reported: FC may end the process after it.
+        client: The client that reports the task.
+        credentials: The credentials that sign the report. None if the client has its own.
+        margin: Seconds before the deadline, at most half of the time that is left.
+        record: The record of the task. It is written when `DeadlineExceeded` is reported, because FC may then end the
+            process.
     """
 
     def __init__(
@@ -91,23 +87,23 @@ class SoftDeadline:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # The timer holds this, and the task and its context with it: they would wait for the collector.
+        # The timer refers to this object, the task and the context. Without this, only the garbage collector would free them.
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-            with self._lock:  # a watch that is awake already, and has not begun, is too late as well
+            with self._lock:  # a watch that is awake but has not started its report must not start it
                 self._taken = True
 
     def claim(self) -> bool:
-        """Take the right to report this task, at once; False where the watch has begun to report `DeadlineExceeded`."""
+        """Take the right to report this task. Return False if the watch has started to report `DeadlineExceeded`."""
         with self._lock:
             was_taken, self._taken = self._taken, True
         return not was_taken
 
     def has_reported(self) -> bool:
-        """Say whether `DeadlineExceeded` is reported, which is waited for where it is on its way.
+        """Return whether `DeadlineExceeded` is reported. Wait for the end of a report that has started.
 
-        A watch that could not deliver it leaves the report to the function's own outcome.
+        If the watch could not deliver its report, the outcome of the function is reported.
         """
         if self._strikes:
             until = self._report_until
@@ -116,7 +112,7 @@ class SoftDeadline:
 
     @property
     def _report_until(self) -> Deadline | None:
-        """The invocation's end: a task of a batch has a share of the time to work in, its report has all of it."""
+        """The deadline of the invocation. A task of a batch has a share of the time; its report may use all of it."""
         return self.task.context.deadline or self.task.deadline
 
     def _strike(self, watched: int, after: float) -> None:
@@ -145,20 +141,21 @@ class SoftDeadline:
 
 
 def _place(thread: int) -> str:
-    """Say where a thread stands: innermost first, file names and lines, no values."""
-    frames = _frames(sys._current_frames().get(thread))  # noqa: SLF001 - the documented way to another thread's stack
+    """Return the stack of a thread as text, innermost first, with file names and lines and without values."""
+    frames = _frames(sys._current_frames().get(thread))  # noqa: SLF001 - the documented function for another thread's stack
     awaited = awaited_frames(thread)
     if awaited and awaited[-1] not in frames:  # the coroutine waits, and the thread is in the event loop
         frames = awaited
-    frames = [one for one in frames if one.f_globals.get("__name__") not in _DECORATORS]
+    # Our decorators have frames between the user's middleware and function.
+    frames = [one for one in frames if not str(one.f_globals.get("__name__")).startswith("fc_callback.")]
     steps = [f"{one.f_code.co_name} ({one.f_code.co_filename.rpartition('/')[2]}:{one.f_lineno})" for one in frames]
-    if len(steps) > _FRAMES_SHOWN:  # the last one is the person's own function
+    if len(steps) > _FRAMES_SHOWN:  # the last one is the user's own function
         steps[_FRAMES_SHOWN - 1 : -1] = ["..."]
-    return "in " + " < ".join(steps) if steps else "at a place that cannot be told"
+    return "in " + " < ".join(steps) if steps else "at an unknown place"
 
 
 def _frames(frame: FrameType | None) -> list[FrameType]:
-    """Return the frames of the person's code, innermost first."""
+    """Return the frames of the user's code, innermost first."""
     frames: list[FrameType] = []
     while frame is not None and frame.f_globals.get("__name__") not in _CALLERS:
         frames.append(frame)

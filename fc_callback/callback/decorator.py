@@ -1,4 +1,4 @@
-"""`@task_callback`: an ordinary FC function becomes a CloudFlow callback task. `steps.py` tells what it does then."""
+"""`@task_callback`: makes an FC function a CloudFlow callback task. `steps.py` contains what it does for each event."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class TaskHandler(Protocol, Generic[P, R_co]):
-    """A handler made by `task_callback`: called by FC with the event and the context, it returns the Output's text.
+    """A handler that `task_callback` returns. FC calls it with the event and the context, and gets the text of the Output.
 
-    `__wrapped__` is the function as it was written, for unit tests. `__task_callback__` is the mark by which tools know a
-    decorated handler, under other decorators too: what its `on_failure` is.
+    `__wrapped__` is the undecorated function, for unit tests. `__task_callback__` is the handler's `on_failure`. Tools find
+    a decorated handler by it, also below other decorators.
     """
 
     __name__: str
@@ -36,14 +36,14 @@ class TaskHandler(Protocol, Generic[P, R_co]):
 
     @property
     def __wrapped__(self) -> Callable[P, R_co]:
-        """The plain function."""
+        """The undecorated function."""
 
     def __call__(self, event: Any, context: Any, **further: Any) -> str:
-        """Run the task; further arguments, by name, go to the function."""
+        """Run the task. Further keyword arguments are passed to the function."""
 
 
 class TaskOptions(TypedDict, total=False):
-    """The options of `task_callback`, for type checkers; `Options` checks them and has their defaults."""
+    """The options of `task_callback` for type checkers. `Options` checks them and has their defaults."""
 
     token: TokenOption
     missing_token: Literal["raise", "ignore"]
@@ -70,44 +70,46 @@ def task_callback(**options: Unpack[TaskOptions]) -> Callable[[Callable[P, R_co]
 def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpack[TaskOptions]) -> Any:
     """Make an FC function a CloudFlow callback task.
 
-    The task token is taken out of the event, the function runs, its return value becomes the task's `Output`, and
-    `ReportTaskSucceeded` is called, signed with the credentials of this invocation. The Output's text is also what FC
-    gets. An exception passes through, and nothing is reported: FC's own retries see it.
+    For each event, the handler finds the task token, runs the function, makes the return value the task's `Output`, and calls
+    `ReportTaskSucceeded`, signed with the credentials of this invocation. It returns the text of the Output to FC. An
+    exception passes through and is not reported, so that FC retries the event.
 
     Args:
-        function: The function; left out when there are options.
-        token: Where the token is: a path such as `"data.ticket"`, several to try, or a callable that gets the decoded
-            event. By default `taskToken`, `TaskToken` or `task_token` is looked for, through what triggers wrap around
-            a message.
-        missing_token: `raise`, or `ignore`: without a token the function is served as a plain one.
-        on_failure: `raise`: an exception passes through. `report`: it becomes ReportTaskFailed, and the invocation ends
-            well; a function still running shortly before its timeout is reported as `DeadlineExceeded`.
-        already_completed: What a task that somebody else has completed is: `accept` (logged), or `raise`.
-        large_output: `raise`, or a callable that gets an Output over the limit and the task, stores it, and returns
-            what the task's Output is instead.
-        output_limit_bytes: What an Output may have, in bytes of UTF-8; 65536 by default, 32768 for Serverless Workflow.
-        transient: With `on_failure="report"`: exceptions that pass through all the same, so that FC retries.
-        error_names: The Error for exceptions of these classes and their subclasses; by default the class's name.
-        deadline_margin_seconds: With `on_failure="report"`: how long before the timeout `DeadlineExceeded` is reported.
-        once: Work that is done once, whatever is delivered twice: see `fc_callback.idempotency`.
-        batch: For events that carry many tasks (arrays of EventBridge and MNS): the function runs once for each
-            element, so many at a time, each reports on its own, and what failed is raised together as `BatchFailed`.
-        client: Who reports, where retrying or the endpoint are set by hand; one without credentials gets those of each
-            invocation. By default a client with the region and the credentials of each invocation.
+        function: The function. It is left out if there are options.
+        token: The place of the token: a path such as `"data.ticket"`, several paths, or a callable that gets the decoded
+            event. By default the handler looks for `taskToken`, `TaskToken` or `task_token`, also inside the envelopes of
+            triggers.
+        missing_token: For an event without a token: `raise` an error, or `ignore` it and run the function without a task.
+        on_failure: `raise`: an exception passes through. `report`: it is reported with ReportTaskFailed, and the handler
+            returns normally. A function that still runs shortly before its timeout is reported as `DeadlineExceeded`.
+        already_completed: If the task has already ended: `accept` it with a log line, or `raise` TaskAlreadyCompleted.
+        large_output: For an Output over the limit: `raise` OutputTooLarge, or a callable that gets the text and the task,
+            stores the text, and returns the Output to report instead.
+        output_limit_bytes: The largest Output, in bytes of UTF-8: 65536 by default, 32768 for Serverless Workflow.
+        transient: With `on_failure="report"`: exceptions that still pass through, so that FC retries the event.
+        error_names: The Error for exceptions of these classes and their subclasses. The default is the name of the class.
+        deadline_margin_seconds: With `on_failure="report"`: the seconds before the timeout at which `DeadlineExceeded` is
+            reported.
+        once: Runs the work once, also if the event is delivered again. See `fc_callback.idempotency`.
+        batch: For events with several tasks (arrays of EventBridge and MNS): the number of elements that run at a time.
+            The function runs once for each element, and each element reports separately. The failures are raised together
+            as `BatchFailed`.
+        client: The client that reports, with your own retry policy or endpoint. A client without credentials gets those
+            of each invocation. The default is a client with the region and the credentials of the invocation.
 
     Raises:
-        SettingsError: An option cannot be used.
-        TypeError: The function's annotations ask for something that cannot be given.
+        SettingsError: An option is invalid.
+        HandlerInvalid: The function cannot be a handler, or no event can serve one of its annotations.
 
     The decorated handler raises:
         TaskTokenNotFound: The event holds no token.
-        PayloadInvalid: The payload is not what the function's annotation asks for.
+        PayloadInvalid: The payload does not have the shape that the function's annotation asks for.
         OutputError, OutputTooLarge: The result cannot be the task's Output.
         CredentialsNotFound: The function has no role.
-        CloudFlowError: The service refuses the report for good.
+        CloudFlowError: The service refuses the report, and a repeated report would be refused too.
         ServiceUnreachable: No report can reach the service: its certificate is not trusted, or a proxy refuses.
-        ReportUndelivered: The time was up before the service had taken the report.
-        StoreUnavailable: `once`: the store does not answer before the work; nothing ran.
+        ReportUndelivered: The service did not accept the report before the deadline.
+        StoreUnavailable: With `once`, the store does not answer before the work. The function did not run.
     """
     checked = Options(**options)  # type: ignore[arg-type]  # error_names=None is read as no names
 

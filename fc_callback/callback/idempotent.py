@@ -1,4 +1,4 @@
-"""`@idempotent`: a handler that is no callback task runs once for each key, and later deliveries get its first result."""
+"""`@idempotent`: a handler that is not a callback task runs once for each key, and later deliveries get its first result."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from fc_callback.callback.plain_handler import plain_handler
 from fc_callback.callback.run_and_record import run_plain
+from fc_callback.errors import HandlerInvalid
 from fc_callback.idempotency.options import Once
 from fc_callback.payload.arguments import decoded_event
 from fc_callback.values import validators
@@ -34,7 +35,7 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], PlainHandler[P, R_co
 
     Raises:
         SettingsError: `once` is something else.
-        TypeError: The function cannot be a handler, an annotation cannot be served, or the function is a `task_callback`
+        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or the function is a `task_callback`
             handler, whose own `once=` reports each task.
     """
     validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
@@ -51,9 +52,9 @@ def idempotent(once: Once) -> Callable[[Callable[P, R_co]], PlainHandler[P, R_co
 
     def decorate(function: Callable[P, R_co]) -> PlainHandler[P, R_co, str]:
         if hasattr(function, "__task_callback__"):
-            raise TypeError(
-                "idempotent cannot stand above task_callback: a second task with the same key would get no report, and wait "
-                "until it times out. Give the options to task_callback: @task_callback(once=once(...))."
+            raise HandlerInvalid(
+                "idempotent cannot be above task_callback: a second task with the same key would not be reported.",
+                hint="Give the options to task_callback: @task_callback(once=once(...)).",
             )
         return plain_handler(function, decorator="idempotent", serve=serve)
 

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.options import Once
     from fc_callback.payload.token_search import TokenOption
 
-MOST_AT_ONCE = 100  # tasks of a batch, a thread each
+MOST_AT_ONCE = 100  # tasks of a batch, with one thread each
 _LARGE_OUTPUT = "Use 'raise', or give a function (text, task) that stores the text and returns the task's Output."
 
 
 class Options(ResultOptions):
-    """The options of one decorated function; `task_callback` says what each means.
+    """The options of one decorated function. The docstring of `task_callback` describes them.
 
     Raises:
-        SettingsError: One of them cannot be used.
+        SettingsError: An option is invalid.
     """
 
     token: TokenOption = None
@@ -36,7 +36,7 @@ class Options(ResultOptions):
     client: CloudFlowClient | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be used, when a function is decorated and not when its first event comes."""
+        """Check the options when a function is decorated, and not at its first event."""
         Finder(self.token)
         validators.one_of("missing_token", self.missing_token, ("raise", "ignore"))
         validators.one_of("on_failure", self.on_failure, ("raise", "report"))

@@ -1,9 +1,9 @@
-"""What a task ended in: succeeded, failed, not writable, or deferred. Pure values, and how an exception becomes one."""
+"""The outcome of a task: succeeded, failed, not writable, or deferred. An exception becomes a failure here."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
@@ -30,18 +30,21 @@ if TYPE_CHECKING:
 
     Outcome: TypeAlias = "Succeeded | Failed | Unwritable | Deferred"
 
-# What FC gets for a task that another process reports.
+# The text that FC gets for a task that another process reports.
 DEFERRED = '{"deferred":true}'
 
 _CAUSE_CHARACTERS = 1000
 
 
-class Succeeded(Value, hidden=("text",)):
+class Succeeded(NamedTuple):
     """The function returned: `text` is the Output."""
 
     text: str
-    error = ""
-    technical = False
+    error: str = ""
+    technical: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Succeeded with {len(self.text)} characters>"  # an Output may repeat the task token
 
 
 class Failed(Value):
@@ -50,7 +53,7 @@ class Failed(Value):
     Attributes:
         error: The name for a flow's Catch and Retry, 1 to 128 characters.
         cause: A summary for people, at most 4,096 characters, without secrets.
-        technical: Whether it came from an exception and not from a `TaskFailed`: another run may end differently.
+        technical: Whether the cause was an exception other than `TaskFailed`. Another run may succeed.
     """
 
     error: str
@@ -59,12 +62,12 @@ class Failed(Value):
 
     @property
     def text(self) -> str:
-        """The JSON that FC gets: the invocation succeeds although the task failed."""
+        """The JSON that FC gets. The invocation succeeds although the task failed."""
         return encode_output({"error": self.error, "cause": self.cause})
 
 
 class Unwritable(Value):
-    """The function returned a value that cannot be an Output, and failures are not reported: the error is raised."""
+    """The function returned a value that cannot be an Output. The error is raised, because failures are not reported."""
 
     error: OutputError
 
@@ -74,7 +77,7 @@ class Unwritable(Value):
 
     @classmethod
     def from_json(cls, text: str) -> Unwritable:
-        """Return what `to_json` wrote.
+        """Read the JSON that `to_json` wrote.
 
         Raises:
             StoreUnavailable: The text is damaged.
@@ -86,16 +89,16 @@ class Unwritable(Value):
                 state["largest"] = tuple((key, size) for key, size in state["largest"])
             return cls(error=restored(kind, (message,), state))
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise StoreUnavailable("The store holds a record whose error is damaged.") from error
+            raise StoreUnavailable("A record in the store has a damaged error.") from error
 
 
 def stored_outcome(stored: Stored, task: Task | None, *, raises: bool) -> Outcome:
-    """Return what a store remembers of work.
+    """Return the outcome that a store has recorded.
 
     Args:
         stored: The stored result.
-        task: The task to report; None for a handler that has none.
-        raises: Whether the error of a result that could not be an Output is raised again, rather than reported.
+        task: The task to report. None for a handler without a task.
+        raises: Whether the error of a result that could not be an Output is raised again and not reported.
 
     Raises:
         StoreUnavailable: The record is damaged.
@@ -110,17 +113,17 @@ def stored_outcome(stored: Stored, task: Task | None, *, raises: bool) -> Outcom
     return Succeeded(text=stored.output or "{}")
 
 
-# What a handler with a `once` of its own raises inside of the function: the work has not failed, another delivery gets on.
+# A handler with its own `once` inside the function raises these. The work has not failed, because another delivery does it.
 _NO_FAILURES = (LeaseLost, StoreUnavailable, WorkInProgress)
 
 
 class ResultOptions(Value):
-    """How results and exceptions of a function become an outcome; the defaults are those of a handler that is no task.
+    """The options that decide how a result or an exception becomes an outcome. The defaults are for handlers without a task.
 
     Attributes:
-        on_failure: Whether every exception is a failure of the task (`report`), or `TaskFailed` alone (`raise`).
-        large_output: `raise`, or a callable that stores an Output over the limit and returns what the Output is instead.
-        transient: Exceptions that are no failure with `on_failure="report"` either.
+        on_failure: Whether every exception is a failure of the task (`report`), or only `TaskFailed` (`raise`).
+        large_output: `raise`, or a callable that stores an Output over the limit and returns another Output.
+        transient: Exceptions that pass through also with `on_failure="report"`.
         error_names: The Error for exceptions of these classes and their subclasses.
     """
 
@@ -130,7 +133,7 @@ class ResultOptions(Value):
     error_names: Mapping[type[BaseException], str] = {}
 
     def failure_of(self, problem: BaseException, task: Task | None) -> Failed | None:
-        """Return the failure that an exception of the function stands for; None for one that passes through."""
+        """Return the failure for an exception of the function, or None if the exception passes through."""
         if not isinstance(problem, TaskFailed):
             is_failure = self.on_failure == "report" and isinstance(problem, Exception)
             if not is_failure or isinstance(problem, (*self.transient, *_NO_FAILURES)):
@@ -148,15 +151,14 @@ def failure_of(
     request_id: str = "",
     secrets: Iterable[str] = (),
 ) -> Failed:
-    """Return the failure that an exception stands for.
+    """Return the failure for an exception.
 
-    The Error is what `TaskFailed` says, else the name for the exception's class or the nearest of its bases, else the
-    class's own name.
+    The Error is that of `TaskFailed`, else the name in `names` for the class or its nearest base, else the name of the class.
 
     Args:
         problem: The exception.
-        names: The names that the person chose, by class.
-        request_id: FC's id of the invocation, which finds its log.
+        names: The option `error_names`.
+        request_id: FC's id of the invocation. It identifies the lines of the log.
         secrets: Texts to mask in the Cause.
     """
     if isinstance(problem, TaskFailed):
@@ -177,10 +179,10 @@ def failure_of(
 def _message_of(problem: BaseException) -> str:
     try:
         return _encodable(str(problem))
-    except Exception:  # noqa: BLE001 - a person's own __str__ may do anything; the report must still go out
+    except Exception:  # noqa: BLE001 - a user's __str__ may raise anything, but the report must be sent
         return ""
 
 
 def _encodable(text: str) -> str:
-    """Return text that can be sent: a lone surrogate has no form in UTF-8."""
+    """Return the text without lone surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()

@@ -1,8 +1,8 @@
-"""Run a function once for its work, and record what it ended in: for `task_callback` and `idempotent` alike.
+"""Run a function and record its outcome, for `task_callback` and `idempotent`.
 
-A result is recorded (R), reported (P), and recorded again (R') where R is not certain. R takes a moment at most, so that a
-slow store does not cost the report. P ends a moment before the deadline where R is not certain, so that R' has a chance. A
-silent store thus costs neither the report nor, as far as there is time, the record.
+A result is recorded (R), then reported (P), then recorded again if R is not certain (R'). The time for R is short, so that a
+slow store does not prevent the report. If R is not certain, P ends before the deadline, so that there is time for R'. So a
+store that does not answer prevents neither the report nor, if there is time, the record.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fc_callback")
 
-# One step: at most a second, and at most a quarter of what is left.
+# The time for one call sequence of the store: at most a second, and at most a quarter of the time that is left.
 _STEP_SECONDS, _STEP_SHARE = 1.0, 1 / 4
-# Where the deadline has passed and the process lives all the same, as after FC has thawed it: a moment for one try.
+# The time for one attempt after the deadline, if the process still runs, for example because FC froze and thawed it.
 _LATE_SECONDS = 0.25
-# What a report leaves for R'.
+# The time that a report keeps free for R'.
 _RESERVE_SECONDS, _RESERVE_SHARE = 1.0, 1 / 8
-# R' ends this long before the deadline, or after this long where no deadline is known.
+# R' ends so many seconds before the deadline, or after so many seconds without a deadline.
 _RETURN_SECONDS = 0.3
 _AGAIN_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
 
-# The recording of the function that this code runs in.
+# The recording of the function that is running.
 _around: ContextVar[Recording | None] = ContextVar("fc_callback_recording", default=None)
 
 
 class Run:
-    """One run of a person's function, and where its result goes.
+    """One run of a user's function.
 
     Args:
-        binding: The function, and how to call it.
-        delivery: What its arguments are made of.
-        options: How its results and exceptions become an outcome.
-        limit_bytes: What an Output may have; None for any number.
-        record: The task's record; None for a handler that is no task.
+        binding: The function and its parameters.
+        delivery: The event, the context and the task, from which the arguments are built.
+        options: The options that decide how a result or an exception becomes an outcome.
+        limit_bytes: The largest Output in bytes. None for no limit.
+        record: The record of the task. None for a handler without a task.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Run:
         self._record = record
 
     def _outcome(self, recording: Recording) -> Outcome:
-        """Build the arguments, run the function, and make the Output."""
+        """Build the arguments, run the function, and encode the Output."""
         with timed_step(self._record, "run"):
             result = call_function(self._binding, self._delivery)
         if isinstance(result, Deferred):
@@ -85,7 +85,7 @@ class Run:
             with timed_step(self._record, "encode"):
                 return Succeeded(text=self._encoded(result))
         except OutputError as error:
-            # The function has run. With `once` it does not run again, so the error is what the work ended in.
+            # The function has run. With `once` it does not run again, so this error is the outcome of the work.
             if not recording.refuse(error):
                 raise
             failure = self._failure_of(error, recording)
@@ -102,16 +102,16 @@ class Run:
             return encode_output(store(text, task), limit_bytes=limit)
 
     def run_and_record(self, recording: Recording, watch: SoftDeadline | None = None) -> Outcome:
-        """Return what the work ended in: the stored outcome, or that of the function, which runs now and is recorded (R).
+        """Return the stored outcome, or run the function and record its outcome (R).
 
         Args:
             recording: The record of this delivery.
-            watch: The watch for the task's deadline. It is claimed before the store is asked for anything.
+            watch: The watch for the task's deadline. It is claimed before any call of the store.
 
         Raises:
-            BaseException: What the function raised and is no failure of the task. This attempt is forgotten.
-            TaskFailed: The failure of a handler that is no task. It is recorded.
-            LeaseLost: Another delivery took the work over, and its result is the one.
+            BaseException: The function raised an exception that is not a failure of the task. The attempt is not recorded.
+            TaskFailed: A handler without a task failed. The failure is recorded.
+            LeaseLost: Another delivery took over the work, and its result counts.
         """
         if recording.stored is not None:
             if watch is not None:
@@ -134,14 +134,14 @@ class Run:
             if isinstance(error, Exception):  # FC ends the process after a SystemExit of its own
                 recording.finish()
             raise
-        # The result stands. From here on nothing may turn it into a failure, or into a second run.
+        # The result is final. From here on, nothing may turn it into a failure or into a second run.
         if watch is not None:
             watch.claim()
         recording.keep(outcome)
         return outcome
 
     def _failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
-        """Return the failure that an exception stands for; a failure to report is logged, for FC never sees it."""
+        """Return the failure for an exception. A failure that is reported is logged here, because FC does not see it."""
         failure = self._options.failure_of(problem, self._delivery.task)
         if failure is not None and recording.has_report:
             _log_failure(failure, problem, self._delivery.task)
@@ -149,7 +149,7 @@ class Run:
 
 
 def call_function(binding: ArgumentBinding, delivery: Delivery) -> Any:
-    """Give a person's function the arguments that it asks for, and return its result, awaited where it is awaitable.
+    """Call a user's function with the arguments that it asks for. Return its result; an awaitable runs to its end.
 
     Raises:
         PayloadInvalid: The payload or the event does not have the shape that the function asks for.
@@ -162,18 +162,18 @@ def call_function(binding: ArgumentBinding, delivery: Delivery) -> Any:
 def run_plain(
     binding: ArgumentBinding, delivery: Delivery, work: Work | Unremembered, *, record: TaskRecord | None = None
 ) -> str | Deferred:
-    """Run a handler that has no task to report, unless its work is done, and record what it ended in.
+    """Run a handler without a task to report, unless its work is done, and record its outcome.
 
     Returns:
-        The result as the JSON text of an Output, the stored one where there is one. Or what `Task.defer()` returned, for
-        the `task_callback` around the handler; that is not recorded: another process has the token of this very task.
+        The result as the JSON text of an Output, or the stored result. Or the result of `Task.defer()`, for the
+        `task_callback` above the handler. It is not recorded, because another process has the token of this task.
     """
     recording = Recording(work, delivery.context.deadline, has_report=False)
     outcome = Run(binding, delivery, options=_PLAIN, record=record).run_and_record(recording)
     recording.finish()
     if isinstance(outcome, Unwritable):
         raise outcome.error
-    if isinstance(outcome, Failed):  # an earlier delivery's
+    if isinstance(outcome, Failed):  # of an earlier delivery
         raise TaskFailed(outcome.error, cause=outcome.cause)
     return outcome if isinstance(outcome, Deferred) else str(outcome.text)
 
@@ -182,14 +182,14 @@ _PLAIN = ResultOptions()
 
 
 class Recording:
-    """The record of one delivery; without `once`, nothing is remembered and nothing waits.
+    """The record of one delivery. Without `once`, nothing is recorded and nothing waits.
 
-    The function runs in a `with` block of it. A handler inside of the function that cannot record its own result (R) leaves
-    that to this one's R': the function's result, and the task's report, come first.
+    The function runs in its `with` block. If a handler inside the function cannot record its own result (R), this recording
+    does it later (R'), because the result of the function and the report of the task come first.
 
     Args:
-        work: What `Once.enter` returned; `NO_WORK` without `once`.
-        deadline: When the invocation must have ended.
+        work: The result of `Once.enter`, or `NO_WORK` without `once`.
+        deadline: The time at which the invocation must have ended.
         has_report: Whether there is a task to report.
     """
 
@@ -203,25 +203,25 @@ class Recording:
         self._is_open = False
 
     def __enter__(self) -> None:
-        """Begin the function's run."""
+        """Begin the run of the function."""
         self._mark: Token[Recording | None] = _around.set(self)
         self._is_open = True
 
     def __exit__(self, *_: object) -> None:
-        """End it: what goes on after that, in a thread or a task of the function's, records for itself."""
+        """End the run. A handler that still runs in a thread or a task of the function then records its own result."""
         self._is_open = False
         _around.reset(self._mark)
 
     def refuse(self, error: OutputError) -> bool:
-        """Say in an error that the work will not run again, and how to release it; False where nothing is remembered."""
+        """Add to an error that the work does not run again, and how to release it. Return False without `once`."""
         error.hint = f"{error.hint} {self.work.release_hint}".strip()
         return self.work.is_remembered
 
     def keep(self, outcome: Outcome) -> None:
-        """Record what the work ended in (R). A technical failure is not remembered, so that the next delivery runs.
+        """Record the outcome (R). A technical failure is not recorded, so that the next delivery runs again.
 
         Raises:
-            LeaseLost: Another delivery took the work over, and its result is the one.
+            LeaseLost: Another delivery took over the work, and its result counts.
         """
         work = self.work
         if not work.is_remembered or self.stored is not None or (isinstance(outcome, Failed) and outcome.technical):
@@ -242,14 +242,14 @@ class Recording:
             self._problem = error
 
     def report_until(self) -> Deadline | None:
-        """Return when a report must have ended: it leaves time for R' where R is not certain."""
+        """Return the deadline for a report. If R is not certain, it keeps time free for R'."""
         deadline = self._deadline
         if deadline is None or self.is_certain:
             return deadline
         return Deadline(at=deadline.at - min(_RESERVE_SECONDS, deadline.remaining_seconds() * _RESERVE_SHARE))
 
     def settle(self, outcome: Succeeded | Failed, *, is_reported: bool) -> None:
-        """Bring the record to its end, after the report, which it must not delay. Raises nothing of the store's."""
+        """Write the final state after the report, which must not wait for it. Errors of the store are logged, not raised."""
         if outcome.technical:
             self.abandon()
         self.finish()
@@ -267,9 +267,9 @@ class Recording:
             )
 
     def finish(self) -> None:
-        """Record what `keep` could not, until it is certain or the time is up (R'). Raises nothing of the store's.
+        """Record again what `keep` could not record (R'). Errors of the store are logged, not raised.
 
-        For a handler inside of another one's function, which has no report of its own, this comes after that one's report.
+        A handler without a report, inside the function of another handler, is recorded after the report of the other one.
         """
         if self.work.is_written and not self._inner:
             return
@@ -280,17 +280,17 @@ class Recording:
             self._finish_all(until)
 
     def abandon(self) -> None:
-        """Forget this attempt after an exception out of the person's code, so that the next delivery runs."""
+        """Release the work after an exception of the user's code, so that the next delivery runs it."""
         if self.work.is_remembered:
             self.work.abandon(until=self._step())
 
     @property
     def is_certain(self) -> bool:
-        """Whether everything that is to be remembered is certainly recorded."""
+        """Whether everything that must be recorded is certainly recorded."""
         return self.work.is_written and (not self._inner or all(inner.is_certain for inner in self._inner))
 
     def _takes_over(self, inner: Recording) -> bool:
-        """Finish another recording with this one; False where the function has ended already."""
+        """Finish another recording together with this one. Return False if the function has already ended."""
         if self._is_open:
             self._inner.append(inner)
         return self._is_open

@@ -1,4 +1,4 @@
-"""The client of one decorated function, and the limit of its Outputs: made once, and kept as long as the settings stay."""
+"""The client of one decorated function, and its Output limit. They are created again when the settings change."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Service(Value):
-    """The CloudFlow that a function's tasks are reported to.
+    """The CloudFlow to which a function's tasks are reported.
 
     Attributes:
-        key: What the client was made from, beside the options.
-        client: Reports the tasks.
-        limit_bytes: What an Output may have, in bytes of UTF-8.
+        key: The values from which the client was created, beside the options.
+        client: The client that reports the tasks.
+        limit_bytes: The largest Output, in bytes of UTF-8.
     """
 
     key: tuple[object, ...]
@@ -28,9 +28,9 @@ class Service(Value):
 
     @classmethod
     def made_for(cls, options: Options, context: FcContext, key: tuple[object, ...]) -> Service:
-        """Make the client of a function.
+        """Create the client of a function.
 
-        A context of a local CloudFlow leads back there: its tasks are known nowhere else.
+        With the context of a local CloudFlow, the client reports to that CloudFlow, because only it knows the task.
         """
         local, client = context.cloudflow_endpoint, options.client
         if client is None:

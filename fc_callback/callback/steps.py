@@ -1,8 +1,8 @@
 """The ten steps of an invocation, from the event to the text that FC gets.
 
-1. Read the context. 2. Find the task token. 3. Bind the task. 4. Look whether `once` knows that the work is done. 5. Build
-the arguments. 6. Run the function. 7. Make the Output, and record it. 8. Report. 9. Record that it is reported. 10. Return
-the Output's text.
+1. Read the context. 2. Find the task token. 3. Bind the task. 4. Ask `once` whether the work is done. 5. Build the arguments.
+6. Run the function. 7. Encode the Output, and record it. 8. Report. 9. Record that it is reported. 10. Return the text of the
+Output.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Steps:
     """Serves the events of one decorated function.
 
     Args:
-        binding: The function, and how to call it.
+        binding: The function and its parameters.
         options: The options of `task_callback`.
     """
 
@@ -65,13 +65,13 @@ class Steps:
         """Serve one invocation of FC.
 
         Args:
-            bound: The instance, in a tuple, where the function is a method.
-            event: What FC delivered.
+            bound: The instance in a tuple, if the function is a method.
+            event: The event that FC delivered.
             raw_context: FC's context.
-            further: The further arguments of a direct call, by name.
+            further: Further keyword arguments of a direct call.
 
         Returns:
-            The text that FC gets: the Output.
+            The text for FC: the Output.
         """
         with invocation_scope(raw_context, event) as invocation:  # 1. Read the context.
             context, limit = invocation.context, self._options.batch
@@ -96,12 +96,12 @@ class Steps:
             task = delivery.begin_task(found, deadline=deadline, place=place)
             record.begins(task)
             with task_scope(task):  # 3. Bind the task: logs name it, `current_task()` returns it.
-                # Before the work: what cannot be reported is not begun.
+                # Before the work: if the task cannot be reported, the function must not run.
                 client, limit_bytes = self._client_and_limit(context)
                 credentials = None
                 if client.credentials is None:
                     credentials = context.credentials or context.require_credentials()
-                # 4. Is the work done? Outside of the watch: a delivery that waits for another one's result does not run.
+                # 4. Is the work done? The watch starts later, because waiting for another delivery is not running.
                 work = NO_WORK if options.once is None else self._enter_once(options.once, context, task)
                 recording = Recording(work, context.deadline)
                 record.replayed = recording.stored is not None
@@ -142,7 +142,7 @@ class Steps:
                     return str(outcome.text)  # 10. Return the Output, as a text of FC's own kind.
 
     def _client_and_limit(self, context: FcContext) -> tuple[CloudFlowClient, int]:
-        """Return the client of this function, and what an Output may have; kept as long as the settings stay the same."""
+        """Return the client and the Output limit of this function. They are created again when the settings change."""
         key = (context.region, context.cloudflow_endpoint, *map(os.environ.get, settings.CLIENT_VARIABLES))
         service = self._service
         if service is None or service.key != key:
@@ -150,11 +150,11 @@ class Steps:
         return service.client, service.limit_bytes
 
     def _enter_once(self, once: Once, context: FcContext, task: Task | None, payload: Mapping[str, Any] = {}) -> Work:
-        """Begin the work, or find that it is done."""
+        """Begin the work, or get its stored result."""
         token = None
-        if task is not None:  # with its keys, so that a key= that names one of them is refused
+        if task is not None:  # with the keys of the token, so that a key= that names one of them is refused
             token, payload = task.token, {**task.payload, **dict.fromkeys(task.token_keys, task.token.secret)}
-        # The invocation's deadline, not the task's: FC delivers the event again when the invocation has ended.
+        # The deadline of the invocation, not of the task: FC delivers the event again after the invocation has ended.
         scope = once.scope_of(self._binding.function, context)
         return once.enter(payload, scope=scope, deadline=context.deadline, token=token)
 
@@ -168,13 +168,13 @@ class Steps:
         work: Work | Unremembered,
         record: TaskRecord,
     ) -> None:
-        """Report a task, unless an earlier delivery of the same event has."""
+        """Report a task, unless an earlier delivery of the same event has reported it."""
         token = task.token
         record.ended(outcome.text, error=outcome.error)
-        if work.is_reported:  # the quota is 2 calls a second, and a batch comes again whole
-            log_safely(logger, logging.INFO, "Task %s has its report already, from an earlier delivery.", token)
+        if work.is_reported:  # a repeated batch would waste the quota of 2 calls per second
+            log_safely(logger, logging.INFO, "Task %s was already reported by an earlier delivery.", token)
             return
-        if work.came_before:  # an earlier delivery of ours may have ended the task
+        if work.came_before:  # our earlier delivery may have ended the task
             client = client.evolve(already_completed="accept")
         with timed_step(record, "report"):
             if isinstance(outcome, Failed):
@@ -185,21 +185,19 @@ class Steps:
                 result = client.report_task_succeeded(token, outcome.text, deadline=until, credentials=credentials)
             record.reported(result)
         if result.already_completed:
-            log_safely(logger, logging.WARNING, "Task %s had an end already: this report changed nothing.", token)
+            log_safely(logger, logging.WARNING, "Task %s had already ended: this report changed nothing.", token)
         elif result.attempts > 1:
-            log_safely(
-                *(logger, logging.INFO, "Task %s is reported, with %d calls (%d throttled)."),
-                *(token, result.attempts, result.throttled),
-            )
+            text = "Task %s is reported, with %d calls (%d throttled)."
+            log_safely(logger, logging.INFO, text, token, result.attempts, result.throttled)
 
     def _serve_without_task(self, delivery: Delivery, record: TaskRecord) -> str:
-        """Serve a plain call, which `missing_token="ignore"` allows: nothing is reported."""
+        """Serve an event without a token, which `missing_token="ignore"` allows. Nothing is reported."""
         once, payload = self._options.once, delivery.begin_plain()
         work = NO_WORK if once is None else self._enter_once(once, delivery.context, None, payload or {})
         return str(run_plain(self._binding, delivery, work, record=record))
 
     def _serve_each(self, whole: Delivery, elements: list[Any], *, limit: int) -> str:
-        """Serve an event that carries many tasks: each one as if it had come alone, with its share of the time."""
+        """Serve an event with several tasks: each as if it were an event of its own, with its share of the time."""
         budget = TimeBudget(tasks=len(elements), limit=limit, deadline=whole.context.deadline)
         jobs = [functools.partial(self._serve_element, whole, index, one, budget) for index, one in enumerate(elements)]
         return joined(run_all(jobs, limit=limit))

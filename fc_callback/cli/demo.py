@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -17,7 +17,7 @@ from rich.table import Table
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from fc_callback.local import Event, Execution, FunctionInvocation, LocalCloudFlow
+    from fc_callback.local import Execution, FunctionInvocation, HistoryEvent, LocalCloudFlow
     from fc_callback.runtime import FunctionSpec
 
 _ORDER = {"order": {"id": "o-1", "amount": "12.50"}}
@@ -67,19 +67,13 @@ class _Demo:
     @classmethod
     def prepare(cls, project: Path, console: Console) -> _Demo:
         """Scaffold the project."""
+        from fc_callback.project.function_options import function_options
         from fc_callback.runtime import FunctionSpec
         from fc_callback.scaffolding import render_template
 
         render_template("event-callback", project)
-        resource = _first_resource(project / "s.yaml")
-        console.print(f"Scaffolded a function from templates/event-callback: {resource['functionName']}.", markup=False)
-        function = FunctionSpec(
-            name=resource["functionName"],
-            handler=resource["handler"],
-            code_dir=project / "code",
-            runtime=resource["runtime"],
-            timeout_seconds=int(resource["timeout"]),
-        )
+        function = FunctionSpec(**function_options(project / "s.yaml"))
+        console.print(f"Scaffolded a function from templates/event-callback: {function.name}.", markup=False)
         return cls(project=project, function=function, console=console)
 
     def run(self, database: Path) -> bool:
@@ -140,14 +134,6 @@ class _Demo:
         )
 
 
-def _first_resource(file: Path) -> dict[str, Any]:
-    import yaml
-
-    document = yaml.safe_load(file.read_text("utf-8"))
-    props: dict[str, Any] = next(iter(document["resources"].values()))["props"]
-    return props
-
-
 def _when_ended(service: LocalCloudFlow, function: str) -> FunctionInvocation:
     """Return the function's last invocation; it returns to FC a moment after its report has ended the execution."""
     until = time.monotonic() + _SECONDS
@@ -158,7 +144,7 @@ def _when_ended(service: LocalCloudFlow, function: str) -> FunctionInvocation:
     return last
 
 
-def _short(event: Event, width: int) -> str:
+def _short(event: HistoryEvent, width: int) -> str:
     shown = {key: value for key, value in event.detail.items() if value not in ({}, "")}
     text = json.dumps(shown, ensure_ascii=False) if shown else ""
     return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."

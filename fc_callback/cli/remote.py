@@ -52,14 +52,14 @@ class TaskThere:
             CloudFlowError: The service does not know the key, or the task is not of its account.
             ServiceUnreachable: It has ended.
         """
-        from fc_callback.local.values import Event
+        from fc_callback.local.values import HistoryEvent
         from fc_callback.testing.tasks import told
 
         query = {"FlowName": self.flow, "ExecutionName": self.execution, "Limit": "999"}
         events = self.client.call("GetExecutionHistory", query=query)["Events"]
         return told(
             [
-                Event(
+                HistoryEvent(
                     id=event["EventId"],
                     type=event["Type"],
                     step=event["StepName"],

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     except ImportError:
         parser.exit(1, "fc-callback serve needs waitress. Run: pip install 'fc-callback[serve]'\n")
     from fc_callback.runtime import serving
-    from fc_callback.runtime.worker import end_with_parent, say
+    from fc_callback.runtime.worker import end_with_parent, write_log_line
 
     if given.lifeline_fd is not None:
         end_with_parent(given.lifeline_fd)
@@ -55,12 +55,12 @@ def main(arguments: Sequence[str]) -> int:
             os.write(given.loading_fd, b"\n")
             os.close(given.loading_fd)
         application = _application(given)
-        say(f"FunctionCompute custom runtime inited: {given.handler} at http://{address}.")
+        write_log_line(f"FunctionCompute custom runtime inited: {given.handler} at http://{address}.")
         code = serving.serve(application, listening, threads=given.threads, drain_seconds=given.drain_seconds)
     except SettingsError as error:
         parser.exit(2, f"fc-callback serve: {error}\n")
     if code:
-        say(f"A request was still running {given.drain_seconds:g} seconds after SIGTERM:")
+        write_log_line(f"A request was still running {given.drain_seconds:g} seconds after SIGTERM:")
         faulthandler.dump_traceback()
         # In a thread: what still runs may hold a lock of a log handler's.
         closing = threading.Thread(target=application.close_records, daemon=True)
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _terminated_in_the_import(_number: int, _frame: object) -> None:
-    from fc_callback.runtime.worker import TIMEOUT_EXIT_CODE, say
+    from fc_callback.runtime.worker import TIMEOUT_EXIT_CODE, write_log_line
 
-    say("SIGTERM came while the handler's module was being imported:")
+    write_log_line("SIGTERM came while the handler's module was being imported:")
     faulthandler.dump_traceback()
     os._exit(TIMEOUT_EXIT_CODE)  # SystemExit would be the module's to catch
 

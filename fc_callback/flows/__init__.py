@@ -1,7 +1,9 @@
-"""The two languages that flows are written in, as pure functions: no clock, no store, no network.
+"""The one reader of both flow languages, as pure functions: no clock, no database, no network.
 
-`parse_flow` reads a definition of either; a `Flow` then says, for each step, what goes in, what is called and what
-comes out. What drives an execution from step to step is `fc_callback.local.execution`.
+- `read_definition`: the YAML or JSON text of a definition as plain values, with the line of each part.
+- `parse_flow`: a flow that can be run. A `Flow` defines the inputs, calls and outputs of each step;
+  `fc_callback.local.execution` drives it.
+- `outline_flow`: the tasks of any flow, for tools that inspect it without running it.
 """
 
 from __future__ import annotations
@@ -15,34 +17,44 @@ from fc_callback.flows.definition import (
     RetryRule,
     Step,
     TaskCall,
+    UnsupportedDefinition,
 )
-from fc_callback.flows.reading import load_document
+from fc_callback.flows.outline import FlowOutline, TaskOutline, language_of, outline_flow
+from fc_callback.flows.reading import Definition, read_definition
+from fc_callback.flows.targets import TaskTarget, parse_target
 
 
 def parse_flow(definition: str) -> Flow:
-    """Read a flow, YAML or JSON, in the language its top level shows.
+    """Return the flow that a definition describes, in YAML or JSON and in either language.
 
     Raises:
-        DefinitionError: It cannot be read, breaks a rule of its language, or uses something that is not supported here.
+        DefinitionError: The text cannot be read, or breaks a rule of its language.
+        UnsupportedDefinition: The definition uses something that the local CloudFlow does not run.
     """
-    document = load_document(definition)
-    if document.get("Type") is not None or "States" in document:
-        from fc_callback.flows.cloudflow import StateMachine
-
-        return StateMachine.parse(document)
+    from fc_callback.flows.cloudflow import StateMachine
     from fc_callback.flows.legacy import LegacyFlow
 
-    return LegacyFlow.parse(document)
+    document = read_definition(definition).data
+    return StateMachine.parse(document) if language_of(document) == "cloudflow" else LegacyFlow.parse(document)
 
 
 __all__ = [
     "CatchRule",
+    "Definition",
     "DefinitionError",
     "EvaluationContext",
     "Flow",
     "FlowError",
+    "FlowOutline",
     "RetryRule",
     "Step",
     "TaskCall",
+    "TaskOutline",
+    "TaskTarget",
+    "UnsupportedDefinition",
+    "language_of",
+    "outline_flow",
     "parse_flow",
+    "parse_target",
+    "read_definition",
 ]

@@ -1,4 +1,4 @@
-"""CloudFlow's built-in functions, those whose arguments are documented.
+"""CloudFlow's built-in functions, as far as their arguments are documented.
 
 Source: CloudFlow documentation 2579872, "Built-in functions".
 """
@@ -41,7 +41,7 @@ def _length(value: Any) -> int:
 
 
 def _same(one: Any, other: Any) -> bool:
-    # In JSON true is not 1, as it is in Python.
+    # In JSON true is not 1, unlike in Python.
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
@@ -91,7 +91,7 @@ def _hash(text: Any, algorithm: Any) -> str:
 
 @attrs.frozen
 class Builtin:
-    """A function and how many arguments it takes; `most` is None where any number will do."""
+    """A function and the number of arguments that it takes; `most` is None for any number."""
 
     call: Callable[..., Any]
     least: int

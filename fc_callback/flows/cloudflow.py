@@ -1,4 +1,4 @@
-"""CloudFlow's language (`Type: StateMachine`, `SpecVersion: v1`), as far as sequences go.
+"""CloudFlow's language (`Type: StateMachine`, `SpecVersion: v1`), without Choice, Parallel and Map.
 
 Source: CloudFlow documentation 2412487 (definition), 2402077 (inputs and outputs), 2642848 (Task), 2412546 (Wait),
 2489683 (Fail), 2500862 (errors), "integrated-function-compute", "global-io".
@@ -24,8 +24,8 @@ from fc_callback.flows.definition import (
     require_size,
     size_bytes,
 )
-from fc_callback.flows.expressions import Template, parse_expression, parse_template
-from fc_callback.flows.reading import SUPPORTED_TEXT, Fields, number_between
+from fc_callback.flows.expressions import Constructor, Expression, constant, parse_constructor, parse_expression
+from fc_callback.flows.reading import SUPPORTED_TEXT, Fields, at_place, number_between
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
 
 MAX_TASK_SECONDS = 604_800
@@ -51,15 +51,15 @@ _AFTER = ("$Context", "$Input", "$Output", "$Global")
 
 @attrs.frozen(kw_only=True)
 class State(Step):
-    """A state, with what only this language has."""
+    """A state, with the fields that only this language has."""
 
-    input_constructor: Template | None = None
-    output_constructor: Template | None = None
-    global_constructor: Template | None = None
-    seconds: Any = None
-    parameters: Template | None = None
+    input_constructor: Constructor | None = None
+    output_constructor: Constructor | None = None
+    global_constructor: Constructor | None = None
+    seconds: Expression | None = None
+    parameters: Constructor | None = None
     mode: str = "RequestComplete"
-    timeout: Any = None
+    timeout: Expression | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -73,10 +73,10 @@ class StateMachine:
 
     @classmethod
     def parse(cls, document: JsonObject) -> StateMachine:
-        """Read a definition.
+        """Build a flow from a definition.
 
         Raises:
-            DefinitionError: It breaks a rule, or uses what is not supported here.
+            DefinitionError: The definition breaks a rule, or uses something that is not supported here.
         """
         fields = Fields("The flow", document)
         fields.only("Type", "SpecVersion", "Name", "Description", "StartAt", "States", "Timeout")
@@ -87,13 +87,14 @@ class StateMachine:
             raise DefinitionError("The flow: 'States' must be a list of at least one state.")
         steps: dict[str, State] = {}
         for index, entry in enumerate(entries):
-            state = _parse_state(index, entry)
-            if state.name in steps:
-                raise DefinitionError(f"State {state.name!r}: two states have this name.")
-            steps[state.name] = state
+            with at_place("States", index):
+                state = _parse_state(index, entry)
+                if state.name in steps:
+                    raise DefinitionError(f"State {state.name!r}: two states have this name.")
+                steps[state.name] = state
         first = fields.text("StartAt")
         if first not in steps:
-            raise DefinitionError(f"The flow: StartAt {first!r} names no state.")
+            raise DefinitionError(f"The flow: StartAt {first!r} is not a state.")
         _check_targets(steps)
         timeout = fields.number("Timeout", None, low=0, high=31_536_000)
         return cls(steps=steps, first=first, timeout_seconds=timeout or None)
@@ -104,7 +105,7 @@ class StateMachine:
         return {"input": start_input, "global": {}}
 
     def entered(self, scope: JsonObject) -> JsonObject:
-        """Return the input, as the history shows it when a state is entered."""
+        """Return the input."""
         return {"input": scope["input"]}
 
     def exited(self, scope: JsonObject) -> JsonObject:
@@ -112,32 +113,33 @@ class StateMachine:
         return {"output": scope["input"]}
 
     def step_input(self, step: State, scope: JsonObject, context: EvaluationContext) -> JsonObject:
-        """Return the InputConstructor's result, or the input as it came."""
+        """Return the result of the InputConstructor; without one the unchanged input."""
         if step.input_constructor is None:
             return dict(scope["input"])
-        result = step.input_constructor.build(_values(step, scope, scope["input"], None, context))
+        result = step.input_constructor(_values(step, scope, scope["input"], None, context))
         require_size(f"State {step.name!r}: the input", size_bytes(result), self.limit_bytes)
         return result
 
     def wait_until(
         self, step: State, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
     ) -> float:
-        """Return when the wait ends."""
-        value = step.seconds.evaluate(_values(step, scope, step_input, None, context))
+        """Return the end of the wait."""
+        assert step.seconds is not None  # a wait has it
+        value = step.seconds(_values(step, scope, step_input, None, context))
         return now + _running_number(f"State {step.name!r}: 'Seconds'", value, low=1, high=MAX_WAIT_SECONDS)
 
     def task_call(self, step: State, scope: JsonObject, step_input: JsonObject, context: EvaluationContext) -> TaskCall:
         """Return the call of a task: `Parameters`, evaluated; `body` is the function's event."""
         values = _values(step, scope, step_input, None, context)
-        given = {} if step.parameters is None else step.parameters.build(values)
+        given = {} if step.parameters is None else step.parameters(values)
         body = given.get("body", "")
         kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
         if kind not in {"Sync", "Async"}:
             raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: invocationType is neither Sync nor Async.")
         timeout = None
         if step.timeout is not None:
-            place = f"State {step.name!r}: 'Timeout'"
-            timeout = _running_number(place, step.timeout.evaluate(values), low=0, high=MAX_TASK_SECONDS)
+            label = f"State {step.name!r}: 'Timeout'"
+            timeout = _running_number(label, step.timeout(values), low=0, high=MAX_TASK_SECONDS)
         return TaskCall(
             resource_arn=str(given.get("resourceArn", "")),
             event=body if isinstance(body, str) else compact(body),
@@ -158,10 +160,10 @@ class StateMachine:
         raw = step_input if result is None else result
         require_size(f"State {step.name!r}: the result", size_bytes(raw), self.limit_bytes)
         values = _values(step, scope, step_input, raw, context)
-        output = raw if step.output_constructor is None else step.output_constructor.build(values)
+        output = raw if step.output_constructor is None else step.output_constructor(values)
         merged = scope["global"]
         if step.global_constructor is not None:
-            merged = {**merged, **step.global_constructor.build(values)}
+            merged = {**merged, **step.global_constructor(values)}
             for name, value in merged.items():
                 require_size(f"$Global.{name}", size_bytes(value), GLOBAL_VALUE_LIMIT_BYTES)
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
@@ -170,10 +172,10 @@ class StateMachine:
     def caught(
         self, step: State, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
     ) -> tuple[JsonObject, JsonObject]:
-        """Build what the rule says; without an OutputConstructor the state's own input goes on."""
+        """Return the result of the rule's OutputConstructor; without one the state's own input."""
         output = step_input
         if rule.output is not None:
-            output = rule.output.build(_values(step, scope, step_input, None, context))
+            output = rule.output(_values(step, scope, step_input, None, context))
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
         return output, {"input": output, "global": scope["global"]}
 
@@ -204,27 +206,28 @@ def _values(
     }
 
 
-def _running_number(place: str, value: object, *, low: float, high: float) -> float:
+def _running_number(label: str, value: object, *, low: float, high: float) -> float:
     try:
-        return number_between(place, value, low=low, high=high)
+        return number_between(label, value, low=low, high=high)
     except DefinitionError as error:
         raise FlowError(RUNTIME_ERROR, str(error)) from None
 
 
 def _check_targets(steps: dict[str, State]) -> None:
-    for state in steps.values():
+    for index, state in enumerate(steps.values()):
         for target in (state.following, *(rule.goto for rule in state.catch)):
             if target is not None and target not in steps:
-                raise DefinitionError(f"State {state.name!r}: Next {target!r} names no state.")
+                with at_place("States", index):
+                    raise DefinitionError(f"State {state.name!r}: Next {target!r} is not a state.")
 
 
 def _parse_state(index: int, entry: object) -> State:
     named = entry.get("Name") if isinstance(entry, dict) else None
-    place = f"State {named!r}" if named else f"State number {index + 1}"
-    fields = Fields.of(place, entry)
+    label = f"State {named!r}" if named else f"State number {index + 1}"
+    fields = Fields.of(label, entry)
     kind = fields.text("Type")
     if kind not in _KNOWN:
-        raise DefinitionError(f"{place}: the type {kind!r} is not supported here ({SUPPORTED_TEXT}).")
+        raise fields.unsupported(f"the type {kind!r}", SUPPORTED_TEXT)
     fields.only(*_KNOWN[kind])
     common: dict[str, Any] = {"name": fields.text("Name"), "kind": kind.lower()}
     if kind == "Fail":
@@ -235,59 +238,58 @@ def _parse_state(index: int, entry: object) -> State:
     if kind != "Succeed":
         common["following"] = _following(fields)
     if kind == "Wait":
-        common["seconds"] = _number(fields, "Seconds", low=1, high=MAX_WAIT_SECONDS)
+        common["seconds"] = _number_expression(fields, "Seconds", low=1, high=MAX_WAIT_SECONDS)
         if common["seconds"] is None:
-            raise DefinitionError(f"{place}: 'Seconds' or 'Seconds.$' is missing.")
+            raise fields.error("'Seconds' or 'Seconds.$' is missing.")
     if kind == "Task":
         common.update(_parse_task(fields))
     return State(**common)
 
 
-def _constructor(fields: Fields, name: str, roots: tuple[str, ...]) -> Template | None:
+def _constructor(fields: Fields, name: str, roots: tuple[str, ...]) -> Constructor | None:
     if name not in fields.members:
         return None
-    return parse_template(fields.members[name], roots=roots, place=f"{fields.place}: {name}")
+    return parse_constructor(fields.members[name], roots=roots, label=f"{fields.label}: {name}")
 
 
 def _following(fields: Fields) -> str | None:
     if fields.flag("End"):
         return None
     if "Next" not in fields.members:
-        raise DefinitionError(f"{fields.place}: it has neither 'Next' nor 'End: true'.")
+        raise fields.error("it has neither 'Next' nor 'End: true'.")
     return fields.text("Next")
 
 
-def _number(fields: Fields, name: str, *, low: float, high: float) -> Any:
-    """Return an expression for `name` or `name.$`; None where there is neither."""
+def _number_expression(fields: Fields, name: str, *, low: float, high: float) -> Expression | None:
+    """Return an expression for the field `name` or `name.$`; None if there is neither."""
     dynamic = f"{name}.$"
     if name in fields.members and dynamic in fields.members:
-        raise DefinitionError(f"{fields.place}: it has both {name!r} and {dynamic!r}.")
+        raise fields.error(f"it has both {name!r} and {dynamic!r}.")
     if dynamic in fields.members:
-        return parse_expression(fields.members[dynamic], roots=_BEFORE, place=f"{fields.place}: {dynamic}")
+        return parse_expression(fields.members[dynamic], roots=_BEFORE, label=f"{fields.label}: {dynamic}")
     if name not in fields.members:
         return None
-    template = parse_template({name: fields.number(name, None, low=low, high=high)}, roots=(), place=fields.place)
-    return template.members[0][1]
+    return constant(fields.number(name, None, low=low, high=high))
 
 
 def _parse_task(fields: Fields) -> dict[str, Any]:
     action = fields.text("Action")
     if action.replace("::", ":") != "FC:InvokeFunction":
-        raise DefinitionError(f"{fields.place}: the action {action!r} is not supported here, only FC:InvokeFunction.")
+        raise fields.unsupported(f"the action {action!r}", "the local CloudFlow performs FC:InvokeFunction only")
     mode = fields.choice("TaskMode", "RequestComplete", *_WAITS_FOR)
     parameters = _parse_parameters(fields, mode)
     return {
         "mode": mode,
         "callback": mode == "WaitForCustomCallback",
         "parameters": parameters,
-        "timeout": _number(fields, "Timeout", low=0, high=MAX_TASK_SECONDS),
-        "retry": tuple(_parse_retry(fields.place, entry) for entry in fields.listed("Retry")),
-        "catch": tuple(_parse_catch(fields.place, entry) for entry in fields.listed("Catch")),
+        "timeout": _number_expression(fields, "Timeout", low=0, high=MAX_TASK_SECONDS),
+        "retry": tuple(_parse_retry(fields.label, entry) for entry in fields.listed("Retry")),
+        "catch": tuple(_parse_catch(fields.label, entry) for entry in fields.listed("Catch")),
     }
 
 
-def _parse_parameters(fields: Fields, mode: str) -> Template:
-    given = Fields.of(f"{fields.place}: Parameters", fields.members.get("Parameters"))
+def _parse_parameters(fields: Fields, mode: str) -> Constructor:
+    given = Fields.of(f"{fields.label}: Parameters", fields.members.get("Parameters"))
     names = ("resourceArn", "invocationType", "body")
     given.only(*names, *(f"{name}.$" for name in names))
     if "resourceArn.$" not in given.members:
@@ -295,16 +297,16 @@ def _parse_parameters(fields: Fields, mode: str) -> Template:
     if "invocationType" in given.members:
         kind = given.choice("invocationType", None, "Sync", "Async")
         if mode == "WaitForSystemCallback" and kind == "Sync":
-            raise DefinitionError(f"{fields.place}: WaitForSystemCallback needs invocationType Async.")
-    return parse_template(given.members, roots=_BEFORE, place=given.place)
+            raise fields.error("WaitForSystemCallback needs invocationType Async.")
+    return parse_constructor(given.members, roots=_BEFORE, label=given.label)
 
 
-def _parse_retry(place: str, entry: object) -> RetryRule:
-    fields = Fields.of(f"{place}: a Retry entry", entry)
+def _parse_retry(label: str, entry: object) -> RetryRule:
+    fields = Fields.of(f"{label}: a Retry entry", entry)
     fields.only("Errors", "Description", "MaxAttempts", "IntervalSeconds", "BackoffRate", "MaxBackoffSeconds")
     for name in ("MaxAttempts", "IntervalSeconds"):
         if name not in fields.members:
-            raise DefinitionError(f"{place}: a Retry entry needs {name!r}.")
+            raise DefinitionError(f"{label}: a Retry entry needs {name!r}.")
     return RetryRule(
         errors=fields.errors("Errors"),
         max_attempts=int(fields.number("MaxAttempts", None, low=0, high=1_000_000) or 0),
@@ -315,8 +317,8 @@ def _parse_retry(place: str, entry: object) -> RetryRule:
     )
 
 
-def _parse_catch(place: str, entry: object) -> CatchRule:
-    fields = Fields.of(f"{place}: a Catch entry", entry)
+def _parse_catch(label: str, entry: object) -> CatchRule:
+    fields = Fields.of(f"{label}: a Catch entry", entry)
     fields.only("Errors", "Description", "OutputConstructor", "Next")
     output = _constructor(fields, "OutputConstructor", _BEFORE)
     return CatchRule(errors=fields.errors("Errors"), goto=fields.text("Next"), output=output)

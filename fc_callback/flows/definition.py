@@ -1,4 +1,4 @@
-"""What both flow languages have in common: steps, rules, and what the driver of an execution asks of a flow."""
+"""What both flow languages have in common: errors, steps, rules, and the interface of a flow that can be run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JsonObject = dict[str, Any]
+# The keys and indexes that lead to a part of a document.
+Place = tuple[str | int, ...]
 
 RUNTIME_ERROR = "FnF.RuntimeError"
 INVALID_LOCAL = "FnF.InvalidLocal"
@@ -21,11 +23,25 @@ ANY_ERROR = "FnF.ALL"
 
 
 class DefinitionError(FcCallbackError, ValueError):
-    """A definition is refused; the text names the step and what is wrong with it."""
+    """A definition is refused; the text names the step and the reason.
+
+    Attributes:
+        place: The keys and indexes of the part that is refused, as far as known.
+        line: The line in the text, if the text itself cannot be read.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.place: Place = ()
+        self.line = line
+
+
+class UnsupportedDefinition(DefinitionError):
+    """A definition uses something that the local CloudFlow does not run; the real service may accept it."""
 
 
 class FlowError(FcCallbackError):
-    """A step cannot be run: it fails with this name and cause."""
+    """A step fails because of the flow's own data, with this error name and cause."""
 
     def __init__(self, error: str, cause: str) -> None:
         super().__init__(f"{error}: {cause}")
@@ -34,12 +50,12 @@ class FlowError(FcCallbackError):
 
 
 def compact(value: object) -> str:
-    """Return `value` as compact JSON text."""
+    """Return a value as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def size_bytes(value: object) -> int:
-    """Return the size of `value` as the limits count it: UTF-8 bytes of compact JSON."""
+    """Return the size of a value as the limits count it: the UTF-8 bytes of its compact JSON text."""
     return len(compact(value).encode())
 
 
@@ -48,29 +64,29 @@ def _not_json(constant: str) -> Any:
 
 
 def parse_object(text: str | bytes) -> JsonObject | None:
-    """Return the JSON object that `text` holds; None where it holds anything else."""
+    """Return the JSON object that a text holds; None if it holds anything else."""
     try:
         value = json.loads(text, parse_constant=_not_json)
-        compact(value).encode()  # a lone surrogate passes json.loads, and nothing can store it
+        compact(value).encode()  # json.loads accepts a lone surrogate, which cannot be stored
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
 @attrs.frozen(kw_only=True)
-class Rule:
-    """The errors that one Retry or Catch entry is about."""
+class ErrorRule:
+    """The errors that one Retry or Catch entry applies to."""
 
     errors: tuple[str, ...]
 
     def matches(self, error: str) -> bool:
-        """Say whether `error`, by name, is one of them."""
+        """Return whether the rule applies to an error name."""
         return error in self.errors or ANY_ERROR in self.errors
 
 
 @attrs.frozen(kw_only=True)
-class RetryRule(Rule):
-    """How often, and after how long, a failed task is run again."""
+class RetryRule(ErrorRule):
+    """How often and when a failed task is retried."""
 
     max_attempts: int
     interval_seconds: float
@@ -78,7 +94,7 @@ class RetryRule(Rule):
     max_interval_seconds: float
 
     def delay_seconds(self, retry: int) -> float:
-        """Return the pause before retry number `retry`, counted from 1."""
+        """Return the delay before a retry, counted from 1."""
         try:
             return min(self.interval_seconds * self.multiplier ** (retry - 1), self.max_interval_seconds)
         except OverflowError:
@@ -86,8 +102,8 @@ class RetryRule(Rule):
 
 
 @attrs.frozen(kw_only=True)
-class CatchRule(Rule):
-    """Where a failed task goes on; `output` is CloudFlow's OutputConstructor."""
+class CatchRule(ErrorRule):
+    """The step that follows a failed task. `output` is the OutputConstructor of CloudFlow's language."""
 
     goto: str
     output: Any = None
@@ -100,11 +116,11 @@ class Step:
     Attributes:
         name: Unique in its flow.
         kind: `pass`, `task`, `wait`, `succeed` or `fail`.
-        following: The step that comes next; None where the flow ends.
-        retry: Tried in order; the first that matches is used.
-        catch: Looked at when no retry is left.
-        error: What a `fail` step fails with.
-        cause: Words for it.
+        following: The next step; None if the flow ends.
+        retry: The retry rules; the first that applies is used.
+        catch: The catch rules, used when no retry is left.
+        error: The error name of a `fail` step.
+        cause: The cause of a `fail` step.
         callback: Whether the task waits for a report by its token.
     """
 
@@ -120,14 +136,14 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class TaskCall:
-    """What a task asks of Function Compute.
+    """The call that a task makes to Function Compute.
 
     Attributes:
-        resource_arn: The function.
-        event: The event's text.
-        asynchronous: Whether FC is asked to queue it.
-        waits_for: `call` (the answer to the request), `function` (the function's own end) or `report` (the token).
-        timeout_seconds: For the task; None where it never times out.
+        resource_arn: The function's ARN.
+        event: The event, as text.
+        asynchronous: Whether FC queues the event.
+        waits_for: `call` (the response of FC), `function` (the end of the function) or `report` (of the task token).
+        timeout_seconds: The task's timeout; None for no timeout.
     """
 
     resource_arn: str
@@ -139,7 +155,7 @@ class TaskCall:
 
 @attrs.frozen(kw_only=True)
 class EvaluationContext:
-    """Where an execution stands, for the expressions that ask for it."""
+    """The state of an execution that expressions and mappings can read."""
 
     flow_name: str
     execution_name: str
@@ -153,43 +169,46 @@ class EvaluationContext:
 
 
 class Flow(Protocol):
-    """A flow in either language. A scope is the JSON value that stands between two steps; it is the flow's own affair."""
+    """A flow that can be run, in either language.
+
+    A scope is the JSON value that is passed from step to step. Only the flow itself interprets it.
+    """
 
     @property
     def first(self) -> str:
-        """The first step's name."""
+        """The name of the first step."""
 
     @property
     def steps(self) -> Mapping[str, Step]:
-        """Every step by its name."""
+        """The steps by name."""
 
     @property
     def timeout_seconds(self) -> float | None:
-        """How long an execution may take; None where there is no limit."""
+        """The timeout of an execution; None for no timeout."""
 
     @property
     def limit_bytes(self) -> int:
-        """How much data a step may have."""
+        """The limit of a step's data."""
 
     def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
 
     def entered(self, scope: JsonObject) -> JsonObject:
-        """Return what the history shows when a step is entered."""
+        """Return the detail of the event StepEntered."""
 
     def exited(self, scope: JsonObject) -> JsonObject:
-        """Return what the history shows when a step is left."""
+        """Return the detail of the event StepExited."""
 
     def step_input(self, step: Any, scope: JsonObject, context: EvaluationContext) -> JsonObject:
-        """Return the step's own input."""
+        """Return the input of a step."""
 
     def wait_until(
         self, step: Any, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
     ) -> float:
-        """Return when a wait ends, in seconds since the epoch."""
+        """Return the end of a wait, in seconds since the epoch."""
 
     def task_call(self, step: Any, scope: JsonObject, step_input: JsonObject, context: EvaluationContext) -> TaskCall:
-        """Return what a task calls."""
+        """Return the call of a task."""
 
     def complete(
         self,
@@ -199,27 +218,27 @@ class Flow(Protocol):
         result: JsonObject | None,
         context: EvaluationContext,
     ) -> tuple[JsonObject, JsonObject]:
-        """Return the step's output and the scope after it; `result` is a task's."""
+        """Return the output of a step and the scope after it; `result` is the result of a task."""
 
     def caught(
         self, step: Any, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
     ) -> tuple[JsonObject, JsonObject]:
-        """Return the same for a task whose failure was caught; the context holds the error."""
+        """Return the same for a task whose error was caught; the context holds the error."""
 
     def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
-        """Return the execution's output."""
+        """Return the output of the execution."""
 
 
 def first_match(rules: tuple[Any, ...], error: str) -> int | None:
-    """Return the place of the first rule that is about `error`."""
+    """Return the index of the first rule that applies to an error; None if none does."""
     return next((index for index, rule in enumerate(rules) if rule.matches(error)), None)
 
 
 def require_size(what: str, size: int, limit: int) -> None:
-    """Fail the execution when its data is over the limit.
+    """Check the size of an execution's data.
 
     Raises:
-        FlowError: It is.
+        FlowError: It is over the limit.
     """
     if size > limit:
         raise FlowError(RUNTIME_ERROR, f"{what}: {size} bytes of data, and the limit is {limit}.")

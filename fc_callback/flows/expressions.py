@@ -1,4 +1,4 @@
-"""CloudFlow's expressions: paths, literals and calls of built-in functions.
+"""CloudFlow's expressions (paths, literals and calls of built-in functions), and the constructors that hold them.
 
 Source: CloudFlow documentation 2402077 (inputs and outputs) and 2579872 (built-in functions).
 """
@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
-
-import attrs
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from fc_callback.flows.builtins import BUILTINS
-from fc_callback.flows.definition import DefinitionError
+from fc_callback.flows.definition import DefinitionError, UnsupportedDefinition
 from fc_callback.flows.paths import parse_segments, read_path
+
+# Takes the values by root, like {"$Input": ...}. It raises FlowError if a function does not accept its arguments.
+Expression: TypeAlias = Callable[[dict[str, Any]], Any]
+# Returns the object that a constructor or `Parameters` describes.
+Constructor: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
 MAX_NESTING = 10
 _TOKEN = re.compile(
@@ -27,7 +31,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _CONSTANTS = {"true": True, "false": False, "null": None}
-# What $Context holds; a name that is not here is a slip of the pen, found when the flow is created.
+# The members of $Context. CreateFlow refuses any other name, because it is a typing error.
 _CONTEXT = (
     ("Execution", "Name"),
     ("Execution", "Input"),
@@ -42,112 +46,87 @@ _CONTEXT = (
 )
 
 
-@attrs.frozen
-class Literal:
-    """A constant."""
-
-    value: Any
-
-    def evaluate(self, values: dict[str, Any]) -> Any:
-        """Return it."""
-        del values
-        return self.value
-
-
-@attrs.frozen
-class Reference:
-    """A path into `$Input`, `$Output`, `$Context` or `$Global`."""
-
-    root: str
-    segments: tuple[Any, ...]
-
-    def evaluate(self, values: dict[str, Any]) -> Any:
-        """Return what stands there; None where nothing does."""
-        return read_path(values.get(self.root), self.segments)
-
-
-@attrs.frozen
-class FunctionCall:
-    """A built-in function with its arguments."""
-
-    function: str
-    arguments: tuple[Any, ...]
-
-    def evaluate(self, values: dict[str, Any]) -> Any:
-        """FunctionCall it.
-
-        Raises:
-            FlowError: It does not take these arguments.
-        """
-        return BUILTINS[self.function].call(*(argument.evaluate(values) for argument in self.arguments))
-
-
-@attrs.frozen
-class ArrayLiteral:
-    """`[...]`."""
-
-    items: tuple[Any, ...]
-
-    def evaluate(self, values: dict[str, Any]) -> Any:
-        """Return the list."""
-        return [item.evaluate(values) for item in self.items]
-
-
-@attrs.frozen
-class ObjectLiteral:
-    """`{...}`."""
-
-    members: tuple[tuple[str, Any], ...]
-
-    def evaluate(self, values: dict[str, Any]) -> Any:
-        """Return the mapping."""
-        return {name: value.evaluate(values) for name, value in self.members}
-
-
-def parse_expression(text: object, *, roots: tuple[str, ...], place: str) -> Any:
-    """Read an expression; the result has `evaluate(values)`, with the values by root.
+def parse_expression(text: object, *, roots: tuple[str, ...], label: str) -> Expression:
+    """Return the expression that a text describes.
 
     Args:
-        text: The expression.
-        roots: Which of `$Input`, `$Output`, `$Context`, `$Global` can be read here.
-        place: For messages.
+        text: The text.
+        roots: Those of `$Input`, `$Output`, `$Context` and `$Global` that exist here.
+        label: The text's name in messages.
 
     Raises:
-        DefinitionError: It cannot be read, or names a function or value that is not there.
+        DefinitionError: The text is not an expression, or names an unknown function or value.
     """
     if not isinstance(text, str):
-        raise DefinitionError(f"{place}: a key that ends in .$ takes an expression as text, not {json.dumps(text)}.")
-    parser = _Parser(text, roots, place)
+        raise DefinitionError(f"{label}: a key that ends in .$ takes an expression as text, not {json.dumps(text)}.")
+    parser = _Parser(text, roots, label)
     expression = parser.value(0)
     parser.end()
     return expression
 
 
+def parse_constructor(value: object, *, roots: tuple[str, ...], label: str) -> Constructor:
+    """Return a constructor: constants, and expressions under the keys that end in `.$`.
+
+    Raises:
+        DefinitionError: The value is not a mapping, or an expression in it cannot be read.
+    """
+    if not isinstance(value, dict):
+        raise DefinitionError(f"{label} must be a mapping.")
+    members: dict[str, Expression] = {}
+    for key, part in value.items():
+        name = key.removesuffix(".$")
+        if name in members:
+            raise DefinitionError(f"{label}: {name!r} is given twice.")
+        parse = parse_expression if key.endswith(".$") else _parse_part
+        members[name] = parse(part, roots=roots, label=f"{label}.{key}")
+    return lambda values: {name: member(values) for name, member in members.items()}
+
+
+def _parse_part(part: object, *, roots: tuple[str, ...], label: str) -> Expression:
+    if isinstance(part, dict):
+        return parse_constructor(part, roots=roots, label=label)
+    if isinstance(part, list):
+        items = [_parse_part(item, roots=roots, label=label) for item in part]
+        return lambda values: [item(values) for item in items]
+    return constant(part)
+
+
+def constant(value: Any) -> Expression:
+    """Return an expression that has always the same value."""
+    return lambda _values: value
+
+
 class _Parser:
-    def __init__(self, text: str, roots: tuple[str, ...], place: str) -> None:
+    def __init__(self, text: str, roots: tuple[str, ...], label: str) -> None:
         self.text = text
         self.roots = roots
-        self.place = place
+        self.label = label
         self.position = 0
 
-    def wrong(self, why: str) -> DefinitionError:
-        return DefinitionError(f"{self.place}: the expression {self.text!r} {why}.")
+    def error(self, why: str, kind: type[DefinitionError] = DefinitionError) -> DefinitionError:
+        return kind(f"{self.label}: the expression {self.text!r} {why}.")
+
+    @property
+    def rest(self) -> str:
+        return self.text[self.position :].strip()
+
+    def unsupported(self) -> DefinitionError:
+        if not self.rest:
+            return self.error("ends too early")
+        why = f"is not supported here from {self.rest[:20]!r} on: it may have paths, literals and built-in functions"
+        return self.error(why, UnsupportedDefinition)
 
     def token(self) -> tuple[str, str]:
         match = _TOKEN.match(self.text, self.position)
         if match is None:
-            rest = self.text[self.position :].strip()
-            if not rest:
-                raise self.wrong("ends too early")
-            raise self.wrong(
-                f"is not supported here from {rest[:20]!r} on: it may have paths, literals and built-in functions"
-            )
+            raise self.unsupported()
         self.position = match.end()
         kind = match.lastgroup or ""
         return kind, match[kind]
 
-    def ahead(self, mark: str) -> bool:
-        """Step over `mark` where it comes next."""
+    def skip(self, mark: str) -> bool:
+        """Skip a mark; return whether it was next."""
         match = _TOKEN.match(self.text, self.position)
         if match is None or match["mark"] != mark:
             return False
@@ -155,80 +134,79 @@ class _Parser:
         return True
 
     def expect(self, mark: str) -> None:
-        if not self.ahead(mark):
-            if not self.text[self.position :].strip():
-                raise self.wrong("ends too early")
-            raise self.wrong(f"lacks a {mark!r} at character {self.position + 1}")
+        if not self.skip(mark):
+            missing = f"lacks a {mark!r} at character {self.position + 1}" if self.rest else "ends too early"
+            raise self.error(missing)
 
     def end(self) -> None:
-        rest = self.text[self.position :].strip()
-        if rest:
-            raise self.wrong(
-                f"is not supported here from {rest[:20]!r} on: it may have paths, literals and built-in functions"
-            )
+        if self.rest:
+            raise self.unsupported()
 
-    def value(self, depth: int) -> Any:
+    def value(self, depth: int) -> Expression:
         kind, word = self.token()
         if kind == "string":
-            return Literal(self.string(word))
+            return constant(self.string(word))
         if kind == "number":
-            return Literal(json.loads(word))
+            return constant(json.loads(word))
         if kind == "root":
             return self.reference(word)
         if kind == "name":
-            return self.call(word, depth) if word not in _CONSTANTS else Literal(_CONSTANTS[word])
+            return self.call(word, depth) if word not in _CONSTANTS else constant(_CONSTANTS[word])
         if word == "[":
-            return ArrayLiteral(tuple(self.listed("]", depth)))
+            items = self.items("]", depth)
+            return lambda values: [item(values) for item in items]
         if word == "{":
-            return ObjectLiteral(tuple(self.members(depth)))
-        raise self.wrong(f"cannot have {word!r} at character {self.position}")
+            members = self.members(depth)
+            return lambda values: {name: member(values) for name, member in members.items()}
+        raise self.error(f"cannot have {word!r} at character {self.position}")
 
     def string(self, word: str) -> str:
         try:
             if word[0] == '"':
                 return str(json.loads(word))
         except ValueError:
-            raise self.wrong(f"has a text that cannot be read: {word}") from None
+            raise self.error(f"has a text that cannot be read: {word}") from None
         return word[1:-1] if word[0] == "`" else re.sub(r"\\(.)", r"\1", word[1:-1])
 
-    def reference(self, root: str) -> Reference:
+    def reference(self, root: str) -> Expression:
         if root not in self.roots:
-            raise self.wrong(f"reads {root}, which does not exist here; there are {', '.join(self.roots)}")
+            raise self.error(f"reads {root}, which does not exist here; there are {', '.join(self.roots)}")
         segments, self.position = parse_segments(self.text, self.position)
         if root == "$Context" and not _in_context(segments):
-            raise self.wrong("reads a member that $Context does not have")
-        return Reference(root, segments)
+            raise self.error("reads a member that $Context does not have")
+        return lambda values: read_path(values.get(root), segments)
 
-    def call(self, name: str, depth: int) -> FunctionCall:
+    def call(self, name: str, depth: int) -> Expression:
         if name not in BUILTINS:
-            raise self.wrong(f"uses {name!r}; supported here are {', '.join(BUILTINS)}")
+            why = f"uses {name!r}, which is not supported here; supported are {', '.join(BUILTINS)}"
+            raise self.error(why, UnsupportedDefinition)
         if depth >= MAX_NESTING:
-            raise self.wrong(f"nests functions deeper than {MAX_NESTING} levels")
+            raise self.error(f"nests functions deeper than {MAX_NESTING} levels")
         self.expect("(")
-        arguments = tuple(self.listed(")", depth + 1))
+        arguments = self.items(")", depth + 1)
         function = BUILTINS[name]
         if len(arguments) < function.least or (function.most is not None and len(arguments) > function.most):
-            raise self.wrong(f"gives {name} {len(arguments)} arguments; it takes {function.most or function.least}")
-        return FunctionCall(name, arguments)
+            raise self.error(f"gives {name} {len(arguments)} arguments; it takes {function.most or function.least}")
+        return lambda values: function.call(*(argument(values) for argument in arguments))
 
-    def listed(self, closing: str, depth: int) -> list[Any]:
-        items: list[Any] = []
-        while not self.ahead(closing):
+    def items(self, closing: str, depth: int) -> list[Expression]:
+        items: list[Expression] = []
+        while not self.skip(closing):
             if items:
                 self.expect(",")
             items.append(self.value(depth))
         return items
 
-    def members(self, depth: int) -> list[tuple[str, Any]]:
-        members: list[tuple[str, Any]] = []
-        while not self.ahead("}"):
+    def members(self, depth: int) -> dict[str, Expression]:
+        members: dict[str, Expression] = {}
+        while not self.skip("}"):
             if members:
                 self.expect(",")
             kind, word = self.token()
             if kind != "string":
-                raise self.wrong(f"has a key that is not in quotes: {word}")
+                raise self.error(f"has a key that is not in quotes: {word}")
             self.expect(":")
-            members.append((self.string(word), self.value(depth)))
+            members[self.string(word)] = self.value(depth)
         return members
 
 
@@ -237,58 +215,7 @@ def _in_context(segments: tuple[Any, ...]) -> bool:
         length = min(len(known), len(segments))
         if segments[:length] != known[:length]:
             continue
-        # Below these two, and nowhere else, stands data of the flow's own.
+        # Only below these two there is data of the flow's own.
         if len(segments) <= len(known) or known[-1] in {"Input", "Output"}:
             return True
     return False
-
-
-@attrs.frozen
-class Template:
-    """A constructor: constants, and expressions under the keys that end in `.$`."""
-
-    members: tuple[tuple[str, Any], ...]
-
-    def build(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the object that it describes.
-
-        Raises:
-            FlowError: A function does not take its arguments.
-        """
-        return {name: _build(part, values) for name, part in self.members}
-
-
-def _build(part: Any, values: dict[str, Any]) -> Any:
-    if isinstance(part, Template):
-        return part.build(values)
-    if isinstance(part, list):
-        return [_build(item, values) for item in part]
-    return part.evaluate(values)
-
-
-def parse_template(value: object, *, roots: tuple[str, ...], place: str) -> Template:
-    """Read a constructor or `Parameters`.
-
-    Raises:
-        DefinitionError: It is not a mapping, or an expression in it cannot be read.
-    """
-    if not isinstance(value, dict):
-        raise DefinitionError(f"{place} must be a mapping.")
-    members: dict[str, Any] = {}
-    for key, part in value.items():
-        name = key.removesuffix(".$")
-        if name in members:
-            raise DefinitionError(f"{place}: {name!r} is given twice.")
-        if key.endswith(".$"):
-            members[name] = parse_expression(part, roots=roots, place=f"{place}.{key}")
-        else:
-            members[name] = _parse_part(part, roots, f"{place}.{key}")
-    return Template(tuple(members.items()))
-
-
-def _parse_part(part: Any, roots: tuple[str, ...], place: str) -> Any:
-    if isinstance(part, dict):
-        return parse_template(part, roots=roots, place=place)
-    if isinstance(part, list):
-        return [_parse_part(item, roots, place) for item in part]
-    return Literal(part)

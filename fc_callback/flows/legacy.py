@@ -1,4 +1,4 @@
-"""Serverless Workflow's language (`version: v1`, `type: flow`), as far as sequences go.
+"""Serverless Workflow's language (`version: v1`, `type: flow`), without choice, parallel and foreach.
 
 Source: Serverless Workflow documentation 122492 (overview), 122493 (inputs and outputs), 122494 (task), 122495 (wait),
 122496 (pass), 122500 and 122501 (succeed, fail), 214310 (errors).
@@ -26,9 +26,10 @@ from fc_callback.flows.definition import (
     require_size,
     size_bytes,
 )
-from fc_callback.flows.mappings import Mapping, apply_mappings, parse_mappings
+from fc_callback.flows.mappings import TargetMapping, apply_mappings, parse_mappings
 from fc_callback.flows.paths import parse_path, read_path
-from fc_callback.flows.reading import NAME_PATTERN, SUPPORTED_TEXT, Fields, number_between
+from fc_callback.flows.reading import NAME_PATTERN, SUPPORTED_TEXT, Fields, at_place, number_between
+from fc_callback.flows.targets import function_name
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
 
 MAX_WAIT_SECONDS = 2 * 86_400
@@ -45,16 +46,15 @@ _KNOWN = {
     "succeed": _COMMON,
     "fail": (*_COMMON, "error", "cause"),
 }
-_FUNCTION_ARN = re.compile(r"acs:fc:[^:]*:[^:]*:(?:services/[^/]+/)?functions/[^/]+(?:/[^/]+)?")
 
 
 @attrs.frozen(kw_only=True)
 class LegacyStep(Step):
-    """A step, with what only this language has."""
+    """A step, with the fields that only this language has."""
 
-    inputs: tuple[Mapping, ...] | None = None
-    outputs: tuple[Mapping, ...] | None = None
-    errors: tuple[Mapping, ...] | None = None
+    inputs: tuple[TargetMapping, ...] | None = None
+    outputs: tuple[TargetMapping, ...] | None = None
+    errors: tuple[TargetMapping, ...] | None = None
     duration: Any = None
     timestamp: Any = None
     resource_arn: str = ""
@@ -70,16 +70,16 @@ class LegacyFlow:
     steps: dict[str, LegacyStep]
     first: str
     timeout_seconds: float | None = None
-    inputs: tuple[Mapping, ...] | None = None
-    outputs: tuple[Mapping, ...] | None = None
+    inputs: tuple[TargetMapping, ...] | None = None
+    outputs: tuple[TargetMapping, ...] | None = None
     limit_bytes: int = LEGACY_OUTPUT_LIMIT_BYTES
 
     @classmethod
     def parse(cls, document: JsonObject) -> LegacyFlow:
-        """Read a definition.
+        """Build a flow from a definition.
 
         Raises:
-            DefinitionError: It breaks a rule, or uses what is not supported here.
+            DefinitionError: The definition breaks a rule, or uses something that is not supported here.
         """
         fields = Fields("The flow", document)
         fields.only(
@@ -105,7 +105,7 @@ class LegacyFlow:
         return {"input": mapped, "local": {}}
 
     def entered(self, scope: JsonObject) -> JsonObject:
-        """Return the flow's input and local, as the history shows them when a step is entered."""
+        """Return the flow's input and local."""
         return {"input": scope["input"], "local": scope["local"]}
 
     def exited(self, scope: JsonObject) -> JsonObject:
@@ -113,7 +113,7 @@ class LegacyFlow:
         return {"local": scope["local"]}
 
     def step_input(self, step: LegacyStep, scope: JsonObject, context: EvaluationContext) -> JsonObject:
-        """Return exactly the mapped targets, or the flow's input with its local over it."""
+        """Return the mapped targets; without mappings the flow's input, updated with its local."""
         if step.inputs is None:
             return {**scope["input"], **scope["local"]}
         return apply_mappings(step.inputs, scope, context)
@@ -121,19 +121,19 @@ class LegacyFlow:
     def wait_until(
         self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
     ) -> float:
-        """Return when the wait ends; a timestamp in the past ends it at once."""
+        """Return the end of the wait; a timestamp in the past ends it at once."""
         del scope, context
         given = step.timestamp if step.duration is None else step.duration
         value = read_path(step_input, given.segments) if isinstance(given, InputPath) else given
-        place = f"Step {step.name!r}"
+        label = f"Step {step.name!r}"
         try:
             if step.duration is not None:
-                return now + number_between(f"{place}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
-            due = _timestamp(place, value)
+                return now + number_between(f"{label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
+            due = _timestamp(label, value)
         except DefinitionError as error:
             raise FlowError(RUNTIME_ERROR, str(error)) from None
         if due > now + MAX_WAIT_SECONDS:
-            raise FlowError(RUNTIME_ERROR, f"{place}: the timestamp is more than two days away.")
+            raise FlowError(RUNTIME_ERROR, f"{label}: the timestamp is more than two days away.")
         return due
 
     def task_call(
@@ -168,7 +168,7 @@ class LegacyFlow:
     def caught(
         self, step: LegacyStep, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
     ) -> tuple[JsonObject, JsonObject]:
-        """Return what the errorMappings build; without them nothing is seen of the error."""
+        """Return what the errorMappings build; without them the flow does not see the error."""
         del rule
         local = {"error": context.error, "cause": context.cause}
         output = apply_mappings(step.errors or (), {"local": local}, context)
@@ -185,7 +185,7 @@ class LegacyFlow:
     def _merged(
         self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, local: JsonObject, output: JsonObject
     ) -> tuple[JsonObject, JsonObject]:
-        # Where nothing is mapped the output is the local, and counts once.
+        # Without mappings the output is the local, and counts once.
         size = size_bytes(step_input) + size_bytes(local) + (0 if output is local else size_bytes(output))
         require_size(f"Step {step.name!r}: input, local and output together", size, self.limit_bytes)
         merged = {**scope["local"], **output}
@@ -195,7 +195,7 @@ class LegacyFlow:
 
 @attrs.frozen
 class InputPath:
-    """`$.key`: a member of the step's input."""
+    """`$.key`: a part of the step's input."""
 
     segments: tuple[Any, ...]
 
@@ -205,26 +205,29 @@ def _parse_steps(entries: list[Any]) -> dict[str, LegacyStep]:
     names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
     for index, entry in enumerate(entries):
         following = names[index + 1] if index + 1 < len(names) else None
-        step = _parse_step(f"Step {names[index]!r}" if names[index] else f"Step number {index + 1}", entry, following)
-        if step.name in steps:
-            raise DefinitionError(f"Step {step.name!r}: two steps have this name.")
-        steps[step.name] = step
-    for step in steps.values():
+        with at_place("steps", index):
+            label = f"Step {names[index]!r}" if names[index] else f"Step number {index + 1}"
+            step = _parse_step(label, entry, following)
+            if step.name in steps:
+                raise DefinitionError(f"Step {step.name!r}: two steps have this name.")
+            steps[step.name] = step
+    for index, step in enumerate(steps.values()):
         for rule in step.catch:
             if rule.goto not in steps:
-                raise DefinitionError(f"Step {step.name!r}: goto {rule.goto!r} names no step of the flow.")
+                with at_place("steps", index):
+                    raise DefinitionError(f"Step {step.name!r}: goto {rule.goto!r} is not a step of the flow.")
     return steps
 
 
-def _parse_step(place: str, entry: object, following: str | None) -> LegacyStep:
-    fields = Fields.of(place, entry)
+def _parse_step(label: str, entry: object, following: str | None) -> LegacyStep:
+    fields = Fields.of(label, entry)
     kind = fields.text("type")
     if kind not in _KNOWN:
-        raise DefinitionError(f"{place}: the type {kind!r} is not supported here ({SUPPORTED_TEXT}).")
+        raise fields.unsupported(f"the type {kind!r}", SUPPORTED_TEXT)
     fields.only(*_KNOWN[kind])
     name = fields.text("name")
     if not NAME_PATTERN.fullmatch(name):
-        raise DefinitionError(f"{place}: a name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
+        raise fields.error("a name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
     ends = kind in {"succeed", "fail"} or fields.flag("end")
     common: dict[str, Any] = {
         "name": name,
@@ -245,21 +248,21 @@ def _parse_step(place: str, entry: object, following: str | None) -> LegacyStep:
 def _parse_wait(fields: Fields) -> dict[str, Any]:
     given = [name for name in ("duration", "timestamp") if name in fields.members]
     if len(given) != 1:
-        raise DefinitionError(f"{fields.place}: a wait has either a duration or a timestamp.")
+        raise fields.error("a wait has either a duration or a timestamp.")
     name = given[0]
     value = fields.members[name]
     if isinstance(value, str) and value.startswith("$"):
         if not value.startswith("$."):
-            raise DefinitionError(f"{fields.place}: {name!r} is {value!r}; a member of the step's input is $.name.")
-        return {name: InputPath(parse_path(value, 1, fields.place))}
+            raise fields.error(f"{name!r} is {value!r}; a member of the step's input is $.name.")
+        return {name: InputPath(parse_path(value, 1, fields.label))}
     if name == "duration":
-        number_between(f"{fields.place}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
+        number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
     else:
-        _timestamp(fields.place, value)
+        _timestamp(fields.label, value)
     return {name: value}
 
 
-def _timestamp(place: str, value: object) -> float:
+def _timestamp(label: str, value: object) -> float:
     if isinstance(value, str):
         try:
             parsed = dt.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value))
@@ -267,19 +270,17 @@ def _timestamp(place: str, value: object) -> float:
             parsed = None
         if parsed is not None and parsed.tzinfo is not None:
             return parsed.timestamp()
-    raise DefinitionError(f"{place}: 'timestamp' must be a time like 2019-05-02T15:04:05Z.")
+    raise DefinitionError(f"{label}: 'timestamp' must be a time like 2019-05-02T15:04:05Z.")
 
 
 def _parse_task(fields: Fields) -> dict[str, Any]:
     arn = fields.text("resourceArn")
-    if not _FUNCTION_ARN.fullmatch(arn):
-        raise DefinitionError(
-            f"{fields.place}: the resourceArn {arn!r} is not supported here, only functions: "
-            "acs:fc:<region>:<account>:functions/<name> or acs:fc:::services/<service>/functions/<name>."
-        )
+    if not function_name(arn):
+        functions = "acs:fc:<region>:<account>:functions/<name> or acs:fc:::services/<service>/functions/<name>"
+        raise fields.unsupported(f"the resourceArn {arn!r}", f"the local CloudFlow calls functions only: {functions}")
     pattern = fields.choice("pattern", "requestResponse", "requestResponse", "sync", "waitForCallback")
-    retry = tuple(_parse_retry(fields.place, entry) for entry in fields.listed("retry"))
-    catch = tuple(_parse_catch(fields.place, entry) for entry in fields.listed("catch"))
+    retry = tuple(_parse_retry(fields.label, entry) for entry in fields.listed("retry"))
+    catch = tuple(_parse_catch(fields.label, entry) for entry in fields.listed("catch"))
     return {
         "resource_arn": arn,
         "pattern": pattern,
@@ -293,19 +294,17 @@ def _parse_task(fields: Fields) -> dict[str, Any]:
 
 
 def _is_asynchronous(fields: Fields, pattern: str) -> bool:
-    params = Fields.of(f"{fields.place}: serviceParams", fields.members.get("serviceParams", {}))
+    params = Fields.of(f"{fields.label}: serviceParams", fields.members.get("serviceParams", {}))
     params.only("InvocationType")
     default = "Async" if pattern == "sync" else "Sync"
     kind = params.choice("InvocationType", default, "Sync", "Async")
     if pattern == "sync" and kind == "Sync":
-        raise DefinitionError(
-            f"{fields.place}: the pattern sync waits for FC's own report, which needs InvocationType Async."
-        )
+        raise fields.error("the pattern sync waits for FC's own report, which needs InvocationType Async.")
     return kind == "Async"
 
 
-def _parse_retry(place: str, entry: object) -> RetryRule:
-    fields = Fields.of(f"{place}: a retry entry", entry)
+def _parse_retry(label: str, entry: object) -> RetryRule:
+    fields = Fields.of(f"{label}: a retry entry", entry)
     fields.only("errors", "intervalSeconds", "maxIntervalSeconds", "maxAttempts", "multiplier")
     return RetryRule(
         errors=fields.errors("errors"),
@@ -317,7 +316,7 @@ def _parse_retry(place: str, entry: object) -> RetryRule:
     )
 
 
-def _parse_catch(place: str, entry: object) -> CatchRule:
-    fields = Fields.of(f"{place}: a catch entry", entry)
+def _parse_catch(label: str, entry: object) -> CatchRule:
+    fields = Fields.of(f"{label}: a catch entry", entry)
     fields.only("errors", "goto")
     return CatchRule(errors=fields.errors("errors"), goto=fields.text("goto"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from fc_callback.flows.definition import DefinitionError, EvaluationContext, JsonObject
+from fc_callback.flows.definition import DefinitionError, EvaluationContext, JsonObject, UnsupportedDefinition
 from fc_callback.flows.paths import parse_path, read_path
 from fc_callback.flows.reading import Fields
 
@@ -24,15 +24,15 @@ CONTEXT = {
 
 
 @attrs.frozen
-class Mapping:
-    """One target with its source: a constant where `root` is None, otherwise a path into `input`, `local` or `context`."""
+class TargetMapping:
+    """A target and its source: a constant if `root` is None, else a path into `input`, `local` or `context`."""
 
     target: str
     root: str | None
     value: Any
 
     def read(self, values: JsonObject, context: EvaluationContext) -> Any:
-        """Return the source's value; None where the path leads nowhere."""
+        """Return the source's value; None if the path has none."""
         if self.root is None:
             return self.value
         if self.root == "context":
@@ -40,39 +40,39 @@ class Mapping:
         return read_path(values.get(self.root), self.value)
 
 
-def parse_mappings(fields: Fields, name: str, *, roots: tuple[str, ...]) -> tuple[Mapping, ...] | None:
-    """Read the mappings under `name`; None where there are none, which is not the same as an empty list.
+def parse_mappings(fields: Fields, name: str, *, roots: tuple[str, ...]) -> tuple[TargetMapping, ...] | None:
+    """Read the mappings of a field. None if the field is missing, which differs from an empty list.
 
     Raises:
-        DefinitionError: One of them has no meaning.
+        DefinitionError: A mapping cannot be used.
     """
     if name not in fields.members:
         return None
-    return tuple(_parse(f"{fields.place}: {name}", entry, roots) for entry in fields.listed(name))
+    return tuple(_parse(f"{fields.label}: {name}", entry, roots) for entry in fields.listed(name))
 
 
-def _parse(place: str, entry: object, roots: tuple[str, ...]) -> Mapping:
-    fields = Fields.of(f"an entry of {place}", entry)
+def _parse(label: str, entry: object, roots: tuple[str, ...]) -> TargetMapping:
+    fields = Fields.of(f"an entry of {label}", entry)
     fields.only("target", "source")
     target = fields.text("target")
     if "source" not in fields.members:
-        raise DefinitionError(f"{place}: the target {target!r} has no source.")
+        raise DefinitionError(f"{label}: the target {target!r} has no source.")
     source = fields.members["source"]
     match = _REFERENCE.match(source) if isinstance(source, str) else None
     if match is None:
-        return Mapping(target, None, source)
+        return TargetMapping(target, None, source)
     root = match[1]
-    segments = parse_path(source, match.end(), place)
+    segments = parse_path(source, match.end(), label)
     if root not in roots:
         raise DefinitionError(
-            f"{place}: {source!r} cannot be read here, only {', '.join('$' + name for name in roots)}."
+            f"{label}: {source!r} cannot be read here, only {', '.join('$' + name for name in roots)}."
         )
     if root == "context" and segments not in CONTEXT:
         known = ", ".join("$context." + ".".join(path) for path in CONTEXT)
-        raise DefinitionError(f"{place}: {source!r} is not supported here; known are {known}.")
-    return Mapping(target, root, segments)
+        raise UnsupportedDefinition(f"{label}: {source!r} is not supported here; supported are {known}.")
+    return TargetMapping(target, root, segments)
 
 
-def apply_mappings(mappings: tuple[Mapping, ...], values: JsonObject, context: EvaluationContext) -> JsonObject:
+def apply_mappings(mappings: tuple[TargetMapping, ...], values: JsonObject, context: EvaluationContext) -> JsonObject:
     """Return the object that the mappings build."""
     return {mapping.target: mapping.read(values, context) for mapping in mappings}

@@ -1,4 +1,8 @@
-"""Paths into JSON values, as both languages write them: `.name`, `[0]` and `[*]`."""
+"""Paths into JSON values as both flow languages write them: `.name`, `[0]` and `[*]`.
+
+This is not the grammar of `fc_callback.payload.paths`: a flow's path has no quoted keys, `[*]` selects every element, and
+it may end in the middle of an expression, so a name ends before any operator.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,11 @@ _SEGMENT = re.compile(r"\.([^\s.\[\](){},\"'`&|=<>!]+)|\[\s*(\d+|\*)\s*\]")
 
 
 class Every:
-    """Stands in a path for `[*]`; a key may itself be a star."""
+    """The segment `[*]`; the text `*` is a key."""
 
 
 def parse_segments(text: str, start: int = 0) -> tuple[tuple[Any, ...], int]:
-    """Read segments from `start` on: keys as text, places as numbers, and `Every`; return them and where they end."""
+    """Read the segments that follow `start`: keys (str), indexes (int) and `Every`; return them and their end."""
     segments: list[Any] = []
     position = start
     while match := _SEGMENT.match(text, position):
@@ -28,22 +32,22 @@ def parse_segments(text: str, start: int = 0) -> tuple[tuple[Any, ...], int]:
     return tuple(segments), position
 
 
-def parse_path(text: str, start: int, place: str) -> tuple[Any, ...]:
-    """Read a path that must take up the whole of `text` from `start` on.
+def parse_path(text: str, start: int, label: str) -> tuple[Any, ...]:
+    """Read a path that extends from `start` to the end of the text.
 
     Raises:
-        DefinitionError: Something else stands in it.
+        DefinitionError: The text has another part that is not a path.
     """
     segments, end = parse_segments(text, start)
     if end != len(text):
-        raise DefinitionError(f"{place}: {text!r} is not a path; a path has .name, [0] and [*].")
+        raise DefinitionError(f"{label}: {text!r} is not a path; a path has .name, [0] and [*].")
     return segments
 
 
 def read_path(value: Any, segments: tuple[Any, ...]) -> Any:
-    """Return what stands at a path; None where nothing does.
+    """Return the value at a path; None if there is none.
 
-    With `[*]` the answer is a list, nested ones flattened, of the elements that have what is asked for.
+    A path with `[*]` returns a flat list of the values of all elements that have one.
     """
     found = [value]
     for segment in segments:

@@ -1,4 +1,4 @@
-"""The local CloudFlow: the service's HTTP API on this machine, with flows, functions, time and faults.
+"""The local CloudFlow: the service's HTTP API on this machine, with flows, functions, a clock and faults.
 
     from fc_callback.local import LocalCloudFlow
 
@@ -7,7 +7,7 @@
         service.create_flow("orders", definition)
         execution = service.wait("orders", service.start("orders", {"orderId": "o-1"}))
 
-It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 127.0.0.1 and nowhere else.
+It needs the extra `local`: `pip install 'fc-callback[local]'`. It listens on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.local.service import LocalCloudFlow
-    from fc_callback.local.values import Event, Execution, FunctionInvocation
+    from fc_callback.local.values import Execution, FunctionInvocation, HistoryEvent
 
 _MODULES = {
     "ApiError": "fc_callback.local.api_errors",
-    "Event": "fc_callback.local.values",
+    "HistoryEvent": "fc_callback.local.values",
     "Execution": "fc_callback.local.values",
     "Fault": "fc_callback.local.faults",
     "FunctionInvocation": "fc_callback.local.values",
@@ -36,10 +36,10 @@ _MODULES = {
 
 __all__ = [
     "ApiError",
-    "Event",
     "Execution",
     "Fault",
     "FunctionInvocation",
+    "HistoryEvent",
     "LocalCloudFlow",
     "NoWaitingTask",
     "RandomFaults",

@@ -1,4 +1,4 @@
-"""Error answers, from the service's own table."""
+"""The errors of the local CloudFlow: the service's own error responses, and those of its Python interface."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from fc_callback.errors import FcCallbackError
 
 
 class ApiError(FcCallbackError):
-    """An operation was refused.
+    """The service refuses an operation.
 
     Args:
-        code: The service's code, like `InvalidArgument`.
-        values: What its message names, in order.
-        detail: More words, behind the service's own.
+        code: The service's error code, like `InvalidArgument`.
+        values: The values that the code's message names, in order.
+        detail: An explanation that follows the service's own message.
 
     Attributes:
-        code: The code.
+        code: The error code.
         status: Its HTTP status.
         message: The whole message.
     """
 
     def __init__(self, code: str, *values: object, detail: str = "") -> None:
         documented = BY_CODE[code]
-        message = documented.template % values
-        super().__init__(f"{code}: {message}" + (f" {detail}" if detail else ""))
         self.code = code
         self.status = documented.documented_status
+        message = documented.template % values
         self.message = f"{message} {detail}" if detail else message
+        super().__init__(f"{code}: {self.message}")
 
 
 class StillRunning(FcCallbackError, TimeoutError):
-    """An execution has not ended in the time that `wait` was given."""
+    """An execution has not ended within the timeout of `wait`."""
 
 
 class NoWaitingTask(FcCallbackError, LookupError):
-    """An execution waits for no report."""
+    """An execution does not wait for a report."""
 
 
-def invalid(detail: str) -> ApiError:
-    """Return an InvalidArgument that says what is wrong."""
+def invalid_argument(detail: str) -> ApiError:
+    """Return an InvalidArgument error with an explanation."""
     return ApiError("InvalidArgument", detail=detail)

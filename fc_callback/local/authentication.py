@@ -1,4 +1,4 @@
-"""Who is calling: V1 and V3 signatures, clock skew, used nonces, and the accounts behind the keys."""
+"""Authenticates calls: V1 and V3 signatures, clock skew, used nonces, and the accounts that own the keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.cloudflow.signature import V3_ALGORITHM, canonical_query, canonical_request_v3, sign_v1, sign_v3
-from fc_callback.local.api_errors import ApiError, invalid
+from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.clock import iso_seconds, parse_time
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ _AUTHORIZATION = re.compile(rf"{V3_ALGORITHM}\s+Credential=([^,]*),\s*SignedHead
 
 @attrs.frozen(kw_only=True, repr=False)
 class ApiRequest:
-    """One request, read.
+    """One call of the API.
 
     Attributes:
-        method: Upper case.
+        method: In upper case.
         path: As sent.
-        query: From the URL; blank values kept.
-        form: From the body; blank values kept.
+        query: The URL's parameters, also blank ones.
+        form: The body's parameters, also blank ones.
         headers: By lower-case name.
         body: As sent.
     """
@@ -48,7 +48,7 @@ class ApiRequest:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """Query and form together: clients differ in where they put what."""
+        """Query and form together: clients differ in where they send a parameter."""
         return {**self.query, **self.form}
 
     @property
@@ -63,11 +63,11 @@ class ApiRequest:
 
 
 class Authenticator:
-    """Says which account signed a call.
+    """Finds the account that signed a call.
 
     Args:
-        issuer: Recognises STS credentials.
-        clock: For skew and expiry.
+        issuer: Verifies credentials.
+        clock: The service's clock, for skew and expiry.
     """
 
     def __init__(self, issuer: TokenIssuer, clock: Clock) -> None:
@@ -77,7 +77,7 @@ class Authenticator:
         self._nonces: dict[tuple[str, str], float] = {}
 
     def add_account(self, account_id: str) -> None:
-        """Let an account's long-lived key in."""
+        """Accept the long-lived key of an account."""
         key = self._issuer.account_key(account_id)
         self._keys[key.access_key_id] = (account_id, key.access_key_secret)
 
@@ -85,11 +85,11 @@ class Authenticator:
         """Return the account that signed the call.
 
         Args:
-            call: The request.
-            skew_seconds: How wrong this service's clock is for the parsed.
+            call: The call.
+            skew_seconds: How far this service's clock is ahead for this call.
 
         Raises:
-            ApiError: Nobody did, or not now, or not like this.
+            ApiError: The signature, its time or its key is not accepted.
         """
         now = self._clock.caller_time() + skew_seconds
         if V3_ALGORITHM in call.headers.get("authorization", ""):
@@ -102,7 +102,7 @@ class Authenticator:
             if not given.get(name):
                 raise ApiError("MissingRequiredParams", name)
         if given.get("SignatureMethod", "HMAC-SHA1") != "HMAC-SHA1" or given.get("SignatureVersion", "1.0") != "1.0":
-            raise invalid("The signature is neither HMAC-SHA1 version 1.0 nor ACS3-HMAC-SHA256.")
+            raise invalid_argument("The signature is neither HMAC-SHA1 version 1.0 nor ACS3-HMAC-SHA256.")
         key_id = given["AccessKeyId"]
         account_id, secret = self._key(key_id, given.get("SecurityToken", ""))
         self._check_time(given["Timestamp"], now)
@@ -117,12 +117,12 @@ class Authenticator:
                 raise ApiError("MissingRequiredHeader", name)
         match = _AUTHORIZATION.fullmatch(headers["authorization"].strip())
         if match is None:
-            raise invalid("The Authorization header is not in the form of ACS3-HMAC-SHA256.")
+            raise invalid_argument("The Authorization header is not in the form of ACS3-HMAC-SHA256.")
         key_id, names, signature = match.groups()
         account_id, secret = self._key(key_id, headers.get("x-acs-security-token", ""))
         self._check_time(headers["x-acs-date"], now)
         signed = names.split(";")
-        # An x-acs header that is not signed could be changed on its way: date and nonce are among them.
+        # An unsigned x-acs header could be changed on its way; date and nonce are such headers.
         unsigned = [name for name in headers if name.startswith("x-acs-") and name not in signed]
         hashed = hashlib.sha256(call.body).hexdigest()
         if unsigned or any(name not in headers for name in signed) or headers["x-acs-content-sha256"] != hashed:
@@ -159,7 +159,7 @@ class Authenticator:
     def _check_time(self, text: str, now: float) -> None:
         parsed = parse_time(text)
         if parsed is None:
-            raise invalid("The timestamp is not in the form of 2024-01-01T00:00:00Z.")
+            raise invalid_argument("The timestamp is not in the form of 2024-01-01T00:00:00Z.")
         if abs(parsed - now) > MAX_SKEW_SECONDS:
             raise ApiError("RequestTimeTooSkewed", text, iso_seconds(now))
 
@@ -169,9 +169,9 @@ class Authenticator:
 
     def _use_nonce(self, key_id: str, nonce: str, now: float) -> None:
         if (key_id, nonce) in self._nonces:
-            raise invalid("The SignatureNonce was used before.")
+            raise invalid_argument("The SignatureNonce was used before.")
         self._nonces[key_id, nonce] = now
-        # In the order of use: the oldest, which can no longer pass the check of the time, stand first.
+        # In the order of use: the oldest come first, and are too old for the check of the time.
         while self._nonces:
             oldest, used_at = next(iter(self._nonces.items()))
             if used_at > now - 2 * MAX_SKEW_SECONDS:

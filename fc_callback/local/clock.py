@@ -8,11 +8,11 @@ import time
 
 
 class Clock:
-    """Time of day in seconds since the epoch, and how far it has been moved.
+    """The time in seconds since the epoch, and how far it has been moved.
 
-    There are two readings. `now` is the service's time: time-outs, waits, retries, quotas and the life of credentials.
-    `caller_time` is what requests are judged by and what the Date header says: it differs from `now` by what was moved
-    without the callers' clocks being left behind.
+    There are two readings. `now` is the service's time, for timeouts, waits, retries, quotas and the life of credentials.
+    `caller_time` is the time that requests are compared with and that the Date header has. It differs from `now` by the
+    moves that took the callers' clocks along.
     """
 
     def __init__(self, *, moved_seconds: float = 0.0, skewed_seconds: float = 0.0) -> None:
@@ -29,7 +29,7 @@ class Clock:
 
 
 def iso_milliseconds(seconds: float | None) -> str:
-    """Write a time as the service does, like `2020-09-22T23:43:40.073Z`; empty for None."""
+    """Format a time as the service does, like `2020-09-22T23:43:40.073Z`; empty for None."""
     if seconds is None:
         return ""
     moment = dt.datetime.fromtimestamp(round(seconds * 1000) / 1000, tz=dt.timezone.utc)
@@ -37,12 +37,12 @@ def iso_milliseconds(seconds: float | None) -> str:
 
 
 def iso_seconds(seconds: float) -> str:
-    """Write a time as signatures do, like `2024-01-01T00:00:00Z`."""
+    """Format a time as signatures do, like `2024-01-01T00:00:00Z`."""
     return dt.datetime.fromtimestamp(int(seconds), tz=dt.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def parse_time(text: str) -> float | None:
-    """Read a time of either form; None where it is none."""
+    """Read a time in either format; None if the text is neither."""
     for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"):
         with contextlib.suppress(ValueError):
             return dt.datetime.strptime(text, form).replace(tzinfo=dt.timezone.utc).timestamp()

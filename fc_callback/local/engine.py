@@ -1,4 +1,4 @@
-"""Executions as a whole: starting, reporting, stopping, time, and what survives a restart."""
+"""Runs all executions: starts, reports, stops and timers, also after a restart."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from fc_callback.errors import SettingsError
 from fc_callback.flows.definition import TASK_TIMEOUT, parse_object
-from fc_callback.local.api_errors import ApiError, invalid
-from fc_callback.local.execution import Run, RunContext, parsed
+from fc_callback.local.api_errors import ApiError, invalid_argument
+from fc_callback.local.execution import Run
+from fc_callback.local.execution_record import RunContext, parsed_flow
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
-    from fc_callback.local.invoker import Ended, Invoker
+    from fc_callback.local.invoker import InvocationEnd, Invoker
     from fc_callback.local.store import Row, Store
 
 MAX_TIMER_NAP_SECONDS = 3600.0
 
 
 class Engine:
-    """Drives every execution of the store.
+    """Runs every execution of the database.
 
     Args:
-        store: Where they are kept.
-        clock: The time.
-        invoker: What calls functions.
-        conflict: Whether a report that comes before a synchronous invocation has returned is answered with
+        store: The database.
+        clock: The service's clock.
+        invoker: Invokes functions.
+        conflict: Whether a report that comes before a synchronous invocation has returned is refused with
             TaskInvalidState.
     """
 
@@ -35,23 +37,23 @@ class Engine:
         self._store = store
         self._clock = clock
         self._conflict = conflict
-        self._place = RunContext(store=store, clock=clock, functions=invoker)
+        self._context = RunContext(store=store, clock=clock, functions=invoker)
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
         self._pending = False
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
-        invoker.when_ended = self.invocation_ended
-        invoker.when_postponed = self.look_at_timers
+        invoker.on_end = self.invocation_ended
+        invoker.on_retry_scheduled = self.wake_timers
 
     def start(self) -> None:
-        """Take up what a former process left, and begin to keep time."""
-        self._invoker.take_up()
+        """Resume the unfinished invocations of a former process, and start the timers."""
+        self._invoker.resume()
         self._thread.start()
 
     def close(self) -> None:
-        """Stop keeping time, and let go of everybody who waits for an execution."""
+        """Stop the timers, and cancel all waits for executions."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -61,18 +63,22 @@ class Engine:
             for future in futures:
                 future.cancel()
 
-    def start_execution(self, flow: Row, *, name: str, execution_input: str) -> int:
-        """Start an execution and take it as far as it goes by itself; return its row's id."""
+    def start_execution(self, flow: Row, *, name: str, execution_input: str) -> None:
+        """Start an execution, and run it until it has to wait."""
         with self._store.transaction():
-            execution = self._store.run(
-                "INSERT INTO executions (flow, account, flow_name, name, definition, role_arn, input, started)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                *(flow["id"], flow["account"], flow["name"], name, flow["definition"], flow["role_arn"]),
-                *(self._store.mask_tokens(execution_input), self._clock.now()),
+            execution = self._store.insert(
+                "executions",
+                flow=flow["id"],
+                account=flow["account"],
+                flow_name=flow["name"],
+                name=name,
+                definition=flow["definition"],
+                role_arn=flow["role_arn"],
+                input=self._store.mask_tokens(execution_input),
+                started=self._clock.now(),
             )
             self._load(execution).begin()
             self._after_change(execution)
-        return execution
 
     def report_succeeded(self, account: str, task_token: str, output: str) -> int:
         """Complete a task with its Output; return the event's id.
@@ -87,8 +93,8 @@ class Engine:
                 raise ApiError("EntityTooLarge", run.flow.limit_bytes)
             result = parse_object(output)
             if result is None:
-                raise invalid("The Output is not a JSON object.")
-            self._check_waiting(task, run)
+                raise invalid_argument("The Output is not a JSON object.")
+            self._require_waiting(task, run)
             event = run.task_succeeded(result)
             self._after_change(run.id)
         return event
@@ -102,7 +108,7 @@ class Engine:
         with self._store.transaction():
             task = self._task_of(account, task_token)
             run = self._load(task["execution"])
-            self._check_waiting(task, run)
+            self._require_waiting(task, run)
             event = run.task_failed(error, cause)
             self._after_change(run.id)
         return event
@@ -110,88 +116,92 @@ class Engine:
     def _task_of(self, account: str, task_token: str) -> Row:
         task = self._store.one("SELECT * FROM tasks WHERE digest = ?", token_digest(task_token))
         if task is None or task["waits_for"] != "report":
-            raise invalid("The TaskToken is none of this service.")
+            raise invalid_argument("The TaskToken does not belong to this service.")
         owner = self._store.one("SELECT account FROM executions WHERE id = ?", task["execution"])
         if owner is None or owner["account"] != account:
             raise ApiError("AccessDenied")
         return task
 
-    def _check_waiting(self, task: Row, run: Run) -> None:
+    def _require_waiting(self, task: Row, run: Run) -> None:
         if task["status"] == "ended":
-            name = f"{run.row['flow_name']}/{run.row['name']}/{task['event']}"
-            raise ApiError("TaskAlreadyCompleted", name)
+            raise ApiError("TaskAlreadyCompleted", f"{run.row['flow_name']}/{run.row['name']}/{task['event']}")
         if task["status"] == "scheduled":
             if self._conflict:
                 raise ApiError("TaskInvalidState")
             run.task_submitted()
 
     def stop_execution(self, execution: int, error: str, cause: str) -> None:
-        """Stop an execution that is running."""
+        """Stop a running execution."""
         with self._store.transaction():
             self._load(execution).stop(error, cause)
             self._after_change(execution)
 
-    def invocation_ended(self, ended: Ended) -> None:
-        """Hand a function's result to the task that asked for it, where it still waits for it."""
+    def invocation_ended(self, end: InvocationEnd) -> None:
+        """Pass a function's result to its task, if the task still waits for it."""
         with self._store.transaction():
-            task = self._store.one("SELECT * FROM tasks WHERE id = ?", ended.task)
+            task = self._store.one("SELECT * FROM tasks WHERE id = ?", end.task)
             if task is None or task["status"] == "ended":
                 return
+            if end.asynchronous and task["waits_for"] == "report":
+                return
             run = self._load(task["execution"])
-            if not ended.asynchronous and task["waits_for"] == "report":
-                if ended.error_name:
-                    run.task_failed(ended.error_name, ended.error_message)
-                elif task["status"] == "scheduled":
-                    run.task_submitted()
-            elif task["waits_for"] in {"call", "function"}:
-                if ended.error_name:
-                    run.task_failed(ended.error_name, ended.error_message)
-                else:
-                    run.task_returned(ended.body)
+            if end.error_name:
+                run.task_failed(end.error_name, end.error_message)
+            elif task["waits_for"] != "report":
+                run.task_returned(end.body)
+            elif task["status"] == "scheduled":
+                run.task_submitted()
             self._after_change(run.id)
 
     def _load(self, execution: int) -> Run:
         row = self._store.one("SELECT * FROM executions WHERE id = ?", execution)
         assert row is not None
-        return Run(self._place, row)
+        return Run(self._context, row)
 
     def _after_change(self, execution: int) -> None:
-        self._store.afterwards(lambda: self._tell(execution))
+        self._store.after_commit(lambda: self._notify(execution))
 
-    def _tell(self, execution: int) -> None:
-        self.look_at_timers()
-        if execution in self._waiting:
-            row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
-            if row is None or row["status"] != "Running":
-                for future in self._waiting.pop(execution, ()):
-                    if future.set_running_or_notify_cancel():
-                        future.set_result(None)
+    def _notify(self, execution: int) -> None:
+        self.wake_timers()
+        if execution in self._waiting and not self._is_running(execution):
+            for future in self._waiting.pop(execution, ()):
+                if future.set_running_or_notify_cancel():
+                    future.set_result(None)
+
+    def _is_running(self, execution: int) -> bool:
+        row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
+        return row is not None and row["status"] == "Running"
 
     def when_ended(self, execution: int) -> Future[None]:
         """Return a future that is done when the execution has ended."""
         future: Future[None] = Future()
         with self._store.transaction():
-            row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
-            if row is None or row["status"] != "Running":
+            if not self._is_running(execution):
                 future.set_result(None)
             else:
                 others = [other for other in self._waiting.get(execution, ()) if not other.cancelled()]
                 self._waiting[execution] = [*others, future]
         return future
 
-    def look_at_timers(self) -> None:
-        """Wake up whoever keeps the time: there is a new timer, or the clock has been moved."""
+    def wake_timers(self) -> None:
+        """Let the timers' thread look again: there is a new timer, or the clock has been moved."""
         with self._changed:
             self._pending = True
             self._changed.notify_all()
 
     def next_due(self) -> float | None:
-        """Return when the next timer is due."""
+        """Return the time of the next timer; None if there is none."""
         row = self._store.one("SELECT MIN(due) AS due FROM timers")
         return None if row is None else row["due"]
 
     def advance(self, seconds: float, *, skew: bool) -> None:
-        """Move the clock, from one timer to the next, so that each happens at its own time."""
+        """Move the clock from timer to timer, so that each is acted on at its own time.
+
+        Raises:
+            SettingsError: `seconds` is negative.
+        """
+        if not seconds >= 0:
+            raise SettingsError("The clock moves forward only.")
         clock = self._clock
         end = clock.moved_seconds + seconds
         while (due := self.next_due()) is not None:
@@ -200,16 +210,16 @@ class Engine:
                 break
             clock.moved_seconds += max(0.0, ahead)
             if not self.fire_due():
-                # A rounding error before it is due, or somebody else was quicker.
+                # A rounding error makes it a little early, or another thread was faster.
                 clock.moved_seconds = min(end, clock.moved_seconds + 0.001)
         clock.moved_seconds = end
         clock.skewed_seconds += seconds if skew else 0.0
         self._store.set("moved_seconds", str(clock.moved_seconds))
         self._store.set("skewed_seconds", str(clock.skewed_seconds))
-        self.look_at_timers()
+        self.wake_timers()
 
     def fire_due(self) -> bool:
-        """Do what the first timer that is due asks for; say whether there was one."""
+        """Act on the first timer that is due; return whether there was one."""
         with self._store.transaction():
             timer = self._store.one("SELECT * FROM timers WHERE due <= ? ORDER BY due, id LIMIT 1", self._clock.now())
             if timer is None:
@@ -251,24 +261,24 @@ def check_definition(definition: str) -> None:
     """Refuse a definition that cannot be run.
 
     Raises:
-        ApiError: It cannot.
+        ApiError: The definition cannot be run.
     """
     try:
-        parsed(definition)
+        parsed_flow(definition)
     except ValueError as error:
-        raise invalid(str(error)) from None
+        raise invalid_argument(str(error)) from None
 
 
 def check_input(definition: str, text: str) -> str:
-    """Return the input of an execution, `{}` where none is given.
+    """Return the input of an execution; `{}` for an empty text.
 
     Raises:
-        ApiError: It is too large, or no JSON object.
+        ApiError: The input is too large, or not a JSON object.
     """
-    limit = parsed(definition).limit_bytes
+    limit = parsed_flow(definition).limit_bytes
     if len(text.encode()) > limit:
         raise ApiError("EntityTooLarge", limit)
     value = parse_object(text or "{}")
     if value is None:
-        raise invalid("The Input is not a JSON object.")
+        raise invalid_argument("The Input is not a JSON object.")
     return json.dumps(value, ensure_ascii=False)

@@ -1,15 +1,15 @@
-"""Faults on purpose: what a network and a busy service do to a call, in a script or by chance.
+"""Injected faults: what a bad network or a busy service does to a call, scripted or at random.
 
-| kind | what the caller sees | whether the call takes effect |
+| kind | what the caller sees | does the call take effect |
 |---|---|---|
 | `error-before` | 500 InternalServerError | no |
-| `error-after` | 500 InternalServerError | yes: the answer is lost |
+| `error-after` | 500 InternalServerError | yes: the response is lost |
 | `throttle` | 429 ResourceThrottled; with `seconds`, a Retry-After | no |
-| `slow` | the answer, `seconds` later | yes |
-| `reset` | the connection is reset in the middle of the answer | yes |
-| `close` | the connection is closed before an answer | no |
-| `garbage` | 200, and a body that is no JSON | yes |
-| `html` | 502, and a page of HTML, as a proxy writes it | no |
+| `slow` | the response, `seconds` later | yes |
+| `reset` | the connection is reset in the middle of the response | yes |
+| `close` | the connection is closed before a response | no |
+| `garbage` | 200, and a body that is not JSON | yes |
+| `html` | 502, and an HTML page, like a proxy's | no |
 | `empty` | 200, and an empty body | yes |
 | `skew` | the service's clock is `seconds` ahead, for this call | as the call would |
 | `dead` | every connection is reset, for `seconds` | no |
@@ -53,18 +53,18 @@ def _is_kind(_fault: Fault, _field: attrs.Attribute[Any], value: str) -> None:
 
 @attrs.frozen
 class Fault:
-    """One thing that goes wrong.
+    """One fault.
 
     Args:
-        kind: One of `KINDS`; the module's table says what each does.
-        action: The operations it applies_to; `*` stands for anything.
-        times: How many calls; None for every one.
-        after: How many calls pass unharmed first.
+        kind: One of `KINDS`; the module's table describes them.
+        action: The operations it applies to, as a glob.
+        times: The number of calls it applies to; None for all.
+        after: The number of calls that it skips first.
         seconds: For `slow`, `dead`, `skew` (may be negative) and `throttle`.
-        takes_effect: Whether the call does what it asks for all the same; the table's by default.
+        takes_effect: Whether the service performs the call; the default is in the table.
 
     Raises:
-        SettingsError: There is no such kind, or a number cannot be used.
+        SettingsError: The kind does not exist, or a number cannot be used.
     """
 
     kind: str = attrs.field(validator=_is_kind)
@@ -82,10 +82,10 @@ class Fault:
         if self.kind in _NEED_SECONDS and not self.seconds:
             raise SettingsError(f"The fault {self.kind!r} needs seconds=.")
         if (self.times is not None and self.times < 1) or self.after < 0:
-            raise SettingsError("times is 1 or more (None: always), and after 0 or more.")
+            raise SettingsError("times must be 1 or more (None: always), and after 0 or more.")
 
     def applies_to(self, action: str) -> bool:
-        """Say whether it is about this operation."""
+        """Return whether it applies to an operation."""
         return fnmatch.fnmatchcase(action, self.action)
 
 
@@ -95,13 +95,13 @@ def _as_tuple(faults: Iterable[Fault]) -> tuple[Fault, ...]:
 
 @attrs.frozen(kw_only=True)
 class RandomFaults:
-    """Faults by chance; the same seed gives the same ones, call by call.
+    """Random faults; the same seed gives the same fault for each call.
 
     Args:
-        seed: Where chance begins.
-        rate: How many of the calls go wrong, from 0 to 1.
-        faults: One of these is drawn each time; how often they occur in the list is how likely they are.
-        action: The operations they befall.
+        seed: The seed of the random numbers.
+        rate: The share of the calls that a fault applies to, from 0 to 1.
+        faults: One of these is drawn each time; a fault that is listed twice is twice as likely.
+        action: The operations they apply to, as a glob.
     """
 
     seed: int
@@ -124,7 +124,7 @@ class _Armed:
 
 
 class Faults:
-    """What is to go wrong next. Scripted faults come first, in their order; then chance.
+    """The injected faults. Scripted faults come first, in their order, then random ones.
 
     Args:
         now: The clock, for `dead`.
@@ -134,33 +134,33 @@ class Faults:
         self._now = now
         self._lock = threading.Lock()
         self._armed: list[_Armed] = []
-        self._chance: list[tuple[RandomFaults, random.Random]] = []
+        self._random: list[tuple[RandomFaults, random.Random]] = []
         self._dead: list[tuple[Fault, float]] = []
 
     def inject(self, faults: Iterable[Fault | RandomFaults]) -> None:
-        """Add faults behind those that are there."""
+        """Add faults after the existing ones."""
         with self._lock:
             for fault in faults:
                 if isinstance(fault, RandomFaults):
-                    self._chance.append((fault, random.Random(fault.seed)))  # noqa: S311 - chance that can be repeated
+                    self._random.append((fault, random.Random(fault.seed)))  # noqa: S311 - repeatable
                 else:
                     self._armed.append(_Armed(fault))
 
     def clear(self) -> None:
-        """Take all of them away."""
+        """Remove all faults."""
         with self._lock:
             self._armed.clear()
-            self._chance.clear()
+            self._random.clear()
             self._dead.clear()
 
     def next(self, action: str) -> Fault | None:
-        """Return what applies_to this call."""
+        """Return the fault that applies to the next call; None for no fault."""
         with self._lock:
             self._dead = [(fault, until) for fault, until in self._dead if until > self._now()]
             for fault, _until in self._dead:
                 if fault.applies_to(action):
                     return fault
-            fault_now = self._scripted(action) or self._by_chance(action)
+            fault_now = self._scripted(action) or self._by_random(action)
             if fault_now is not None and fault_now.kind == "dead":
                 self._dead.append((fault_now, self._now() + fault_now.seconds))
             return fault_now
@@ -178,8 +178,8 @@ class Faults:
             return armed.fault
         return None
 
-    def _by_chance(self, action: str) -> Fault | None:
-        for faults, chance in self._chance:
+    def _by_random(self, action: str) -> Fault | None:
+        for faults, chance in self._random:
             if fnmatch.fnmatchcase(action, faults.action) and chance.random() < faults.rate:
                 return chance.choice(faults.faults)
         return None

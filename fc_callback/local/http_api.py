@@ -1,4 +1,4 @@
-"""The HTTP face: requests in, answers in the service's own form out."""
+"""The HTTP API: reads requests, and writes responses in the service's own format."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import logging
 import socket
 import struct
 import uuid
-from collections import Counter
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -32,42 +31,52 @@ if TYPE_CHECKING:
     from fc_callback.local.components import Components
     from fc_callback.local.faults import Fault
 
+    Transports = dict[tuple[str, int], asyncio.Transport]
+
 _LOG = logging.getLogger("fc_callback.local")
 # Source: CloudFlow documentation, "Limits": the size of a request.
 MAX_REQUEST_BYTES = 1024 * KIB
+_LONGEST_REQUEST_ID = 64
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
-HTML_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502 Bad Gateway</body>\r\n</html>\r\n"
+# Body, status and content type of the faults that end in a whole response.
+_FAULTY_RESPONSES = {
+    "garbage": (b'{"EventId": 1, "Requ\xff\x00', 200, _JSON),
+    "html": (b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>502 Bad Gateway</body>\r\n</html>\r\n", 502, "text/html"),
+    "empty": (b"", 200, _JSON),
+}  # fmt: skip
+_HALF_RESPONSE = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 80\r\n\r\n{"EventId": '
 
 
-class Protocol(H11Protocol):
-    """uvicorn's HTTP protocol; it lets a fault get at the connection that it is to break."""
+class TrackedProtocol(H11Protocol):
+    """uvicorn's HTTP protocol. It records each connection, so that a fault can break it."""
 
-    transports: dict[tuple[str, int], asyncio.Transport]
+    transports: Transports
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Note the connection."""
+        """Record the connection."""
         self.access_log = False  # URLs hold task tokens, and pytest listens even to loggers that do not propagate
         super().connection_made(transport)
         if self.client is not None:
             self.transports[self.client] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget the connection."""
         if self.client is not None:
             self.transports.pop(self.client, None)
         super().connection_lost(exc)
 
 
-class BrokenAnswer(Response):
-    """No answer, or the beginning of one, and then a broken connection.
+class BrokenResponse(Response):
+    """No response, or the beginning of one, followed by a broken connection.
 
     Args:
-        begin: Bytes that are still sent.
-        reset: Whether the connection is reset instead of closed.
+        transports: The open connections by client address.
+        begin: Bytes that are sent first.
+        reset: Whether to reset the connection instead of closing it.
     """
 
-    def __init__(self, transports: Mapping[tuple[str, int], asyncio.Transport], *, begin: bytes, reset: bool) -> None:
+    def __init__(self, transports: Transports, *, begin: bytes, reset: bool) -> None:
         super().__init__()
         self._transports = transports
         self._begin = begin
@@ -83,151 +92,134 @@ class BrokenAnswer(Response):
             transport.write(self._begin)
         if self._reset:
             connection = transport.get_extra_info("socket")
-            # Closing a socket that lingers for no time sends a reset instead of a goodbye.
+            # SO_LINGER with a zero timeout makes close() send RST instead of FIN.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
-        # uvicorn complains about an answer that never began, unless it has seen the connection go.
+        # uvicorn logs an error about a missing response unless it has noticed the disconnect.
         while (await receive())["type"] != "http.disconnect":
             pass
 
 
 class HttpApi:
-    """Answers requests. One event loop calls it; nothing in it waits but the long poll and the slow fault.
+    """Answers the requests of the HTTP API. One event loop calls it; only the long poll and the slow fault wait.
 
     Args:
-        components: What it stands before.
-
-    Attributes:
-        calls: How often each operation ended in what: `ok`, an error code, or `fault:` and its kind.
+        components: The service.
     """
 
     def __init__(self, components: Components) -> None:
         self._components = components
-        self.calls: Counter[tuple[str, str]] = Counter()
-        self.transports: dict[tuple[str, int], asyncio.Transport] = {}
+        self._transports: Transports = {}
 
     @property
-    def protocol(self) -> type[Protocol]:
-        """The HTTP protocol that keeps this face's transports."""
-        return type("LocalProtocol", (Protocol,), {"transports": self.transports})
+    def protocol(self) -> type[TrackedProtocol]:
+        """The HTTP protocol class that records this API's connections."""
+        return type("LocalProtocol", (TrackedProtocol,), {"transports": self._transports})
 
-    def application(self, control: list[Route]) -> Starlette:
+    def application(self, further: list[Route]) -> Starlette:
         """Return the ASGI application, with further routes beside the API's own."""
-        application = Starlette(routes=[Route("/", self.answer, methods=["GET", "POST"]), *control])
+        application = Starlette(routes=[Route("/", self.respond, methods=["GET", "POST"]), *further])
         application.router.redirect_slashes = False  # a Location header would repeat the query, and the secrets in it
         return application
 
-    async def answer(self, request: Request) -> Response:
-        """Answer one call."""
+    async def respond(self, request: Request) -> Response:
+        """Perform one call, or the fault that applies to it."""
         try:
-            call = await _read(request)
+            call = await _read_request(request)
         except ClientDisconnect:
             return Response()
         action = call.action if self._components.operations.knows(call.action) else "unknown"
         fault = self._components.faults.next(call.action)
         if fault is None:
-            return await self._answer(call, action)
+            return await self._respond_to(call, action)
         if fault.kind in {"slow", "skew"}:
             if fault.kind == "slow":
                 await asyncio.sleep(fault.seconds)
-            skew = fault.seconds if fault.kind == "skew" else 0.0
-            return await self._answer(call, action, skew_seconds=skew)
+            return await self._respond_to(call, action, skew_seconds=fault.seconds if fault.kind == "skew" else 0.0)
         if fault.takes_effect:
-            await self._answer(call, action)
-        self.calls[action, f"fault:{fault.kind}"] += 1
-        return self._broken(fault)
+            await self._respond_to(call, action)
+        self._components.calls[action, f"fault:{fault.kind}"] += 1
+        return self._faulty_response(fault)
 
-    async def _answer(self, call: ApiRequest, action: str, *, skew_seconds: float = 0.0) -> Response:
-        request_id = _request_id(call)
+    async def _respond_to(self, call: ApiRequest, action: str, *, skew_seconds: float = 0.0) -> Response:
+        calls, request_id = self._components.calls, _request_id(call)
         try:
             body = await self._perform(call, skew_seconds)
         except ApiError as error:
-            self.calls[action, error.code] += 1
-            content = {
-                "Code": error.code,
-                "Message": error.message,
-                "RequestId": request_id,
-                "HostId": call.headers.get("host", ""),
-            }
-            return self._json(content, error.status, skew_seconds)
-        except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer in the service's form
-            _LOG.exception("%s could not be answered", action)
-            self.calls[action, "InternalServerError"] += 1
-            return self._error("InternalServerError")
-        self.calls[action, "ok"] += 1
+            calls[action, error.code] += 1
+            return self._error(error, request_id, host=call.headers.get("host", ""), skew_seconds=skew_seconds)
+        except Exception:  # noqa: BLE001 - every caller gets a response in the service's format
+            _LOG.exception("%s failed", action)
+            calls[action, "InternalServerError"] += 1
+            return self._error(ApiError("InternalServerError"), _new_id())
+        calls[action, "ok"] += 1
         return self._json({**body, "RequestId": request_id}, 200, skew_seconds)
 
     async def _perform(self, call: ApiRequest, skew_seconds: float) -> dict[str, Any]:
-        components = self._components
+        components, given = self._components, call.parameters
         _check_form(call, components.operations.knows)
         account = components.authenticator.account_of(call, skew_seconds=skew_seconds)
         if not components.quota.take(account, call.action):
             raise ApiError("ResourceThrottled")
-        given = call.parameters
-        answer = components.operations.perform(call.action, account, given)
-        if call.action == "DescribeExecution" and wait_seconds(given):
-            await self._wait(account, given)
-            answer = components.operations.perform(call.action, account, given)
-        return answer
-
-    async def _wait(self, account: str, given: Mapping[str, str]) -> None:
-        row = self._components.operations.execution_row(account, given["FlowName"], given["ExecutionName"])
-        ended = asyncio.wrap_future(self._components.engine.when_ended(row["id"]))
-        await asyncio.wait([ended], timeout=wait_seconds(given))
-        ended.cancel()
+        response = components.operations.perform(call.action, account, given)
+        if call.action == "DescribeExecution" and (seconds := wait_seconds(given)):
+            row = components.operations.execution_row(account, given["FlowName"], given["ExecutionName"])
+            ended = asyncio.wrap_future(components.engine.when_ended(row["id"]))
+            await asyncio.wait([ended], timeout=seconds)
+            ended.cancel()
+            response = components.operations.perform(call.action, account, given)
+        return response
 
     def _json(self, content: Mapping[str, Any], status: int, skew_seconds: float = 0.0) -> Response:
         body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
-        return self._respond(body, status, "application/json; charset=utf-8", skew_seconds=skew_seconds)
+        return self._response(body, status, "application/json; charset=utf-8", skew_seconds=skew_seconds)
 
-    def _respond(self, body: bytes, status: int, content_type: str, *, skew_seconds: float = 0.0) -> Response:
+    def _response(self, body: bytes, status: int, content_type: str, *, skew_seconds: float = 0.0) -> Response:
         date = formatdate(self._components.clock.caller_time() + skew_seconds, usegmt=True)
         return Response(body, status, {"date": date, "content-type": content_type})
 
-    def _broken(self, fault: Fault) -> Response:
+    def _error(
+        self, error: ApiError, request_id: str, *, host: str = "127.0.0.1", skew_seconds: float = 0.0
+    ) -> Response:
+        content = {"Code": error.code, "Message": error.message, "RequestId": request_id, "HostId": host}
+        return self._json(content, error.status, skew_seconds)
+
+    def _faulty_response(self, fault: Fault) -> Response:
+        if fault.kind in _FAULTY_RESPONSES:
+            return self._response(*_FAULTY_RESPONSES[fault.kind])
+        if fault.kind in {"error-before", "error-after"}:
+            return self._error(ApiError("InternalServerError"), _new_id())
         if fault.kind == "throttle":
-            response = self._error("ResourceThrottled")
+            response = self._error(ApiError("ResourceThrottled"), _new_id())
             if fault.seconds:
                 response.headers["retry-after"] = f"{fault.seconds:g}"
             return response
-        if fault.kind in {"error-before", "error-after"}:
-            return self._error("InternalServerError")
-        if fault.kind == "garbage":
-            return self._respond(b'{"EventId": 1, "Requ\xff\x00', 200, _JSON)
-        if fault.kind == "html":
-            return self._respond(HTML_PAGE, 502, "text/html")
-        if fault.kind == "empty":
-            return self._respond(b"", 200, _JSON)
-        begin = b""
-        if fault.kind == "reset":
-            begin = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 80\r\n\r\n{"EventId": '
-        return BrokenAnswer(self.transports, begin=begin, reset=fault.kind != "close")
-
-    def _error(self, code: str) -> Response:
-        error = ApiError(code)
-        content = {"Code": code, "Message": error.message, "RequestId": _new_id(), "HostId": "127.0.0.1"}
-        return self._json(content, error.status)
+        begin = _HALF_RESPONSE if fault.kind == "reset" else b""
+        return BrokenResponse(self._transports, begin=begin, reset=fault.kind != "close")
 
 
-async def _read(request: Request) -> ApiRequest:
+async def _read_request(request: Request) -> ApiRequest:
     body = await request.body()
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         # Several headers of one name are signed as one, joined by commas.
         headers[name] = f"{headers[name]},{value.strip()}" if name in headers else value.strip()
     form: dict[str, str] = {}
-    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == _FORM and len(body) <= MAX_REQUEST_BYTES:
+    if _content_type(headers) == _FORM and len(body) <= MAX_REQUEST_BYTES:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     query = dict(parse_qsl(request.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
     return ApiRequest(method=request.method, path=request.url.path, query=query, form=form, headers=headers, body=body)
 
 
+def _content_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _check_form(call: ApiRequest, knows: Callable[[str], bool]) -> None:
-    """Refuse what cannot be a call of this API, before asking who makes it."""
+    """Refuse what cannot be a call of this API, before the signature is checked."""
     if len(call.body) > MAX_REQUEST_BYTES:
         raise ApiError("EntityTooLarge", MAX_REQUEST_BYTES)
-    content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = _content_type(call.headers)
     if call.body and not content_type:
         raise ApiError("MissingRequiredHeader", "Content-Type")
     if call.method == "POST" and content_type not in {"", _FORM, _JSON}:
@@ -249,4 +241,5 @@ def _new_id() -> str:
 def _request_id(call: ApiRequest) -> str:
     """Return the caller's own id, which older clients may choose, or a new one."""
     given = call.parameters.get("RequestId", "")
-    return given if given and len(given) <= 64 and all(c.isalnum() or c == "-" for c in given) else _new_id()  # noqa: PLR2004
+    is_usable = given and len(given) <= _LONGEST_REQUEST_ID and all(c.isalnum() or c == "-" for c in given)
+    return given if is_usable else _new_id()

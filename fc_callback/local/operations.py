@@ -1,4 +1,4 @@
-"""The operations of API 2019-03-15, as functions from parameters to answers.
+"""The operations of API 2019-03-15: each takes the parameters and returns the response.
 
 Source: the API metadata of fnf 2019-03-15 (`aliyun-openapi-meta`, `en-US/fnf`).
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
 from fc_callback.flows.reading import NAME_PATTERN
-from fc_callback.local.api_errors import ApiError, invalid
+from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.clock import iso_milliseconds, parse_time
 from fc_callback.local.engine import Engine, check_definition, check_input
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from fc_callback.local.store import Row, Store
 
 API_VERSION = "2019-03-15"
-# The service makes names itself that begin with a digit (UUIDs), so callers may as well.
+# The service itself creates names that begin with a digit (UUIDs), so callers may use them too.
 _EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
-# Parameters that ask for what is not here. Nothing is ignored silently: a caller who sends one is told.
+# Parameters of features that do not exist here. They are refused, because ignoring them would hide a difference.
 _UNSUPPORTED = {
     "CreateFlow": ("ExternalStorageLocation", "Environment", "ResourceGroupId"),
     "UpdateFlow": ("Environment",),
@@ -38,10 +38,10 @@ MAX_WAIT_SECONDS = 60
 
 
 def required(parameters: Mapping[str, str], name: str, *, blank: bool = False) -> str:
-    """Return a parameter that must be there.
+    """Return a required parameter.
 
     Raises:
-        ApiError: It is missing, or empty where that is not allowed.
+        ApiError: It is missing, or empty although `blank` is false.
     """
     value = parameters.get(name)
     if value is None or (not value and not blank):
@@ -49,10 +49,10 @@ def required(parameters: Mapping[str, str], name: str, *, blank: bool = False) -
     return value
 
 
-def _number(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+def _number_parameter(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = parameters.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-        raise invalid(f"{name} must be a number from {low} to {high}.")
+        raise invalid_argument(f"{name} must be a number from {low} to {high}.")
     return int(text)
 
 
@@ -60,9 +60,9 @@ class Operations:
     """Performs the operations for an account.
 
     Args:
-        store: What is kept.
-        clock: The time.
-        engine: Drives the executions.
+        store: The database.
+        clock: The service's clock.
+        engine: Runs the executions.
     """
 
     def __init__(self, store: Store, clock: Clock, engine: Engine) -> None:
@@ -85,26 +85,26 @@ class Operations:
         }
 
     def knows(self, action: str) -> bool:
-        """Say whether there is such an operation here."""
+        """Return whether the operation exists here."""
         return action in self._table
 
     def perform(self, action: str, account: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Perform an operation; return the answer, without its RequestId.
+        """Perform an operation; return the response without its RequestId.
 
         Raises:
-            ApiError: It is refused.
+            ApiError: The service refuses it.
         """
         for name in _UNSUPPORTED.get(action, ()):
             if parameters.get(name) and not (name == "Qualifier" and parameters[name] == "LATEST"):
-                raise invalid(f"The parameter {name} is not supported by the local CloudFlow.")
+                raise invalid_argument(f"The parameter {name} is not supported by the local CloudFlow.")
         with self._store.transaction():
             return self._table[action](account, parameters)
 
     def execution_row(self, account: str, flow_name: str, execution_name: str) -> Row:
-        """Return an execution.
+        """Return the row of an execution.
 
         Raises:
-            ApiError: There is none, or not even the flow.
+            ApiError: The execution or its flow does not exist.
         """
         flow = self._flow(account, flow_name)
         row = self._store.one("SELECT * FROM executions WHERE flow = ? AND name = ?", flow["id"], execution_name)
@@ -131,29 +131,28 @@ class Operations:
         name, definition = required(given, "Name"), required(given, "Definition")
         description, kind = required(given, "Description", blank=True), required(given, "Type")
         if not NAME_PATTERN.fullmatch(name):
-            raise invalid("A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
+            raise invalid_argument(
+                "A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _."
+            )
         _check_kind(kind)
         if given.get("ExecutionMode", "") not in {"", "Standard"}:
-            raise invalid("The local CloudFlow runs Standard executions only: Express ones take no callbacks.")
+            raise invalid_argument("The local CloudFlow runs Standard executions only: Express ones take no callbacks.")
         check_definition(definition)
         if self._store.one("SELECT 1 FROM flows WHERE account = ? AND name = ?", account, name) is not None:
             raise ApiError("FlowAlreadyExists", name)
-        now = self._clock.now()
-        self._store.run(
-            "INSERT INTO flows (account, name, definition, description, type, role_arn, created, modified)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            *(
-                account,
-                name,
-                self._store.mask_tokens(definition),
-                self._store.mask_tokens(description),
-                kind,
-                given.get("RoleArn", ""),
-                now,
-                now,
-            ),
+        now, mask = self._clock.now(), self._store.mask_tokens
+        self._store.insert(
+            "flows",
+            account=account,
+            name=name,
+            definition=mask(definition),
+            description=mask(description),
+            type=kind,
+            role_arn=given.get("RoleArn", ""),
+            created=now,
+            modified=now,
         )
-        return self._flow_answer(self._flow(account, name))
+        return self._flow_response(self._flow(account, name))
 
     def _update_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
@@ -161,19 +160,19 @@ class Operations:
         check_definition(definition)
         kind = given.get("Type") or flow["type"]
         _check_kind(kind)
-        self._store.run(
-            "UPDATE flows SET definition = ?, description = ?, type = ?, role_arn = ?, modified = ? WHERE id = ?",
-            *(
-                self._store.mask_tokens(definition),
-                self._store.mask_tokens(given.get("Description", flow["description"])),
-                kind,
-            ),
-            *(given.get("RoleArn", flow["role_arn"]), self._clock.now(), flow["id"]),
+        self._store.update(
+            "flows",
+            flow["id"],
+            definition=self._store.mask_tokens(definition),
+            description=self._store.mask_tokens(given.get("Description", flow["description"])),
+            type=kind,
+            role_arn=given.get("RoleArn", flow["role_arn"]),
+            modified=self._clock.now(),
         )
-        return self._flow_answer(self._flow(account, flow["name"]))
+        return self._flow_response(self._flow(account, flow["name"]))
 
     def _describe_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        return self._flow_answer(self._flow(account, required(given, "Name")))
+        return self._flow_response(self._flow(account, required(given, "Name")))
 
     def _delete_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
@@ -183,17 +182,17 @@ class Operations:
         return {}
 
     def _list_flows(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        limit = _number(given, "Limit", 60, 1, 999)
+        limit = _number_parameter(given, "Limit", 60, 1, 999)
         after = given.get("NextToken", "")
         rows = self._store.all(
             "SELECT * FROM flows WHERE account = ? AND name > ? ORDER BY name LIMIT ?", account, after, limit + 1
         )
-        answer: dict[str, Any] = {"Flows": [self._flow_answer(row) for row in rows[:limit]]}
+        response: dict[str, Any] = {"Flows": [self._flow_response(row) for row in rows[:limit]]}
         if len(rows) > limit:
-            answer["NextToken"] = rows[limit - 1]["name"]
-        return answer
+            response["NextToken"] = rows[limit - 1]["name"]
+        return response
 
-    def _flow_answer(self, row: Row) -> dict[str, Any]:
+    def _flow_response(self, row: Row) -> dict[str, Any]:
         return {
             "Id": f"flow-{row['id']}",
             "Name": row["name"],
@@ -210,20 +209,20 @@ class Operations:
         flow = self._flow(account, required(given, "FlowName"))
         name = given.get("ExecutionName") or str(uuid.uuid4())
         if not _EXECUTION_NAME.fullmatch(name):
-            raise invalid("An execution's name has 1 to 128 letters, digits, _ and -.")
+            raise invalid_argument("An execution's name has 1 to 128 letters, digits, _ and -.")
         text = check_input(flow["definition"], given.get("Input", ""))
         row = self._store.one("SELECT * FROM executions WHERE flow = ? AND name = ?", flow["id"], name)
         if row is not None:
             if row["status"] != "Running":
                 raise ApiError("ExecutionAlreadyExists", name, flow["name"])
-            return self.execution_answer(row)
+            return self.execution_response(row)
         self._engine.start_execution(flow, name=name, execution_input=text)
-        answer = self.execution_answer(self.execution_row(account, flow["name"], name))
-        # The real service answers before it has begun; the first answer has none of these yet.
-        return {**answer, "Status": "", "Output": "", "StoppedTime": ""}
+        response = self.execution_response(self.execution_row(account, flow["name"], name))
+        # The real service responds before the execution has begun, so its response lacks these.
+        return {**response, "Status": "", "Output": "", "StoppedTime": ""}
 
-    def execution_answer(self, row: Row) -> dict[str, Any]:
-        """Return an execution as the operations show it."""
+    def execution_response(self, row: Row) -> dict[str, Any]:
+        """Return an execution in the format of the HTTP API."""
         return {
             "FlowName": row["flow_name"],
             "Name": row["name"],
@@ -238,30 +237,34 @@ class Operations:
     def _describe_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         wait_seconds(given)
         row = self.execution_row(account, required(given, "FlowName"), required(given, "ExecutionName"))
-        return self.execution_answer(row)
+        return self.execution_response(row)
 
     def _list_executions(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))
-        limit = _number(given, "Limit", 60, 1, 99)
+        limit = _number_parameter(given, "Limit", 60, 1, 99)
         status = given.get("Status", "")
         if status and status not in _STATUSES:
-            raise invalid(f"Status must be one of {', '.join(_STATUSES)}.")
-        before = _number(given, "NextToken", 2**62, 0, 2**62)
+            raise invalid_argument(f"Status must be one of {', '.join(_STATUSES)}.")
+        before = _number_parameter(given, "NextToken", 2**62, 0, 2**62)
         prefix = given.get("ExecutionNamePrefix", "")
         rows = self._store.all(
             "SELECT * FROM executions WHERE flow = ? AND id < ? AND (? = '' OR status = ?)"
             " AND substr(name, 1, length(?)) = ? AND started >= ? AND started <= ? ORDER BY id DESC LIMIT ?",
             *(flow["id"], before, status, status, prefix, prefix),
-            *(_time(given, "StartedTimeBegin", 0.0), _time(given, "StartedTimeEnd", 1e12), limit + 1),
+            *(
+                _time_parameter(given, "StartedTimeBegin", 0.0),
+                _time_parameter(given, "StartedTimeEnd", 1e12),
+                limit + 1,
+            ),
         )
-        executions = [self.execution_answer(row) for row in rows[:limit]]
+        executions = [self.execution_response(row) for row in rows[:limit]]
         if given.get("MetadataOnly", "").lower() == "true":
             for execution in executions:
                 execution.update(Input="", Output="", FlowDefinition="")
-        answer: dict[str, Any] = {"Executions": executions}
+        response: dict[str, Any] = {"Executions": executions}
         if len(rows) > limit:
-            answer["NextToken"] = str(rows[limit - 1]["id"])
-        return answer
+            response["NextToken"] = str(rows[limit - 1]["id"])
+        return response
 
     def _stop_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow_name, name = required(given, "FlowName"), required(given, "ExecutionName")
@@ -271,21 +274,21 @@ class Operations:
         if row["status"] != "Running":
             raise ApiError("ExecutionAlreadyCompleted", name, flow_name)
         self._engine.stop_execution(row["id"], error, cause)
-        return self.execution_answer(self.execution_row(account, flow_name, name))
+        return self.execution_response(self.execution_row(account, flow_name, name))
 
     def _get_execution_history(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         row = self.execution_row(account, required(given, "FlowName"), required(given, "ExecutionName"))
-        limit = _number(given, "Limit", 60, 1, 999)
-        first = _number(given, "NextToken", 1, 0, 2**62)
+        limit = _number_parameter(given, "Limit", 60, 1, 999)
+        first = _number_parameter(given, "NextToken", 1, 0, 2**62)
         rows = self._store.all(
             "SELECT * FROM events WHERE execution = ? AND id >= ? ORDER BY id LIMIT ?", row["id"], first, limit + 1
         )
-        answer: dict[str, Any] = {"Events": [self._event_answer(event) for event in rows[:limit]]}
+        response: dict[str, Any] = {"Events": [self._event_response(event) for event in rows[:limit]]}
         if len(rows) > limit:
-            answer["NextToken"] = str(rows[limit]["id"])
-        return answer
+            response["NextToken"] = str(rows[limit]["id"])
+        return response
 
-    def _event_answer(self, row: Row) -> dict[str, Any]:
+    def _event_response(self, row: Row) -> dict[str, Any]:
         return {
             "Type": row["type"],
             "EventId": row["id"],
@@ -297,32 +300,32 @@ class Operations:
 
 
 def wait_seconds(given: Mapping[str, str]) -> int:
-    """Return how long DescribeExecution is to wait for the end.
+    """Return how long DescribeExecution waits for the end of the execution.
 
     Raises:
-        ApiError: It is out of bounds.
+        ApiError: The number is out of bounds.
     """
-    return _number(given, "WaitTimeSeconds", 0, 0, MAX_WAIT_SECONDS)
+    return _number_parameter(given, "WaitTimeSeconds", 0, 0, MAX_WAIT_SECONDS)
 
 
 def _check_kind(kind: str) -> None:
     if kind not in {"FDL", "DEFAULT"}:
-        raise invalid("Type must be FDL.")
+        raise invalid_argument("Type must be FDL.")
 
 
 def _cause(error: str, given: Mapping[str, str]) -> str:
     cause = given.get("Cause", "")
     if len(error) > ERROR_MAX_CHARACTERS or len(cause) > CAUSE_MAX_CHARACTERS:
         limits = f"1 to {ERROR_MAX_CHARACTERS} and Cause up to {CAUSE_MAX_CHARACTERS}"
-        raise invalid(f"Error may have {limits} characters.")
+        raise invalid_argument(f"Error may have {limits} characters.")
     return cause
 
 
-def _time(given: Mapping[str, str], name: str, default: float) -> float:
+def _time_parameter(given: Mapping[str, str], name: str, default: float) -> float:
     text = given.get(name)
     if not text:
         return default
     parsed = parse_time(text)
     if parsed is None:
-        raise invalid(f"{name} must be a time like 2020-09-22T23:43:40Z.")
+        raise invalid_argument(f"{name} must be a time like 2020-09-22T23:43:40Z.")
     return parsed

@@ -28,11 +28,11 @@ class _Bucket:
 
 
 class Quota:
-    """Counts the calls of each account.
+    """Limits the calls of each account.
 
     Args:
-        now: The clock.
-        enabled: False lets everything through.
+        now: Returns the time.
+        enabled: False allows all calls.
     """
 
     def __init__(self, now: Callable[[], float], *, enabled: bool) -> None:
@@ -41,7 +41,7 @@ class Quota:
         self._buckets: dict[tuple[str, str], _Bucket] = {}
 
     def take(self, account_id: str, action: str) -> bool:
-        """Take one call; False where there is none left."""
+        """Count one call; return whether it is within the quota."""
         if not self.enabled:
             return True
         name, size, refill_per_second = _BUCKETS.get(action, _OTHERS)

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn in a thread of its own, with a loop of its own, on loopback."""
+"""The HTTP server: uvicorn in its own thread, with its own event loop, on loopback."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _LAST_TURNS = 5
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket that listens on loopback; port 0 lets the system choose.
+    """Return a socket that listens on loopback; port 0 takes a free one.
 
     Raises:
         SettingsError: The port cannot be used.
     """
-    # With the protocol left at 0, asyncio would not set TCP_NODELAY, and each answer would take 40 ms.
+    # With the protocol left at 0, asyncio would not set TCP_NODELAY, and each response would take 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -35,12 +35,14 @@ def listen(port: int) -> socket.socket:
         listening.listen(_BACKLOG)
     except (OSError, OverflowError) as error:
         listening.close()
-        raise SettingsError(f"Port {port} cannot be used: {error}.", hint="Choose another one, or 0.") from None
+        raise SettingsError(
+            f"Port {port} cannot be used: {error}.", hint="Choose another port, or 0 for a free one."
+        ) from None
     return listening
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which looks every tenth of a second whether it is to end, told to end at once."""
+    """uvicorn, which polls for its end every tenth of a second. This one ends at once."""
 
     async def main_loop(self) -> None:
         """Serve until `end` is called."""
@@ -51,18 +53,17 @@ class _Uvicorn(uvicorn.Server):
             await self._end.wait()
 
     def end(self) -> None:
-        """Ask it to end; from any thread."""
+        """Ask the server to end; from any thread."""
         self.should_exit = True
         if hasattr(self, "_end"):
             self._loop.call_soon_threadsafe(self._end.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close every connection, after the answers that are under way."""
+        """Close every connection after the responses that have begun."""
         for server in self.servers:
             server.close()
-        for _ in range(
-            _LAST_TURNS
-        ):  # a connection that was accepted at the last moment is made some turns of the loop later
+        # A connection that was accepted just before the end exists some iterations of the event loop later.
+        for _ in range(_LAST_TURNS):
             for connection in list(self.server_state.connections):
                 connection.shutdown()
             await asyncio.sleep(0)
@@ -75,14 +76,14 @@ class _Uvicorn(uvicorn.Server):
                 task.cancel()
         for connection in list(self.server_state.connections):
             connection.transport.close()
-        await asyncio.sleep(0)  # here it is closed
+        await asyncio.sleep(0)  # closes them
 
 
 class Server:
-    """Serves an application on a socket that listens already, so that callers need not wait for it to be ready.
+    """Serves an application on a socket that listens already, so callers need not wait for the server.
 
     Args:
-        application: What answers.
+        application: The ASGI application.
         listening: The socket; closed at the end.
         protocol: uvicorn's HTTP protocol, or one built on it.
     """
@@ -95,11 +96,11 @@ class Server:
                 ws="none",
                 lifespan="off",
                 log_config=None,
-                log_level="warning",  # below debug it would log each request whole: token, keys and all
+                log_level="warning",  # at debug it would log whole requests, with the token and the keys
                 access_log=False,
                 server_header=False,
                 date_header=False,
-                # Longer than clients keep an idle connection, so that it is not closed under them.
+                # Longer than clients keep an idle connection, so the client closes it first.
                 timeout_keep_alive=75,
             )
         )
@@ -107,14 +108,14 @@ class Server:
         self._thread = threading.Thread(target=self._run, name="local-cloudflow", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to serve."""
         self._thread.start()
 
     def _run(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
     def stop(self) -> None:
-        """End, at most a second after the answers that are under way."""
+        """End the server, at most a second after the responses that have begun."""
         self._server.end()
         self._thread.join(_STOP_SECONDS)
         self._socket.close()

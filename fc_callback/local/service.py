@@ -1,4 +1,4 @@
-"""The local CloudFlow as one object: construct, use, close."""
+"""The local CloudFlow as one object: create it, use it, close it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError, SettingsError
-from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
-from fc_callback.local.components import Components, Options, build_components
+from fc_callback.local.api_errors import StillRunning
+from fc_callback.local.components import Components, build_components
 from fc_callback.local.control import control_routes
 from fc_callback.local.http_api import HttpApi
+from fc_callback.local.options import ServiceOptions
 from fc_callback.local.server import HOST, Server, listen
-from fc_callback.local.values import Event, Execution, FunctionInvocation
-from fc_callback.values.token import TaskToken
+from fc_callback.local.values import Execution, FunctionInvocation, HistoryEvent, read_invocations
+from fc_callback.local.waiting_tasks import waiting_token
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -27,16 +28,14 @@ if TYPE_CHECKING:
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.runtime import FunctionSpec
     from fc_callback.values.context import Credentials
+    from fc_callback.values.token import TaskToken
 
 DEFAULT_ACCOUNT = "1000000000000001"
 
 
 @attrs.frozen(kw_only=True)
-class _Opened:
-    """A service that runs."""
-
+class _RunningService:
     components: Components
-    http_api: HttpApi
     server: Server
     endpoint: str
 
@@ -44,23 +43,24 @@ class _Opened:
 class LocalCloudFlow:
     """CloudFlow on this machine: the HTTP API, flows in both languages, functions run as FC runs them.
 
-    A context manager; or `start_service()` and `close()`. The HTTP server runs in a thread of its own, on loopback only.
+    Use it as a context manager, or call `start_service()` and `close()`. The HTTP server runs in its own thread, on
+    loopback only.
 
     Args:
-        database: The SQLite file that keeps everything; a temporary one, removed at the end, where none is given.
-        host: Nothing but 127.0.0.1.
-        port: 0 lets the system choose.
-        functions: What flows may call.
-        quota: Whether the documented quotas of calls are held to.
-        sync_report: What happens to a report that comes before a Sync invocation has returned: `accept`, or `conflict`
-            for 409 TaskInvalidState. Which of them the real service does is not known.
-        async_retries: How often FC repeats a failed asynchronous invocation, 0 to 8.
-        async_retry_delay_seconds: Before the first repetition; each further one waits twice as long.
-        credentials_seconds: How long the STS credentials of an invocation live.
-        instances: How many processes one function may have at a time.
-        account_id: The account that functions belong to and `credentials` are of.
+        database: The SQLite file that keeps everything. By default nothing is kept after the end.
+        host: Only 127.0.0.1 is allowed.
+        port: The port; 0 for a free one.
+        functions: The functions that flows may call.
+        quota: Whether the documented quotas of calls are enforced.
+        sync_report: The response to a report that comes before a Sync invocation has returned: `accept`, or `conflict`
+            for 409 TaskInvalidState. It is not documented which of them the real service does.
+        async_retries: How often FC retries a failed asynchronous invocation, 0 to 8.
+        async_retry_delay_seconds: The delay before the first retry; it doubles for each further one.
+        credentials_seconds: The lifetime of an invocation's STS credentials.
+        instances: The largest number of processes that one function has at a time.
+        account_id: The account that owns the functions and `credentials`.
         accounts: Further accounts.
-        region: What functions are told.
+        region: The region that functions see.
 
     Raises:
         SettingsError: An argument cannot be used.
@@ -83,7 +83,7 @@ class LocalCloudFlow:
         accounts: Iterable[str] = (),
         region: str = "cn-hangzhou",
     ) -> None:
-        self._options = Options(
+        self._options = ServiceOptions(
             database=None if database is None else Path(database),
             host=host,
             port=port,
@@ -98,15 +98,15 @@ class LocalCloudFlow:
             region=region,
         )
         self._first_functions = tuple(functions)
-        self._opened: _Opened | None = None
+        self._running: _RunningService | None = None
 
     def start_service(self) -> None:
-        """Open the database, take up what it holds, and listen.
+        """Open the database, continue what it holds, and listen.
 
         Raises:
             SettingsError: The database or the port cannot be used.
         """
-        if self._opened is not None:
+        if self._running is not None:
             raise FcCallbackError("The local CloudFlow has been started already.")
         listening = listen(self._options.port)
         endpoint = f"http://{HOST}:{listening.getsockname()[1]}"
@@ -118,44 +118,47 @@ class LocalCloudFlow:
         for function in self._first_functions:
             components.invoker.add(function.name, function)
         http_api = HttpApi(components)
-        server = Server(http_api.application(control_routes(self)), listening, protocol=http_api.protocol)
-        self._opened = _Opened(components=components, http_api=http_api, server=server, endpoint=endpoint)
+        server = Server(http_api.application(control_routes(components)), listening, protocol=http_api.protocol)
+        self._running = _RunningService(components=components, server=server, endpoint=endpoint)
         server.start()
         components.engine.start()
 
     def close(self) -> None:
-        """Stop listening, end the functions' processes, close the database. What was running is taken up next time."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.components.engine.close()
-            opened.server.stop()
-            opened.components.close()
+        """Stop listening, end the functions' processes, and close the database.
+
+        A service that opens the same file continues what was running.
+        """
+        running, self._running = self._running, None
+        if running is not None:
+            running.components.engine.close()
+            running.server.stop()
+            running.components.close()
 
     @property
-    def _open(self) -> _Opened:
-        if self._opened is None:
+    def _service(self) -> _RunningService:
+        if self._running is None:
             raise FcCallbackError(
-                "The local CloudFlow is not running.", hint="Use it inside of `with LocalCloudFlow() as service:`."
+                "The local CloudFlow is not running.", hint="Use it inside `with LocalCloudFlow() as service:`."
             )
-        return self._opened
+        return self._running
 
     @property
     def _components(self) -> Components:
-        return self._open.components
+        return self._service.components
 
     def __enter__(self) -> LocalCloudFlow:
-        """Start, and return the service."""
+        """Start the service and return it."""
         self.start_service()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Close it."""
+        """Close the service."""
         self.close()
 
     @property
     def endpoint(self) -> str:
-        """Where it is, like `http://127.0.0.1:8080`."""
-        return self._open.endpoint
+        """The service's URL, like `http://127.0.0.1:8080`."""
+        return self._service.endpoint
 
     @property
     def credentials(self) -> Credentials:
@@ -164,7 +167,7 @@ class LocalCloudFlow:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client in another process needs: the endpoint, the region and the key."""
+        """The variables that a client in another process needs: endpoint, region and key."""
         key = self.credentials
         return {
             "CLOUDFLOW_ENDPOINT": self.endpoint,
@@ -174,7 +177,7 @@ class LocalCloudFlow:
         }
 
     def add_account(self, account_id: str) -> Credentials:
-        """Let a further account in; return its key."""
+        """Allow a further account to call the service; return its key."""
         self._components.add_account(account_id)
         return self._components.store.issuer.account_key(account_id)
 
@@ -182,7 +185,7 @@ class LocalCloudFlow:
         """Return STS credentials, like those that FC gives a function with a role."""
         account = self._options.account_id if account_id is None else account_id
         return self._components.store.issuer.session(
-            account, expires_at=self._components.clock.now() + seconds, serial=secrets.token_hex(16)
+            account, expires_at=self.now + seconds, serial=secrets.token_hex(16)
         )
 
     @property
@@ -201,19 +204,19 @@ class LocalCloudFlow:
         return self._components.invoker.names
 
     def add_function(self, function: FunctionSpec | Callable[..., Any], *, name: str | None = None) -> None:
-        """Add a function, or replace the one of its name.
+        """Add a function, or replace the function of the same name.
 
         Args:
-            function: What runs in processes of its own; or a callable of this process, which takes the event's bytes,
-                or these and a context as FC's python3.10 makes it, and returns bytes, text or what JSON can hold. A
-                decorated handler reports to this service, whatever CLOUDFLOW_ENDPOINT says.
-            name: The function's name, where it is not the spec's or the callable's own.
+            function: A `FunctionSpec`, which runs in its own processes; or a callable of this process. The callable
+                takes the event's bytes, or these and a context of FC's python3.10, and returns bytes, text or a JSON
+                value. A decorated handler reports to this service, whatever CLOUDFLOW_ENDPOINT says.
+            name: The function's name, if it is not the spec's or the callable's own.
         """
         chosen = name or getattr(function, "name", None) or getattr(function, "__name__", "")
         if not isinstance(chosen, str) or not chosen:
             raise SettingsError("The function has no name.", hint="Pass name=.")
         self._components.invoker.add(chosen, function)
-        self._components.invoker.take_up(chosen)
+        self._components.invoker.resume(chosen)
 
     def create_flow(self, name: str, definition: str | Mapping[str, Any], *, replace: bool = False) -> None:
         """Create a flow in the default account.
@@ -221,45 +224,38 @@ class LocalCloudFlow:
         Args:
             name: The flow's name.
             definition: In either language: YAML or JSON text, or the mapping itself.
-            replace: Whether a flow of this name is updated instead.
+            replace: Whether to update the flow if the name exists.
 
         Raises:
-            ApiError: It is refused, as the service would; the message names the step.
+            ApiError: The service refuses the definition; the message names the step.
         """
-        text = definition if isinstance(definition, str) else json.dumps(definition)
-        try:
-            self._perform("CreateFlow", Name=name, Definition=text, Description="", Type="FDL")
-        except ApiError as error:
-            if error.code != "FlowAlreadyExists" or not replace:
-                raise
-            self._perform("UpdateFlow", Name=name, Definition=text)
+        self._components.create_flow(name, definition, replace=replace)
 
     def start(
         self, flow: str, execution_input: Mapping[str, Any] | None = None, *, execution_name: str = ""
     ) -> Execution:
-        """Start an execution in the default account; return it as it stands then.
+        """Start an execution in the default account; return its state.
 
         Raises:
-            ApiError: It is refused.
+            ApiError: The service refuses it.
         """
-        text = json.dumps(dict(execution_input or {}), ensure_ascii=False)
-        answer = self._perform("StartExecution", FlowName=flow, Input=text, ExecutionName=execution_name)
-        return self.describe(flow, answer["Name"])
+        name = self._components.start_execution(flow, execution_input or {}, execution_name=execution_name)
+        return self.describe(flow, name)
 
     def describe(self, flow: str, execution: str | Execution) -> Execution:
-        """Return an execution as it stands.
+        """Return the state of an execution.
 
         Raises:
-            ApiError: There is none.
+            ApiError: It does not exist.
         """
         return Execution.read(self._row(flow, execution), self._components.store)
 
     def wait(self, flow: str, execution: str | Execution, *, timeout: float = 30.0) -> Execution:
-        """Wait until an execution has ended, and return it.
+        """Wait until an execution has ended, and return its state.
 
         Raises:
-            StillRunning: It has not, after `timeout` seconds (of the real clock).
-            ApiError: There is none.
+            StillRunning: It has not ended after `timeout` seconds of real time.
+            ApiError: It does not exist.
         """
         row = self._row(flow, execution)
         try:
@@ -273,78 +269,68 @@ class LocalCloudFlow:
             raise FcCallbackError("The local CloudFlow was closed.") from None
         return self.describe(flow, execution)
 
-    def history(self, flow: str, execution: str | Execution) -> list[Event]:
+    def history(self, flow: str, execution: str | Execution) -> list[HistoryEvent]:
         """Return the whole history of an execution.
 
         Raises:
-            ApiError: There is none.
+            ApiError: It does not exist.
         """
         row = self._row(flow, execution)
-        events = self._components.store.all("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
-        return [Event.read(event, self._components.store) for event in events]
+        store = self._components.store
+        events = store.all("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
+        return [HistoryEvent.read(event, store) for event in events]
 
     def stop(self, flow: str, execution: str | Execution, *, error: str = "", cause: str = "") -> Execution:
-        """Stop an execution that is running.
+        """Stop a running execution.
 
         Raises:
-            ApiError: There is none, or it has ended.
+            ApiError: It does not exist, or has ended.
         """
-        name = self._row(flow, execution)["name"]
-        self._perform("StopExecution", FlowName=flow, ExecutionName=name, Error=error, Cause=cause)
+        name = _name_of(execution)
+        self._components.perform("StopExecution", FlowName=flow, ExecutionName=name, Error=error, Cause=cause)
         return self.describe(flow, name)
 
     def waiting_token(self, flow: str, execution: str | Execution) -> TaskToken:
         """Return the token of the task that an execution waits for.
 
         Raises:
-            ApiError: There is no such execution.
-            NoWaitingTask: It waits for no report.
+            ApiError: The execution does not exist.
+            NoWaitingTask: It does not wait for a report.
         """
-        row = self._row(flow, execution)
-        task = self._components.store.one(
-            "SELECT id FROM tasks WHERE execution = ? AND waits_for = 'report' AND status != 'ended'", row["id"]
-        )
-        if task is None:
-            raise NoWaitingTask(f"Execution {row['name']} of flow {flow} waits for no report.")
-        return TaskToken(self._components.store.task_token(task["id"]))
+        return waiting_token(self._components, flow, _name_of(execution))
 
     def invocations(self, function: str | None = None) -> list[FunctionInvocation]:
-        """Return what functions were given, returned and wrote; of one function, or of all."""
-        rows = self._components.store.all(
-            "SELECT * FROM invocations WHERE ? IS NULL OR function = ? ORDER BY id", function, function
-        )
-        return [FunctionInvocation.read(row, self._components.store) for row in rows]
+        """Return the invocations, with events, results and logs, of one function or of all."""
+        return read_invocations(self._components.store, function)
 
     def inject(self, *faults: Fault | RandomFaults) -> None:
-        """Let calls go wrong from now on."""
+        """Inject faults into subsequent calls."""
         self._components.faults.inject(faults)
 
     def clear_faults(self) -> None:
-        """Let calls go well again."""
+        """Remove all faults."""
         self._components.faults.clear()
 
     @property
     def calls(self) -> Counter[tuple[str, str]]:
-        """How often each operation ended in what: ("ReportTaskSucceeded", "ok" | an error code | "fault:<kind>")."""
-        return self._open.http_api.calls
+        """How often each operation had each outcome: ("ReportTaskSucceeded", "ok" | an error code | "fault:<kind>")."""
+        return self._components.calls
 
     def advance(self, seconds: float, *, skew: bool = True) -> None:
-        """Move the clock forward; whatever becomes due on the way happens in its order, before this returns.
+        """Move the clock forward. Everything that becomes due happens in its order, before this returns.
 
         Args:
             seconds: How far.
-            skew: Whether callers' clocks are left behind, so that more than 15 minutes make their signatures too old.
+            skew: Whether the callers' clocks stay behind, so that more than 15 minutes make their signatures too old.
 
         Raises:
             SettingsError: `seconds` is negative.
         """
-        if not seconds >= 0:
-            raise SettingsError("The clock moves forward only.")
         self._components.engine.advance(seconds, skew=skew)
 
-    def _perform(self, action: str, **parameters: str) -> dict[str, Any]:
-        return self._components.operations.perform(action, self._options.account_id, parameters)
-
     def _row(self, flow: str, execution: str | Execution) -> Any:
-        name = execution.name if isinstance(execution, Execution) else execution
-        return self._components.operations.execution_row(self._options.account_id, flow, name)
+        return self._components.execution_row(flow, _name_of(execution))
+
+
+def _name_of(execution: str | Execution) -> str:
+    return execution.name if isinstance(execution, Execution) else execution

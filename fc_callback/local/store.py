@@ -1,11 +1,9 @@
-"""What the service keeps, in one SQLite file.
+"""The service's database: one SQLite file.
 
-One connection, one writer: whoever changes anything holds the store for the length of one transaction, and what it has
-changed is on disk before anybody is told of it. `synchronous=NORMAL` outlives the process (kill -9), as a test asks;
-losing the machine's power may lose the last moments.
+There is one connection and one writer. A change holds the store for one transaction, and is on disk before a caller
+learns of it. `synchronous=NORMAL` survives the end of the process (kill -9); a power failure may lose the last changes.
 
-Task tokens are replaced on their way in by a mark, and made again on their way out, so that neither inputs, nor events,
-nor logs put one into the file.
+Each task token in a stored text is replaced by a mark and rebuilt when the text is read, so the file holds none.
 """
 
 from __future__ import annotations
@@ -66,7 +64,7 @@ CREATE TABLE IF NOT EXISTS invocations (
 CREATE INDEX IF NOT EXISTS unfinished_invocations ON invocations (status) WHERE status != 'ended';
 """
 _TOKEN = re.compile(rf"{TOKEN_PREFIX}(?:[A-Za-z0-9+/]|%2[BbFf]){{36,}}(?:=|%3[Dd]){{0,2}}")
-# How a token stands in a text: as it is, or in a URL, with the code of `+` telling which digits its codes have.
+# How a token can be spelled in a text: plain, or percent-encoded with upper-case or lower-case digits.
 _SPELLINGS: dict[str, Callable[[str], str]] = {
     "": str,
     "%2B": functools.partial(quote, safe=""),
@@ -77,37 +75,38 @@ Row = sqlite3.Row
 
 
 class StoreClosedError(FcCallbackError):
-    """The service was closed while somebody still had something to write."""
+    """The service was closed while another thread still had something to write."""
 
 
 class Store:
-    """The file and its one connection.
+    """The database and its one connection.
 
     Args:
-        path: The file; made, readable by its owner alone, where there is none.
+        path: The file; created, readable by its owner only, if it does not exist. None for a temporary database, which
+            SQLite deletes when the connection or the process ends, also by `kill -9`.
 
     Raises:
-        SettingsError: It is no database, or another service uses it.
+        SettingsError: The file is not a database, or another service uses it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | None) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        self._afterwards: list[Callable[[], None]] = []
+        self._after_commit: list[Callable[[], None]] = []
         self.closed = False
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.2)
+        if path is not None:
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._connection = sqlite3.connect(path or "", isolation_level=None, check_same_thread=False, timeout=0.2)
         self._connection.row_factory = sqlite3.Row
         try:
-            # The lock is taken with the first write and kept: two services on one file would run every step twice.
+            # The first write takes the lock and keeps it: two services on one file would run every step twice.
             self._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            hint = "Another local CloudFlow uses it: stop that one, or choose another file."
+            hint = "Another local CloudFlow uses it: stop it, or choose another file."
             if "locked" not in str(error):
                 hint = "Choose another file, or remove this one."
             raise SettingsError(f"The database {path} cannot be used: {error}.", hint=hint) from None
@@ -121,13 +120,13 @@ class Store:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the store; on leaving, everything is committed, or after an error nothing is.
+        """Run the block as one transaction: commit at its end, or roll back after an exception.
 
-        What was given to `afterwards` runs then, outside of the transaction.
+        After the commit, the calls that were passed to `after_commit` run, outside the transaction.
         """
         with self._lock:
             if self.closed:
-                raise StoreClosedError(f"The database {self.path} is closed.")
+                raise StoreClosedError("The service's database is closed.")
             if self._depth:
                 yield
                 return
@@ -137,23 +136,33 @@ class Store:
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._afterwards.clear()
+                self._after_commit.clear()
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
             finally:
                 self._depth -= 1
-            calls, self._afterwards = self._afterwards, []
+            calls, self._after_commit = self._after_commit, []
         for call in calls:
             call()
 
-    def afterwards(self, call: Callable[[], None]) -> None:
-        """Run `call` when the transaction is committed."""
-        self._afterwards.append(call)
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Run `call` after the commit of the current transaction."""
+        self._after_commit.append(call)
 
     def run(self, sql: str, *values: Any) -> int:
-        """Execute a change; return the new row's id, where it inserted one."""
+        """Execute a change; return the new row's id if it inserted one."""
         return self._connection.execute(sql, values).lastrowid or 0
+
+    def insert(self, table: str, **columns: Any) -> int:
+        """Insert a row; return its id."""
+        marks = ", ".join("?" * len(columns))
+        return self.run(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", *columns.values())  # noqa: S608
+
+    def update(self, table: str, row_id: int | None, **columns: Any) -> None:
+        """Change columns of the row with an id."""
+        assigned = ", ".join(f"{column} = ?" for column in columns)
+        self.run(f"UPDATE {table} SET {assigned} WHERE id = ?", *columns.values(), row_id)  # noqa: S608
 
     def one(self, sql: str, *values: Any) -> Row | None:
         """Return the first row."""
@@ -167,17 +176,17 @@ class Store:
             return self._connection.execute(sql, values).fetchall()
 
     def setting(self, name: str) -> str | None:
-        """Return what was kept under `name`."""
+        """Return a stored setting; None if it does not exist."""
         row = self.one("SELECT value FROM settings WHERE name = ?", name)
         return None if row is None else str(row["value"])
 
     def set(self, name: str, value: str) -> None:
-        """Keep a value."""
+        """Store a setting."""
         with self.transaction():
             self.run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, value)
 
     def mask_tokens(self, text: str) -> str:
-        """Replace each task token of this database in `text` by its mark, which keeps how it was spelled."""
+        """Replace each task token of this database in `text` by a mark, which records the token's spelling."""
         if TOKEN_PREFIX not in text:
             return text
         return _TOKEN.sub(self._token_mark, text)
@@ -187,20 +196,20 @@ class Store:
         row = self.one("SELECT id FROM tasks WHERE digest = ?", token_digest(token))
         if row is None:
             return match[0]
-        # A URL that mixes %2B and %2b is no other for getting them all alike.
+        # A URL that mixes %2B and %2b means the same when it has only one of them.
         spelling = next((name for name, spell in _SPELLINGS.items() if spell(token) == match[0]), "%2B")
         return self._mark.format(row["id"], spelling)
 
     def restore_tokens(self, text: str) -> str:
-        """Put the task tokens back."""
+        """Replace the marks in a stored text by the task tokens."""
         return self._marked.sub(lambda match: _SPELLINGS[match[2]](self.task_token(int(match[1]))), text)
 
     def masked(self, text: str) -> str:
-        """Return sealed `text` for people: without tokens, and without what marks them."""
+        """Return a stored text for people: without tokens and marks."""
         return self._marked.sub("<task-token>", text)
 
     def task_token(self, task_id: int) -> str:
-        """Return a task's token."""
+        """Return the token of a task."""
         row = self.one(
             "SELECT e.flow_name, e.name, e.id, t.event FROM tasks t JOIN executions e ON e.id = t.execution WHERE t.id = ?",
             task_id,
@@ -211,7 +220,7 @@ class Store:
         )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         with self._lock:
             self.closed = True
             self._connection.close()

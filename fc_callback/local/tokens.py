@@ -1,6 +1,6 @@
-"""Everything that is derived from the database's one secret: task tokens, access keys, STS credentials.
+"""Task tokens, access keys and STS credentials, all derived from the database's one secret.
 
-None of them stands in the database. Each can be made again from the secret, and none can be made without it.
+The database holds none of them: each is rebuilt from the secret.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ TOKEN_PREFIX = "djEj"  # noqa: S105 - base64 of "v1#", how every task token begi
 
 
 class TokenIssuer:
-    """Makes and recognises secrets.
+    """Creates and verifies secrets.
 
     Args:
-        secret: The database's own.
+        secret: The database's secret.
     """
 
     def __init__(self, secret: bytes) -> None:
@@ -35,7 +35,7 @@ class TokenIssuer:
             flow: The flow's name.
             execution: The execution's name.
             event_id: The history event that the task began with.
-            execution_id: The execution's row, never used twice: it tells apart what has the same names.
+            execution_id: The row of the execution, which is never reused: executions may have the same names.
         """
         code = b64encode(self._code("task", execution_id, event_id)[:20]).decode()
         return b64encode(f"v1#{flow}#{execution}#{event_id}#{code}".encode()).decode()
@@ -50,8 +50,8 @@ class TokenIssuer:
 
         Args:
             account_id: The account.
-            expires_at: When they end, in seconds since the epoch.
-            serial: What tells these from others, like a random text.
+            expires_at: Their end, in seconds since the epoch.
+            serial: A text that no other session has, such as a random one.
         """
         key_id = LOCAL_SESSION_PREFIX + self._code("session", serial).hex()[:24].upper()
         content = f"{account_id}\0{expires_at:.3f}\0{key_id}".encode()
@@ -59,7 +59,7 @@ class TokenIssuer:
         return Credentials(access_key_id=key_id, access_key_secret=self._key_secret(key_id, 44), security_token=token)
 
     def read_session(self, access_key_id: str, security_token: str) -> tuple[str, float] | None:
-        """Return the account and the end of an STS token; None where it is not one of this key."""
+        """Return the account and the end of an STS token; None if the token does not belong to this key."""
         try:
             content = b64decode(security_token[4:], validate=True)
         except ValueError:
@@ -75,7 +75,7 @@ class TokenIssuer:
         return self._key_secret(access_key_id, 44)
 
     def marker(self) -> str:
-        """Return the word that stands in the database where a token was."""
+        """Return the word of the marks that replace tokens in the database."""
         return self._code("marker").hex()[:16]
 
     def _key_secret(self, key_id: str, length: int) -> str:
@@ -83,5 +83,5 @@ class TokenIssuer:
 
 
 def token_digest(task_token: str) -> str:
-    """Return what the database knows a token by."""
+    """Return the digest by which the database finds a token."""
     return hashlib.sha256(task_token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""What the service tells people in Python: executions, events, invocations. Task tokens are masked in all of them."""
+"""Executions, history events and invocations, as the Python interface returns them. Task tokens are masked in all of them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Execution:
 
     Attributes:
         flow: The flow's name.
-        name: Its own.
+        name: The execution's name.
         status: `Running`, `Succeeded`, `Failed`, `Stopped` or `TimedOut`.
-        input: What it was started with.
-        output: What it gave; None unless it succeeded.
-        error: What it failed with, by name; empty otherwise.
-        cause: The words with it.
-        started: Like `2020-09-22T23:43:40.073Z`.
-        stopped: The same, or empty.
+        input: The input that it was started with.
+        output: The output; None unless it succeeded.
+        error: The name of its error; empty unless it failed.
+        cause: The error's description.
+        started: The time, like `2020-09-22T23:43:40.073Z`.
+        stopped: The time; empty while it runs.
     """
 
     flow: str
@@ -41,7 +41,7 @@ class Execution:
 
     @classmethod
     def read(cls, row: Row, store: Store) -> Execution:
-        """Read a row of the store."""
+        """Build an instance from a row of the store."""
         output = store.masked(row["output"])
         return cls(
             flow=row["flow_name"],
@@ -57,16 +57,16 @@ class Execution:
 
 
 @attrs.frozen(kw_only=True)
-class Event:
+class HistoryEvent:
     """One event of an execution's history.
 
     Attributes:
-        id: From 1.
+        id: The event's number, from 1.
         type: Like `TaskSucceeded`.
-        step: The step's name; empty for the execution's own events.
-        schedule_event_id: The event that caused it; 0 for the first.
+        step: The step's name; empty for events of the execution itself.
+        schedule_event_id: The id of the event that caused this one; 0 for the first.
         time: Like `2020-09-22T23:43:40.073Z`.
-        detail: What the service writes as the JSON text `EventDetail`.
+        detail: The content of `EventDetail`, which the HTTP API returns as JSON text.
     """
 
     id: int
@@ -77,8 +77,8 @@ class Event:
     detail: dict[str, Any]
 
     @classmethod
-    def read(cls, row: Row, store: Store) -> Event:
-        """Read a row of the store."""
+    def read(cls, row: Row, store: Store) -> HistoryEvent:
+        """Build an instance from a row of the store."""
         return cls(
             id=row["id"],
             type=row["type"],
@@ -91,22 +91,22 @@ class Event:
 
 @attrs.frozen(kw_only=True)
 class FunctionInvocation:
-    """One invocation of a function, with every try it took.
+    """One invocation of a function, with all its attempts.
 
     Attributes:
-        request_id: FC's id of it.
+        request_id: FC's request id.
         function: The function's name.
-        asynchronous: Whether it came from FC's queue.
+        asynchronous: Whether FC invoked the function from its queue.
         status: `queued`, `running` or `ended`.
-        retry_count: How often it was repeated.
-        event: What the function was given.
-        result: What it returned last, or its error document.
-        log: What it wrote, over all tries.
-        error_type: Like `UnhandledInvocationError`; empty where it went well.
-        error_name: What a flow sees of the error.
-        error_message: The words with it.
-        queued: Like `2020-09-22T23:43:40.073Z`.
-        ended: The same; empty before its first end.
+        retry_count: How often FC has retried it.
+        event: The event that the function received.
+        result: The result of the last attempt, or its error document.
+        log: The log of all attempts.
+        error_type: Like `UnhandledInvocationError`; empty if it succeeded.
+        error_name: The error's name, as a flow sees it.
+        error_message: The error's description.
+        queued: The time, like `2020-09-22T23:43:40.073Z`.
+        ended: The time; empty before the end of the first attempt.
     """
 
     request_id: str
@@ -125,7 +125,7 @@ class FunctionInvocation:
 
     @classmethod
     def read(cls, row: Row, store: Store) -> FunctionInvocation:
-        """Read a row of the store."""
+        """Build an instance from a row of the store."""
         masked = store.masked
         return cls(
             request_id=row["request_id"],
@@ -142,3 +142,9 @@ class FunctionInvocation:
             queued=iso_milliseconds(row["queued"]),
             ended=iso_milliseconds(row["ended"]),
         )
+
+
+def read_invocations(store: Store, function: str | None) -> list[FunctionInvocation]:
+    """Return the invocations of one function, or of all functions for None, the oldest first."""
+    rows = store.all("SELECT * FROM invocations WHERE ? IS NULL OR function = ? ORDER BY id", function, function)
+    return [FunctionInvocation.read(row, store) for row in rows]

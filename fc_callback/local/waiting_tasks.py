@@ -1,4 +1,4 @@
-"""Waiting tasks for the asking: an execution whose one step waits for a report."""
+"""Tasks that wait for a report: an execution with one callback step, started on request."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from fc_callback.local.api_errors import NoWaitingTask
+from fc_callback.values.token import TaskToken
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fc_callback.local.service import LocalCloudFlow
-    from fc_callback.values.token import TaskToken
+    from fc_callback.local.components import Components
 
-# The function that such a step calls; it takes the event, and leaves the report to others.
+# The function that such a step calls. It takes the event and does not report the task.
 _FUNCTION = "fc-callback-new-task"
 _CLOUDFLOW = """
 Type: StateMachine
@@ -49,12 +51,12 @@ steps:
 
 @attrs.frozen(kw_only=True)
 class StartedTask:
-    """A task that waits.
+    """A waiting task.
 
     Attributes:
         flow: The flow's name.
         execution: The execution's name.
-        token: Its task token.
+        token: The task token.
     """
 
     flow: str
@@ -63,28 +65,45 @@ class StartedTask:
 
 
 def start_task(
-    service: LocalCloudFlow,
+    components: Components,
     payload: Mapping[str, Any],
     *,
     language: Literal["cloudflow", "legacy"] = "cloudflow",
     timeout_seconds: int = 3600,
 ) -> StartedTask:
-    """Start an execution of the default account whose one step waits for a report.
+    """Start an execution of the default account that has one step, which waits for a report.
 
     Args:
-        service: Where.
+        components: The service.
         payload: The execution's input.
-        language: CloudFlow's definition language, or that of Serverless Workflow.
-        timeout_seconds: When the step gives up.
+        language: The flow's definition language: CloudFlow's, or that of Serverless Workflow.
+        timeout_seconds: The step's timeout.
 
     Raises:
         ApiError: The payload is too large, or the timeout cannot be used.
     """
-    if _FUNCTION not in service.functions:
-        service.add_function(lambda _event: {}, name=_FUNCTION)
+    if _FUNCTION not in components.invoker.names:
+        components.invoker.add(_FUNCTION, lambda _event: {})
     flow = f"new-task-{language}-{timeout_seconds}"
-    definition = _CLOUDFLOW if language == "cloudflow" else _LEGACY
-    values = {"name": flow, "timeout": timeout_seconds, "account": service.account_id, "function": _FUNCTION}
-    service.create_flow(flow, definition.format(**values), replace=True)
-    execution = service.start(flow, payload).name
-    return StartedTask(flow=flow, execution=execution, token=service.waiting_token(flow, execution))
+    definition = (_CLOUDFLOW if language == "cloudflow" else _LEGACY).format(
+        name=flow, timeout=timeout_seconds, account=components.options.account_id, function=_FUNCTION
+    )
+    components.create_flow(flow, definition, replace=True)
+    execution = components.start_execution(flow, payload)
+    return StartedTask(flow=flow, execution=execution, token=waiting_token(components, flow, execution))
+
+
+def waiting_token(components: Components, flow: str, execution: str) -> TaskToken:
+    """Return the token of the task that an execution waits for.
+
+    Raises:
+        ApiError: The execution does not exist.
+        NoWaitingTask: It does not wait for a report.
+    """
+    row = components.execution_row(flow, execution)
+    task = components.store.one(
+        "SELECT id FROM tasks WHERE execution = ? AND waits_for = 'report' AND status != 'ended'", row["id"]
+    )
+    if task is None:
+        raise NoWaitingTask(f"Execution {row['name']} of flow {flow} does not wait for a report.")
+    return TaskToken(components.store.task_token(task["id"]))

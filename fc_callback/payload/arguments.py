@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]
 
-# The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
+# The mark of a handler that takes FC's own arguments. A decorator above it does not read the annotations below it.
 HANDLER_MARK = "__fc_handler__"
 _MISSING = object()
 _TEXTS = (bytes, bytearray, memoryview, str)
 
 
 class Delivery:
-    """One event for one function: what the function's arguments are made of.
+    """One event for one function. The arguments of the function are built from it.
 
     Args:
-        event: The event as FC delivered it, or one element of a batch.
-        raw_context: FC's context, as FC passed it.
-        context: The same, typed.
-        bound: The instance, in a tuple, where the function is a method.
-        further: The further arguments of a direct call, by name.
-        task: The running task; None before it is found.
+        event: The event that FC delivered, or one element of a batch.
+        raw_context: FC's own context.
+        context: The typed context.
+        bound: The instance in a tuple, if the function is a method.
+        further: Further keyword arguments of a direct call.
+        task: The running task. None before it is found.
     """
 
     __slots__ = ("_payload", "bound", "context", "event", "further", "raw_context", "task")
@@ -61,12 +61,12 @@ class Delivery:
         self._payload: Mapping[str, Any] | None = None
 
     def begin_task(self, found: TokenMatch, *, deadline: Deadline | None, place: str) -> Task:
-        """Return the task whose token was found in the event; its payload is the function's.
+        """Return the task of the token in the event. The function gets the payload of this task.
 
         Args:
-            found: The token, and the object that holds it.
-            deadline: When the work must have ended.
-            place: Where in FC's event this event stands: `$`, or an element of a batch like `$[2]`.
+            found: The token, and the object that contains it.
+            deadline: The time at which the work must have ended.
+            place: The place of this event in FC's event: `$`, or an element of a batch like `$[2]`.
         """
         payload, token_keys = without_token(found.payload, found.token.secret)
         self._payload = payload
@@ -81,7 +81,7 @@ class Delivery:
         return self.task
 
     def begin_plain(self) -> Mapping[str, Any] | None:
-        """Return the payload of an event without a task: its JSON object; None where it is none."""
+        """Return the payload of an event without a task: its JSON object, or None if it is not a JSON object."""
         decoded = decoded_event(self.event)
         self._payload = decoded if isinstance(decoded, dict) else None
         return self._payload
@@ -98,7 +98,7 @@ class Delivery:
 
     @property
     def payload(self) -> Mapping[str, Any] | None:
-        """The JSON object for the function, without the keys that held the task token; None where there is none."""
+        """The JSON object for the function, without the keys of the task token. None if there is no JSON object."""
         return self._payload
 
     @property
@@ -108,22 +108,22 @@ class Delivery:
 
     @property
     def token(self) -> str | None:
-        """The task token, in the clear."""
+        """The task token itself."""
         return self.task.token.secret if self.task else None
 
     def required_payload(self) -> Mapping[str, Any]:
         """Return the payload.
 
         Raises:
-            PayloadInvalid: The event is no JSON object.
+            PayloadInvalid: The event is not a JSON object.
         """
         return required_object(self.payload)
 
 
 class PlainDelivery(Delivery):
-    """The same for a handler that is no task by itself; its payload is read from the event when it is asked for.
+    """The delivery for a handler without its own task. The payload is read from the event on demand.
 
-    Below `task_callback` the payload is the one of the running task: the object that holds the token.
+    Below `task_callback` it is the payload of the running task: the object that contains the token.
     """
 
     __slots__ = ("_token_keys",)
@@ -152,25 +152,23 @@ class PlainDelivery(Delivery):
         decoded, task, token = decoded_event(self.event), self.task, self.token
         if task is None or token is None:
             return (decoded, ()) if isinstance(decoded, dict) else (None, ())
-        if decoded is None and isinstance(
-            self.event, _TEXTS
-        ):  # it may be base64, which is opened as it was for the task
+        if decoded is None and isinstance(self.event, _TEXTS):  # it may be base64, which is decoded as for the task
             decoded = self.event if isinstance(self.event, str) else bytes(self.event).decode("latin-1")
-        # The object in which the task's token was found: the same token may stand in other objects too.
+        # The object in which the task's token was found. Other objects may contain the same token.
         found = {**task.payload, **dict.fromkeys(task.token_keys, token)}
         holder = holder_of(token, decoded, like=found) or decoded
         return without_token(holder, token) if isinstance(holder, dict) else (None, ())
 
 
 class ArgumentBinding(Value):
-    """How to call one function.
+    """A function with the sources of its arguments.
 
     Attributes:
         function: The function.
         name: Its name, for errors.
-        instances: 1 for a method, whose instance (or class) comes before the event; 0 for any other function.
-        positional: Where each positional argument comes from.
-        named: Where each keyword argument comes from.
+        instances: 1 for a method, whose instance (or class) comes before the event. 0 for any other function.
+        positional: A function for each positional argument, which gets it from the delivery.
+        named: A function for each keyword argument, which gets it from the delivery.
     """
 
     function: Callable[..., Any]
@@ -183,12 +181,12 @@ class ArgumentBinding(Value):
         """Return the handler that FC calls.
 
         Args:
-            serve: Serves each call. It gets the instance (in a tuple), the event, FC's context, and a dict of the further
-                arguments by name.
-            returns: The annotation of what it returns.
+            serve: Serves each call. It gets the instance (in a tuple), the event, FC's context, and a dict of further
+                keyword arguments.
+            returns: The annotation of its result.
         """
 
-        # A function, because FC's runtimes expect one; and so that a method gets its instance, which comes first.
+        # A function and not an object, because FC's runtimes expect a function, and because a method gets its instance.
         @wraps(self.function)
         def handler(*arguments: Any, **named: Any) -> Any:
             bound, event, context = self.taken_apart(arguments, named)
@@ -212,10 +210,10 @@ class ArgumentBinding(Value):
 
         Args:
             given: The call's positional arguments.
-            named: Its keyword arguments. `event` and `context` are taken out; the rest is for the function.
+            named: The call's keyword arguments. `event` and `context` are removed; the rest is for the function.
 
         Raises:
-            HandlerInvalid: The call is not one of a handler.
+            HandlerInvalid: The call has no event or context, or too many positional arguments.
         """
         count = self.instances
         if not named and len(given) == count + 2:
@@ -227,8 +225,8 @@ class ArgumentBinding(Value):
         if rest or len(given) < count or any(one is _MISSING for one in pair):
             before = "the instance, " if count else ""
             raise HandlerInvalid(
-                f"{self.name} is called with {before}an event and a context, as FC does, and takes further arguments by "
-                f"name; this call has {len(given)} positional arguments."
+                f"{self.name} must be called with {before}an event and a context, like from FC, and with further arguments "
+                f"only by name. This call has {len(given)} positional arguments."
             )
         return given[:count], pair[0], pair[1]
 
@@ -241,15 +239,15 @@ def _raw_context(one: Delivery) -> Any:
     return one.raw_context
 
 
-# What FC gives every handler.
+# The arguments that FC gives every handler.
 FC_ARGUMENTS: tuple[Resolver, ...] = (_event, _raw_context)
 
 
 def decoded_event(event: Any) -> Any:
-    """Return what an event decodes to; None where it is no JSON.
+    """Return the decoded event, or None if it is not JSON.
 
     Raises:
-        PayloadInvalid: It begins like JSON and is not UTF-8.
+        PayloadInvalid: The event begins like JSON but is not UTF-8.
     """
     if isinstance(event, memoryview):
         event = event.tobytes()
@@ -272,11 +270,13 @@ def required_object(decoded: Any) -> dict[str, Any]:
     """Return a decoded event that must be an object.
 
     Raises:
-        PayloadInvalid: It is none.
+        PayloadInvalid: The event is not an object.
     """
     if not isinstance(decoded, dict):
         raise PayloadInvalid(
-            "The event is not a JSON object, and one is asked for.", problems=(("$", "not a JSON object"),)
+            "The event is not a JSON object, but the function's annotation asks for one.",
+            problems=(("$", "not a JSON object"),),
+            hint="Send a JSON object, or annotate the parameter with bytes to get the unchanged event.",
         )
     return decoded
 
@@ -287,9 +287,9 @@ def written(kind: Any) -> str:
 
 
 def without_token(payload: dict[str, Any], token: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return a payload without the task token, and the keys that held it.
+    """Return a payload without the task token, and the keys of the token.
 
-    Only the object's own keys are looked at: what is below them is the flow author's data.
+    Only the keys of the object itself are checked. Deeper values are data of the flow's author.
     """
     keys = [key for key, value in payload.items() if isinstance(value, str) and value == token]
     if not keys:

@@ -1,4 +1,4 @@
-"""Walk through an event: every object in it, through the layers of text that triggers wrap around a message."""
+"""Visit every object in an event, also inside JSON in strings and base64."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from fc_callback.payload.paths import Trail
 
-MAX_VALUES = 200_000  # objects, arrays and wrapped texts that one walk looks at
+MAX_VALUES = 200_000  # objects, arrays and encoded texts that one walk visits
 ARRAYS = (list, tuple)
 CONTAINERS = (dict, list, tuple)
 
 
 def walk(root: object, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
-    """Visit every object, breadth first, but none below an object for which `visit` says True.
+    """Visit every object, breadth first. If `visit` returns True, the objects inside that object are skipped.
 
     Returns:
-        Whether all was seen. A hostile event is left when it has cost enough.
+        Whether the walk was complete. It ends after `MAX_VALUES` values, because an event may be hostile.
     """
     queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
     taken = 1
@@ -47,7 +47,7 @@ def _children(value: object) -> Iterable[tuple[str | int, Any]]:
 
 
 def garbled_path(root: object) -> str | None:
-    """Return the path of a text in which JSON of another encoding than UTF-8 is wrapped; None where there is none."""
+    """Return the path of a text that is base64 of JSON in another encoding than UTF-8, or None."""
     queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
     for _ in range(MAX_VALUES):
         if not queue:
@@ -68,9 +68,9 @@ def garbled_path(root: object) -> str | None:
 
 
 def holder_of(token: str, decoded: object, *, like: dict[str, Any] | None = None) -> dict[str, Any] | None:
-    """Return an object that holds a token: the one that equals `like`, or the outermost with the token as a value.
+    """Return the object that contains a token: the one that equals `like`, else the outermost with the token as a value.
 
-    None where there is neither.
+    Return None if there is no such object.
     """
     holders: list[dict[str, Any]] = []
     same: list[dict[str, Any]] = []

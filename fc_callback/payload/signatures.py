@@ -1,7 +1,7 @@
 """Read a function's signature once, when it is decorated.
 
-`task_callback`, `event_parser`, `idempotent` and `layers` all read signatures here. What one annotation asks for is decided
-in `fc_callback.payload.annotations`, which is loaded for functions that have annotations.
+`task_callback`, `event_parser`, `idempotent` and `layers` read signatures only here. `fc_callback.payload.annotations` reads a
+single annotation. It is only loaded for functions with annotations.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _INSTANCE_NAMES = ("self", "cls")
-# Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
+# Flags of a function's code. The inspect module names them VARARGS, VARKEYWORDS and ASYNC_GENERATOR.
 _UNUSUAL = 0x04 | 0x08 | 0x200
 
 
 def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
-    """Read a function's signature: what each of its parameters asks for.
+    """Read a function's signature, and return where each of its arguments comes from.
 
     Args:
         function: The function to decorate.
         decorator: The decorator's name, for errors.
 
     Raises:
-        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
+        HandlerInvalid: The function cannot be a handler, or no event can serve one of its annotations or parameters.
     """
     if _is_plain(function):
         return ArgumentBinding(function=function, name=function.__qualname__, positional=FC_ARGUMENTS, named={})
@@ -44,10 +44,10 @@ def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
 def instances_of(function: Callable[..., Any]) -> int:
     """Return 1 for a function whose first argument is its instance or class, else 0.
 
-    A static method stands in a class's body as well, so the name of the first parameter decides, as it does for readers.
+    The name of the first parameter decides, because a static method is also defined in the body of a class.
     """
     inner: Any = function
-    while hasattr(inner, "__wrapped__"):  # a decorator's wrapper has the parameters of what it wraps
+    while hasattr(inner, "__wrapped__"):  # a wrapper has the parameters of the function inside
         inner = inner.__wrapped__
     if type(inner) is not FunctionType or type(function) is not FunctionType:
         return 0
@@ -56,7 +56,7 @@ def instances_of(function: Callable[..., Any]) -> int:
 
 
 def _is_plain(function: Any) -> bool:
-    """Tell the handler of FC's own documentation, `def handler(event, context)`: there is nothing to read in it."""
+    """Return whether a function is `def handler(event, context)`, as in FC's documentation. It needs no further reading."""
     if type(function) is not FunctionType or function.__annotations__ or vars(function):
         return False
     code = function.__code__

@@ -1,9 +1,9 @@
-"""Find the task token in an event, and the payload it came with.
+"""Find the task token in an event, and its payload.
 
-A flow's author decides where the token goes; nothing in FC or CloudFlow fixes a place. Without being told, a `Finder`
-looks for the names in use (`taskToken`, `TaskToken`, `task_token`): at the top of the event, and then inside whatever
-a trigger wraps around a message, through arrays, objects, JSON in strings and base64. An object that holds a token is
-the payload, and nothing below it is looked at: what stands there is the function's own data.
+The author of a flow decides the place of the token. FC and CloudFlow prescribe none. By default a `Finder` looks for the usual
+keys (`taskToken`, `TaskToken`, `task_token`): first at the top of the event, then inside the envelope of a trigger, through
+arrays, objects, JSON in strings and base64. The object with the token is the payload. The search does not go deeper into it,
+because it contains the function's own data.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
 TokenOption = str | Sequence[str] | Callable[[Any], str | TaskToken | None] | None
 
 TOKEN_KEYS = ("taskToken", "TaskToken", "task_token")
-MAX_TOKEN_CHARACTERS = 8192  # a token is about 430 characters at most, and travels in a query string
+MAX_TOKEN_CHARACTERS = 8192  # a token has at most about 430 characters, and may be sent in a query string
 _SHOWN = 5
 
 _MAP_IT = (
     "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
     "under inputMappings, in CloudFlow `taskToken.$: $Context.Current.TaskToken` in the body. "
-    'If it stands somewhere else, say where with token="a.b.c".'
+    'If the token is at another place, give its path with token="a.b.c".'
 )
 
 _WHERE_IT_IS = (
-    'Give a path, several, or a function of the event, like token="data.ticket", or leave it out to look for taskToken '
-    "everywhere."
+    'Give a path like token="data.ticket", several paths, or a function of the event. Without token=, the handler looks for '
+    "taskToken everywhere."
 )
 
 
 class TokenMatch(NamedTuple):
-    """A task token and what came with it.
+    """A task token with its payload and its place.
 
     Args:
         token: The token.
-        payload: The innermost JSON object that the token stands in. Where a callable found the token: the whole event,
-            if that is a JSON object. Empty where the token stands in no object at all.
-        path: Where the token stands, like `$[0].data.messageBody.taskToken`; a layer of text leaves no mark in it.
-            `$` where a callable found it.
+        payload: The innermost JSON object with the token. If a callable returned the token: the whole event if it is a JSON
+            object, else the object with the token. Empty if no object contains the token.
+        path: The place of the token, like `$[0].data.messageBody.taskToken`. JSON in a string adds no step. `$` if a
+            callable returned the token.
     """
 
     token: TaskToken
@@ -61,20 +61,20 @@ class TokenMatch(NamedTuple):
     path: str
 
     def __repr__(self) -> str:
-        return f"TokenMatch(token={self.token!r}, path={self.path!r})"  # the payload holds the token
+        return f"TokenMatch(token={self.token!r}, path={self.path!r})"  # the payload contains the token
 
 
 class Finder:
     """Finds the task token of an event.
 
     Args:
-        token: Where the token is. None looks for `taskToken`, `TaskToken` and `task_token` everywhere. A path such as
-            `"data.ticket"` or `"Records.0.token"` names the one place, from the top of the event; a key with a dot in
-            it is written `'a["b.c"]'`; several paths are tried in order. A callable gets the decoded event (as it came,
-            where it is not JSON) and returns the token, or None; a LookupError from it also means that there is none.
+        token: The place of the token. None looks for `taskToken`, `TaskToken` and `task_token` everywhere. A path such as
+            `"data.ticket"` or `"Records.0.token"` starts at the top of the event. A key with a dot is written
+            `'a["b.c"]'`. Several paths are tried in order. A callable gets the decoded event (unchanged if it is not
+            JSON) and returns the token, or None. A LookupError from it means the same as None.
 
     Raises:
-        SettingsError: `token` is none of these.
+        SettingsError: `token` is not one of these.
     """
 
     def __init__(self, token: TokenOption = None) -> None:
@@ -87,20 +87,20 @@ class Finder:
         """Find the one token of an event.
 
         Args:
-            event: What FC delivered, bytes or text; or what that decodes to.
+            event: The event that FC delivered, as bytes or text, or already decoded.
 
         Raises:
-            TaskTokenNotFound: There is none, or what stands in its place is no token.
-            TokenAmbiguous: There are several different ones, and no path says which.
+            TaskTokenNotFound: There is no token, or the value at its place is not a token.
+            TokenAmbiguous: There are several different tokens, and no path says which one to use.
         """
         return self._look(_decode(event)) if self._ask is None else _answer(self._ask, event)
 
     @staticmethod
     def elements(event: object) -> list[Any] | None:
-        """Return the elements of an event that carries many tasks; None for an event that is no array.
+        """Return the elements of an event with several tasks, or None for an event that is not an array.
 
         Raises:
-            TaskTokenNotFound: The event as a whole cannot be read.
+            TaskTokenNotFound: The event cannot be read.
         """
         decoded, _ = open_layers(_decode(event))
         return list(decoded) if isinstance(decoded, ARRAYS) else None
@@ -108,7 +108,7 @@ class Finder:
     def _look(self, decoded: object) -> TokenMatch:
         if self._paths:
             return _follow_first(self._paths, decoded)
-        if type(decoded) is dict:  # a direct call, token at the top: no search
+        if type(decoded) is dict:  # a direct call with the token at the top needs no search
             value = decoded.get("taskToken")
             alone = "TaskToken" not in decoded and "task_token" not in decoded
             if alone and value is not None and _why_invalid(value) is None:
@@ -117,7 +117,7 @@ class Finder:
 
 
 def _decode(event: object) -> Any:
-    """Decode an event that must be JSON, or base64 of it: an MNS message in STREAM format is the event as it was sent."""
+    """Decode an event that must be JSON or base64 of JSON, like an MNS message in STREAM format."""
     if isinstance(event, memoryview):
         event = event.tobytes()
     if not isinstance(event, bytes | bytearray | str):
@@ -130,8 +130,8 @@ def _decode(event: object) -> Any:
         raise TaskTokenNotFound("The event is empty.", hint=_MAP_IT)
     if is_utf8:
         try:
-            # Only base64 is left, which is ASCII. Bytes of any other kind must stay as they are: replaced by U+FFFD,
-            # different names would be the same text.
+            # Only base64 is possible here, which is ASCII. Other bytes must not be replaced by U+FFFD: different names would
+            # become equal.
             return unwrap_base64(event if isinstance(event, str) else event.decode("ascii"))
         except NotUtf8:
             is_utf8 = False
@@ -142,12 +142,12 @@ def _decode(event: object) -> Any:
     unit = "characters" if isinstance(event, str) else "bytes"
     raise TaskTokenNotFound(
         f"The event holds no task token: its {len(event)} {unit} are not JSON ({reason}).",
-        hint="Send the token in a JSON object, or pass token= a callable that reads it from the bytes. " + _MAP_IT,
+        hint="Send the token in a JSON object, or give token= a function that reads it from the bytes. " + _MAP_IT,
     )
 
 
 def _why_invalid(value: object) -> str | None:
-    """Say why a value is no token; None for a token."""
+    """Return the reason why a value is not a token, or None for a token."""
     if not isinstance(value, str):
         return "an object" if isinstance(value, dict) else describe(value)
     if not value.strip():
@@ -168,7 +168,7 @@ def _why_invalid(value: object) -> str | None:
 
 
 class _Search:
-    """One search for the names in use."""
+    """One search for the usual keys."""
 
     def __init__(self, root: object) -> None:
         self.root = root
@@ -196,8 +196,8 @@ class _Search:
             raise _ambiguous(self.found)
         if not self.complete:
             raise TaskTokenNotFound(
-                f"The event is too large to search: no end after {MAX_VALUES} values.",
-                hint='Say where the token stands with token="a.b.c".',
+                f"The event is too large to search: it has more than {MAX_VALUES} values.",
+                hint='Give the path of the token with token="a.b.c".',
             )
         for token, (holder, trail) in self.found.items():
             return TokenMatch(token=TaskToken(token), payload=holder, path=show_path(trail))
@@ -213,7 +213,8 @@ class _Search:
             return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_MAP_IT)
         searched = f"{self.objects} object{'' if self.objects == 1 else 's'}"
         return TaskTokenNotFound(
-            f"The event holds no task token: no {', '.join(TOKEN_KEYS)} in the {searched} searched; it is {describe(root)}.",
+            f"The event holds no task token: none of the keys {', '.join(TOKEN_KEYS)} is in the {searched} searched. The event "
+            f"is {describe(root)}.",
             hint=_MAP_IT,
         )
 
@@ -233,7 +234,7 @@ def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous
     return TokenAmbiguous(
         f"The event holds {len(found)} different task tokens, at {places}{more}.",
         paths=tuple(paths),
-        hint=f"Say which one is meant with token='{paths[0]}' or the like. For an event that carries many tasks, "
+        hint=f"Give the path of the right one, for example token='{paths[0]}'. If the event has several tasks, "
         "task_callback(batch=10) runs the function once for each, ten at a time.",
     )
 
@@ -246,10 +247,10 @@ def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     if not isinstance(paths, Sequence) or isinstance(paths, bytes | bytearray | memoryview):
         validators.refuse("token", option, _WHERE_IT_IS)
     if not paths:
-        raise SettingsError("token= has no path in it.", hint=_WHERE_IT_IS)
+        raise SettingsError("token= contains no path.", hint=_WHERE_IT_IS)
     for path in paths:
         if not isinstance(path, str):
-            raise SettingsError(f"token= holds {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
+            raise SettingsError(f"token= contains {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
     return tuple(parse_path(path) for path in paths)
 
 
@@ -276,7 +277,8 @@ def _follow(steps: tuple[str, ...], root: object) -> TokenMatch | str:
         elif isinstance(value, ARRAYS) and step.isdecimal() and int(step) < len(value):
             value, trail = value[int(step)], (trail, int(step))
         else:
-            return f"there is no {show_steps(steps)}, for {show_path(trail)} is {describe(value)}, without {show_key(step)}"
+            at, key = show_path(trail), show_key(step)
+            return f"there is no {show_steps(steps)}, because {at} is {describe(value)}, without {key}"
     flaw = _why_invalid(value)
     if flaw is not None:
         return f"{show_path(trail)} is {flaw}, not a token"
@@ -305,7 +307,7 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Toke
         reason = f"returned {'None' if token is None else flaw}, not a token"
     raise TaskTokenNotFound(
         f"The event holds no task token: the callable given as token= {reason}.",
-        hint=f"What it was asked about is {describe(decoded)}. " + _MAP_IT,
+        hint=f"The event is {describe(decoded)}. " + _MAP_IT,
     )
 
 

@@ -10,7 +10,7 @@ import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from fc_callback.runtime.worker import Credentials, Part, RequestLogHandler
+from fc_callback.runtime.worker import ContextCredentials, ContextPart, RequestLogHandler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,10 @@ class HeaderContext:
         self.region = given("region")
         self.account_id = given("account-id")
         self.retry_count = _number(given("retry-count"))
-        self.credentials = Credentials(given("access-key-id"), given("access-key-secret"), given("security-token"))
-        self.function = Part(
+        self.credentials = ContextCredentials(
+            given("access-key-id"), given("access-key-secret"), given("security-token")
+        )
+        self.function = ContextPart(
             name=given("function-name"),
             handler=given("function-handler") or handler,
             memory=_number(given("function-memory")),
@@ -44,14 +46,14 @@ class HeaderContext:
             version_id=given("version-id"),
             qualifier=given("qualifier"),
         )
-        self.service = Part(
+        self.service = ContextPart(
             name=given("service-name"),
             log_project=given("service-logproject"),
             log_store=given("service-logstore"),
             qualifier=given("qualifier"),
             version_id=given("version-id"),
         )
-        self.tracing = Part(
+        self.tracing = ContextPart(
             span_context=given("tracing-opentracing-span-context"),
             span_baggages=given("tracing-opentracing-span-baggages"),
             jaeger_endpoint=given("tracing-jaeger-endpoint"),

@@ -1,11 +1,12 @@
-"""One function in a process of its own, as FC's built-in Python runtimes run it: the child's side.
+"""Runs one function in its own process, as FC's built-in Python runtimes do: the child's side.
 
-Run as `python -W ignore worker.py <request fd> <response fd> <lifeline fd>` by `fc_callback.runtime.process`. It stands
-alone, on the standard library, and loads little before the user's module, so that what a function imports can be measured
-inside it. stdout and stderr are the function's log; the parent speaks over two pipes, in frames: two lengths of four bytes
-each, a JSON header, the raw body. The lifeline carries nothing: it closes when the parent ends. What FC does is told in its
-documentation ("Context", "Error handling", "Environment variables", "Lifecycle hooks"); what only its runtime's behaviour
-shows is marked as observed.
+`fc_callback.runtime.process` runs it as `python -W ignore worker.py <request fd> <response fd> <lifeline fd>`. It uses the
+standard library only, and loads little before the user's module, so that a function's own imports can be measured. stdout
+and stderr are the function's log. The parent sends requests over two pipes, in frames: two lengths of four bytes each, a
+JSON header, the raw body. The lifeline carries no data: it closes when the parent ends.
+
+Sources: FC documentation, "Context", "Error handling", "Environment variables", "Lifecycle hooks". Behaviour that is not
+documented is marked as observed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import traceback
 from contextlib import suppress
 from importlib.machinery import PathFinder
 
-TYPE_CHECKING = False  # without typing: the fewer modules here, the more honest the measure
+TYPE_CHECKING = False  # without typing, which would count as an import of the function
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
     from types import FrameType, ModuleType
     from typing import Any
 
@@ -60,7 +62,7 @@ _PHASES = {"invoke": "Invoke", "initialize": "Initialize", "pre_stop": "PreStop"
 
 
 class LoadError(Exception):
-    """The handler cannot be loaded; `kind` is the errorType that FC gives, `frames` the flat form of its stackTrace."""
+    """The handler cannot be loaded. `kind` is FC's errorType, `frames` the flat form of its stackTrace."""
 
     def __init__(self, kind: str, message: str, frames: list[str]) -> None:
         super().__init__(message)
@@ -68,7 +70,7 @@ class LoadError(Exception):
         self.frames = frames
 
 
-class Credentials:
+class ContextCredentials:
     """`context.credentials` up to Python 3.10; empty strings for a function without a role."""
 
     def __init__(self, access_key_id: str, access_key_secret: str, security_token: str) -> None:
@@ -92,28 +94,28 @@ class Credentials:
         return self.security_token
 
 
-class Part:
-    """A part of the context: `function`, `service`, `tracing`."""
+class ContextPart:
+    """A part of the context: `function`, `service` or `tracing`."""
 
     def __init__(self, **fields: object) -> None:
         self.__dict__.update(fields)
 
 
 class FCContext:
-    """What both generations of the context share."""
+    """The attributes that the context has in every runtime."""
 
     def __init__(self, config: dict[str, Any], call: dict[str, Any]) -> None:
         self.request_id: str = call["request_id"]
         self.region: str = config["region"]
         self.account_id: str = config["account_id"]
-        self.function = Part(
+        self.function = ContextPart(
             name=config["name"], handler=call["handler"], memory=config["memory"], timeout=config["timeout"]
         )
         # Up to Python 3.10 it stays None; on 3.12 getLogger() sets it (FC documentation, "Context").
         self.logger: logging.Logger | None = None
 
     def getLogger(self) -> logging.Logger:  # noqa: N802 - FC's name
-        """Return the root logger, as with one request at a time."""
+        """Return the root logger."""
         return logging.getLogger()
 
 
@@ -122,9 +124,9 @@ class FCContext310(FCContext):
 
     def __init__(self, config: dict[str, Any], call: dict[str, Any]) -> None:
         super().__init__(config, call)
-        self.credentials = Credentials(*call["credentials"])
-        self.service = Part(name="", log_project="", log_store="", qualifier="LATEST", version_id="")
-        self.tracing = Part(span_context="", span_baggages={}, jaeger_endpoint="")
+        self.credentials = ContextCredentials(*call["credentials"])
+        self.service = ContextPart(name="", log_project="", log_store="", qualifier="LATEST", version_id="")
+        self.tracing = ContextPart(span_context="", span_baggages={}, jaeger_endpoint="")
         self.retry_count: int = call["retry_count"]
 
     @property
@@ -133,7 +135,7 @@ class FCContext310(FCContext):
         return self.request_id
 
     def to_json(self) -> str:
-        """Return the context as JSON text; as on FC, it holds the secrets."""
+        """Return the context as JSON text. As on FC, it contains the secrets."""
         fields = {name: value for name, value in vars(self).items() if name != "logger"}
         return json.dumps(fields, default=vars)
 
@@ -148,21 +150,21 @@ class FCContext312(FCContext):
         self.log_store = ""
 
     def getLogger(self) -> logging.Logger:  # noqa: N802 - FC's name
-        """Return the root logger, which is `logger` from then on."""
+        """Return the root logger, and set `logger` to it."""
         self.logger = super().getLogger()
         return self.logger
 
 
 class RequestLogHandler(logging.Handler):
-    """The root logger's handler: each record with the id of the current request.
+    """The root logger's handler: writes each record with the id of the current request.
 
-    FC's own also puts each record into a binary frame for its log agent; here the text is written as people read it.
+    FC's own also puts each record into a binary frame for its log agent. This one writes plain text.
     """
 
     request_id = ""
 
     def id_for(self, _record: logging.LogRecord) -> str:
-        """Return the id to write with a record."""
+        """Return the request id of a record."""
         return self.request_id
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -173,15 +175,15 @@ class RequestLogHandler(logging.Handler):
             assert stream is not None
             stream.write(f"{self.format(record)[:LOG_RECORD_CHARACTERS]}\n")
             stream.flush()
-        except Exception:  # noqa: BLE001 - what logging asks of a handler
+        except Exception:  # noqa: BLE001 - as logging requires of a handler
             self.handleError(record)
 
 
 class Worker:
-    """The loop: one request at a time, until the parent closes its pipe.
+    """Runs one request at a time.
 
     Args:
-        config: What stays the same for the whole instance.
+        config: The instance's configuration.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -191,11 +193,11 @@ class Worker:
         self._busy = False
 
     def prepare(self) -> None:
-        """Make the process what the user's module finds on FC."""
+        """Set up the environment, sys.path, logging and SIGTERM as on FC."""
         for name in list(os.environ):
             if name.startswith(("FC_", "_FC_")) and name not in KEPT_VARIABLES:
                 del os.environ[name]
-        # The first entry is this file's directory; the code directory stands in its place.
+        # The first entry is this file's directory; the code directory replaces it.
         sys.path[0] = self.config["code_dir"]
         if self.config["package_home"] not in sys.path:
             sys.path.append(self.config["package_home"])
@@ -213,16 +215,17 @@ class Worker:
     def run(self, call: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
         """Run the handler or a hook once.
 
+        Only `Exception` is caught, as on FC: SystemExit ends the process.
+
         Returns:
-            Whether it succeeded; and the encoded result or the error document. Only `Exception` is caught, as on FC:
-            SystemExit ends the process.
+            Whether it succeeded, and the encoded result or the error document.
         """
         phase = _PHASES[call["kind"]]
         self.log.request_id = call["request_id"]
         if self.config["runtime"] == "python3.12":
-            # When FC renews them on a warm instance is not documented; a fresh set each time is the useful reading.
+            # It is not documented when FC renews them on a warm instance. Here each request has new ones.
             os.environ.update(zip(CREDENTIAL_VARIABLES, call["credentials"], strict=True))
-        say(f"FC {phase} Start RequestId: {call['request_id']}")
+        write_log_line(f"FC {phase} Start RequestId: {call['request_id']}")
         self._busy = True
         try:
             function = self._load(call["handler"])
@@ -237,7 +240,7 @@ class Worker:
         finally:
             self._busy = False
         ending = ", Error: Unhandled function error" if failed else ""
-        say(f"FC {phase} End RequestId: {call['request_id']}{ending}")
+        write_log_line(f"FC {phase} End RequestId: {call['request_id']}{ending}")
         return not failed, body
 
     def _load(self, handler: str) -> Callable[..., Any]:
@@ -249,10 +252,10 @@ class Worker:
         if self._busy:
             names = {thread.ident: thread.name for thread in threading.enumerate()}
             lines = ["Dumping stack trace after function timeout\n"]
-            for ident, frame in sys._current_frames().items():  # noqa: SLF001 - the one way to see every thread
+            for ident, frame in sys._current_frames().items():  # noqa: SLF001 - there is no other way to see every thread
                 lines += [f"Thread {names.get(ident, ident)}:\n", *traceback.format_stack(frame)]
-            # Straight to the descriptor: the interrupted code may be inside sys.stdout, which cannot be entered twice.
-            with suppress(OSError):  # the parent may be gone, and with it the log
+            # The interrupted code may be inside sys.stdout, which is not reentrant.
+            with suppress(OSError):  # the parent may have ended, and the log with it
                 os.write(2, "".join(lines).encode(errors="backslashreplace"))
         sys.exit(TIMEOUT_EXIT_CODE)
 
@@ -260,7 +263,7 @@ class Worker:
 def load_handler(handler: str, runtime: str) -> Callable[..., Any]:
     """Import the module of `module.function` or `dir/module.function` and return the function.
 
-    A failing import leaves nothing behind: the next request tries again.
+    A failed import is not remembered: the next request tries again.
 
     Raises:
         LoadError: InvalidHandleName, ImportModuleError, UserCodeSyntaxError, UserCodeError or HandlerNotFound.
@@ -268,18 +271,18 @@ def load_handler(handler: str, runtime: str) -> Callable[..., Any]:
     path, _, name = handler.rpartition(".")
     if not path or not name:
         raise LoadError("InvalidHandleName", f"Invalid handler '{handler}'; expected 'module.function'", [])
-    module_name = path.replace("/", ".")
     try:
-        module = _import(module_name, runtime)
+        module = _import_module(path, runtime)
     except ImportError as error:
-        raise LoadError("ImportModuleError", f"Unable to import module '{path}': {error}", _flat(error)) from error
+        raise LoadError(
+            "ImportModuleError", f"Unable to import module '{path}': {error}", _flat_trace(error)
+        ) from error
     except SyntaxError as error:
-        place = f'File "{error.filename}", line {error.lineno}'
-        frames = [place, (error.text or "").rstrip()]
+        frames = [f'File "{error.filename}", line {error.lineno}', (error.text or "").rstrip()]
         raise LoadError("UserCodeSyntaxError", f"Syntax error in module '{path}': {error}", frames) from error
     except Exception as error:
-        message = f"{type(error).__name__} while importing module '{path}': {_text(error)}"
-        raise LoadError("UserCodeError", message, _flat(error)) from error
+        message = f"{type(error).__name__} while importing module '{path}': {_error_text(error)}"
+        raise LoadError("UserCodeError", message, _flat_trace(error)) from error
     function = getattr(module, name, None)
     if function is None:
         raise LoadError("HandlerNotFound", f"Handler '{name}' is missing on module '{path}'", [])
@@ -287,29 +290,45 @@ def load_handler(handler: str, runtime: str) -> Callable[..., Any]:
     return found
 
 
-def _import(name: str, runtime: str) -> ModuleType:
-    if runtime == "python3.12" or "." not in name:
-        return importlib.import_module(name)
-    # Observed up to 3.10: the parent packages of a handler in a directory are not imported.
-    if name in sys.modules:
-        return sys.modules[name]
-    *parents, last = name.split(".")
-    spec = PathFinder.find_spec(last, [os.path.join(entry, *parents) for entry in sys.path])  # noqa: PTH118 - no pathlib
-    if spec is None or spec.loader is None or spec.origin is None:
-        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+def _import_module(path: str, runtime: str) -> ModuleType:
+    """Import a module as the runtime does.
+
+    The built-in runtimes up to python3.10 (observed) split the path at its dots, and each part may hold slashes:
+    `dir/module` is one part, and the module's name, so the module has no package and its relative imports fail. They have
+    no namespace packages, and do not import parent packages. python3.12 (observed) replaces the slashes by dots.
+    """
+    if not runtime.startswith("python") or runtime == "python3.12":
+        return importlib.import_module(path.replace("/", "."))
+    if path in sys.modules:
+        return sys.modules[path]
+    *parents, last = path.split(".")
+    folders: list[str] = sys.path
+    for parent in parents:
+        folders = list(_find_module(parent, folders, path).submodule_search_locations or ())
+    found = _find_module(last, folders, path)
+    if path == last and "/" not in path:
+        return importlib.import_module(path)
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location(name, spec.origin, submodule_search_locations=spec.submodule_search_locations)
+    spec = spec_from_file_location(path, found.origin, submodule_search_locations=found.submodule_search_locations)
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[path] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        sys.modules.pop(name, None)
+        sys.modules.pop(path, None)
         raise
     return module
+
+
+def _find_module(part: str, folders: list[str], path: str) -> ModuleSpec:
+    *parents, name = part.split("/")
+    spec = PathFinder.find_spec(name, [os.path.join(folder, *parents) for folder in folders])  # noqa: PTH118 - no pathlib
+    if spec is None or spec.loader is None or spec.origin is None:  # a folder without __init__.py has no loader
+        raise ModuleNotFoundError(f"No module named '{path}'", name=path)
+    return spec
 
 
 def encode_result(result: object) -> bytes:
@@ -327,7 +346,7 @@ def encode_result(result: object) -> bytes:
 
 
 def _encode_value(value: Any) -> object:
-    # A value of a module that was never loaded cannot exist: no import is needed to recognise it.
+    # If a module is not loaded, the value is not of one of its classes.
     decimal, datetime = sys.modules.get("decimal"), sys.modules.get("datetime")
     if decimal is not None and isinstance(value, decimal.Decimal):
         return float(value)
@@ -341,11 +360,11 @@ def _encode_value(value: Any) -> object:
 def error_document(error: BaseException) -> dict[str, object]:
     """Return FC's error document: errorMessage, errorType and, unless empty, stackTrace.
 
-    A frame of the user's code is a list of four strings; an error of loading has flat strings instead. Causes and
-    contexts of the exception are not told.
+    A frame of the user's code is a list of four strings; a LoadError has flat strings instead. Causes and contexts of
+    the exception are left out.
     """
     kind = error.kind if isinstance(error, LoadError) else type(error).__name__
-    document: dict[str, object] = {"errorMessage": _text(error), "errorType": kind}
+    document: dict[str, object] = {"errorMessage": _error_text(error), "errorType": kind}
     trace: list[Any]
     if isinstance(error, LoadError):
         trace = error.frames
@@ -364,24 +383,24 @@ def _frames(error: BaseException) -> list[traceback.FrameSummary]:
     return foreign or frames
 
 
-def _flat(error: BaseException) -> list[str]:
+def _flat_trace(error: BaseException) -> list[str]:
     return [line.rstrip("\n") for line in traceback.format_list(_frames(error))]
 
 
-def say(line: str) -> None:
+def write_log_line(line: str) -> None:
     """Write one of FC's own lines to the log."""
-    # What the handler printed comes first; a handler may have replaced or closed the streams.
+    # The handler's own output comes first. The handler may have replaced or closed the streams.
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
     with suppress(Exception):
         stream = sys.__stdout__
         assert stream is not None
-        stream.write(f"{line}\n")  # in one piece: threads may share the stream
+        stream.write(f"{line}\n")  # one call: threads may share the stream
         stream.flush()
 
 
-def _text(error: BaseException) -> str:
+def _error_text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error itself
@@ -389,16 +408,16 @@ def _text(error: BaseException) -> str:
 
 
 def read_frame(fd: int) -> tuple[dict[str, Any], bytes] | None:
-    """Read one frame; None when the other side has closed the pipe."""
-    lengths = _read(fd, LENGTHS)
+    """Read one frame; None if the other side has closed the pipe."""
+    lengths = _read_exactly(fd, LENGTHS)
     if lengths is None:
         return None
-    header = _read(fd, int.from_bytes(lengths[:4], "big"))
-    body = _read(fd, int.from_bytes(lengths[4:], "big"))
+    header = _read_exactly(fd, int.from_bytes(lengths[:4], "big"))
+    body = _read_exactly(fd, int.from_bytes(lengths[4:], "big"))
     return None if header is None or body is None else (json.loads(header), body)
 
 
-def _read(fd: int, size: int) -> bytes | None:
+def _read_exactly(fd: int, size: int) -> bytes | None:
     parts = bytearray()
     while len(parts) < size:
         part = os.read(fd, min(size - len(parts), 1 << 20))
@@ -409,26 +428,26 @@ def _read(fd: int, size: int) -> bytes | None:
 
 
 def encode_frame(header: dict[str, Any], body: bytes = b"") -> bytes:
-    """Return one frame's bytes."""
+    """Return the bytes of one frame."""
     head = json.dumps(header).encode()
     return len(head).to_bytes(4, "big") + len(body).to_bytes(4, "big") + head + body
 
 
 def write_frame(fd: int, header: dict[str, Any], body: bytes = b"") -> None:
-    """Write one frame, whole."""
+    """Write one whole frame."""
     rest = memoryview(encode_frame(header, body))
     while rest:
         rest = rest[os.write(fd, rest) :]
 
 
 def end_with_parent(lifeline_fd: int) -> None:
-    """Let this process and its process group be killed when the parent has ended, in whatever way that was.
+    """Let this process and its process group be killed when the parent ends, for any reason.
 
-    Only for a process that leads its group. On Linux the kernel does it: code that never returns to Python is killed too,
-    and the function finds no thread in its process. Elsewhere a thread waits.
+    The process must lead its group. On Linux the kernel kills it, even while code never returns to Python, and without a
+    thread in the function's process. Elsewhere a thread waits.
 
     Args:
-        lifeline_fd: A pipe's end to read, whose other end the parent alone holds and never writes to.
+        lifeline_fd: The read end of a pipe. Only the parent holds the write end, and it never writes.
     """
     os.set_inheritable(lifeline_fd, False)  # noqa: FBT003 - a positional-only argument
     if not hasattr(fcntl, "F_SETSIG"):
@@ -437,7 +456,7 @@ def end_with_parent(lifeline_fd: int) -> None:
     fcntl.fcntl(lifeline_fd, fcntl.F_SETOWN, -os.getpgrp())
     fcntl.fcntl(lifeline_fd, fcntl.F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline_fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-    with suppress(BlockingIOError):  # it is open; otherwise the parent ended before the kernel was asked
+    with suppress(BlockingIOError):  # the pipe is open; otherwise the parent has ended already
         _wait_for_parents_end(lifeline_fd)
 
 

@@ -1,11 +1,11 @@
 """A function as a WSGI application, for FC's custom runtimes and custom containers.
 
-    POST /invoke       an event: the body is its bytes, the answer's body is the result
+    POST /invoke       an event: the request's body is the event, the response's body is the result
     POST /initialize   the hook that runs once in each instance
-    GET  /pre-stop     the hook that runs before an instance is stopped; POST does as well
+    GET  /pre-stop     the hook that runs before an instance is stopped; POST works too
 
-FC returns the body alone, and takes every call for a success that does not carry `x-fc-status: 404`. Everything else,
-HTTP triggers among it, goes to the application given as `http`, or is answered with 404.
+FC returns the body only, and counts every response without `x-fc-status: 404` as a success. The application given as
+`http` serves every other request, also those of HTTP triggers; without one the response is 404.
 Source: FC documentation, "Web functions", "Lifecycle hooks" and "Context and log format" (custom runtime).
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import FcCallbackError
 from fc_callback.runtime.headers import HeaderContext, current_request_id
-from fc_callback.runtime.serving import set_up_logging
-from fc_callback.runtime.worker import LoadError, encode_result, error_document, load_handler, say
+from fc_callback.runtime.serving import REQUEST_MAX_BYTES, set_up_logging
+from fc_callback.runtime.worker import LoadError, encode_result, error_document, load_handler, write_log_line
 from fc_callback.values import validators
 from fc_callback.values.invocation import current_invocation
 
@@ -44,7 +45,7 @@ _READ_BYTES = 1 << 20
 
 
 class EventIncompleteError(FcCallbackError):
-    """The body is not all that was sent, or that cannot be known: the function does not run."""
+    """The event's body is incomplete, or its end cannot be known. The function does not run."""
 
 
 class HandlerNotLoaded(FcCallbackError, ImportError):
@@ -68,18 +69,18 @@ def wsgi_app(
 ) -> FunctionApp:
     """Return a WSGI application that serves a function in a custom runtime or a custom container.
 
-    Any WSGI server can run it. It must listen on 0.0.0.0 at FC's port (9000), speak HTTP/1.1, keep idle connections for
-    more than 15 minutes, and have as many threads as the function's `instanceConcurrency`. A root logger that has no
-    handler yet gets what a built-in runtime gives it: INFO, UTC, each record with its request's id.
+    Any WSGI server can run it. The server must listen on 0.0.0.0 at FC's port (9000), use HTTP/1.1, keep idle connections
+    for more than 15 minutes, and have as many threads as the function's `instanceConcurrency`. A root logger without a
+    handler is set up as in a built-in runtime: INFO, UTC, each record with its request id.
 
     Args:
         handler: The function, or `module.function`, which is imported at the first request.
-        initializer: What `POST /initialize` runs with the context; by default `fc_callback.initializer`.
-        pre_stop: What `GET /pre-stop` runs with the context; by default nothing.
-        http: Serves every other path, and every request of an HTTP trigger; by default these are answered with 404.
+        initializer: The function that `POST /initialize` runs with the context; by default `fc_callback.initializer`.
+        pre_stop: The function that `GET /pre-stop` runs with the context; by default nothing.
+        http: Serves every other path, and every request of an HTTP trigger; by default the response is 404.
 
     Raises:
-        SettingsError: An argument is no function.
+        SettingsError: An argument is not a function.
     """
     functions: dict[str, Any] = {"handler": handler, "initializer": initializer, "pre_stop": pre_stop}
     for option, function in functions.items():
@@ -99,7 +100,7 @@ def wsgi_app(
 
 
 class FunctionApp:
-    """The application that `wsgi_app` returns. It keeps the functions it has loaded, and nothing of any request."""
+    """The application that `wsgi_app` returns. It keeps the loaded functions, and no state of a request after its end."""
 
     def __init__(self, functions: Mapping[str, Function], *, http: WSGIApplication | None) -> None:
         self._functions = dict(functions)
@@ -111,7 +112,7 @@ class FunctionApp:
         """Import the functions now.
 
         Raises:
-            HandlerNotLoaded: One cannot be imported. The next request that needs it tries again.
+            HandlerNotLoaded: A function cannot be imported. The next request that needs it tries again.
         """
         try:
             for phase in self._functions:
@@ -125,10 +126,10 @@ class FunctionApp:
         if phase is None or environ.get("HTTP_X_FC_CONTROL_PATH") == _HTTP_TRIGGER:
             return (self._http or _not_served)(environ, start_response)
         try:
-            event = _event(environ) if phase == _INVOKE else b""
+            event = _read_event(environ) if phase == _INVOKE else _discard_body(environ)
         except EventIncompleteError as error:
             return _refuse(environ, start_response, error)
-        # In a contextvars context of its own: a server's thread serves one request after the other.
+        # In its own contextvars context, because a server's thread serves many requests.
         own = copy_context()
         self._running[id(own)] = own
         try:
@@ -142,9 +143,9 @@ class FunctionApp:
         return [body]
 
     def close_records(self) -> None:
-        """Close the records of the tasks that still run, before the process ends without leaving their functions.
+        """Close the records of the running tasks, before the process ends while their functions still run.
 
-        They say what those of a built-in runtime say, where FC ends a function by a SystemExit.
+        The records are the same as in a built-in runtime, where FC ends a function by a SystemExit.
         """
         for own in list(self._running.values()):
             own.copy().run(_close_records)
@@ -152,7 +153,7 @@ class FunctionApp:
     def _run(self, phase: str, environ: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
         context = HeaderContext(_headers(environ), handler=self._names[phase])
         current_request_id.set(context.request_id)
-        say(f"FC {phase} Start RequestId: {context.request_id}")
+        write_log_line(f"FC {phase} Start RequestId: {context.request_id}")
         try:
             function = self._function(phase)
             result = function(event, context) if phase == _INVOKE else function(context)
@@ -162,7 +163,7 @@ class FunctionApp:
             logging.getLogger().error(text)
             body, failed = text.encode(), True
         ending = ", Error: Unhandled function error" if failed else ""
-        say(f"FC {phase} End RequestId: {context.request_id}{ending}")
+        write_log_line(f"FC {phase} End RequestId: {context.request_id}{ending}")
         return not failed, body
 
     def _function(self, phase: str) -> Callable[..., Any]:
@@ -180,38 +181,39 @@ def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _event(environ: Mapping[str, Any]) -> bytes:
+def _read_event(environ: Mapping[str, Any]) -> bytes:
     """Return the whole body.
 
-    A connection that breaks ends a body early, and some servers then return what they have (gunicorn), or cannot tell the
-    end of a chunked body at all (uWSGI, wsgiref).
-    Source: PEP 3333, "Input and Error Streams"; `wsgi.input_terminated` is set by servers that end every body.
+    After a broken connection some servers return an incomplete body (gunicorn), and some do not know the end of a chunked
+    body at all (uWSGI, wsgiref).
+    Source: PEP 3333, "Input and Error Streams"; servers that end every body set `wsgi.input_terminated`.
 
     Raises:
-        EventIncompleteError: It is not whole, or that cannot be known.
+        EventIncompleteError: The body is incomplete, or that cannot be known.
     """
     told, ends = environ.get("CONTENT_LENGTH") or "", bool(environ.get("wsgi.input_terminated"))
     chunked = bool(environ.get("HTTP_TRANSFER_ENCODING"))
     if chunked and not ends:
         raise EventIncompleteError(
-            "The event came in chunks, and this server does not tell where they end. Send it with a Content-Length."
+            "The event is chunked, and this server does not report the end of the chunks. Send it with a Content-Length."
         )
     if told and not chunked and not (told.isascii() and told.isdecimal()):
+        _discard_body(environ)
         raise EventIncompleteError("The Content-Length of the event is not a number.")
     if not told and not ends:
         return b""
     length = int(told) if told and not chunked else None
     try:
-        body = _read(environ["wsgi.input"], length)
-    except Exception as error:  # each server has errors of its own for a connection that breaks
+        body = _read_body(environ["wsgi.input"], length)
+    except Exception as error:  # each server has its own errors for a broken connection
         raise EventIncompleteError(f"The event could not be read: {type(error).__name__}.") from error
     if length is not None and len(body) < length:
         raise EventIncompleteError(f"The event is {len(body)} bytes, and its Content-Length says {length}.")
     return body
 
 
-def _read(stream: Any, length: int | None) -> bytes:
-    """Read so many bytes, or all there are; in pieces, so that memory is taken only for what arrives."""
+def _read_body(stream: Any, length: int | None) -> bytes:
+    """Read a number of bytes, or all; in pieces, so that memory is allocated only for what arrives."""
     body = bytearray()
     while length is None or len(body) < length:
         part = stream.read(_READ_BYTES if length is None else min(_READ_BYTES, length - len(body)))
@@ -219,6 +221,22 @@ def _read(stream: Any, length: int | None) -> bytes:
             break
         body += part
     return bytes(body)
+
+
+def _discard_body(environ: Mapping[str, Any]) -> bytes:
+    """Read a body that nothing needs, up to FC's limit, and return no bytes.
+
+    A server may reset a connection with unread data before the client has received the response.
+    """
+    told, stream = environ.get("CONTENT_LENGTH") or "", environ.get("wsgi.input")
+    left = REQUEST_MAX_BYTES
+    if not environ.get("wsgi.input_terminated"):
+        is_known = told.isascii() and told.isdecimal() and not environ.get("HTTP_TRANSFER_ENCODING")
+        left = min(int(told), left) if is_known else 0
+    with suppress(Exception):  # each server has its own errors for a broken connection
+        while left > 0 and stream is not None and (part := stream.read(min(_READ_BYTES, left))):
+            left -= len(part)
+    return b""
 
 
 def _refuse(environ: Mapping[str, Any], start_response: StartResponse, error: EventIncompleteError) -> Iterable[bytes]:
@@ -231,10 +249,11 @@ def _refuse(environ: Mapping[str, Any], start_response: StartResponse, error: Ev
 
 
 def _not_served(environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    _discard_body(environ)
     asked = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
     message = (
-        f"{asked} is not served: this function takes events, at POST /invoke (and POST /initialize, GET /pre-stop). "
-        "To serve HTTP triggers as well, give it a WSGI application: wsgi_app(handler, http=...) or serve --http."
+        f"{asked} is not served: this function takes events at POST /invoke (and POST /initialize, GET /pre-stop). "
+        "To serve HTTP triggers too, pass a WSGI application: wsgi_app(handler, http=...) or serve --http."
     )
     body = json.dumps({"errorMessage": message, "errorType": "NotServed"}).encode()
     start_response("404 Not Found", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
@@ -248,4 +267,4 @@ def _close_records() -> None:
 
 
 def _nothing(_context: object) -> None:
-    """No hook."""
+    """Do nothing: there is no hook."""

@@ -13,7 +13,7 @@ from fc_callback.local.waiting_tasks import start_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fc_callback.local.values import Event
+    from fc_callback.local.values import HistoryEvent
     from fc_callback.values.token import TaskToken
 
 _ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut"})
@@ -117,18 +117,18 @@ class WaitingTask:
         end = self._end()
         _check(end is not None and end.type == "TaskTimedOut", "has timed out", self)
 
-    def _end(self) -> Event | None:
+    def _end(self) -> HistoryEvent | None:
         return _end_of(self.service.history(self.flow, self.execution))
 
     def __str__(self) -> str:
         return told(self.service.history(self.flow, self.execution))
 
 
-def _end_of(history: Sequence[Event]) -> Event | None:
+def _end_of(history: Sequence[HistoryEvent]) -> HistoryEvent | None:
     return next((event for event in history if event.type in _ENDS), None)
 
 
-def told(history: Sequence[Event]) -> str:
+def told(history: Sequence[HistoryEvent]) -> str:
     """Say what became of the one task of an execution."""
     end = _end_of(history)
     if end is None:
@@ -165,7 +165,7 @@ class TaskCloudFlow(LocalCloudFlow):
             timeout_seconds: When the step gives up.
         """
         given = dict(payload or {})
-        task = start_task(self, given, language=language, timeout_seconds=timeout_seconds)
+        task = start_task(self._components, given, language=language, timeout_seconds=timeout_seconds)
         return WaitingTask(
             service=self, flow=task.flow, execution=task.execution, token=task.token, payload=given, key=key
         )

@@ -1,4 +1,4 @@
-"""What can be told of a person's function without calling it: whether it is async, and what it can be called with."""
+"""Properties of a user's function that are known without calling it: whether it is async, and which arguments it accepts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; inspect itself is too heavy for a 
 
 
 def is_async(function: object) -> bool:
-    """Say whether calling a function returns a coroutine.
+    """Return whether a call of the function returns a coroutine.
 
     `async def` functions, methods, partials of these, and instances whose class has an `async def __call__` are async.
     """
     plain = _without_partials(function)
     if type(plain) is FunctionType and not vars(plain):
         return bool(plain.__code__.co_flags & _CO_COROUTINE)
-    from inspect import iscoroutinefunction  # knows the functions that are marked as async, too
+    from inspect import iscoroutinefunction  # also knows functions that are marked as async
 
     if iscoroutinefunction(plain):
         return True
@@ -28,11 +28,11 @@ def is_async(function: object) -> bool:
 
 
 def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Say whether a function can be called with so many arguments; one that does not tell, like some builtins, can."""
+    """Return whether a function accepts so many arguments. A function without a signature, like some builtins, does."""
     from inspect import signature
 
     try:
-        parameters = signature(function, follow_wrapped=False)  # the arguments go to what stands in front
+        parameters = signature(function, follow_wrapped=False)  # the outermost function gets the arguments
     except (TypeError, ValueError):
         return True
     try:

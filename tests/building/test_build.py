@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from fc_callback.building import BuildError, build_project
 from fc_callback.building.build import _compile
-from fc_callback.building.platform import Target
 from fc_callback.cli.app import app
-from fc_callback.scaffolding import TemplateError
+from fc_callback.errors import SettingsError
+from fc_callback.project.wheels import TargetPlatform
 from tests.building.wheels import MANIFEST, make_project, make_wheel
 
 if TYPE_CHECKING:
@@ -83,6 +83,41 @@ def test_a_newer_glibc_is_taken_as_far_as_the_runtime_has_it(index: Path, tmp_pa
     assert (project / "code" / "python" / "native").is_dir()
 
 
+@pytest.mark.parametrize(("runtime", "kept"), [("python3.10", "older"), ("python3.12", "newer")])
+def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_need(
+    index: Path, tmp_path: Path, runtime: str, kept: str
+) -> None:
+    for name in ("older", "newer", "deep_older", "deep_newer", "both"):
+        make_wheel(index, name)
+    make_wheel(
+        index, "deepest", requires=("deep-older; python_version < '3.12'", "deep-newer; python_version >= '3.12'")
+    )
+    make_wheel(index, "middle", requires=("deepest; extra == 'a' or extra == 'b'",))
+    lines = (
+        "older; python_version < '3.12'\nnewer; python_version >= '3.12'\nmiddle[b]\nboth; sys_platform == 'linux'\n"
+    )
+    project = make_project(tmp_path / "project", lines, runtime=runtime)
+
+    build_project(project)
+
+    held = {path.name for path in (project / "code" / "python").iterdir() if path.suffix != ".dist-info"}
+    assert {kept, f"deep_{kept}", "deepest", "middle", "both"} <= held
+    assert not held & ({"older", "newer"} - {kept})
+
+
+def test_what_the_target_alone_needs_keeps_the_versions_that_are_there(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "shared", version="1.0")
+    make_wheel(index, "shared", version="2.0")
+    make_wheel(index, "old_only", requires=("shared>=1",))
+    make_wheel(index, "top", requires=("shared<2", "old-only; python_version < '3.11'"))
+    project = make_project(tmp_path / "project", "top\n", runtime="python3.10")
+
+    build_project(project)
+
+    names = {path.name for path in (project / "code" / "python").glob("*.dist-info")}
+    assert names == {"top-1.0.dist-info", "shared-1.0.dist-info", "old_only-1.0.dist-info"}
+
+
 def test_what_a_function_never_reads_is_left_out(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "typed", files={"typed/__init__.pyi": "", "typed/py.typed": "", "typed/data.json": "{}"})
     project = make_project(tmp_path / "project", "typed\n")
@@ -122,7 +157,7 @@ def test_bytecode_is_trusted_without_a_look_at_dates(tmp_path: Path) -> None:
     (staged / "pack").mkdir(parents=True)
     (staged / "pack" / "__init__.py").write_text("def where(): ...\n")
 
-    assert _compile(staged, Target(python=sys.version_info[:2], glibc=(2, 28)))
+    assert _compile(staged, TargetPlatform(python=sys.version_info[:2], glibc=(2, 28)))
 
     (cached,) = staged.rglob("*.pyc")
     content = cached.read_bytes()
@@ -137,7 +172,7 @@ def test_another_python_makes_no_bytecode_and_says_so(index: Path, tmp_path: Pat
     project = make_project(tmp_path / "project", "pure\n", runtime=other)
     said: list[str] = []
 
-    (built,) = build_project(project, say=said.append)
+    (built,) = build_project(project, on_progress=said.append)
 
     assert not built.compiled
     assert not list((project / "code").rglob("*.pyc"))
@@ -158,7 +193,7 @@ def test_a_wheel_of_ones_own_takes_the_place_of_the_released_package(index: Path
 def test_a_wheel_that_is_not_there_is_said(index: Path, tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", "fc-callback\n")
 
-    with pytest.raises(TemplateError, match="neither a wheel nor a source tree"):
+    with pytest.raises(SettingsError, match="neither a wheel nor a source tree"):
         build_project(project, fc_callback=str(index / "no.whl"))
 
 
@@ -177,7 +212,7 @@ def test_functions_of_two_pythons_cannot_share_a_directory(tmp_path: Path) -> No
         (None, "no s.yaml"),
         ("edition: 3.0.0\nresources: {}\n", "no resource of the component fc3"),
         (MANIFEST.format(runtime="python3.9"), "does not run on python3.9"),
-        (MANIFEST.format(runtime="python3.10").replace("./code", "./cod"), "code directory of packed is not there"),
+        (MANIFEST.format(runtime="python3.10").replace("./code", "./cod"), "code directory of packed does not exist"),
     ],
 )
 def test_what_cannot_be_built_is_said(tmp_path: Path, manifest: str | None, said: str) -> None:
@@ -192,8 +227,8 @@ def test_an_image_brings_its_own_python(tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", None, runtime="custom-container")
     said: list[str] = []
 
-    assert build_project(project, say=said.append) == []
-    assert "image" in said[0]
+    assert build_project(project, on_progress=said.append) == []
+    assert "brings its own Python" in said[0]
 
 
 def test_the_size_is_that_of_the_zip_and_names_what_makes_it(index: Path, tmp_path: Path) -> None:

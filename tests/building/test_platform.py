@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.building.platform import Target, misfits
-from fc_callback.building.requirements import read_requirements
+from fc_callback.project.requirements import read_requirements
+from fc_callback.project.wheels import TargetPlatform, incompatible_wheels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TARGET = Target(python=(3, 10), glibc=(2, 28))
+TARGET = TargetPlatform(python=(3, 10), glibc=(2, 28))
 
 
 def test_a_runtime_is_a_target() -> None:
-    assert Target.of_runtime("python3.10") == TARGET
+    assert TargetPlatform.of_runtime("python3.10") == TARGET
 
 
 @pytest.mark.parametrize(
@@ -42,12 +42,12 @@ def test_a_runtime_is_a_target() -> None:
     ],
 )
 def test_a_tag_is_taken_or_not(tag: str, takes: bool) -> None:
-    assert TARGET.takes(tag) is takes
+    assert TARGET.loads(tag) is takes
 
 
 @pytest.mark.parametrize("runtime", ["python3.9", "python3.11", "custom.debian12", "nodejs20", ""])
 def test_other_runtimes_are_no_target(runtime: str) -> None:
-    assert Target.of_runtime(runtime) is None
+    assert TargetPlatform.of_runtime(runtime) is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_other_runtimes_are_no_target(runtime: str) -> None:
 def test_a_compiled_module_without_metadata_is_known_by_its_name(tmp_path: Path, name: str, foreign: bool) -> None:
     (tmp_path / name).write_bytes(b"")
 
-    assert bool(list(misfits(tmp_path, TARGET))) is foreign
+    assert bool(list(incompatible_wheels(tmp_path, TARGET))) is foreign
 
 
 def test_requirements_are_read_with_extras_and_what_they_include(tmp_path: Path) -> None:
@@ -74,16 +74,15 @@ def test_requirements_are_read_with_extras_and_what_they_include(tmp_path: Path)
         "# ours\n-r base.txt\nfc_callback[Seal, redis]>=0.1 # why\n\n--no-index\n"
     )
 
-    read = read_requirements(tmp_path, tmp_path)
+    read = read_requirements(tmp_path, tmp_path, TARGET.marker_environment)
 
-    assert set(read.named) == {"pyyaml", "fc-callback"}
-    assert read.named["fc-callback"] == {"seal", "redis"}
+    assert {one.name: one.extras for one in read.named} == {"PyYAML": set(), "fc_callback": {"Seal", "redis"}}
 
 
 def test_what_a_required_package_needs_is_covered(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("pydantic\n")
 
-    read = read_requirements(tmp_path, tmp_path)
+    read = read_requirements(tmp_path, tmp_path, TARGET.marker_environment)
 
     assert read.covers("pydantic-core")
     assert not read.covers("requests")

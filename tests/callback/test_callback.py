@@ -250,7 +250,7 @@ def test_a_delivery_that_comes_twice_is_accepted(tasks: WaitingTasks, caplog: py
     handler(task.event, fc_context(tasks))
     assert handler(task.event, fc_context(tasks)) == '{"ok":1}'
     assert task.reports() == 1
-    assert "had an end already" in caplog.text
+    assert "had already ended" in caplog.text
 
 
 def test_a_delivery_that_comes_twice_is_an_error_where_asked_for(tasks: WaitingTasks) -> None:

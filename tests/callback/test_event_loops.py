@@ -247,7 +247,7 @@ def test_a_worker_that_is_left_pending_goes_on_with_the_next_invocation(caplog: 
     assert done == [1, 2, 3]
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert "left 1 asyncio task(s) pending" in warnings[0]
+    assert "while 1 asyncio task(s) were pending" in warnings[0]
     assert "worker" in warnings[0]
     kept[0].cancel()
     current_loop(b"{}", None)

@@ -141,9 +141,9 @@ def test_idempotent_above_task_callback_is_refused_as_a_second_task_would_never_
     def handler(event: bytes, context: object) -> dict[str, bool]:
         return {"paid": True}
 
-    with pytest.raises(TypeError, match=r"cannot stand above task_callback.*once="):
+    with pytest.raises(TypeError, match=r"cannot be above task_callback.*once="):
         idempotent(once("order.id", store="memory:"))(handler)
-    with pytest.raises(TypeError, match="cannot stand above task_callback"):
+    with pytest.raises(TypeError, match="cannot be above task_callback"):
         idempotent(once("order.id", store="memory:"))(layers(invocation)(handler))
 
 

@@ -294,7 +294,7 @@ BREAKS = (
         rule="flow-token",
         edit=replaced(CLOUDFLOW, "        taskToken.$: $Context.Current.TaskToken\n", ""),
         at=(CLOUDFLOW, "- Type: Task"),
-        says="hands no token on",
+        says="does not pass the token on",
     ),
     Break(
         rule="flow-token",

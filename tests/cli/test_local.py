@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from fc_callback import CloudFlowClient, Credentials
+from fc_callback.local import LocalCloudFlow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +54,42 @@ def test_what_a_function_writes_comes_to_the_terminal(tmp_path: Path) -> None:
             assert next(line for line in lines if "here I am" in line) == "[one] here I am\n"
         finally:
             service.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_ended_service_leaves_nothing_in_the_temporary_folder(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "fc_callback", "local", "--port", "0", "--json"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "SQLITE_TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as service:
+        try:
+            assert service.stdout is not None
+            assert "CLOUDFLOW_ENDPOINT" in service.stdout.readline()
+            service.send_signal(number)
+            service.wait(30)
+        finally:
+            service.kill()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_service_of_a_test_makes_no_files_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQLITE_TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with LocalCloudFlow() as service:
+        service.create_flow("big", {"version": "v1", "type": "flow", "steps": [{"type": "pass", "name": "one"}]})
+        for _ in range(20):  # more than SQLite keeps in memory
+            service.wait("big", service.start("big", {"text": "x" * 25_000}))
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_never_closes_its_service_leaves_nothing(tmp_path: Path) -> None:
+    program = (
+        "import os; from fc_callback.local import LocalCloudFlow\n"
+        "service = LocalCloudFlow(); service.start_service(); os._exit(0)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "SQLITE_TMPDIR": str(tmp_path)}
+
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from fc_callback import Credentials, SettingsError, TaskFailed, task_callback
-from fc_callback.logs.formats import RECORD_MAX_BYTES
+from fc_callback.logs.formatter import RECORD_MAX_BYTES
 from fc_callback.logs.logger import Logger
 from fc_callback.middleware import invocation, layers
 

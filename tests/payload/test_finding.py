@@ -205,15 +205,15 @@ def test_a_key_that_holds_no_token_does_not_hide_one_that_does() -> None:
         (b" \n", "The event is empty"),
         (b"hello", "its 5 bytes are not JSON"),
         ("hello", "its 5 characters are not JSON"),
-        (b"\xa2\x67Version", "are not JSON (its bytes are no UTF-8 text)"),
+        (b"\xa2\x67Version", "are not JSON (its bytes are not UTF-8)"),
         (b"null", "it is null"),
         (b"17", "it is a number"),
         (b"true", "it is a boolean"),
         (b'"hello"', "it is a string"),
-        (b"[]", "it is an array"),
-        (b"{}", "it is an empty object"),
-        (b'{"order": {"id": 1}}', "no taskToken, TaskToken, task_token in the 2 objects searched"),
-        (b'{"order": {"id": 1}}', "it is an object with key order"),
+        (b"[]", "The event is an array."),
+        (b"{}", "The event is an empty object."),
+        (b'{"order": {"id": 1}}', "none of the keys taskToken, TaskToken, task_token is in the 2 objects searched"),
+        (b'{"order": {"id": 1}}', "The event is an object with key order."),
         (b'{"taskToken": ""}', "$.taskToken is an empty string"),
         (b'{"taskToken": "  "}', "$.taskToken is an empty string"),
         (b'{"taskToken": 5}', "$.taskToken is a number"),
@@ -302,7 +302,7 @@ def test_several_paths_are_tried_in_order() -> None:
 
 def test_a_path_that_leads_nowhere_says_how_far_it_came() -> None:
     said = str(refused({"data": {"id": 1}}, ["data.order.ticket", "data.id"]))
-    assert "there is no $.data.order.ticket, for $.data is an object with key id, without order" in said
+    assert "there is no $.data.order.ticket, because $.data is an object with key id, without order" in said
     assert "$.data.id is a number, not a token" in said
 
 

@@ -308,7 +308,7 @@ def test_a_call_that_is_none_of_a_handler_is_a_type_error_and_no_failed_task(giv
     def handler(event: bytes, context: Any) -> Any:
         raise AssertionError
 
-    with pytest.raises(TypeError, match="is called with an event and a context"):
+    with pytest.raises(TypeError, match="must be called with an event and a context"):
         handler(*given, **named)
 
 

@@ -198,12 +198,45 @@ def test_the_code_directory_comes_first(function: MakeInstance) -> None:
     assert context_value(instance) == [str(instance.spec.code_dir)] * 2
 
 
-def test_a_handler_may_stand_in_a_directory(function: MakeInstance) -> None:
-    instance = function("", handler="orders/paid.handler")
+def add_module(instance: FunctionInstance, code: str, *, package: bool) -> None:
     folder = instance.spec.code_dir / "orders"
     folder.mkdir()
-    (folder / "paid.py").write_text("def handler(event, context): return __name__")
-    assert instance.invoke(b"", credentials=None).body == b"orders.paid"
+    (folder / "paid.py").write_text(f"{code}\ndef handler(event, context): return __name__")
+    (folder / "prices.py").touch()
+    if package:
+        (folder / "__init__.py").write_text("raise RuntimeError('up to python3.10 a parent package is not imported')")
+
+
+def test_a_handler_in_a_directory_has_the_module_name_that_the_runtime_gives_it(function: MakeInstance) -> None:
+    instance = function("", handler="orders/paid.handler")
+    add_module(instance, "", package=False)
+    name = b"orders/paid" if instance.spec.runtime == "python3.10" else b"orders.paid"
+    assert instance.invoke(b"", credentials=None).body == name
+
+
+def test_a_relative_import_in_a_directory_fails_up_to_python_3_10(function: MakeInstance) -> None:
+    instance = function("", handler="orders/paid.handler")
+    add_module(instance, "from . import prices", package=False)
+    result = instance.invoke(b"", credentials=None)
+    assert result.error_name == ("ImportModuleError" if instance.spec.runtime == "python3.10" else "")
+
+
+def test_a_dotted_handler_needs_a_package_up_to_python_3_10(function: MakeInstance) -> None:
+    instance = function("", handler="orders.paid.handler")
+    add_module(instance, "", package=False)
+    result = instance.invoke(b"", credentials=None)
+    if instance.spec.runtime == "python3.10":
+        assert result.error_name == "ImportModuleError"
+        assert result.error_message == "Unable to import module 'orders.paid': No module named 'orders.paid'"
+    else:
+        assert result.body == b"orders.paid"
+
+
+def test_a_parent_package_is_not_imported_up_to_python_3_10(function: MakeInstance) -> None:
+    instance = function("", handler="orders.paid.handler")
+    add_module(instance, "", package=True)
+    result = instance.invoke(b"", credentials=None)
+    assert result.ok is (instance.spec.runtime == "python3.10")
 
 
 def test_the_package_itself_can_be_imported(function: MakeInstance) -> None:

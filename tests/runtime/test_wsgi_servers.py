@@ -299,6 +299,43 @@ def test_a_body_that_the_server_ends_is_read_to_its_end(call: Callable[..., tupl
     assert call([b"ab", b"c"], **environ) == ("200 OK", b"ran with abc")
 
 
+@pytest.mark.parametrize(
+    ("environ", "left"),
+    [
+        ({"PATH_INFO": "/elsewhere", "CONTENT_LENGTH": "3"}, []),
+        ({"PATH_INFO": "/elsewhere", "HTTP_X_FC_CONTROL_PATH": "/http-invoke", "CONTENT_LENGTH": "3"}, []),
+        ({"PATH_INFO": "/initialize", "CONTENT_LENGTH": "3"}, []),
+        ({"CONTENT_LENGTH": "three", "wsgi.input_terminated": True}, []),
+        ({"PATH_INFO": "/elsewhere", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}, []),
+        ({"PATH_INFO": "/elsewhere", "CONTENT_LENGTH": "2"}, [b"c"]),  # a read beyond the length would block
+        ({"PATH_INFO": "/elsewhere"}, [b"ab", b"c"]),
+        ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "3"}, [b"ab", b"c"]),
+    ],
+)
+def test_a_body_that_nothing_needs_is_read_before_the_response(environ: dict[str, Any], left: list[bytes]) -> None:
+    from fc_callback.runtime import wsgi_app
+
+    body = Body([b"ab", b"c"])
+    given = {"REQUEST_METHOD": "POST", "PATH_INFO": "/invoke", "wsgi.input": body, **environ}
+    unread: list[list[bytes | Exception]] = []
+    application: Any = wsgi_app(lambda event, _context: event, initializer=lambda _context: None)
+
+    application(given, lambda _status, _headers: unread.append(list(body.pieces)))
+
+    assert unread == [left]
+
+
+def test_a_refused_request_with_a_large_body_gets_its_response(server: Server) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    for path in ("/elsewhere", "/elsewhere", "/invoke"):
+        connection.request("POST", path, b"x" * 3_000_000, headers_for(None, "r-large"))
+        answer = connection.getresponse()
+        body = answer.read()
+        assert answer.status == (200 if path == "/invoke" else 404), server.log
+    connection.close()
+    assert len(body) == 3_000_000
+
+
 def test_chunks_beside_a_length_are_not_cut_by_it(call: Callable[..., tuple[str, bytes]]) -> None:
     status, _ = call([b"abc"], CONTENT_LENGTH="3", HTTP_TRANSFER_ENCODING="chunked")
     assert status == "400 Bad Request"

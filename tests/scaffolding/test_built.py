@@ -20,8 +20,8 @@ import pytest
 
 from fc_callback.building import build as building
 from fc_callback.building import build_project
-from fc_callback.building.platform import Target
 from fc_callback.checking import check_project
+from fc_callback.project.wheels import TargetPlatform
 from fc_callback.scaffolding import render_template, template_names
 from fc_callback.sealing import TokenSeal
 from fc_callback.testing import TaskCloudFlow, events
@@ -135,7 +135,7 @@ def build(
         if requirements in dependencies:
             shutil.copytree(dependencies[requirements], code / "python")
             return code
-        here = Target(python=sys.version_info[:2], glibc=(2, 28))
+        here = TargetPlatform(python=sys.version_info[:2], glibc=(2, 28))
         monkeypatch.setattr(building, "_target", lambda _functions: here)
         (package,) = build_project(project, fc_callback=str(wheel))
         assert package.compiled

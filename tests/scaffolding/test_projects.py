@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from fc_callback.checking import check_project
-from fc_callback.checking.project import read_project
 from fc_callback.checking.properties import fc3_schema
+from fc_callback.project import read_project
 from fc_callback.runtime import FunctionInstance, FunctionSpec
 from fc_callback.scaffolding import render_template, template_names
 from fc_callback.sealing import TokenSeal

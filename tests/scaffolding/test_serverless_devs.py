@@ -87,7 +87,7 @@ def test_s_init_makes_the_same_bytes_as_new(name: str, s: Path, environment: dic
 def test_s_preview_reads_what_we_read(
     name: str, manifest: str, s: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    from fc_callback.checking.project import read_project
+    from fc_callback.project import read_project
 
     project = tmp_path / "project"
     render_template(name, project, {"accountId": "1234567890123456"})
