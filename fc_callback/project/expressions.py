@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError
+from fc_callback.payload.paths import key_of_step
 from fc_callback.project.yaml_reader import MAX_VALUES, DocumentError, parse_yaml
 from fc_callback.project.yaml_scalars import as_text
 
@@ -134,13 +135,11 @@ class Resolver:
 
     @staticmethod
     def _follow(value: Any, path: str, text: str) -> Any:
-        for key in path.split(".") if path else ():
-            if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-                value = value[int(key)]
-            elif isinstance(value, dict) and key in value:
-                value = value[key]
-            else:
-                raise Undefined(f"${{{text}}} is not defined: there is no {key!r}.")
+        for step in path.split(".") if path else ():
+            key = key_of_step(value, step)
+            if key is None:
+                raise Undefined(f"${{{text}}} is not defined: there is no {step!r}.")
+            value = value[key]
         return value
 
     def _call(self, name: str, arguments: str, place: Place) -> Any:
