@@ -203,7 +203,7 @@ def with_own_source(text: str, where: str) -> str:
 
 
 def _line_with_source(line: str, url: str) -> str:
-    requirement = None if line.startswith(("#", "-", " ", "\t")) else parse_requirement(line)
+    requirement = parse_requirement(line)
     if requirement is None or canonicalize_name(requirement.name) != _OWN_NAME:
         return line
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""

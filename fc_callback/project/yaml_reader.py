@@ -61,8 +61,14 @@ def parse_with_lines(text: str) -> tuple[Any, Lines]:
     if len(text) > MAX_CHARACTERS:
         raise DocumentError(f"it has more than {MAX_CHARACTERS:,} characters")
     try:
-        builder = _Builder(_Events(text))
+        events: Any = _Events(text)
+        builder = _Builder(events)
         return builder.document(), builder.lines
+    except DocumentError:
+        raise
+    except (OverflowError, ValueError):  # from chr(): "\\UFFFFFFFF"
+        line, column = events.line + 1, events.column + 1
+        raise DocumentError("an escape names a character that does not exist", line, column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -221,6 +227,8 @@ def _is_merge(event: Any) -> bool:
 
 
 def _scalar(event: Any) -> Any:
+    if event.style == '"' and not event.value.isascii():  # JSON's escapes of one character in two halves
+        event.value = event.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if event.tag is None or event.tag == "!":
         return resolve_plain(event.value) if event.implicit[0] and not (event.tag and event.value) else event.value
     tag = event.tag.removeprefix(PREFIX)

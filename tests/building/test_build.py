@@ -83,6 +83,41 @@ def test_a_newer_glibc_is_taken_as_far_as_the_runtime_has_it(index: Path, tmp_pa
     assert (project / "code" / "python" / "native").is_dir()
 
 
+@pytest.mark.parametrize(("runtime", "kept"), [("python3.10", "older"), ("python3.12", "newer")])
+def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_need(
+    index: Path, tmp_path: Path, runtime: str, kept: str
+) -> None:
+    for name in ("older", "newer", "deep_older", "deep_newer", "both"):
+        make_wheel(index, name)
+    make_wheel(
+        index, "deepest", requires=("deep-older; python_version < '3.12'", "deep-newer; python_version >= '3.12'")
+    )
+    make_wheel(index, "middle", requires=("deepest; extra == 'a' or extra == 'b'",))
+    lines = (
+        "older; python_version < '3.12'\nnewer; python_version >= '3.12'\nmiddle[b]\nboth; sys_platform == 'linux'\n"
+    )
+    project = make_project(tmp_path / "project", lines, runtime=runtime)
+
+    build_project(project)
+
+    held = {path.name for path in (project / "code" / "python").iterdir() if path.suffix != ".dist-info"}
+    assert {kept, f"deep_{kept}", "deepest", "middle", "both"} <= held
+    assert not held & ({"older", "newer"} - {kept})
+
+
+def test_what_the_target_alone_needs_keeps_the_versions_that_are_there(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "shared", version="1.0")
+    make_wheel(index, "shared", version="2.0")
+    make_wheel(index, "old_only", requires=("shared>=1",))
+    make_wheel(index, "top", requires=("shared<2", "old-only; python_version < '3.11'"))
+    project = make_project(tmp_path / "project", "top\n", runtime="python3.10")
+
+    build_project(project)
+
+    names = {path.name for path in (project / "code" / "python").glob("*.dist-info")}
+    assert names == {"top-1.0.dist-info", "shared-1.0.dist-info", "old_only-1.0.dist-info"}
+
+
 def test_what_a_function_never_reads_is_left_out(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "typed", files={"typed/__init__.pyi": "", "typed/py.typed": "", "typed/data.json": "{}"})
     project = make_project(tmp_path / "project", "typed\n")

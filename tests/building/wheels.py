@@ -7,7 +7,13 @@ from pathlib import Path
 
 
 def make_wheel(
-    folder: Path, name: str, *, tag: str = "py3-none-any", files: dict[str, str] | None = None, version: str = "1.0"
+    folder: Path,
+    name: str,
+    *,
+    tag: str = "py3-none-any",
+    files: dict[str, str] | None = None,
+    version: str = "1.0",
+    requires: tuple[str, ...] = (),
 ) -> Path:
     """Write a wheel whose module says which tag it came with."""
     folder.mkdir(exist_ok=True)
@@ -16,7 +22,8 @@ def make_wheel(
     content = {
         f"{name}/__init__.py": f"TAG = {tag!r}\n",
         **(files or {}),
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        + "".join(f"Requires-Dist: {line}\n" for line in requires),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
         f"{info}/licenses/LICENSE": "Do as you like.\n",
     }
