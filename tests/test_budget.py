@@ -204,9 +204,9 @@ def test_a_warm_event_is_a_short_way_through_few_files(tasks: WaitingTasks, what
             called.append(frame.f_code.co_filename)
 
     for profile in (None, None, None, count):
-        task, context = tasks.new(), make_context(credentials=tasks.service.session())
+        event, context = tasks.new().event, make_context(credentials=tasks.service.session())
         sys.setprofile(profile)
-        handler(task.event, context)
+        handler(event, context)
         sys.setprofile(None)
     moves = sum(one != other for one, other in pairwise(called))
     assert called
