@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from fc_callback.callback.plain_handler import plain_handler
 from fc_callback.callback.run_and_record import call_function
 from fc_callback.payload.arguments import decoded_event, required_object
+from fc_callback.payload.output import encode_output
 from fc_callback.values.invocation import invocation_scope
 from fc_callback.values.task import Deferred
 
@@ -85,6 +86,4 @@ def _model(kind: Any) -> Model:
 def _for_fc(result: Any) -> Any:
     if isinstance(result, (*_AS_FC_ENCODES, Deferred)):  # a Deferred is for the task_callback above
         return result
-    from fc_callback.payload.output import encode_output
-
     return str(encode_output(result))

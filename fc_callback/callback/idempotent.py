@@ -1,4 +1,4 @@
-"""`@idempotent`: a handler that is no callback task runs once for each key, and later deliveries get its first result."""
+"""`@idempotent`: a handler that is not a callback task runs once for each key, and later deliveries get its first result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decorated handler that is no callback task: the common part of `event_parser` and `idempotent`."""
+"""A decorated handler that is not a callback task: the common part of `event_parser` and `idempotent`."""
 
 from __future__ import annotations
 

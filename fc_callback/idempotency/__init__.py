@@ -1,7 +1,7 @@
 """Work that runs once, however often its event is delivered.
 
     once        the option of `task_callback`: names the key, the store, and what a duplicate does
-    idempotent  the same for a handler that is no callback task
+    idempotent  the same for a handler that is not a callback task
     Store       what a store for records must do; there are stores in memory, SQLite and Redis
 
 A record is RUNNING (with a lease that ends with the invocation), then DONE (the result is stored), then REPORTED (each task

@@ -147,7 +147,7 @@ def _run_of(text: str, start: int, end: int, letters: str) -> Base64Run:
         letters, end = letters[:-1], end - 1
     missing = -len(letters) % 4
     is_padded = text[end : end + missing] == "=" * missing
-    if not missing:  # both are the same; a JWT has no padding
+    if not missing:  # only its surroundings tell whether the encoder pads: a JWT, with dots, has no padding
         is_padded = "." not in text[max(start - 1, 0) : start] + text[end : end + 1]
     is_url_safe = "-" in letters or "_" in letters or not (is_padded or "+" in letters or "/" in letters)
     lines = text[start:end].splitlines()

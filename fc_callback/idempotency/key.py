@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _TOKEN_NAMES = frozenset(TOKEN_KEYS)
 
-Fields = tuple[str, ...]
-Key = Fields | Callable[[Mapping[str, Any]], Any]
+Paths = tuple[str, ...]
+Key = Paths | Callable[[Mapping[str, Any]], Any]
 
 KEY_HINT = 'Name fields of the payload, as key="order.id" or key=("order.id", "line"), or pass a callable.'
 _NEW_EACH_TIME = "Each attempt of a step has a new token: name a value that stays the same, like an order's number."
 
 
-def fields(names: str | Fields, *, option: str, hint: str = KEY_HINT) -> Fields:
+def checked_paths(names: str | Paths, *, option: str, hint: str = KEY_HINT) -> Paths:
     """Return the paths of an option as a tuple, after a check of each.
 
     Args:
@@ -90,7 +90,7 @@ def work_key(scope: str, key: Key, payload: Mapping[str, Any], token: TaskToken 
     return _digest([scope, values], what="The value of key=")
 
 
-def payload_digest(payload: Mapping[str, Any], check: Fields | None, token: TaskToken | None) -> str:
+def payload_digest(payload: Mapping[str, Any], check: Paths | None, token: TaskToken | None) -> str:
     """Return the SHA-256 of what must be the same in each delivery of this work: the payload without the task token.
 
     Args:
@@ -104,7 +104,7 @@ def payload_digest(payload: Mapping[str, Any], check: Fields | None, token: Task
 
 
 def token_in(payload: Mapping[str, Any]) -> TaskToken | None:
-    """Return the token that a payload holds under one of the usual names, for a handler that is no callback task."""
+    """Return the token that a payload holds under one of the usual names, for a handler that is not a callback task."""
     for name in TOKEN_KEYS:
         value = payload.get(name)
         if isinstance(value, str) and value:

@@ -22,7 +22,7 @@ import attrs
 from fc_callback import settings
 from fc_callback.errors import PayloadChanged, PayloadInvalid, SettingsError, StoreUnavailable, WorkInProgress
 from fc_callback.idempotency.bounded import BoundedStore
-from fc_callback.idempotency.key import KEY_HINT, Fields, fields, payload_digest, scope_of, token_in, work_key
+from fc_callback.idempotency.key import KEY_HINT, Paths, checked_paths, payload_digest, scope_of, token_in, work_key
 from fc_callback.idempotency.opening import open_store
 from fc_callback.idempotency.record import Receiver, Record, new_revision
 from fc_callback.idempotency.store import Seal, Store
@@ -81,13 +81,13 @@ class Once:
 
     def __init__(
         self,
-        key: str | Fields | Callable[[Mapping[str, Any]], Any],
+        key: str | Paths | Callable[[Mapping[str, Any]], Any],
         *,
         store: Store | str | None = None,
         expires_after_seconds: float = EXPIRES_AFTER_SECONDS,
         duplicate: Duplicate = "wait",
         name: str | None = None,
-        check: str | Fields | None = "payload",
+        check: str | Paths | None = "payload",
         seal: Seal | None = None,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
@@ -103,9 +103,11 @@ class Once:
             validators.instance_of("seal", seal, Seal, "Give a TokenSeal: seal=TokenSeal().")
         if callable(key):
             validators.function("key", key, gets=("payload",), give=KEY_HINT)
-        self._key = key if callable(key) else fields(key, option="key")
+        self._key = key if callable(key) else checked_paths(key, option="key")
         self._checks = check is not None
-        self._check = None if check is None or check == "payload" else fields(check, option="check", hint=_CHECK_HINT)
+        self._check = (
+            None if check is None or check == "payload" else checked_paths(check, option="check", hint=_CHECK_HINT)
+        )
         self._expires_after_seconds = expires_after_seconds
         self._duplicate = duplicate
         self._name = name

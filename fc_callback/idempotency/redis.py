@@ -154,7 +154,7 @@ class RedisStore:
         return lambda: self._client.scan(cursor, match=self._prefix + "*", count=_SCAN_COUNT)
 
     def _row(self, key: str, timeout: float) -> tuple[str, str, str] | None:
-        """Return the key, the revision and the record's text; a value that is no string gives a text that is no record."""
+        """Return the key, the revision and the record's text; a value of another type counts as an empty text."""
 
         def get() -> bytes | None:
             try:

@@ -184,7 +184,7 @@ def test_nothing_need_agree_without_a_check() -> None:
     assert enter(options, amount=2).stored is not None
 
 
-def test_a_fresh_token_is_no_change_of_the_payload_wherever_it_stands() -> None:
+def test_a_new_token_anywhere_in_the_payload_does_not_change_it() -> None:
     options = once("order", store="memory:")
     enter(options, FIRST, link=f"https://x/?t={FIRST.reveal()}", inner=[{"ticket": FIRST.reveal()}]).done("{}")
     again = enter(options, SECOND, link=f"https://x/?t={SECOND.reveal()}", inner=[{"ticket": SECOND.reveal()}])
@@ -300,7 +300,7 @@ def test_without_a_deadline_the_lease_is_a_quarter_of_an_hour(clock: Clock) -> N
     assert 900 <= work.record.lease_until - clock() <= 905
 
 
-def test_who_lost_the_lease_does_not_overwrite_who_took_over(store: Store, clock: Clock) -> None:
+def test_a_delivery_that_lost_its_lease_does_not_overwrite_the_one_that_took_over(store: Store, clock: Clock) -> None:
     options = once("order", store=store)
     slow = enter(options)
     clock.at += 100
@@ -317,7 +317,7 @@ def test_who_lost_the_lease_does_not_overwrite_who_took_over(store: Store, clock
     assert stored.output == '{"by":"fast"}'
 
 
-def test_a_slow_one_whose_work_nobody_took_over_still_records_it(store: Store, clock: Clock) -> None:
+def test_a_slow_delivery_whose_work_was_not_taken_over_still_records_it(store: Store, clock: Clock) -> None:
     options = once("order", store=store)
     slow = enter(options)
     clock.at += 100
@@ -325,7 +325,7 @@ def test_a_slow_one_whose_work_nobody_took_over_still_records_it(store: Store, c
     assert enter(options).stored is not None
 
 
-def test_a_slow_one_records_its_result_when_whoever_took_over_failed(store: Store, clock: Clock) -> None:
+def test_a_slow_delivery_records_its_result_when_the_one_that_took_over_failed(store: Store, clock: Clock) -> None:
     options = once("order", store=store)
     slow = enter(options)
     clock.at += 100
@@ -336,7 +336,7 @@ def test_a_slow_one_records_its_result_when_whoever_took_over_failed(store: Stor
     assert stored.output == '{"by":"slow"}'
 
 
-def test_giving_up_late_does_not_end_the_work_of_whoever_took_over(store: Store, clock: Clock) -> None:
+def test_abandoning_late_does_not_end_the_work_of_the_delivery_that_took_over(store: Store, clock: Clock) -> None:
     options = once("order", store=store, duplicate="raise")
     slow = enter(options)
     clock.at += 100
@@ -405,10 +405,10 @@ def test_a_name_is_shared_by_functions() -> None:
     assert options.enter({"order": 7}, scope="two").stored is not None
 
 
-# Handed on
+# Deferred
 
 
-def test_a_task_that_was_handed_on_is_not_handed_on_again(store: Store) -> None:
+def test_a_deferred_task_is_not_deferred_again(store: Store) -> None:
     options = once("order", store=store)
     enter(options).deferred()
     stored = enter(options).stored
@@ -417,7 +417,7 @@ def test_a_task_that_was_handed_on_is_not_handed_on_again(store: Store) -> None:
     assert list(store.pending()) == []
 
 
-def test_a_fresh_task_for_work_that_was_handed_on_runs_for_whoever_has_it_holds_the_old_token(store: Store) -> None:
+def test_a_new_task_for_deferred_work_runs_because_its_old_token_is_the_wrong_one(store: Store) -> None:
     options = once("order", store=store)
     enter(options).deferred()
     work = enter(options, SECOND)
@@ -426,7 +426,7 @@ def test_a_fresh_task_for_work_that_was_handed_on_runs_for_whoever_has_it_holds_
     assert enter(options, SECOND).stored is not None
 
 
-def test_a_changed_payload_is_refused_for_work_that_was_handed_on() -> None:
+def test_a_changed_payload_is_refused_for_deferred_work() -> None:
     options = once("order", store="memory:")
     enter(options, amount=1).deferred()
     with pytest.raises(PayloadChanged):

@@ -1,4 +1,4 @@
-"""A handler that is no callback task, run once."""
+"""A handler that is not a callback task, run once."""
 
 from __future__ import annotations
 

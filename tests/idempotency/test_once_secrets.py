@@ -1,4 +1,4 @@
-"""No task token stands in clear in any record, and every Output comes back with the token of its own delivery."""
+"""No record holds a task token in clear, and every replayed Output has the token of its own delivery."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_a_failure_that_repeats_its_token_comes_back_with_the_token_of_the_deliv
     assert stored.failure == ("Refused", f"<{SECOND.reveal()}>")
 
 
-def test_a_token_that_nobody_asked_for_is_hidden_all_the_same(tmp_path: Path) -> None:
+def test_a_token_in_the_event_of_a_plain_handler_is_hidden_too(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/once.db"
     payload = {"order": 7, "task_token": SECRETS[0]}
     once("order", store=url).enter(payload, scope="plain").done(json.dumps(payload))

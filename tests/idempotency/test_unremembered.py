@@ -1,4 +1,4 @@
-"""The null object that stands for the work of a handler without `once`."""
+"""The null object in the place of a `Work`, for a handler without `once`."""
 
 from __future__ import annotations
 
