@@ -85,7 +85,10 @@ def build_project(
     if not project.manifests:
         raise BuildError(f"There is no s.yaml in {root} that can be read.", hint="`fc-callback check` says why.")
     if not project.functions:
-        raise BuildError("s.yaml has no resource of the component fc3.", hint="There is nothing to build.")
+        raise BuildError(
+            "s.yaml has no resource of the component fc3.",
+            hint="Add a function with `component: fc3`; there is nothing to build.",
+        )
     built = []
     for code_dir, functions in _by_code_dir(project.functions, on_progress):
         target = _target(functions)
