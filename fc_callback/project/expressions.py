@@ -67,7 +67,9 @@ class Resolver:
             return self._resolve(value, place, depth=0)
         except Undefined as error:  # too many values
             self.report(place, str(error))
-            return UNKNOWN
+        except RecursionError:  # `json()` has no bound of its own
+            self.report(place, "The value is nested too deeply.")
+        return UNKNOWN
 
     def _resolve(self, value: Any, place: Place, *, depth: int) -> Any:
         if next(self._values) > MAX_VALUES:
