@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line.
 
-    `serve` runs in the cloud, where only its own extra is installed; every other command needs the extra `[local]`.
+    `serve` runs in the cloud with its own extra only; every other command needs the extra `[local]`.
     """
     if sys.argv[1:2] == ["serve"]:
         from fc_callback.cli import serve

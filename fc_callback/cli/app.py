@@ -1,4 +1,4 @@
-"""The commands, each in a file of its own name."""
+"""The list of commands; the code of each is in the file of its name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fc_callback.cli import build, check, demo, invoke, local, new, redeliver, r
 from fc_callback.cli.signals import leaving_blocks
 from fc_callback.redaction import mask_secrets
 
-_UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Click that Typer has by now
+_UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Click in newer versions of Typer
 
 
 class _Commands(typer.core.TyperGroup):
-    """Wrong usage is told without the token that somebody gave in the wrong place: terminals and CI keep what they show."""
+    """Masks secrets in usage errors: a user may have passed a token in the wrong place, and CI keeps its output."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -50,7 +50,7 @@ app.command("build")(build.command)
 @app.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 def _serve(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """Serve a handler over HTTP, for custom runtimes and custom containers."""
-    # `fc_callback.cli.main` goes there by itself, without Typer; this is for the list of commands.
+    # `fc_callback.cli.main` calls it without Typer; this entry is for the list of commands.
     raise typer.Exit(serve.main(arguments or []))
 
 

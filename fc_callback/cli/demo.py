@@ -1,4 +1,4 @@
-"""`fc-callback demo`: the whole loop in one go, on this machine."""
+"""`fc-callback demo`: flows, callbacks and a retry, on this machine."""
 
 from __future__ import annotations
 
@@ -21,43 +21,40 @@ if TYPE_CHECKING:
     from fc_callback.runtime import FunctionSpec
 
 _ORDER = {"order": {"id": "o-1", "amount": "12.50"}}
-_FLAKY_ORDER = {
-    "order": {"id": "flaky-2", "amount": "12.50"}
-}  # the template's provider does not answer at the first delivery
+# The provider of the template raises ConnectionError at the first delivery of this order.
+_FLAKY_ORDER = {"order": {"id": "flaky-2", "amount": "12.50"}}
 _LANGUAGES = {
     "legacy": "Serverless Workflow, pattern: waitForCallback",
     "cloudflow": "CloudFlow, TaskMode: WaitForCustomCallback",
 }
 _SECONDS = 30.0
 _LOG_CHARACTERS = 132
-_OTHER_COLUMNS = 46  # what the table takes for all but the details
+_OTHER_COLUMNS = 46  # the width of the table without the details
 
 
 def command(
-    keep: Annotated[
-        Path | None, typer.Option(help="Make the project in this directory, and leave it there for a look.")
-    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Create the project in this directory, and keep it.")] = None,
 ) -> None:
-    """Scaffold a function and run it through two flows on a local CloudFlow, then once with a failure."""
+    """Create a function and run it in two flows on a local CloudFlow, then once with a failure."""
     console = Console()
     try:
         with tempfile.TemporaryDirectory(prefix="fc-callback-demo-") as temporary:
-            # One folder for everything: a signal that comes while a second one is made would leave that behind.
+            # One folder for everything: a signal while a second folder is created would leave that one behind.
             ok = _Demo.prepare(keep or Path(temporary) / "demo", console).run(Path(temporary) / "cloudflow.db")
     except (FcCallbackError, OSError, sqlite3.Error) as error:
-        console.print(f"The demo could not go on: {error}", style="red", markup=False)
+        console.print(f"The demo stopped: {error}", style="red", markup=False)
         raise typer.Exit(1) from None
     if keep:
         console.print(f"The project is in {keep}. Next: cd {keep} and read README.md.", markup=False)
     if not ok:
-        console.print("Something is not as it should be: see above.", style="red")
+        console.print("The demo failed: see above.", style="red")
         raise typer.Exit(1)
-    console.print("All three ended as they should.", style="green")
+    console.print("All three executions ended as expected.", style="green")
 
 
 @attrs.define(kw_only=True)
 class _Demo:
-    """A scaffolded project, run on a local CloudFlow."""
+    """A new project, run on a local CloudFlow."""
 
     project: Path
     function: FunctionSpec
@@ -66,18 +63,18 @@ class _Demo:
 
     @classmethod
     def prepare(cls, project: Path, console: Console) -> _Demo:
-        """Scaffold the project."""
+        """Create the project."""
         from fc_callback.project.function_options import function_options
         from fc_callback.runtime import FunctionSpec
         from fc_callback.scaffolding import render_template
 
         render_template("event-callback", project)
         function = FunctionSpec(**function_options(project / "s.yaml"))
-        console.print(f"Scaffolded a function from templates/event-callback: {function.name}.", markup=False)
+        console.print(f"Created a function from templates/event-callback: {function.name}.", markup=False)
         return cls(project=project, function=function, console=console)
 
     def run(self, database: Path) -> bool:
-        """Run the three executions, and say whether all ended as they should."""
+        """Run the three executions; return whether all ended as expected."""
         from fc_callback.local import LocalCloudFlow
 
         service = LocalCloudFlow(
@@ -106,13 +103,13 @@ class _Demo:
         self._show(service, ended, title, expected=ended.status == "Succeeded" and reported)
 
     def _fail_once(self, service: LocalCloudFlow, flow: str) -> None:
-        """Let the function raise: the exception passes through, nothing is reported, and FC delivers the event again."""
+        """Run an execution whose function raises: nothing is reported, and FC delivers the event again."""
         ended = service.wait(flow, service.start(flow, _FLAKY_ORDER), timeout=_SECONDS)
-        tried = _when_ended(service, self.function.name)
+        tried = _last_invocation(service, self.function.name)
         first_error = "ConnectionError" in tried.log
         expected = ended.status == "Succeeded" and tried.retry_count == 1 and first_error
-        self._show(service, ended, "a failure passes through, and FC delivers the event again", expected=expected)
-        self.console.print("  What the function wrote, over both deliveries:", markup=False)
+        self._show(service, ended, "an exception is not reported, and FC delivers the event again", expected=expected)
+        self.console.print("  The function's log of both deliveries:", markup=False)
         for line in tried.log.splitlines():
             if "FC Invoke" in line or "ConnectionError" in line or "Charging" in line:
                 self.console.print(f"    {line[:_LOG_CHARACTERS]}", markup=False, highlight=False, soft_wrap=True)
@@ -124,18 +121,19 @@ class _Demo:
         for column in ("event", "type", "step", "detail"):
             table.add_column(column, justify="right" if column == "event" else "left", no_wrap=True)
         for event in service.history(ended.flow, ended):
-            table.add_row(str(event.id), event.type, event.step, _short(event, self.console.width - _OTHER_COLUMNS))
+            table.add_row(
+                str(event.id), event.type, event.step, _shortened_detail(event, self.console.width - _OTHER_COLUMNS)
+            )
         self.console.print(table)
         self.console.print(
-            f"  {ended.status}, {ended.error or json.dumps(ended.output)}"
-            f"{'' if expected else '  <- this is not as it should be'}\n",
+            f"  {ended.status}, {ended.error or json.dumps(ended.output)}{'' if expected else '  <- unexpected'}\n",
             style=None if expected else "red",
             markup=False,
         )
 
 
-def _when_ended(service: LocalCloudFlow, function: str) -> FunctionInvocation:
-    """Return the function's last invocation; it returns to FC a moment after its report has ended the execution."""
+def _last_invocation(service: LocalCloudFlow, function: str) -> FunctionInvocation:
+    """Return the function's last invocation after its end, which comes shortly after the end of the execution."""
     until = time.monotonic() + _SECONDS
     while (last := service.invocations(function)[-1]).status != "ended":
         if time.monotonic() > until:
@@ -144,7 +142,7 @@ def _when_ended(service: LocalCloudFlow, function: str) -> FunctionInvocation:
     return last
 
 
-def _short(event: HistoryEvent, width: int) -> str:
+def _shortened_detail(event: HistoryEvent, width: int) -> str:
     shown = {key: value for key, value in event.detail.items() if value not in ({}, "")}
     text = json.dumps(shown, ensure_ascii=False) if shown else ""
     return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."

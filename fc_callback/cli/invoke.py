@@ -1,4 +1,4 @@
-"""`fc-callback invoke`: run a handler as FC would, in a process of its own."""
+"""`fc-callback invoke`: run a handler as FC does, in its own process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
-from fc_callback.cli.remote import TaskThere, task_there
+from fc_callback.cli.remote import RemoteTask, start_remote_task
 from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.redaction import mask_secrets
@@ -37,46 +37,51 @@ def command(  # noqa: PLR0917 - Typer passes them by name
         str | None, typer.Argument(help="module.function or dir/module.function.", show_default="s.yaml, index.handler")
     ] = None,
     code_dir: Annotated[
-        Path | None, typer.Option(help="The directory that FC unpacks at /code.", show_default="s.yaml, .")
+        Path | None, typer.Option(help="The code directory, which FC unpacks at /code.", show_default="s.yaml, .")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A s.yaml to take everything from that is not given here.")
-    ] = None,
-    resource: Annotated[str | None, typer.Option(help="With --config: the function's name under resources.")] = None,
+    config: Annotated[Path | None, typer.Option(help="An s.yaml; options given here take precedence over it.")] = None,
+    resource: Annotated[str | None, typer.Option(help="With --config: the resource of the function.")] = None,
     profile: Annotated[
         str | None, typer.Option(help="python3.10, python3.12 or custom.", show_default="s.yaml, python3.12")
     ] = None,
     event: Annotated[
-        str, typer.Option(help="How the event comes: direct, http, mns-topic, oss, ...; `list` shows all.")
+        str,
+        typer.Option(
+            help="The trigger whose event format is used: direct, http, mns-topic, oss, ...; `list` shows all."
+        ),
     ] = "direct",
     payload: Annotated[
-        str | None, typer.Option(help="What the event carries: JSON, any text, @FILE or - for standard input.")
+        str | None, typer.Option(help="The event's payload: JSON, any text, @FILE, or - for standard input.")
     ] = None,
     event_file: Annotated[
-        Path | None, typer.Option(help="Instead: the event itself, byte by byte; - for standard input.")
+        Path | None, typer.Option(help="A file with the whole event, used unchanged; - for standard input.")
     ] = None,
-    initializer: Annotated[str | None, typer.Option(help="The hook that runs first, like index.initialize.")] = None,
-    pre_stop: Annotated[str | None, typer.Option(help="The hook that runs before the process ends.")] = None,
+    initializer: Annotated[str | None, typer.Option(help="The initializer hook, like index.initialize.")] = None,
+    pre_stop: Annotated[str | None, typer.Option(help="The PreStop hook, which runs before the process ends.")] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds for the invocation.", show_default="s.yaml, 60")
+        float | None, typer.Option(help="The function's timeout in seconds.", show_default="s.yaml, 60")
     ] = None,
-    memory: Annotated[int | None, typer.Option(help="Memory in MB.", show_default="s.yaml, 512")] = None,
+    memory: Annotated[int | None, typer.Option(help="The function's memory in MB.", show_default="s.yaml, 512")] = None,
     limit_memory: Annotated[
-        bool, typer.Option("--limit-memory", help="Hold the process's address space to it, where the system can.")
+        bool, typer.Option("--limit-memory", help="Limit the process's address space to the memory, if the system can.")
     ] = False,
     environment: Annotated[
-        list[str] | None, typer.Option("--env", metavar="NAME=VALUE", help="A variable for the function; repeat it.")
+        list[str] | None,
+        typer.Option("--env", metavar="NAME=VALUE", help="An environment variable of the function; may be repeated."),
     ] = None,
-    python: Annotated[str, typer.Option(help="The interpreter.", show_default="this one")] = sys.executable,
-    watch: Annotated[bool, typer.Option("--watch", help="Run again whenever the code changes, until Ctrl-C.")] = False,
+    python: Annotated[
+        str, typer.Option(help="The Python interpreter that runs the function.", show_default="this one")
+    ] = sys.executable,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Run again after each change of the code, until Ctrl-C.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result and the log as one line of JSON.")] = False,
 ) -> None:
-    """Run a handler as FC would, without Docker: the result to standard output, the log to standard error.
+    """Run a handler as FC does, without Docker. The result goes to standard output, the log to standard error.
 
-    The event carries the token of a task. It waits on a local CloudFlow that is started for the time; where
-    CLOUDFLOW_ENDPOINT is set, on the `fc-callback local` that runs there. Exit codes: 1 when the function fails, 143 when
-    its time is up, 2 for wrong usage; 130, 143 or 129 when Ctrl-C, SIGTERM or SIGHUP has ended the command, and the
-    function with it.
+    The event carries the token of a task that waits for its report: on a temporary local CloudFlow, or, if
+    CLOUDFLOW_ENDPOINT is set, on the `fc-callback local` at that address. Exit codes: 1 if the function fails, 143 if it
+    times out, 2 for wrong usage; 130, 143 or 129 if Ctrl-C, SIGTERM or SIGHUP ends the command and the function.
     """
     if event == "list":
         typer.echo("\n".join(_triggers()))
@@ -93,14 +98,14 @@ def command(  # noqa: PLR0917 - Typer passes them by name
         "python": python,
     }
     try:
-        variables = _pairs(environment or [])
+        variables = _variables(environment or [])
         spec = _spec(config, resource, given, variables)
-        lent = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
+        temporary = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
         source = _Source.read(event, payload, event_file)
         with EndSignals() as signals:
 
             def run() -> int:
-                return _invoke(spec, source, signals, lent=lent, as_json=as_json)
+                return _invoke(spec, source, signals, temporary=temporary, as_json=as_json)
 
             code = _watch(spec.code_dir, signals, run, quiet=as_json) if watch else run()
     except SettingsError as error:
@@ -114,7 +119,7 @@ def command(  # noqa: PLR0917 - Typer passes them by name
 
 @attrs.frozen(kw_only=True)
 class _Source:
-    """Where the event comes from: a file's bytes, or a trigger's shape around a payload."""
+    """The source of the event: the bytes of a file, or a trigger's event format with a payload."""
 
     raw: bytes | None = None
     trigger: Callable[..., bytes] | None = None
@@ -124,7 +129,7 @@ class _Source:
     def read(cls, event: str, payload: str | None, event_file: Path | None) -> _Source:
         if event_file is not None:
             if payload is not None:
-                raise SettingsError("--event-file is the whole event.", hint="Leave --payload out.")
+                raise SettingsError("--event-file gives the whole event.", hint="Remove --payload.")
             return cls(raw=sys.stdin.buffer.read() if str(event_file) == "-" else event_file.read_bytes())
         trigger = _triggers().get(event)
         if trigger is None:
@@ -133,12 +138,12 @@ class _Source:
 
         if trigger not in WITH_PAYLOAD:
             if payload is not None:
-                raise SettingsError(f"Events of {event} carry nobody's payload.", hint="Leave --payload out.")
+                raise SettingsError(f"Events of {event} have no payload.", hint="Remove --payload.")
             return cls(trigger=trigger)
         return cls(trigger=trigger, payload=_payload(payload))
 
-    def build(self, task: WaitingTask | TaskThere | None) -> bytes:
-        """Return the event's bytes, with the task's token where there is a place for it."""
+    def build(self, task: WaitingTask | RemoteTask | None) -> bytes:
+        """Return the event's bytes, with the task's token if the format has a payload."""
         if self.raw is not None or self.trigger is None:
             return self.raw or b""
         if self.payload is None:
@@ -147,15 +152,14 @@ class _Source:
 
     @property
     def new_payload(self) -> Mapping[str, Any] | None:
-        """What a new task is made with; None where the event has no place for its token."""
+        """The input of a new task; None if the event cannot carry a token."""
         return None if self.payload is None or isinstance(self.payload, str) else self.payload
 
 
 def _triggers() -> dict[str, Callable[..., bytes]]:
     from fc_callback.testing import events
 
-    each: tuple[Any, ...] = (*events.WITH_PAYLOAD, events.oss, events.sls, events.cdn, events.tablestore)
-    return {trigger.__name__.replace("_", "-"): trigger for trigger in each}
+    return {trigger.__name__.replace("_", "-"): trigger for trigger in (*events.WITH_PAYLOAD, *events.WITHOUT_PAYLOAD)}
 
 
 def _payload(text: str | None) -> Mapping[str, Any] | str:
@@ -172,11 +176,11 @@ def _payload(text: str | None) -> Mapping[str, Any] | str:
     return value if isinstance(value, dict) else text
 
 
-def _pairs(texts: list[str]) -> dict[str, str]:
-    pairs = dict(text.partition("=")[::2] for text in texts)
-    if any("=" not in text for text in texts) or "" in pairs:
+def _variables(texts: list[str]) -> dict[str, str]:
+    variables = dict(text.partition("=")[::2] for text in texts)
+    if any("=" not in text for text in texts) or "" in variables:
         raise SettingsError("--env is not of the form NAME=VALUE.")
-    return pairs
+    return variables
 
 
 def _spec(
@@ -190,9 +194,9 @@ def _spec(
 
         found |= function_options(config, resource)
     elif resource is not None:
-        raise SettingsError("--resource names a function of a s.yaml.", hint="Add --config s.yaml.")
+        raise SettingsError("--resource needs an s.yaml.", hint="Add --config s.yaml.")
     found |= {name: value for name, value in given.items() if value is not None}
-    # What the shell says of CloudFlow holds: `fc-callback local` prints it to be exported.
+    # The CLOUDFLOW_* variables of the shell apply: `fc-callback local` prints them for export.
     from_shell = {name: value for name, value in os.environ.items() if name.startswith("CLOUDFLOW_")}
     found["environment"] = {**found.get("environment", {}), **from_shell, **environment}
     if not Path(found["code_dir"]).is_dir():
@@ -201,18 +205,18 @@ def _spec(
 
 
 @contextlib.contextmanager
-def _cloudflow(
-    spec: FunctionSpec, source: _Source, *, lent: bool
-) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | TaskThere | None]]:
-    """Give the function a CloudFlow to report to: one lent to it for the time, or the one that was named."""
+def _open_cloudflow(
+    spec: FunctionSpec, source: _Source, *, temporary: bool
+) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | RemoteTask | None]]:
+    """Yield the function with a CloudFlow to report to: a temporary one, or the one that CLOUDFLOW_ENDPOINT names."""
     from fc_callback.values.context import Credentials
 
-    if not lent:
+    if not temporary:
         endpoint, credentials = spec.environment["CLOUDFLOW_ENDPOINT"], Credentials.from_environment()
-        there, why_not = task_there(endpoint, credentials, source.new_payload)
+        remote, why_not = start_remote_task(endpoint, credentials, source.new_payload)
         if why_not:
-            typer.echo(f"fc-callback invoke: no task was made, and the event has no token: {why_not}", err=True)
-        yield spec, credentials, there
+            typer.echo(f"fc-callback invoke: no task was started, so the event has no token: {why_not}", err=True)
+        yield spec, credentials, remote
         return
     from fc_callback.testing import TaskCloudFlow
 
@@ -222,30 +226,30 @@ def _cloudflow(
         yield attrs.evolve(spec, environment=environment), service.session(), task
 
 
-def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, lent: bool, as_json: bool) -> int:
+def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, temporary: bool, as_json: bool) -> int:
     from fc_callback.runtime import FunctionInstance
 
-    with _cloudflow(spec, source, lent=lent) as (reporting, credentials, task):
+    with _open_cloudflow(spec, source, temporary=temporary) as (reporting, credentials, task):
         event = source.build(task)
         with FunctionInstance(reporting) as instance:
             result = signals.run(lambda: instance.invoke(event, credentials=credentials), stop=instance.close)
-        secrets = _secrets(credentials, task)
+        log = mask_secrets(result.log, also=_secrets_of(credentials, task))
         if signals.first:
-            _show_end(signals, mask_secrets(result.log, also=secrets))
+            _show_end(signals, log)
             return signals.exit_code
-        show = _show_json if as_json else _show
-        show(result, mask_secrets(result.log, also=secrets), None if task is None else str(task))
+        show = _show_json if as_json else _show_result
+        show(result, log, None if task is None else str(task))
     if result.error_type == "FunctionTimeout":
         return _TIMED_OUT
     return 0 if result.ok else _FAILED
 
 
-def _secrets(credentials: Credentials | None, task: WaitingTask | TaskThere | None) -> list[str]:
+def _secrets_of(credentials: Credentials | None, task: WaitingTask | RemoteTask | None) -> list[str]:
     known = [credentials.access_key_secret, credentials.security_token] if credentials else []
     return [secret for secret in (*known, task.token.reveal() if task else None) if secret]
 
 
-def _show(result: InvocationResult, log: str, task: str | None) -> None:
+def _show_result(result: InvocationResult, log: str, task: str | None) -> None:
     sys.stderr.write(log)
     sys.stderr.flush()
     sys.stdout.buffer.write(result.body + (b"\n" if sys.stdout.isatty() else b""))
@@ -253,7 +257,7 @@ def _show(result: InvocationResult, log: str, task: str | None) -> None:
     how = "Succeeded" if result.ok else f"Failed ({result.error_type}: {result.error_name})"
     typer.echo(f"\n{how} in {result.duration_seconds:.2f} s, request {result.request_id}.", err=True)
     if task is not None:
-        typer.echo(f"The task: {task.rstrip('.')}.", err=True)
+        typer.echo(f"Task: {task.rstrip('.')}.", err=True)
 
 
 def _show_json(result: InvocationResult, log: str, task: str | None) -> None:
@@ -273,13 +277,13 @@ def _show_json(result: InvocationResult, log: str, task: str | None) -> None:
 
 
 def _show_end(signals: EndSignals, log: str) -> None:
-    with contextlib.suppress(OSError):  # at SIGHUP the terminal is gone
+    with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
         sys.stderr.write(log)
-        typer.echo(f"Ended by {signal.Signals(signals.first).name}, and the function with it.", err=True)
+        typer.echo(f"{signal.Signals(signals.first).name} ended the command and the function.", err=True)
 
 
 def _watch(folder: Path, signals: EndSignals, run: Callable[[], int], *, quiet: bool) -> int:
-    """Run once, and again whenever the code has changed, until a signal comes."""
+    """Run once, and again after each change of the code, until a signal."""
     state: dict[str, tuple[int, int]] | None = None
     while not signals.first:
         if (now := _state_of(folder)) == state:
@@ -288,15 +292,15 @@ def _watch(folder: Path, signals: EndSignals, run: Callable[[], int], *, quiet: 
         state = now
         run()
         if not quiet and not signals.first:
-            typer.echo(f"\nWatching {folder}; Ctrl-C ends it.", err=True)
+            typer.echo(f"\nWatching {folder}. Press Ctrl-C to stop.", err=True)
     return 0
 
 
 def _state_of(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return what tells one state of the code from another; not other files, which the function may write itself."""
+    """Return the times and sizes of the Python files. The function itself may write other files."""
     state = {}
     for file in folder.rglob("*.py"):
-        with contextlib.suppress(OSError):  # removed in the meantime
+        with contextlib.suppress(OSError):  # removed meanwhile
             found = file.stat()
             state[str(file)] = (found.st_mtime_ns, found.st_size)
     return state

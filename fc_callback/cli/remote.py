@@ -1,4 +1,4 @@
-"""A waiting task on the `fc-callback local` that the shell's variables lead to."""
+"""A waiting task on the `fc-callback local` that CLOUDFLOW_ENDPOINT names."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 _SECONDS = 10.0
 _EXPORT = "export all the variables that `fc-callback local` prints"
-_UNSET = "Unset CLOUDFLOW_ENDPOINT to have a local CloudFlow started for the time, or give an event that has a token."
+_UNSET = "Unset CLOUDFLOW_ENDPOINT to use a temporary local CloudFlow, or pass an event that has a token."
 
 
 @attrs.frozen(kw_only=True)
-class TaskThere:
+class RemoteTask:
     """A task that waits in another process.
 
     Attributes:
-        client: Asks what became of it.
-        token: Its task token.
+        client: Asks for its state.
+        token: The task token.
         flow: The flow's name.
         execution: The execution's name.
-        payload: What the event carries, the token left out.
+        payload: The event's payload, without the token.
     """
 
     client: CloudFlowClient = attrs.field(repr=False)
@@ -42,22 +42,22 @@ class TaskThere:
     payload: Mapping[str, Any] = attrs.field(repr=False)
 
     def event_as(self, trigger: Callable[..., bytes]) -> bytes:
-        """Return the event that a trigger would deliver."""
+        """Return the event that a trigger delivers."""
         return trigger(self.payload, token=self.token)
 
-    def ask(self) -> str:
-        """Say what became of it.
+    def describe(self) -> str:
+        """Return a description of the task's state.
 
         Raises:
-            CloudFlowError: The service does not know the key, or the task is not of its account.
-            ServiceUnreachable: It has ended.
+            CloudFlowError: The service does not know the key, or the task belongs to another account.
+            ServiceUnreachable: The service has ended.
         """
         from fc_callback.local.values import HistoryEvent
-        from fc_callback.testing.tasks import told
+        from fc_callback.testing.tasks import describe_task
 
         query = {"FlowName": self.flow, "ExecutionName": self.execution, "Limit": "999"}
         events = self.client.call("GetExecutionHistory", query=query)["Events"]
-        return told(
+        return describe_task(
             [
                 HistoryEvent(
                     id=event["EventId"],
@@ -73,23 +73,23 @@ class TaskThere:
 
     def __str__(self) -> str:
         try:
-            return self.ask()
+            return self.describe()
         except FcCallbackError as error:
-            return f"the local CloudFlow does not say what became of it: {error}"
+            return f"its state is unknown: {error}"
 
 
-def task_there(
+def start_remote_task(
     endpoint: str, credentials: Credentials | None, payload: Mapping[str, Any] | None
-) -> tuple[TaskThere | None, str]:
-    """Make a task, where an event needs one.
+) -> tuple[RemoteTask | None, str]:
+    """Start a task if the event needs one.
 
     Args:
-        endpoint: What CLOUDFLOW_ENDPOINT says.
-        credentials: What the ALIBABA_CLOUD_* variables say.
-        payload: What the event carries; None where it has no place for a token.
+        endpoint: The value of CLOUDFLOW_ENDPOINT.
+        credentials: The credentials of the ALIBABA_CLOUD_* variables.
+        payload: The event's payload; None if the event cannot carry a token.
 
     Returns:
-        The task, or None; and why there is none, empty where none is needed.
+        The task or None; and the reason why a needed task was not started, otherwise an empty text.
     """
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.cloudflow.endpoints import is_loopback
@@ -99,16 +99,16 @@ def task_there(
         return None, ""
     client = CloudFlowClient(endpoint=endpoint)
     if not is_loopback(client.endpoint):
-        return None, f"CLOUDFLOW_ENDPOINT is {client.endpoint}, which is no local CloudFlow. {_UNSET}"
+        return None, f"CLOUDFLOW_ENDPOINT is {client.endpoint}, which is not a local CloudFlow. {_UNSET}"
     if credentials is None:
         return None, f"ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET are not set: {_EXPORT}."
     try:
-        made = _post(client.endpoint, payload)
+        made = _request_task(client.endpoint, payload)
     except (OSError, HTTPException, ValueError) as error:
         return None, f"there is no local CloudFlow at {client.endpoint} ({error}). Start `fc-callback local`. {_UNSET}"
     if "token" not in made:
-        return None, f"the local CloudFlow at {client.endpoint} refuses: {made.get('error')}"
-    task = TaskThere(
+        return None, f"the local CloudFlow at {client.endpoint} refuses the task: {made.get('error')}"
+    task = RemoteTask(
         client=client.evolve(credentials=credentials),
         token=TaskToken(made["token"]),
         flow=made["flow"],
@@ -116,11 +116,11 @@ def task_there(
         payload=payload,
     )
     try:
-        task.ask()
+        task.describe()
     except FcCallbackError as error:
         return (
             None,
-            f"the local CloudFlow at {client.endpoint} does not take this shell's key ({error}): {_EXPORT} now.",
+            f"the local CloudFlow at {client.endpoint} does not accept this shell's key ({error}): {_EXPORT} now.",
         )
     return task, ""
 
@@ -131,18 +131,18 @@ def _has_token(payload: Mapping[str, Any]) -> bool:
     try:
         Finder().find(dict(payload))
     except TaskTokenNotFound as error:
-        return type(error) is not TaskTokenNotFound  # more than one are for the function to tell
+        return type(error) is not TaskTokenNotFound  # more than one: the function reports that itself
     return True
 
 
-def _post(endpoint: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask for a task; return the token and the names, or an `error`.
+def _request_task(endpoint: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Request a task from the control API; return its token and names, or an `error`.
 
     Raises:
-        OSError, HTTPException, ValueError: What listens there is no local CloudFlow, or nothing does.
+        OSError, HTTPException, ValueError: No local CloudFlow listens there.
     """
-    place = urlsplit(endpoint)
-    connection = HTTPConnection(place.hostname or "", place.port, timeout=_SECONDS)
+    url = urlsplit(endpoint)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=_SECONDS)
     try:
         body = json.dumps({"payload": payload})
         connection.request("POST", "/_local/tasks", body=body, headers={"Content-Type": "application/json"})

@@ -1,6 +1,6 @@
-"""`fc-callback serve`: a function behind HTTP, for FC's custom runtimes and custom containers.
+"""`fc-callback serve`: serve a function over HTTP, in FC's custom runtimes and custom containers.
 
-It runs in the cloud, with the extra `[serve]` alone: no Typer, no Rich.
+It runs in the cloud with the extra `[serve]` only, so it uses neither Typer nor Rich.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from fc_callback.runtime.wsgi import FunctionApp
 
 _CLOSING_SECONDS = 1.0
-_DESCRIPTION = "Serve a handler as FC's custom runtimes and custom containers call it: POST /invoke, POST /initialize, GET /pre-stop."
+_DESCRIPTION = (
+    "Serve a handler over HTTP, as FC's custom runtimes and custom containers call it: "
+    "POST /invoke, POST /initialize, GET /pre-stop."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     given = parser.parse_args(list(arguments))
     try:
-        import waitress  # noqa: F401 - asked for before the person's code is imported
+        import waitress  # noqa: F401 - checked before the function's module is imported
     except ImportError:
         parser.exit(1, "fc-callback serve needs waitress. Run: pip install 'fc-callback[serve]'\n")
     from fc_callback.runtime import serving
@@ -40,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
 
     if given.lifeline_fd is not None:
         end_with_parent(given.lifeline_fd)
-    # As `python -m` has it; an installed command has its own directory here instead.
+    # As with `python -m`; an installed command has its own directory first.
     code_dir = str(Path(given.code_dir).resolve())
     if code_dir not in sys.path:
         sys.path.insert(0, code_dir)
@@ -50,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         listening = _listening(given)
         address = ":".join(map(str, listening.getsockname()[:2]))
         serving.set_up_logging()
-        signal.signal(signal.SIGTERM, _terminated_in_the_import)
+        signal.signal(signal.SIGTERM, _terminated_during_import)
         if given.loading_fd is not None:
             os.write(given.loading_fd, b"\n")
             os.close(given.loading_fd)
@@ -62,42 +65,51 @@ def main(arguments: Sequence[str]) -> int:
     if code:
         write_log_line(f"A request was still running {given.drain_seconds:g} seconds after SIGTERM:")
         faulthandler.dump_traceback()
-        # In a thread: what still runs may hold a lock of a log handler's.
+        # In a thread, because a function that still runs may hold the lock of a log handler.
         closing = threading.Thread(target=application.close_records, daemon=True)
         closing.start()
         closing.join(_CLOSING_SECONDS)
-        os._exit(code)  # a thread that does not end would hold the process
+        os._exit(code)  # the process would wait for a thread that does not end
     return code
 
 
-def _terminated_in_the_import(_number: int, _frame: object) -> None:
+def _terminated_during_import(_number: int, _frame: object) -> None:
     from fc_callback.runtime.worker import TIMEOUT_EXIT_CODE, write_log_line
 
     write_log_line("SIGTERM came while the handler's module was being imported:")
     faulthandler.dump_traceback()
-    os._exit(TIMEOUT_EXIT_CODE)  # SystemExit would be the module's to catch
+    os._exit(TIMEOUT_EXIT_CODE)  # the module could catch a SystemExit
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fc-callback serve", description=_DESCRIPTION)
-    parser.add_argument("handler", help="the handler, as s.yaml names it: module.function or dir/module.function")
-    parser.add_argument("--initializer", help="what POST /initialize runs (default: fc_callback.initializer)")
-    parser.add_argument("--pre-stop", help="what GET /pre-stop runs (default: nothing)")
-    parser.add_argument("--http", help="a WSGI application, as module.name, for HTTP triggers and every other path")
-    parser.add_argument("--code-dir", default=".", help="where the modules are (default: here)")
-    parser.add_argument("--host", help="where to listen (default: 0.0.0.0 on FC, 127.0.0.1 elsewhere)")
+    parser.add_argument("handler", help="the handler, as in s.yaml: module.function or dir/module.function")
+    parser.add_argument(
+        "--initializer", help="the function that POST /initialize runs (default: fc_callback.initializer)"
+    )
+    parser.add_argument("--pre-stop", help="the function that GET /pre-stop runs (default: none)")
+    parser.add_argument(
+        "--http", help="a WSGI application, as module.name, that serves HTTP triggers and all other paths"
+    )
+    parser.add_argument("--code-dir", default=".", help="the directory of the modules (default: the current one)")
+    parser.add_argument("--host", help="the address to listen on (default: 0.0.0.0 on FC, 127.0.0.1 elsewhere)")
     parser.add_argument(
         "--port", type=int, help="the port (default: FC_CUSTOM_LISTEN_PORT, else 9000); 0 for a free one"
     )
-    parser.add_argument("--fd", type=int, help="a listening socket that was inherited, instead of host and port")
-    # What fc_callback.runtime.served adds: see there.
+    parser.add_argument(
+        "--fd", type=int, help="the descriptor of an inherited listening socket, instead of host and port"
+    )
+    # fc_callback.runtime.served uses these two.
     parser.add_argument("--loading-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--lifeline-fd", type=int, help=argparse.SUPPRESS)
     parser.add_argument(
-        "--threads", type=_positive, default=32, help="requests at once: instanceConcurrency or more (default: 32)"
+        "--threads", type=_positive, default=32, help="concurrent requests: at least instanceConcurrency (default: 32)"
     )
     parser.add_argument(
-        "--drain-seconds", type=float, default=60.0, help="how long requests may go on after SIGTERM (default: 60)"
+        "--drain-seconds",
+        type=float,
+        default=60.0,
+        help="how long running requests may continue after SIGTERM (default: 60)",
     )
     return parser
 
@@ -130,9 +142,9 @@ def _application(given: argparse.Namespace) -> FunctionApp:
         raise SettingsError(f"--http {given.http} cannot be loaded: {error}.") from error
     application = wsgi_app(given.handler, initializer=given.initializer, pre_stop=given.pre_stop, http=http)
     try:
-        application.load()  # before the first request, in the main thread
+        application.load()  # in the main thread, before the first request
     except HandlerNotLoaded as error:
-        # The server starts all the same: each request is answered with the error, where FC would show none.
+        # The server starts anyway: each response contains the error, which FC would not show otherwise.
         logging.getLogger().error("%s: %s", error.kind, error)
     except SystemExit as error:
         logging.getLogger().error("sys.exit(%r) was called while %s was being imported.", error.code, given.handler)

@@ -1,7 +1,7 @@
-"""The signals that end a command: Ctrl-C, SIGTERM, and SIGHUP, which comes when the terminal closes.
+"""Handles the signals that end a command: Ctrl-C, SIGTERM, and SIGHUP, which comes when the terminal closes.
 
-Python ends at SIGTERM and SIGHUP without leaving its `with` blocks: processes would be left running, and temporary folders
-would stay. What is being ended needs a bounded time; a signal that comes meanwhile changes nothing.
+By default SIGTERM and SIGHUP end Python without leaving its `with` blocks, so processes and temporary folders would
+remain. Ending takes a bounded time; further signals during it are ignored.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 0.05
-_LEAVING_SECONDS = 10.0  # longer than functions that are deaf to SIGTERM take to end
+_POLL_SECONDS = 0.05
+_LEAVING_SECONDS = 10.0  # longer than it takes to end functions that ignore SIGTERM
 
 
 class EndSignals:
-    """Notes the signals that come inside a `with` block, and raises nothing: the command looks and ends what it started.
+    """Records the signals that arrive inside a `with` block. The command polls `first` and ends what it has started.
 
-    Python may drop an exception that a signal's handler raises, in a weak reference's callback for one.
+    No exception is raised: Python may drop one that a signal handler raises, for example in a weak reference's callback.
 
     Attributes:
-        first: The number of the first signal; 0 while there was none.
+        first: The number of the first signal; 0 before any.
     """
 
     def __init__(self) -> None:
@@ -43,47 +43,47 @@ class EndSignals:
         self._restore = contextlib.ExitStack()
 
     def __enter__(self) -> EndSignals:
-        """Begin to note them; call it in the main thread."""
-        self._restore.enter_context(_handled_by(self._note))
+        """Start to record signals; call it in the main thread."""
+        self._restore.enter_context(_handled_by(self._record))
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Give the signals back to those who had them."""
+        """Restore the former handlers."""
         self._restore.close()
 
-    # No Event or other lock: a signal may come while the main thread holds it.
-    def _note(self, number: int, _frame: FrameType | None) -> None:
+    # Without an Event or another lock, because the main thread may hold it when the signal arrives.
+    def _record(self, number: int, _frame: FrameType | None) -> None:
         self.first = self.first or number
 
     @property
     def exit_code(self) -> int:
-        """What a shell gives for a process that was ended by this signal: 130, 143, 129."""
+        """The exit code that a shell reports for a process ended by this signal: 130, 143 or 129."""
         return 128 + self.first
 
     def run(self, call: Callable[[], T], *, stop: Callable[[], object]) -> T:
-        """Return what `call` returns; it runs in a thread, and when a signal comes, `stop` has to make it return.
+        """Run `call` in a thread and return its result. After a signal, `stop` must make it return.
 
         Raises:
-            typer.Exit: A signal came before the call had really begun.
+            typer.Exit: The signal arrived so early that the call could not begin.
         """
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(call)
             while not self.first and not running.done():
-                wait([running], _LOOK_SECONDS)
+                wait([running], _POLL_SECONDS)
             if not self.first:
                 return running.result()
             stop()
             try:
                 return running.result()
-            except FcCallbackError:  # it found closed what it was to use
+            except FcCallbackError:  # `stop` closed what it was about to use
                 raise typer.Exit(self.exit_code) from None
 
 
 @contextlib.contextmanager
 def leaving_blocks() -> Iterator[None]:
-    """Let a signal leave all `with` blocks, by KeyboardInterrupt or SystemExit, also while nothing looks for it.
+    """Make a signal leave all `with` blocks by KeyboardInterrupt or SystemExit, wherever the command does not poll.
 
-    Further ones that come while the blocks are being left change nothing.
+    Further signals are ignored while the blocks are left.
     """
     again_at = 0.0
 
@@ -102,7 +102,7 @@ def leaving_blocks() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _handled_by(handler: Handler) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():  # a command that is called by other code
+    if threading.current_thread() is not threading.main_thread():  # other code called the command
         yield
         return
     before = {}

@@ -6,6 +6,7 @@ import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.values import validators
 from fc_callback.values.record_text import PASSING_THROUGH, text_of
 
@@ -77,7 +78,7 @@ class Processors:
             return {**fields, "processor_failed": f"{self._names[number]}: {said}"}
 
 
-class _NoFields(TypeError):
+class _NoFields(FcCallbackError, TypeError):
     """A processor returned neither a dict nor None."""
 
 

@@ -1,8 +1,11 @@
-"""Running a handler as FC does: one function, each instance of it a process of its own.
+"""Runs a handler as FC does: each instance of a function is a process.
 
-`FunctionSpec` is what s.yaml says about a function; `FunctionInstance` one process, kept warm between invocations;
-`FunctionPool` as many instances as requests arrive at once; `InvocationResult` what an invocation gave: the body, the
-kind of error, the log. `wsgi_app` makes a function a WSGI application, for FC's custom runtimes and containers.
+- `FunctionSpec`: a function, as s.yaml describes it.
+- `FunctionInstance`: one process of the function, kept warm between invocations.
+- `FunctionPool`: several instances, for concurrent requests.
+- `InvocationResult`: the result of an invocation: body, kind of error, log.
+- `wsgi_app`: the function as a WSGI application, for FC's custom runtimes and containers.
+- `fc_callback.runtime.runtimes`: the table of FC's runtimes.
 """
 
 from __future__ import annotations

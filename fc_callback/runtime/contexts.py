@@ -1,4 +1,4 @@
-"""FC's context, as each of its runtimes makes it: for handlers that are called in a process of one's own."""
+"""Builds FC's context as each runtime does, for handlers that are called in the current process."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ def make_context(
     environ: MutableMapping[str, str] | None = None,
     cloudflow_endpoint: str | None = None,
 ) -> Any:
-    """Return a context as a runtime hands it to a handler.
+    """Return a context as a runtime passes it to a handler.
 
     Args:
-        runtime: `python3.10` (and before): with `credentials` and `service`. `python3.12`: with neither; credentials are
-            in the environment. `custom`: made of the headers that a custom runtime gets.
-        request_id: Made up, if None.
+        runtime: `python3.10` (and older): with `credentials` and `service`. `python3.12`: without both; credentials are
+            in the environment. `custom`: built from the headers that a custom runtime receives.
+        request_id: A new one if None.
         function_name: The function's name.
         handler: The handler string of s.yaml.
-        timeout_seconds: The function's timeout; the deadline follows from it.
+        timeout_seconds: The function's timeout, which sets the deadline.
         memory_mb: The function's memory.
         region: The function's region.
         account_id: The account that owns the function.
-        retry_count: How often FC has delivered the event before; python3.12 does not tell.
-        credentials: Those of the invocation; None for a function without a role.
-        environ: Where python3.12's credentials are put; None leaves the environment as it is.
-        cloudflow_endpoint: The local CloudFlow that tasks are reported to, like `service.endpoint`. FC's contexts have
-            no such attribute; without it CLOUDFLOW_ENDPOINT or the region decides.
+        retry_count: The number of earlier deliveries of the event; not in the context of python3.12.
+        credentials: The credentials of the invocation; None for a function without a role.
+        environ: The mapping that python3.12's credentials are written to; None for none.
+        cloudflow_endpoint: The URL of the local CloudFlow that tasks are reported to, like `service.endpoint`. FC's own
+            contexts do not have this attribute; without it CLOUDFLOW_ENDPOINT or the region decides.
 
     Raises:
-        SettingsError: There is no such runtime.
+        SettingsError: The runtime does not exist.
     """
     if runtime not in PROFILES:
-        raise SettingsError(f"There is no runtime {runtime!r}; there are {', '.join(PROFILES)}.")
+        raise SettingsError(f"The runtime {runtime!r} does not exist; use one of {', '.join(PROFILES)}.")
     key = (
         ("", "", "")
         if credentials is None
@@ -62,7 +62,7 @@ def make_context(
     request_id = new_request_id() if request_id is None else request_id
     context: Any
     if runtime == "custom":
-        told = {
+        fields = {
             "request-id": request_id,
             "region": region,
             "account-id": account_id,
@@ -73,7 +73,7 @@ def make_context(
             "function-timeout": str(timeout_seconds),
             **dict(zip(("access-key-id", "access-key-secret", "security-token"), key, strict=True)),
         }
-        context = HeaderContext({f"x-fc-{name}": value for name, value in told.items()})
+        context = HeaderContext({f"x-fc-{name}": value for name, value in fields.items()})
     else:
         config = {
             "region": region,

@@ -1,4 +1,4 @@
-"""What runs, and what came of it: values without I/O."""
+"""A function and the result of an invocation, as values."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def _is_runtime(_spec: FunctionSpec, _field: attrs.Attribute[Any], value: str) -> None:
     if value not in PROFILES:
-        raise SettingsError(f"runtime {value!r} is not known here; take one of {', '.join(PROFILES)}.")
+        raise SettingsError(f"The runtime {value!r} cannot be run on this machine; use one of {', '.join(PROFILES)}.")
 
 
 def _is_positive(_spec: FunctionSpec, field: attrs.Attribute[Any], value: float) -> None:
     if value <= 0:
-        raise SettingsError(f"{field.name} must be more than 0, not {value}.")
+        raise SettingsError(f"{field.name} must be greater than 0, not {value}.")
 
 
 def _absolute(path: str | Path) -> Path:
@@ -42,14 +42,14 @@ class FunctionSpec:
     Args:
         name: The function's name.
         handler: `module.function` or `dir/module.function`, inside the code directory.
-        code_dir: The directory that FC would unpack at `/code`; made absolute.
-        runtime: `python3.10` or `python3.12`: the shape of the context and of the environment; or `custom`: the function
-            behind `fc-callback serve`, called over HTTP on loopback. The interpreter is `python`, whatever its version.
-        timeout_seconds: For one invocation, the import of the module included.
+        code_dir: The code directory, which FC unpacks at `/code`; it becomes absolute.
+        runtime: `python3.10` or `python3.12` set the form of the context and the environment. `custom` runs the function
+            under `fc-callback serve` and calls it over HTTP on loopback. The interpreter is always `python`.
+        timeout_seconds: The limit for one invocation, including the import of the module.
         memory_mb: The function's memory.
-        limit_memory: Whether the process's address space is held to `memory_mb`. A function then sees MemoryError,
-            where FC would end the process.
-        environment: Variables of the function. Not in the repr: people keep keys there.
+        limit_memory: Whether the process's address space is limited to `memory_mb`. The function then gets a
+            MemoryError, while FC ends the process.
+        environment: The function's variables. They are not in the repr, because they may hold keys.
         initializer: The hook that runs once in each instance, before its first request.
         pre_stop: The hook that runs before an instance is closed.
         initializer_timeout_seconds: At most 300 on FC.
@@ -81,17 +81,17 @@ class FunctionSpec:
 
 @attrs.frozen(kw_only=True)
 class InvocationResult:
-    """What one invocation gave.
+    """The result of one invocation.
 
     Attributes:
-        request_id: FC's id of the invocation.
+        request_id: FC's request id.
         body: The encoded result, or the error document.
-        error_type: None where it succeeded, else what FC's header `X-Fc-Error-Type` would hold:
-            `UnhandledInvocationError` (an exception, or the process ended), `FunctionTimeout` or `InitializationError`.
-            `InvalidArgument` is FC's refusal of an event that is too large: the function did not run.
-        exit_code: How the process ended, as `subprocess` tells it (negative: a signal's number); None if it lives.
+        error_type: None if it succeeded, else the value of FC's header `X-Fc-Error-Type`: `UnhandledInvocationError`
+            (an exception, or the process ended), `FunctionTimeout` or `InitializationError`. With `InvalidArgument` FC
+            refuses an event that is too large, and the function does not run.
+        exit_code: The exit code of the process, as in `subprocess` (negative: a signal's number); None if it runs.
         log: stdout and stderr of this invocation.
-        duration_seconds: From the request to the answer, a new process's start and initializer included.
+        duration_seconds: The whole time, including the start of a new process and its initializer.
     """
 
     request_id: str
@@ -108,7 +108,7 @@ class InvocationResult:
 
     @property
     def error_name(self) -> str:
-        """What a flow sees: the document's errorType, else `FC.Unknown`; "" where it succeeded.
+        """The error name that a flow sees: the document's errorType, else `FC.Unknown`; "" if it succeeded.
 
         Source: CloudFlow documentation, the error names of FC tasks.
         """
@@ -120,7 +120,7 @@ class InvocationResult:
 
     @property
     def error_message(self) -> str:
-        """The document's errorMessage; "" where it succeeded."""
+        """The document's errorMessage; "" if it succeeded."""
         return "" if self.error_type is None else self._document_text("errorMessage")
 
     def _document_text(self, key: str) -> str:

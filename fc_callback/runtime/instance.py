@@ -1,4 +1,4 @@
-"""One instance of a function: a process that is kept warm, and replaced when it has to be."""
+"""One instance of a function: a process that is kept warm, and replaced if necessary."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _KEPT_FROM_PARENT = ("PATH", "HOME", "TMPDIR", "VIRTUAL_ENV", "LANG", "LC_ALL")
 
 
 def new_request_id() -> str:
-    """Return an id in the form of FC 3, like `1-64f6cd87-5d2c8e1f0a3b-9c7d4e2f1a0b`."""
+    """Return a new request id in the format of FC 3, like `1-64f6cd87-5d2c8e1f0a3b-9c7d4e2f1a0b`."""
     digits = uuid.uuid4().hex
     return f"1-{int(time.time()):08x}-{digits[:12]}-{digits[12:24]}"
 
 
 class FunctionInstance:
-    """One process of a function. It starts at the first invocation and serves one at a time.
+    """One process of a function. It starts at the first invocation, and runs one invocation at a time.
 
-    A process that ended, timed out or failed to initialise is replaced at the next invocation. Safe for several threads:
-    they wait for each other.
+    The next invocation replaces a process that has ended, timed out or failed to initialise. Threads that share an
+    instance wait for each other.
 
     Args:
         spec: The function.
@@ -54,7 +54,7 @@ class FunctionInstance:
 
     @property
     def pid(self) -> int | None:
-        """The id of its process; None while it has none."""
+        """The process id; None if there is no process."""
         process = self._process
         return None if process is None else process.pid
 
@@ -69,10 +69,10 @@ class FunctionInstance:
         """Run the function once.
 
         Args:
-            event: What FC would hand over; at most 32 MB.
-            credentials: Those of this invocation; None for a function without a role.
-            request_id: Made up, if None.
-            retry_count: How often this event has been delivered before.
+            event: The event; at most 32 MB.
+            credentials: The credentials of this invocation; None for a function without a role.
+            request_id: A new one if None.
+            retry_count: The number of earlier deliveries of the event.
 
         Raises:
             SettingsError: The code directory or the interpreter does not exist.
@@ -81,7 +81,7 @@ class FunctionInstance:
         request_id = request_id or new_request_id()
         if len(event) > EVENT_MAX_BYTES:
             message = f"The event is {len(event)} bytes and the limit is {EVENT_MAX_BYTES}."
-            return InvocationResult(request_id=request_id, body=_document(message), error_type="InvalidArgument")
+            return InvocationResult(request_id=request_id, body=_error_body(message), error_type="InvalidArgument")
         with self._lock:
             if self._closed:
                 raise FcCallbackError(f"This instance of function {self.spec.name!r} is closed.")
@@ -92,7 +92,7 @@ class FunctionInstance:
                 process = self._living_process()
                 failure = self._start(process) or self._initialize(process, call)
                 body, error_type, exit_code = failure or self._call(process, "invoke", call, event)
-            except BaseException:  # Ctrl-C above all: an answer still to come must not meet the next request
+            except BaseException:  # such as Ctrl-C: a late response must not be taken for that of the next request
                 if self._process is not None:
                     self._end(self._process, ask=False)
                 raise
@@ -115,7 +115,7 @@ class FunctionInstance:
         return self._process
 
     def _start(self, process: FunctionProcess) -> tuple[bytes, str, int] | None:
-        """Make a new process ready; what is imported before the first request has the time of the function for it."""
+        """Wait until a new process is ready. An import before the first request has the function's time limit."""
         if self._started:
             return None
         if self._closed:
@@ -127,7 +127,7 @@ class FunctionInstance:
                 f"The process of function {self.spec.name!r} did not start (exit code {exit_code}): "
                 f"{process.take_log()[-2000:]}"
             )
-        if exchange is None or exchange.answer is None:
+        if exchange is None or exchange.response is None:
             during = f" while {self.spec.handler.rpartition('.')[0]} was being imported"
             return self._cut_off(process, exchange or Exchange(), "Function", self.spec.timeout_seconds, during)
         self._started = True
@@ -140,7 +140,7 @@ class FunctionInstance:
         self._initialized = error_type is None
         if error_type is None:
             return None
-        # The next request gets a new instance. Source: FC documentation, lifecycle hooks.
+        # The next request gets a new instance (FC documentation, "Lifecycle hooks").
         return body, "InitializationError", self._end(process) if exit_code is None else exit_code
 
     def _call(
@@ -157,23 +157,23 @@ class FunctionInstance:
         }[kind]
         if self._closed and kind != "pre_stop":
             process.stop()
-        # The first call's time includes the import, wherever that happens.
+        # The time limit of the first call includes the import, even if that has happened before.
         left, process.import_seconds = max(0.0, seconds - process.import_seconds), 0.0
         exchange = process.exchange({**call, "kind": kind, "handler": handler}, event, seconds=left)
-        if exchange.answer is not None:
-            header, body = exchange.answer
+        if exchange.response is not None:
+            header, body = exchange.response
             return body, None if header["succeeded"] else "UnhandledInvocationError", None
         return self._cut_off(process, exchange, what, seconds)
 
     def _cut_off(
         self, process: FunctionProcess, exchange: Exchange, what: str, seconds: float, during: str = ""
     ) -> tuple[bytes, str, int]:
-        """End a process that has not answered, and say why."""
+        """End a process that has not responded; return the error document, the error type and the exit code."""
         exit_code = self._end(process, ask=False)
         if exchange.timed_out:
-            return _document(f"{what} timed out after {seconds:g} seconds{during}"), "FunctionTimeout", exit_code
+            return _error_body(f"{what} timed out after {seconds:g} seconds{during}"), "FunctionTimeout", exit_code
         message = f"Process exited unexpectedly before completing request{during} (exit code: {exit_code})"
-        return _document(message), "UnhandledInvocationError", exit_code
+        return _error_body(message), "UnhandledInvocationError", exit_code
 
     def _end(self, process: FunctionProcess, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
         self._process = None
@@ -186,9 +186,9 @@ class FunctionInstance:
             "LANG": "C.UTF-8",
             **{name: os.environ[name] for name in _KEPT_FROM_PARENT if name in os.environ},
             "TZ": "UTC",
-            # As FC starts its runtime.
+            # As on FC.
             "PYTHONIOENCODING": "utf-8:surrogateescape",
-            # The code directory stays as it is, and an edit within the same second is seen.
+            # No files are written into the code directory, and an edit within the same second has an effect.
             "PYTHONDONTWRITEBYTECODE": "1",
             **spec.environment,
             "FC_FUNC_CODE_PATH": str(spec.code_dir),
@@ -203,16 +203,16 @@ class FunctionInstance:
         }
 
     def interrupt(self) -> None:
-        """Cut off a running invocation, and take no other. It returns as one whose process has ended; `close` follows."""
+        """Interrupt a running invocation, and refuse further ones. It returns as if its process had ended. Call `close` next."""
         self._closed = True
         running = self._process
         if running is not None and self._lock.locked():
             running.stop()
 
     def close(self) -> None:
-        """End the process: the pre-stop hook of an idle one first, then its own end, SIGTERM, SIGKILL.
+        """End the process: first by the PreStop hook if it is idle, then by closing its pipe, SIGTERM and SIGKILL.
 
-        A running invocation is cut off and returns as one whose process has ended. Closing twice does nothing.
+        A running invocation is interrupted and returns as if its process had ended. A second call does nothing.
         """
         self.interrupt()
         with self._lock:
@@ -223,7 +223,7 @@ class FunctionInstance:
                 if self.spec.pre_stop is not None and self._started and not process.has_ended():
                     call = {"request_id": new_request_id(), "retry_count": 0, "credentials": self._last_credentials}
                     self._call(process, "pre_stop", call, b"")
-            finally:  # Ctrl-C in the hook ends the process all the same
+            finally:  # also after Ctrl-C in the hook
                 if self._process is not None:
                     self._end(process, seconds=1.0)
 
@@ -232,16 +232,16 @@ class FunctionInstance:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Close it."""
+        """Close the instance."""
         self.close()
 
 
 def _as_strings(credentials: Credentials | None) -> tuple[str, str, str]:
-    # A function without a role gets three empty strings.
+    # A function without a role gets three empty texts.
     if credentials is None:
         return ("", "", "")
     return (credentials.access_key_id, credentials.access_key_secret, credentials.security_token or "")
 
 
-def _document(message: str) -> bytes:
+def _error_body(message: str) -> bytes:
     return json.dumps({"errorMessage": message}).encode()

@@ -1,4 +1,4 @@
-"""As many instances of a function as requests arrive at once."""
+"""Several instances of a function, for concurrent requests."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class FunctionPool:
-    """A function's instances: a warm one that is free takes the next request, else a new one starts.
+    """The instances of a function. A free warm instance takes the next request; otherwise a new one starts.
 
     Args:
         spec: The function.
-        max_instances: How many may run at once; further requests wait for one, where FC would answer 429.
+        max_instances: The largest number of instances. Further requests wait for one; FC would respond with 429.
 
     Raises:
         SettingsError: `max_instances` is less than 1.
@@ -36,7 +36,7 @@ class FunctionPool:
 
     @property
     def instances(self) -> tuple[FunctionInstance, ...]:
-        """Every instance there is, free or not."""
+        """All instances, free or busy."""
         with self._changed:
             return tuple(self._all)
 
@@ -69,7 +69,7 @@ class FunctionPool:
             return instance
 
     def interrupt(self) -> None:
-        """Cut off what runs, and take nothing more; requests that wait for an instance end in FcCallbackError."""
+        """Interrupt running invocations and refuse further ones; requests that wait for an instance raise FcCallbackError."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -77,7 +77,7 @@ class FunctionPool:
             instance.interrupt()
 
     def close(self) -> None:
-        """Close every instance, those that are busy too; requests that wait for one end in FcCallbackError."""
+        """Close all instances, also busy ones; requests that wait for an instance raise FcCallbackError."""
         self.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
         for instance in self.instances:
             instance.close()
@@ -87,5 +87,5 @@ class FunctionPool:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Close it."""
+        """Close the pool."""
         self.close()

@@ -1,7 +1,7 @@
-"""A function's process, seen from the parent: its pipes, its time limit, its end.
+"""The parent's side of a function's process: pipes, time limit, end.
 
-The process does not outlive its parent: it holds one end of a pipe, its lifeline, whose other end closes with the parent,
-however that ends (`worker.end_with_parent`).
+The process ends with its parent. It holds one end of a pipe, the lifeline; the other end closes when the parent ends for
+any reason (`worker.end_with_parent`).
 """
 
 from __future__ import annotations
@@ -28,45 +28,45 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 GRACE_SECONDS = 3.0
-# For interpreters that have no fc_callback of their own.
+# For interpreters without an installed fc_callback.
 PACKAGE_HOME = str(Path(__file__).resolve().parents[2])
 LOG_BYTES = 16 * 1024 * 1024
-# How often a process is looked at whose pipe stays silent: a child of the function may hold the pipe open.
+# A process is polled while its pipe is silent, because a child of the function may keep the pipe open.
 _POLL_SECONDS = 0.05
 _CHUNK = 1 << 16
 
 
 @attrs.frozen(kw_only=True)
 class Exchange:
-    """One request and what came of it.
+    """The outcome of one request to the process.
 
     Attributes:
-        answer: The worker's header and body; None where none came.
-        timed_out: Whether the time was up first; if neither, the process has ended.
+        response: The header and body of the response; None without a response.
+        timed_out: Whether the time limit came first. Without this and a response, the process has ended.
     """
 
-    answer: tuple[dict[str, Any], bytes] | None = None
+    response: tuple[dict[str, Any], bytes] | None = None
     timed_out: bool = False
 
 
 class FunctionProcess:
-    """One running process of a function, to be started with `start`. Not for several threads at once, except `stop`.
+    """One process of a function; call `start` first. Only `stop` may be called from other threads.
 
     Args:
         spec: The function.
-        command: What to run; its last argument, the lifeline's descriptor, is added here.
+        command: The command; the lifeline's descriptor is added as its last argument.
         environment: The whole environment of the process.
-        request_fd: Where requests are written.
-        response_fd: Where answers are read.
+        request_fd: The descriptor that requests are written to.
+        response_fd: The descriptor that responses are read from.
         inherited: The other ends, which the process inherits; closed here.
 
     Raises:
         SettingsError: The code directory or the interpreter does not exist.
     """
 
-    # Whether the process ends by itself when its requests are closed; one that does not is sent SIGTERM.
+    # Whether the process ends when request_fd is closed. Otherwise it gets SIGTERM.
     ends_when_closed = True
-    # What the import of the function's module took, where that happens before the first request; the instance takes it off.
+    # The duration of the import of the function's module before the first request. The instance subtracts it.
     import_seconds = 0.0
 
     def __init__(
@@ -85,7 +85,7 @@ class FunctionProcess:
         child_lifeline, self._lifeline_fd = os.pipe()
         inherited += (child_lifeline,)
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - the person's own interpreter and our own code
+            self._process = subprocess.Popen(  # noqa: S603 - the user's own interpreter and our own code
                 [*command, str(child_lifeline)],
                 cwd=spec.code_dir,
                 env=dict(environment),
@@ -93,7 +93,7 @@ class FunctionProcess:
                 stdout=child_logs,
                 stderr=child_logs,
                 pass_fds=inherited,
-                start_new_session=True,  # Ctrl-C is the parent's; and what the function starts can be ended with it
+                start_new_session=True,  # Ctrl-C goes to the parent only, and the group can be killed as a whole
             )
         except OSError as error:
             for fd in (self._request_fd, self._response_fd, self._log_fd, self._lifeline_fd):
@@ -114,11 +114,11 @@ class FunctionProcess:
         self._selector.register(self._log_fd, selectors.EVENT_READ)
 
     def encode(self, header: dict[str, Any], body: bytes) -> bytes:
-        """Return a request as it goes to the process."""
+        """Return the bytes of a request to the process."""
         raise NotImplementedError
 
     def decode(self, data: bytearray) -> tuple[dict[str, Any], bytes] | None:
-        """Return the whole answer; None while it is not whole yet."""
+        """Return the response; None while it is incomplete."""
         raise NotImplementedError
 
     @property
@@ -130,16 +130,16 @@ class FunctionProcess:
         """Wait until the process is ready for requests.
 
         Args:
-            seconds: How long the function's module may take to be imported, where that happens before the first request.
+            seconds: The time limit for the import of the function's module, if that happens before the first request.
 
         Returns:
-            An exchange without an answer where the import took longer, or ended the process; None where the process did
-            not come as far as the function's own code.
+            An exchange without a response if the import took longer or ended the process; None if the process ended
+            before it reached the function's code.
         """
         raise NotImplementedError
 
     def wait_for_byte(self, fd: int, *, seconds: float) -> bool:
-        """Wait until the process has written a byte to a pipe; False if it ended, or did not in that time."""
+        """Wait until the process has written a byte to a pipe; return False if it has ended or the time is up."""
         deadline = time.monotonic() + seconds
         self._selector.register(fd, selectors.EVENT_READ)
         try:
@@ -148,7 +148,7 @@ class FunctionProcess:
                 if self._log_fd in ready:
                     self._read_log()
                 if fd in ready:
-                    return bool(_read(fd))
+                    return bool(_read_available(fd))
                 if not ready and self.has_ended():
                     break
             return False
@@ -156,10 +156,10 @@ class FunctionProcess:
             self._selector.unregister(fd)
 
     def exchange(self, header: dict[str, Any], body: bytes, *, seconds: float) -> Exchange:
-        """Send one request and wait for its answer, the process's end or the end of the time."""
+        """Send one request, and wait for its response, the end of the process or the time limit."""
         deadline = time.monotonic() + seconds
         request = memoryview(self.encode(header, body))
-        answer = bytearray()
+        response = bytearray()
         self._selector.register(self._request_fd, selectors.EVENT_WRITE)
         sending = True
         try:
@@ -174,13 +174,13 @@ class FunctionProcess:
                 if self._log_fd in ready:
                     self._read_log()
                 silent = not ready and self.has_ended()
-                open_still = self._receive(answer) if self._response_fd in ready or silent else True
-                whole = self.decode(answer)
+                open_still = self._receive(response) if self._response_fd in ready or silent else True
+                whole = self.decode(response)
                 if whole is None and not open_still:
-                    self._wait_for_end(GRACE_SECONDS)  # it is about to end, with an exit code of its own
+                    self._wait_for_end(GRACE_SECONDS)  # it is about to end with its own exit code
                 if whole is not None or silent or not open_still:
                     self._drain_log()
-                    return Exchange(answer=whole)
+                    return Exchange(response=whole)
                 if remaining <= 0:
                     return Exchange(timed_out=True)
             return Exchange()
@@ -193,16 +193,16 @@ class FunctionProcess:
             return request[os.write(self._request_fd, request[:_CHUNK]) :]
         except BlockingIOError:
             return request
-        except (BrokenPipeError, ConnectionError):  # it has ended; the other pipe tells the same
+        except (BrokenPipeError, ConnectionError):  # it has ended; the other pipe shows that too
             return request[:0]
 
-    def _receive(self, answer: bytearray) -> bool:
-        part = _read(self._response_fd)
-        answer += part or b""
+    def _receive(self, response: bytearray) -> bool:
+        part = _read_available(self._response_fd)
+        response += part or b""
         return part != b""
 
     def _read_log(self) -> bool:
-        part = _read(self._log_fd)
+        part = _read_available(self._log_fd)
         if part == b"":
             self._selector.unregister(self._log_fd)
         self._log += part or b""
@@ -210,39 +210,39 @@ class FunctionProcess:
         return bool(part)
 
     def _drain_log(self) -> None:
-        # Bounded: a thread of the function may write without end, and a pipe holds less than this.
+        # Bounded, because a thread of the function may write forever; a pipe holds less than this.
         for _ in range(32):
             if self._log_fd not in self._selector.get_map() or not self._read_log():
                 return
 
     def take_log(self) -> str:
-        """Return what was written to the log since the last call; the last 16 MiB of it."""
+        """Return the log since the last call, at most its last 16 MiB."""
         text = self._log.decode(errors="replace")
         self._log.clear()
         return text
 
     def has_ended(self) -> bool:
-        """Whether the process has ended, without giving up its id."""
+        """Return whether the process has ended, without releasing its id."""
         if self._process.returncode is not None:
             return True
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             return self._process.poll() is not None
         try:
-            # The id stays taken until `end` has ended the process's group too.
+            # The id stays in use until `end` has killed the process group too.
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         except ChildProcessError:
             return self._process.poll() is not None
 
     def stop(self) -> None:
-        """Let a running `exchange` return, from any thread; its caller then ends the process."""
+        """Make a running `exchange` return; its caller then ends the process. Any thread may call this."""
         self._stopped = True
 
     def end(self, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
-        """End the process and what it started, and return its exit code.
+        """End the process and its process group; return its exit code.
 
         Args:
-            ask: Whether it may finish by itself first, which closing its pipe tells it to.
-            seconds: How long it may take to finish by itself, and then how long after SIGTERM. SIGKILL comes last.
+            ask: Whether it may first finish on its own after its pipe was closed.
+            seconds: The time to finish on its own, and again the time after SIGTERM. SIGKILL comes last.
         """
         os.close(self._request_fd)
         ask = ask and self.ends_when_closed
@@ -259,19 +259,19 @@ class FunctionProcess:
         return exit_code
 
     def _wait_for_end(self, seconds: float) -> bool:
-        with suppress(KeyError):  # closed pipes are always ready
+        with suppress(KeyError):  # a closed pipe is always ready
             self._selector.unregister(self._response_fd)
         deadline = time.monotonic() + seconds
         while not self.has_ended():
             if time.monotonic() > deadline:
                 return False
-            # Its last words are taken up, so that a full pipe cannot hold it.
+            # Its log is read, so that a full pipe cannot block it.
             self._selector.select(_POLL_SECONDS / 5)
             self._drain_log()
         return True
 
 
-def _read(fd: int) -> bytes | None:
+def _read_available(fd: int) -> bytes | None:
     try:
         return os.read(fd, _CHUNK)
     except BlockingIOError:
@@ -297,9 +297,9 @@ class WorkerProcess(FunctionProcess):
         )
 
     def start(self, *, seconds: float) -> Exchange | None:  # noqa: ARG002 - the module is imported in the first request
-        """Send what stays the same for the whole process, and wait for its answer."""
+        """Send the configuration, and wait for the response."""
         ready = self.exchange(self._configuration(), b"", seconds=START_SECONDS)
-        return None if ready.answer is None else ready
+        return None if ready.response is None else ready
 
     def _configuration(self) -> dict[str, Any]:
         spec = self.spec
@@ -316,11 +316,11 @@ class WorkerProcess(FunctionProcess):
         }
 
     def encode(self, header: dict[str, Any], body: bytes) -> bytes:
-        """Return a request's frame."""
+        """Return the frame of a request."""
         return worker.encode_frame(header, body)
 
     def decode(self, data: bytearray) -> tuple[dict[str, Any], bytes] | None:
-        """Read an answer's frame."""
+        """Read the frame of a response."""
         if len(data) < worker.LENGTHS:
             return None
         head, body = int.from_bytes(data[:4], "big"), int.from_bytes(data[4:8], "big")

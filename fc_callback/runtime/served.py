@@ -1,4 +1,4 @@
-"""A function's process in a custom runtime: `fc-callback serve`, called over HTTP on loopback."""
+"""The process of a function in a custom runtime: `fc-callback serve`, called over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from fc_callback.runtime.function import FunctionSpec
 
-# The code directory comes first on sys.path, as with `python -m`; this package last, for interpreters without it.
+# The code directory is first on sys.path, as with `python -m`. This package is last, for interpreters without it.
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from fc_callback.cli import main; main()"
 _HEAD_ENDS = b"\r\n\r\n"
 _TARGETS = {"invoke": "POST /invoke", "initialize": "POST /initialize", "pre_stop": "GET /pre-stop"}
 
 
 class ServedProcess(FunctionProcess):
-    """A process that serves the function on a socket that it inherits; one connection is kept to it.
+    """A process that serves the function on an inherited socket; the parent keeps one connection to it.
 
     Args:
         spec: The function.
@@ -46,7 +46,7 @@ class ServedProcess(FunctionProcess):
         try:
             super().__init__(
                 spec,
-                command=_command(spec, listening.fileno(), child_loading),
+                command=_serve_command(spec, listening.fileno(), child_loading),
                 environment=environment,
                 request_fd=os.dup(connection.fileno()),
                 response_fd=connection.detach(),
@@ -57,24 +57,24 @@ class ServedProcess(FunctionProcess):
             raise
 
     def start(self, *, seconds: float) -> Exchange | None:
-        """Wait for the server, and then, at most so many seconds, for the import of the function's module."""
+        """Wait for the server, then at most `seconds` for the import of the function's module."""
         if self.spec.limit_memory:
             _limit_memory(self.pid, self.spec.memory_mb * 1024 * 1024)
         if not self.wait_for_byte(self._loading_fd, seconds=START_SECONDS):
             return None
         began = time.monotonic()
-        # A request that any server answers, be it with 404, as soon as it serves.
+        # Any server responds to this request as soon as it serves, if only with 404.
         exchange = self.exchange({}, b"", seconds=seconds)
         self.import_seconds = time.monotonic() - began
         return exchange
 
     def end(self, *, ask: bool = True, seconds: float = GRACE_SECONDS) -> int:
-        """End the process and what it started, and return its exit code."""
+        """End the process and its process group; return its exit code."""
         os.close(self._loading_fd)
         return super().end(ask=ask, seconds=seconds)
 
     def encode(self, header: dict[str, Any], body: bytes) -> bytes:
-        """Return the HTTP request for a call."""
+        """Return the HTTP request of a call."""
         target = _TARGETS.get(header.get("kind", ""), "GET /")
         fields = {"host": "127.0.0.1", "content-type": "application/octet-stream", "content-length": str(len(body))}
         if header:
@@ -93,7 +93,7 @@ class ServedProcess(FunctionProcess):
         return "\r\n".join(lines).encode() + _HEAD_ENDS + body
 
     def decode(self, data: bytearray) -> tuple[dict[str, Any], bytes] | None:
-        """Read the HTTP answer; as for FC, it is a failure if `x-fc-status` says 404."""
+        """Read the HTTP response. As on FC, `x-fc-status: 404` means a failure."""
         end = data.find(_HEAD_ENDS)
         if end < 0:
             return None
@@ -107,10 +107,10 @@ class ServedProcess(FunctionProcess):
         return {"succeeded": fields.get("x-fc-status") != "404"}, body
 
 
-def _command(spec: FunctionSpec, fd: int, loading_fd: int) -> list[str]:
+def _serve_command(spec: FunctionSpec, fd: int, loading_fd: int) -> list[str]:
     command = [spec.python, "-c", _START, PACKAGE_HOME, "serve", spec.handler, "--fd", str(fd)]
     command += ["--loading-fd", str(loading_fd)]
-    # Enough to see whether the request was about to end; what is cut off exits with 143 then.
+    # Enough for a request that was about to end. After it the process exits with 143.
     command += ["--threads", "1", "--drain-seconds", "1"]
     if spec.initializer:
         command += ["--initializer", spec.initializer]

@@ -1,7 +1,7 @@
-"""Serving a function over HTTP, as FC's custom runtimes ask for it.
+"""The HTTP server of `fc-callback serve`, as FC's custom runtimes require it.
 
-The server is waitress: pure Python, so that it runs in every image; a thread for each request, so that ordinary
-handlers may block; idle connections are kept as long as one says.
+The server is waitress. It is pure Python and so runs in every image; each request has a thread, so handlers may block;
+and the time that idle connections are kept can be set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fc_callback.runtime.headers import SharedLogHandler
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-# FC reuses connections and wants them kept for more than 15 minutes; a POST on one that was closed becomes a 502.
+# FC reuses connections and requires that they are kept for more than 15 minutes. A POST on a closed one becomes a 502.
 KEEP_ALIVE_SECONDS = 20 * 60
 REQUEST_MAX_BYTES = 33 * 1024 * 1024  # FC's limit is 32 MB
 CONNECTIONS = 1000
@@ -39,14 +39,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def set_up_logging() -> None:
-    """Give the root logger what a built-in runtime gives it: INFO, UTC, each record with its request's id."""
+    """Set up the root logger as in a built-in runtime: INFO, UTC, each record with its request id."""
     logging.Formatter.converter = time.gmtime
     handler = SharedLogHandler()
     form = "%(asctime)s.%(msecs)03dZ %(request_id)s [%(levelname)s] %(message)s"
     handler.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
     root = logging.getLogger()
     root.addHandler(handler)
-    if root.level == logging.WARNING:  # logging's default: no choice of the person's
+    if root.level == logging.WARNING:  # the default of logging, so the user has not chosen a level
         root.setLevel(logging.INFO)
 
 
@@ -56,17 +56,19 @@ def serve(application: WSGIApplication, listening: socket.socket, *, threads: in
     Call it in the main thread.
 
     Args:
-        application: What answers.
+        application: The WSGI application.
         listening: The socket; closed at the end.
-        threads: How many requests run at once.
-        drain_seconds: How long requests may take to finish after the signal.
+        threads: The number of concurrent requests.
+        drain_seconds: How long requests may run after the signal.
 
     Returns:
-        0, or 143 when a request was still running at the end of that time.
+        0, or 143 if a request was still running after that time.
     """
     from waitress import create_server
 
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits for a thread is no news
+    logging.getLogger("waitress.queue").setLevel(
+        logging.ERROR
+    )  # waitress warns about each request that waits for a thread
     server: Any = create_server(
         application,
         sockets=[listening],
@@ -90,18 +92,18 @@ def serve(application: WSGIApplication, listening: socket.socket, *, threads: in
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, stop)
     while not stopping:
-        _turn(server, seconds=60)
-    server.del_channel()  # no new connections; those that are open go on
+        _run_once(server, seconds=60)
+    server.del_channel()  # no new connections; open ones continue
     listening.close()
     while _is_busy(server):
         if time.monotonic() - stopping[0] > drain_seconds:
             return TERMINATED
-        _turn(server, seconds=0.1)
+        _run_once(server, seconds=0.1)
     return 0
 
 
-def _turn(server: Any, *, seconds: float) -> None:
-    server.asyncore.loop(timeout=seconds, map=server._map, use_poll=True, count=1)  # noqa: SLF001 - waitress's own loop, one turn
+def _run_once(server: Any, *, seconds: float) -> None:
+    server.asyncore.loop(timeout=seconds, map=server._map, use_poll=True, count=1)  # noqa: SLF001 - one iteration of waitress's own loop
 
 
 def _is_busy(server: Any) -> bool:
@@ -112,18 +114,18 @@ def _is_busy(server: Any) -> bool:
 
 
 def default_host() -> str:
-    """Return 0.0.0.0 on FC, which requires it of a custom runtime, and 127.0.0.1 everywhere else.
+    """Return 0.0.0.0 on FC, which requires it of a custom runtime, and 127.0.0.1 elsewhere.
 
-    `FC_FUNCTION_NAME` is set on FC and by nothing else (FC documentation, "Environment variables").
+    Only FC sets `FC_FUNCTION_NAME` (FC documentation, "Environment variables").
     """
     return "0.0.0.0" if os.environ.get("FC_FUNCTION_NAME") else "127.0.0.1"  # noqa: S104 - 127.0.0.1 fails on FC
 
 
 def default_port() -> int:
-    """Return FC's port: `FC_CUSTOM_LISTEN_PORT`, else 9000.
+    """Return FC's port: `FC_CUSTOM_LISTEN_PORT`, or 9000.
 
     Raises:
-        SettingsError: The variable is not a port.
+        SettingsError: The variable is not a port number.
     """
     text = os.environ.get("FC_CUSTOM_LISTEN_PORT") or "9000"
     if not text.isdecimal():

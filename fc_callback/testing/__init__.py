@@ -1,8 +1,8 @@
-"""Testing handlers: a local CloudFlow with waiting tasks, FC's contexts, the events of every trigger, faults.
+"""Tools for tests of handlers: a local CloudFlow with waiting tasks, FC's contexts, the events of all triggers, faults.
 
-For tests of a client alone: `MockTransport`, which a function of the test answers, and `no_waiting()`.
+For tests of a client only: `MockTransport`, whose responses the test defines, and `no_waiting()`.
 
-With pytest nothing has to be imported: the fixtures `local_cloudflow` and `fc_context` come with the installation.
+With pytest nothing must be imported: the fixtures `local_cloudflow` and `fc_context` are installed with the package.
 
     def test_an_order_is_paid(local_cloudflow, fc_context):
         task = local_cloudflow.new_task({"orderId": 1})

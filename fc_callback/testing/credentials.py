@@ -10,9 +10,9 @@ def make_credentials(
     access_key_secret: str = "secret-for-tests",
     security_token: str | None = None,
 ) -> Credentials:
-    """Return credentials of no account; a test gives what it is about.
+    """Return credentials that belong to no account.
 
-    `CloudFlowClient` sends nothing that is signed with such a key to another machine. A local CloudFlow does not know it:
-    `service.session()` makes credentials that it takes.
+    `CloudFlowClient` refuses to send requests with such a key to another machine. A local CloudFlow does not know the key:
+    `service.session()` returns credentials that it accepts.
     """
     return Credentials(access_key_id=access_key_id, access_key_secret=access_key_secret, security_token=security_token)

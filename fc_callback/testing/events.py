@@ -1,8 +1,8 @@
-"""Events as FC's triggers deliver them, with a payload and a task token in them.
+"""Events in the formats of FC's triggers, with a payload and a task token.
 
-Every builder takes the payload, a mapping that goes out as JSON or a text that goes out as it is; `token`, which joins a
-mapping under `key`; and options of its own. It returns the bytes that FC hands to a handler. Ids, names and times are
-fixed, so that the same call gives the same bytes.
+Each builder takes the payload, a mapping (sent as JSON) or a text (sent unchanged); `token`, which is added to a mapping
+under `key`; and its own options. It returns the bytes that FC passes to a handler. Ids, names and times are fixed, so the
+same call gives the same bytes.
 Source of the shapes: FC documentation, "Formats of event for different triggers" and the page of each trigger.
 """
 
@@ -13,6 +13,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback.errors import SettingsError
+from fc_callback.testing.record_events import ACCOUNT, ID, REGION, TIME_SECONDS, cdn, json_bytes, oss, sls, tablestore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
     Payload = Mapping[str, Any] | str
     Token = str | TaskToken | None
 
-_ACCOUNT = "1000000000000001"
-_REGION = "cn-hangzhou"
-_ID = "11111111-2222-3333-4444-555555555555"
+__all__ = [
+    "WITHOUT_PAYLOAD", "WITH_PAYLOAD", "api_gateway", "cdn", "direct", "eventbridge", "http", "kafka", "mns_queue",
+    "mns_topic", "mqtt", "oss", "rabbitmq", "rocketmq", "sls", "tablestore", "timer",
+]  # fmt: skip
+
 _TIME = "2025-01-02T03:04:05.678Z"
-_TIME_SECONDS = 1735787045
 
 
 def direct(payload: Payload, *, token: Token = None, key: str = "taskToken") -> bytes:
-    """A direct call, by a flow or an SDK: the payload itself."""
+    """A direct call by a flow or an SDK: the payload itself."""
     return _message(payload, token, key).encode()
 
 
@@ -50,8 +52,8 @@ def http(
     Args:
         payload: The body.
         token: The task token.
-        key: The token's name in the body.
-        base64: Whether the body is encoded, as for content types that FC takes for binary.
+        key: The token's key in the body.
+        base64: Whether the body is base64, as for binary content types.
         method: The request's method.
         path: The request's path.
         query: The query's parameters.
@@ -59,7 +61,7 @@ def http(
     """
     kind = "application/octet-stream" if base64 else "application/json"
     body = _message(payload, token, key)
-    return _json(
+    return json_bytes(
         {
             "version": "v1",
             "rawPath": path,
@@ -68,7 +70,7 @@ def http(
             "headers": {"Content-Type": kind, "Host": "name-abc.cn-hangzhou.fcapp.run", **(headers or {})},
             "queryParameters": dict(query or {}),
             "requestContext": {
-                "accountId": _ACCOUNT,
+                "accountId": ACCOUNT,
                 "domainName": "name-abc.cn-hangzhou.fcapp.run",
                 "domainPrefix": "name-abc",
                 "http": {
@@ -80,7 +82,7 @@ def http(
                 },
                 "requestId": "1-00000000-000000000000-000000000000",
                 "time": "2025-01-02T03:04:05Z",
-                "timeEpoch": f"{_TIME_SECONDS}000",
+                "timeEpoch": f"{TIME_SECONDS}000",
             },
         }
     )
@@ -90,7 +92,7 @@ def api_gateway(
     payload: Payload, *, token: Token = None, key: str = "taskToken", method: str = "POST", path: str = "/"
 ) -> bytes:
     """A request that comes through API Gateway; the body is base64."""
-    return _json(
+    return json_bytes(
         {
             "path": path,
             "httpMethod": method,
@@ -117,29 +119,29 @@ def mns_topic(
     Args:
         payload: The message.
         token: The task token.
-        key: The token's name in the message.
-        form: `stream` or `json`, as the trigger is set; `http` for a subscription that posts to an HTTP trigger.
+        key: The token's key in the message.
+        form: The trigger's format, `stream` or `json`; `http` for a subscription that posts to an HTTP trigger.
         attributes: The message's attributes.
-        base64: Whether the publisher encoded the message, as MNS SDKs do by default.
+        base64: Whether the message is base64, as MNS SDKs publish it by default.
     """
     text = _message(payload, token, key)
     text = _base64(text) if base64 else text
     if form == "stream":
         if attributes is None:
             return text.encode()
-        return _json({"body": text, "attrs": {"Extend": json.dumps(dict(attributes))}})
+        return json_bytes({"body": text, "attrs": {"Extend": json.dumps(dict(attributes))}})
     envelope = {
-        "TopicOwner": _ACCOUNT,
+        "TopicOwner": ACCOUNT,
         "Message": text,
-        "Subscriber": _ACCOUNT,
-        "PublishTime": _TIME_SECONDS * 1000,
+        "Subscriber": ACCOUNT,
+        "PublishTime": TIME_SECONDS * 1000,
         "SubscriptionName": "subscription",
         "MessageMD5": "0" * 32,
         "TopicName": "topic",
         "MessageId": "0" * 32,
         **(attributes or {}),
     }
-    return http(envelope, path="/notifications") if form == "http" else _json(envelope)
+    return http(envelope, path="/notifications") if form == "http" else json_bytes(envelope)
 
 
 def mns_queue(
@@ -167,10 +169,10 @@ def eventbridge(
     Args:
         payload: The event's `data`.
         token: The task token.
-        key: The token's name in the data.
-        array: Whether it comes in an array, as from an event stream.
-        strings: Whether the array holds texts of JSON, as older streams do.
-        data_as_text: Whether `data` is a text of JSON.
+        key: The token's key in the data.
+        array: Whether the event is in an array, as from an event stream.
+        strings: Whether the array holds JSON texts, as in older streams.
+        data_as_text: Whether `data` is a JSON text.
         source: The event's `source`.
         event_type: The event's `type`.
     """
@@ -182,9 +184,9 @@ def eventbridge(
 def timer(
     payload: Payload = "", *, token: Token = None, key: str = "taskToken", trigger_name: str = "nightly"
 ) -> bytes:
-    """A timer that fired; its payload is a text."""
+    """An event of a timer; its payload is a text."""
     text = _message(payload, token, key)
-    return _json({"triggerTime": "2025-01-02T03:04:05Z", "triggerName": trigger_name, "payload": text})
+    return json_bytes({"triggerTime": "2025-01-02T03:04:05Z", "triggerName": trigger_name, "payload": text})
 
 
 def rocketmq(payload: Payload, *, token: Token = None, key: str = "taskToken", base64: bool = False) -> bytes:
@@ -200,7 +202,7 @@ def rocketmq(payload: Payload, *, token: Token = None, key: str = "taskToken", b
 
 
 def rabbitmq(payload: Payload, *, token: Token = None, key: str = "taskToken", text: bool = False) -> bytes:
-    """A message of a RabbitMQ queue; `text=True` for a body that is a text of JSON and not an object."""
+    """A message of a RabbitMQ queue; with `text=True` the body is a JSON text instead of an object."""
     message = _message(payload, token, key)
     data = {
         "envelope": {"deliveryTag": 98, "exchange": "", "redeliver": False, "routingKey": "key"},
@@ -216,7 +218,7 @@ def kafka(payload: Payload, *, token: Token = None, key: str = "taskToken", mess
         "topic": "topic",
         "partition": 7,
         "offset": 25,
-        "timestamp": _TIME_SECONDS * 1000,
+        "timestamp": TIME_SECONDS * 1000,
         "headers": {"headers": [], "isReadOnly": False},
         "key": message_key,
         "value": _message(payload, token, key),
@@ -227,108 +229,20 @@ def kafka(payload: Payload, *, token: Token = None, key: str = "taskToken", mess
 def mqtt(payload: Payload, *, token: Token = None, key: str = "taskToken") -> bytes:
     """A message of an MQTT topic."""
     props = {"firstTopic": "a", "secondTopic": "/b", "clientId": "GID@@@c"}
-    return _json([{"props": props, "body": _message(payload, token, key)}])
+    return json_bytes([{"props": props, "body": _message(payload, token, key)}])
 
 
-def oss(
-    *, bucket: str = "bucket", object_key: str = "dir/a.png", event_name: str = "ObjectCreated:PutObject", size: int = 7
-) -> bytes:
-    """A change of an object in OSS. It carries no payload of anybody's, so no token either."""
-    described = {
-        "bucket": {"arn": f"acs:oss:{_REGION}:{_ACCOUNT}:{bucket}", "name": bucket, "ownerIdentity": _ACCOUNT},
-        "object": {"deltaSize": size, "eTag": "0" * 32, "key": object_key, "size": size},
-        "ossSchemaVersion": "1.0",
-        "ruleId": "0000",
-    }
-    record = {
-        "eventName": event_name,
-        "eventSource": "acs:oss",
-        "eventTime": "2025-01-02T03:04:05.000Z",
-        "eventVersion": "1.0",
-        "oss": described,
-        "region": _REGION,
-        "requestParameters": {"sourceIPAddress": "192.0.2.1"},
-        "responseElements": {"requestId": "0" * 24},
-        "userIdentity": {"principalId": _ACCOUNT},
-    }
-    return _json({"events": [record]})
-
-
-def sls(*, project: str = "project", logstore: str = "logstore", parameter: Mapping[str, str] | None = None) -> bytes:
-    """A stretch of a log store to be read; the logs themselves are not in it."""
-    return _json(
-        {
-            "parameter": dict(parameter or {}),
-            "source": {
-                "endpoint": f"http://{_REGION}-intranet.log.aliyuncs.com",
-                "projectName": project,
-                "logstoreName": logstore,
-                "shardId": 0,
-                "beginCursor": "MTcwMA==",
-                "endCursor": "MTcwMQ==",
-            },
-            "jobName": "0000",
-            "taskId": _ID,
-            "cursorTime": _TIME_SECONDS,
-        }
-    )
-
-
-def cdn(*, domain: str = "example.com", file_path: str = "http://example.com/x.gz") -> bytes:
-    """A log file of CDN that was written."""
-    parameters = {
-        "domain": domain,
-        "startTime": _TIME_SECONDS - 3845,
-        "endTime": _TIME_SECONDS - 3545,
-        "fileSize": 123,
-        "filePath": file_path,
-    }
-    record = {
-        "eventName": "LogFileCreated",
-        "eventSource": "cdn",
-        "region": _REGION,
-        "eventVersion": "1.0.0",
-        "eventTime": "2025-01-02T11:04:05+08:00",
-        "traceId": _ID,
-        "userIdentity": {"aliUid": _ACCOUNT},
-        "resource": {"domain": domain},
-        "eventParameter": parameters,
-    }
-    return _json({"events": [record]})
-
-
-def tablestore(*records: Mapping[str, Any], cbor: bool = True) -> bytes:
-    """Changed rows of a Tablestore table, as CBOR (extra `cbor`); `cbor=False` for the console's test events.
-
-    Args:
-        records: Each with `Type`, `Info`, `PrimaryKey` and `Columns`; one new row, by default.
-        cbor: Whether it is CBOR, as from the trigger.
-    """
-    row = {
-        "Type": "PutRow",
-        "Info": {"Timestamp": _TIME_SECONDS * 1_000_000},
-        "PrimaryKey": [{"ColumnName": "pk", "Value": 1}],
-        "Columns": [{"Type": "Put", "ColumnName": "a", "Value": "x", "Timestamp": _TIME_SECONDS * 1000}],
-    }
-    event = {"Version": "Sync-v1", "Records": list(records) or [row]}
-    if not cbor:
-        return _json(event)
-    from cbor2 import dumps
-
-    encoded: bytes = dumps(event)
-    return encoded
-
-
-# Those that carry somebody's payload, and so may carry a task token.
+# The builders with a payload, which may carry a task token.
 WITH_PAYLOAD: Sequence[Callable[..., bytes]] = (
     direct, http, api_gateway, mns_topic, mns_queue, eventbridge, timer, rocketmq, rabbitmq, kafka, mqtt,
 )  # fmt: skip
+WITHOUT_PAYLOAD: Sequence[Callable[..., bytes]] = (oss, sls, cdn, tablestore)
 
 
 def _message(payload: Payload, token: Token, key: str) -> str:
     if isinstance(payload, str):
         if token is not None:
-            raise SettingsError("A token joins a mapping, not a text: put it into the text yourself.")
+            raise SettingsError("A token can only be added to a mapping. Add it to the text yourself.")
         return payload
     secret = token if token is None or isinstance(token, str) else token.reveal()
     return json.dumps({**payload, **({} if secret is None else {key: secret})}, ensure_ascii=False)
@@ -336,18 +250,18 @@ def _message(payload: Payload, token: Token, key: str) -> str:
 
 def _envelope(source: str, kind: str, data: Any) -> dict[str, Any]:
     return {
-        "id": _ID,
+        "id": ID,
         "source": source,
         "specversion": "1.0",
         "type": kind,
         "datacontenttype": "application/json; charset=utf-8",
-        "subject": f"acs:{source}:{_REGION}:{_ACCOUNT}",
+        "subject": f"acs:{source}:{REGION}:{ACCOUNT}",
         "time": _TIME,
-        "aliyunaccountid": _ACCOUNT,
+        "aliyunaccountid": ACCOUNT,
         "aliyunpublishtime": _TIME,
-        "aliyunoriginalaccountid": _ACCOUNT,
+        "aliyunoriginalaccountid": ACCOUNT,
         "aliyuneventbusname": source,
-        "aliyunregionid": _REGION,
+        "aliyunregionid": REGION,
         "aliyunpublishaddr": "192.0.2.1",
         "data": data,
     }
@@ -355,12 +269,8 @@ def _envelope(source: str, kind: str, data: Any) -> dict[str, Any]:
 
 def _batch(event: Mapping[str, Any], *, array: bool = True, strings: bool = False) -> bytes:
     one = json.dumps(event, ensure_ascii=False) if strings else event
-    return _json([one] if array else one)
+    return json_bytes([one] if array else one)
 
 
 def _base64(text: str) -> str:
     return b64encode(text.encode()).decode()
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode()

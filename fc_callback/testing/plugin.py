@@ -1,7 +1,6 @@
 """The pytest plugin of fc_callback: `local_cloudflow`, `fc_context` and `no_waiting`, see `fc_callback.testing`.
 
-pytest loads it at every start, before coverage measures anything: so everything is imported when a test asks for a
-fixture, and not here.
+pytest loads it at every start, before coverage begins to measure. So a fixture imports what it needs when a test uses it.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 def local_cloudflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskCloudFlow]:
     """A local CloudFlow for this test: `new_task`, `inject(Fault(...))`, `advance(seconds)`.
 
-    Clients find it by themselves: its endpoint, region and access key are in the environment.
+    Clients find it through the environment, which has its endpoint, region and access key.
     """
     try:
         from fc_callback.testing.tasks import TaskCloudFlow
@@ -38,10 +37,10 @@ def local_cloudflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskCloudFlow]:
 
 @pytest.fixture
 def fc_context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Make contexts as FC's runtimes do: `fc_context()`, `fc_context("python3.12", retry_count=1)`.
+    """Build contexts as FC's runtimes do: `fc_context()`, `fc_context("python3.12", retry_count=1)`.
 
-    The arguments are those of `fc_callback.testing.make_context`. Where the test has a `local_cloudflow`, the context
-    carries STS credentials that it takes.
+    The arguments are those of `fc_callback.testing.make_context`. If the test uses `local_cloudflow`, the context has STS
+    credentials that it accepts.
     """
     from fc_callback.testing import make_context, make_credentials
 
@@ -63,7 +62,7 @@ def fc_context(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def no_waiting() -> Iterator[list[float]]:
-    """Skip the pauses between the attempts of reports in this test; gives what each would have been, in seconds."""
+    """Skip the pauses between attempts of reports in this test. The value is the list of their durations in seconds."""
     from fc_callback.testing import no_waiting as skipping
 
     with skipping() as waits:

@@ -26,7 +26,7 @@ def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Comple
 def test_the_demo_ends_by_itself_with_three_executions_as_they_should_be() -> None:
     ended = run("demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "All three ended as they should." in ended.stdout
+    assert "All three executions ended as expected." in ended.stdout
     assert ended.stdout.count("ExecutionSucceeded") == 3
     assert "delivery 2" in ended.stdout
 
@@ -117,5 +117,5 @@ def test_a_machine_without_a_temporary_folder_is_told_in_a_line(tmp_path: Path) 
         [sys.executable, "-c", program, "demo"], capture_output=True, text=True, timeout=60, check=False
     )
     assert ended.returncode == 1
-    assert "The demo could not go on" in ended.stdout
+    assert "The demo stopped" in ended.stdout
     assert "Traceback" not in ended.stdout + ended.stderr

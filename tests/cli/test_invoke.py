@@ -81,7 +81,7 @@ def test_a_handler_completes_a_task_without_anything_else_running(run: Run, code
     log = ended.stderr.decode()
     assert "FC Initialize Start RequestId" in log
     assert "the order is o-1" in log
-    assert 'The task: it has succeeded with {"id": "o-1"' in log
+    assert 'Task: it has succeeded with {"id": "o-1"' in log
 
 
 @pytest.mark.parametrize("event", ["mns-topic", "kafka"])
@@ -197,7 +197,7 @@ def test_the_token_and_the_keys_of_a_task_there_are_not_in_what_is_printed(
     code("def handler(event, context): print('event', event, context.credentials.access_key_secret)")
     log = run("--profile", "python3.10", environment=exported[1]).stderr.decode()
     assert 'event b\'{"taskToken": "***"}\' ***' in log
-    assert "The task: it waits: nobody has reported it." in log
+    assert "Task: it waits: it has not been reported." in log
 
 
 def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(
@@ -210,7 +210,7 @@ def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(
     ended = run(environment=environment)
     assert (ended.returncode, ended.stdout) == (0, b"{}")
     said = ended.stderr.decode()
-    assert "no task was made" in said
+    assert "no task was started" in said
     assert f"there is no local CloudFlow at {environment['CLOUDFLOW_ENDPOINT']}" in said
     assert "Start `fc-callback local`" in said
 
@@ -219,8 +219,8 @@ def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(
     ("changed", "said"),
     [
         ({"ALIBABA_CLOUD_ACCESS_KEY_ID": "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET": ""}, "are not set: export all"),
-        ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "of-the-run-before"}, "does not take this shell's key"),
-        ({"CLOUDFLOW_ENDPOINT": "https://cn-hangzhou.fnf.aliyuncs.com"}, "which is no local CloudFlow"),
+        ({"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "of-the-run-before"}, "does not accept this shell's key"),
+        ({"CLOUDFLOW_ENDPOINT": "https://cn-hangzhou.fnf.aliyuncs.com"}, "which is not a local CloudFlow"),
     ],
     ids=["no key", "a key of another run", "the cloud"],
 )
@@ -300,7 +300,7 @@ def test_a_payload_that_no_flow_could_send_is_why_there_is_no_task(
 ) -> None:
     (code(PLAIN) / "payload.json").write_text(json.dumps({"a": "x" * 70_000}))
     ended = run("--payload", "@payload.json", environment=exported[1])
-    assert b"refuses: EntityTooLarge" in ended.stderr
+    assert b"refuses the task: EntityTooLarge" in ended.stderr
 
 
 def test_variables_are_given_by_name(run: Run, code: Any) -> None:
@@ -378,14 +378,14 @@ def test_a_custom_runtime_of_s_yaml_is_served_as_its_command_says(run: Run, mani
     ("arguments", "said"),
     [
         (["--event", "fax"], "--event 'fax' is not known"),
-        (["--profile", "python3.9"], "'python3.9' is not known"),
+        (["--profile", "python3.9"], "'python3.9' cannot be run"),
         (["--code-dir", "missing"], "There is no directory missing"),
         (["--config", "none.yaml"], "There is no function in none.yaml"),
         (["--resource", "pay"], "Add --config s.yaml"),
         (["--env", "X"], "NAME=VALUE"),
-        (["--event", "oss", "--payload", "{}"], "carry nobody's payload"),
+        (["--event", "oss", "--payload", "{}"], "have no payload"),
         (["--event-file", "x", "--payload", "{}"], "the whole event"),
-        (["--memory", "0"], "memory_mb must be more than 0"),
+        (["--memory", "0"], "memory_mb must be greater than 0"),
         (["--no-such-option"], "No such option"),
     ],
 )

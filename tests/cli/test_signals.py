@@ -121,7 +121,7 @@ def test_invoke_ends_its_function_and_takes_its_cloudflow_along(
     assert command.process.stderr is not None
     log = command.process.stderr.read()
     assert "in handler" in log
-    assert log.endswith(f"Ended by {number.name}, and the function with it.\n")
+    assert log.endswith(f"{number.name} ended the command and the function.\n")
 
 
 @pytest.mark.parametrize("number", ENDING)

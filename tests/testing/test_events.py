@@ -111,8 +111,8 @@ def test_a_text_goes_out_as_it_is() -> None:
     assert events.timer("wake up") == events.timer("wake up")
 
 
-def test_a_token_does_not_join_a_text() -> None:
-    with pytest.raises(ValueError, match="joins a mapping"):
+def test_a_token_cannot_be_added_to_a_text() -> None:
+    with pytest.raises(ValueError, match="only be added to a mapping"):
         events.direct("hello", token=TOKEN)
 
 

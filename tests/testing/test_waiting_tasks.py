@@ -138,7 +138,7 @@ def test_many_tasks_wait_side_by_side(local_cloudflow: TaskCloudFlow) -> None:
     [
         (
             lambda task: task.assert_succeeded(),
-            "Expected a task that has succeeded, but it waits: nobody has reported it.",
+            "Expected a task that has succeeded, but it waits: it has not been reported.",
         ),
         (lambda task: task.assert_failed_with("Bad"), "has failed with 'Bad', but it waits"),
         (lambda task: task.assert_timed_out(), "has timed out, but it waits"),
