@@ -1,4 +1,4 @@
-"""What finding the task token and building the arguments cost, beside the one `json.loads` that any handler pays.
+"""Measure finding the task token and building the arguments, beside the one `json.loads` of any handler.
 
 Run: python benchmarks/bench_finding.py
 """
@@ -13,9 +13,10 @@ from timeit import repeat
 
 from pydantic import BaseModel
 
-from fc_callback import FcContext, Task
+from fc_callback import FcContext
 from fc_callback.errors import TaskTokenNotFound
-from fc_callback.payload.arguments import Delivery, bind, without_token
+from fc_callback.payload.arguments import Delivery
+from fc_callback.payload.signatures import bind
 from fc_callback.payload.token_search import Finder
 
 SAMPLES = Path(__file__).parent.parent / "tests" / "data" / "events"
@@ -53,7 +54,7 @@ class Order(BaseModel):
 
 
 def measure_arguments(name: str, event: bytes, number: int) -> None:
-    """What a function's arguments cost once the token is found, the payload without its token included."""
+    """Print the cost of the arguments after the token is found, including the copy of the payload without its token."""
     found, context = Finder().find(event), FcContext()
 
     def with_annotation(kind: object) -> float:
@@ -63,9 +64,8 @@ def measure_arguments(name: str, event: bytes, number: int) -> None:
         binding = bind(handler, decorator="task_callback")
 
         def build() -> None:
-            payload, keys = without_token(found.payload, found.token.reveal())
-            task = Task(token=found.token, payload=payload, context=context, token_keys=keys)
-            delivery = Delivery(event=event, raw_context=None, context=context, payload=payload, task=task)
+            delivery = Delivery(event=event, raw_context=None, context=context)
+            delivery.begin_task(found, deadline=None, place="$")
             binding.arguments(delivery)
 
         return microseconds(build, number)

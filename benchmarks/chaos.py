@@ -1,10 +1,10 @@
-"""Invocations while everything goes wrong: calls fail, processes are killed, the store and the service fall silent together.
+"""Run invocations under faults: calls fail, processes are killed, the store and the service stop answering together.
 
     python -m benchmarks.chaos --invocations 2000 --seed 7
 
-Every event is delivered until it succeeds. At the end every task must have exactly one end, with the Output of work that
-ran for it (nothing is lost), and no work began after its result was recorded (nothing is doubled). Between the end of the
-work and its first acknowledged record, a kill or a silent store may lead to a second run: such runs are counted.
+Every event is delivered until it succeeds. At the end, every task must have ended exactly once, with the Output of work that
+ran for it (nothing is lost), and no work may have started after its result was recorded (nothing runs twice). Between the end
+of the work and its first acknowledged record, a kill or a silent store may cause a second run. These runs are counted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Delivery:
-    """One event on its way to a function, and how often it has been."""
+    """One event, and the number of its delivery."""
 
     job: int
     task: WaitingTask
@@ -45,7 +45,7 @@ class Delivery:
 
 @attrs.define(kw_only=True)
 class Outcome:
-    """What came of a run: `wrong` must be empty."""
+    """The result of a run. `wrong` must be empty."""
 
     seed: int
     invocations: int
@@ -67,7 +67,7 @@ class _Worker:
         self._process: subprocess.Popen[str] | None = None
 
     def deliver(self, delivery: Delivery, kill_after: float | None) -> str:
-        """Return the function's answer; `killed` where the process did not live to give one."""
+        """Return the function's answer, or `killed` if the process was killed before it answered."""
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -115,11 +115,11 @@ class _Worker:
 def _stalling(
     path: Path, tasks: WaitingTasks, chance: random.Random, outcome: Outcome, faults: RandomFaults, *, most: int
 ) -> Iterator[None]:
-    """Let the store, and half of the time the service with it, fall silent again and again for a while."""
+    """Stop the answers of the store repeatedly for a while, and in half of the cases those of the service too."""
     ended = threading.Event()
 
     def stall() -> None:
-        # So many times, whatever the machine's speed: on a slow one the work would hardly come to its end between them.
+        # The number is fixed. With a rate, the work on a slow machine would hardly finish between the stalls.
         while outcome.stalls < most and not ended.wait(chance.uniform(0.2, 1.0)):
             with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as holder:
                 try:
@@ -150,7 +150,7 @@ def _most_stalls(invocations: int) -> int:
 
 
 def run(*, invocations: int, seed: int, workers: int = 4, fault_rate: float = 0.3, kill_rate: float = 0.15) -> Outcome:
-    """Run the invocations and look at what came of them."""
+    """Run the invocations and check the results."""
     chance = random.Random(seed)
     outcome = Outcome(seed=seed, invocations=invocations)
     with tempfile.TemporaryDirectory() as folder, WaitingTasks() as tasks:

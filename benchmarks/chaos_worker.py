@@ -20,12 +20,12 @@ LEDGER = os.environ["CHAOS_LEDGER"]
 
 
 def write(what: str, job: int, number: int) -> None:
-    with open(LEDGER, "a", encoding="utf-8") as ledger:  # noqa: PTH123 - appends of one short line are whole
+    with open(LEDGER, "a", encoding="utf-8") as ledger:  # noqa: PTH123 - an append of one short line is atomic
         ledger.write(f"{what} {job} {number}\n")
 
 
 class Store(SqliteStore):
-    """A store that notes which results it has acknowledged."""
+    """A store that writes down which results it has acknowledged."""
 
     def replace(self, old: Record, new: Record, *, timeout: float = 10) -> bool:
         changed = super().replace(old, new, timeout=timeout)

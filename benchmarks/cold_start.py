@@ -1,9 +1,9 @@
-"""How long a new instance takes to deliver its first report, side by side with both official SDKs and code by hand.
+"""Measure the time of a new instance until its first report, side by side with both official SDKs and code by hand.
 
-Each measure starts a process as FC starts a function, with one task waiting in a local CloudFlow, and ends when the
-function has returned, its report delivered. Ways take turns, so that a busy machine is busy for all of them; medians are
-shown, and the medians of each round's ratios, which is what can be compared between machines. The endpoint speaks TLS,
-as the real one does.
+Each measurement starts a process as FC starts a function, with one task waiting in a local CloudFlow. It ends when the
+function has returned and its report is delivered. The ways alternate, so that a busy machine affects all of them. The result
+is the medians, and the medians of the ratios of each round, which can be compared between machines. The endpoint uses TLS,
+like the real one.
 
     python -m venv bench && bench/bin/pip install ".[local]" -r benchmarks/requirements.txt
     bench/bin/python -m benchmarks.cold_start --rounds 15
@@ -48,7 +48,7 @@ class Bench:
     Args:
         service: The local CloudFlow.
         python: The functions' interpreter.
-        environment: What tells a function where the service is.
+        environment: The variables that tell a function the endpoint of the service.
     """
 
     def __init__(self, service: LocalCloudFlow, python: str, environment: dict[str, str]) -> None:
@@ -83,7 +83,7 @@ class Bench:
         return FunctionInstance(spec)
 
     def run(self, instance: FunctionInstance) -> Any:
-        """Invoke it once, and see that its report has arrived."""
+        """Invoke the function once, and check that its report has arrived."""
         token, execution = self.task()
         event = json.dumps({"taskToken": token}).encode()
         result = instance.invoke(event, credentials=self.service.session())
@@ -123,9 +123,9 @@ def main() -> None:
 
 
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
-    """Return medians in seconds, and what is claimed of them."""
+    """Return medians in seconds, and the ratios that the docs state."""
     for way in (OURS, HAND, CORE, TEA):
-        bench.cold(way, "nothing")  # the first reading of every file is nobody's
+        bench.cold(way, "nothing")  # not counted: it reads every file for the first time
     seconds: dict[str, list[float]] = {way: [] for way in (OURS, HAND, CORE, TEA)}
     first, later = [], []
     for _ in range(rounds):
@@ -144,7 +144,7 @@ def measure(bench: Bench, rounds: int) -> dict[str, Any]:
         "rounds": rounds,
         "seconds": {way: statistics.median(values) for way, values in seconds.items()},
         "initializer seconds": {"first": statistics.median(first), "warm": statistics.median(later)},
-        # Of each round, and then the median: a machine that is slow for a while is slow for both.
+        # The ratio of each round, then the median: a machine that is slow for a while is slow for both.
         "ratios": {name: statistics.median(_paired(*pair)) for name, pair in ratios.items()},
     }
 
@@ -154,7 +154,7 @@ def _paired(ones: list[float], others: list[float]) -> list[float]:
 
 
 def table(figures: dict[str, Any]) -> str:
-    """Return the figures as people read them."""
+    """Return the results as text."""
     lines = [f"{name:48} {value * 1000:8.1f} ms" for name, value in figures["seconds"].items()]
     lines += [
         f"after the initializer, {name:25} {value * 1000:8.1f} ms"

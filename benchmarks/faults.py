@@ -1,4 +1,4 @@
-"""What becomes of a report when its first call goes wrong, beside the official SDK, on a real socket.
+"""Check whether a report is delivered when its first call fails, beside the official SDK, on a real socket.
 
 python -m benchmarks.faults
 """
@@ -32,13 +32,13 @@ FAULTS = {
 
 
 def ours(service: WaitingTasks) -> Callable[[WaitingTask], Any]:
-    """`CloudFlowClient` as it is."""
+    """`CloudFlowClient` with its defaults."""
     client = CloudFlowClient(endpoint=service.service.endpoint, credentials=service.service.credentials)
     return lambda task: client.report_task_succeeded(task.token, OUTPUT)
 
 
 def sdk(service: WaitingTasks) -> Callable[[WaitingTask], Any]:
-    """`alibabacloud_fnf20190315` as it is."""
+    """`alibabacloud_fnf20190315` with its defaults."""
     from alibabacloud_fnf20190315.client import Client
     from alibabacloud_fnf20190315.models import ReportTaskSucceededRequest
     from alibabacloud_tea_openapi.models import Config
@@ -55,7 +55,7 @@ def sdk(service: WaitingTasks) -> Callable[[WaitingTask], Any]:
 
 
 def _calls(service: WaitingTasks) -> int:
-    """Count the calls; one that took effect before it went wrong is counted under both of its ends."""
+    """Count the calls. The service lists a call that took effect before it failed twice: by its answer and by its fault."""
     without_effect = {"error-before", "throttle", "close", "html", "dead"}
     return sum(
         count
@@ -65,7 +65,7 @@ def _calls(service: WaitingTasks) -> int:
 
 
 def cell(service: WaitingTasks, report: Callable[[WaitingTask], Any], faults: tuple[Fault, ...]) -> str:
-    """Report one task under faults, and say what came of it."""
+    """Report one task under faults, and return the result as text."""
     task = service.new()
     before = _calls(service)
     service.service.inject(*faults)

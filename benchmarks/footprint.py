@@ -1,9 +1,10 @@
-"""Import time and installed size, beside the official SDKs and bare requests, in one run.
+"""Measure import time and installed size, beside the official SDKs and bare requests, in one run.
 
     python -m benchmarks.footprint
 
-Import: a new process that imports what a function imports, less a bare one; medians, the peers in turn. Size: the files
-of a distribution and of all that it requires, as installed here, byte code left out.
+Import: the time of a new process that imports what a function imports, minus the time of an empty process. The peers
+alternate, and the result is the median. Size: the files of a distribution and of all its requirements, as installed here,
+without bytecode.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ DISTRIBUTIONS = ("fc-callback", "requests", "alibabacloud_fnf20190315", "aliyun-
 
 
 def process_seconds(code: str) -> float:
-    """Return how long a new process takes to run a line of code."""
+    """Return the seconds that a new process takes to run a line of code."""
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
 def required(name: str, seen: set[str]) -> set[str]:
-    """Return the distributions that one needs, itself included."""
+    """Return a distribution's requirements, including itself."""
     key = re.sub(r"[-_.]+", "-", name).lower()
     if key in seen:
         return seen

@@ -1,19 +1,19 @@
-"""What the helpers cost an invocation, beside Powertools for AWS Lambda on the same handler.
+"""Measure the cost of the helpers in an invocation, beside Powertools for AWS Lambda on the same handler.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.helpers
 
 One invocation reads an event of 344 bytes into the same pydantic model, logs the same line with the same fields, once or
-several times, and returns. Ours also masks secrets, and measures and logs a task's record, one line more; what is written
-by hand shows what that costs through `logging` at the least.
+several times, and returns. Ours also masks secrets, and measures and logs the record of the task, which is one more line. The
+version by hand shows the least that this costs with `logging`.
 
-Each side is told beside Powertools' logger and parser twice: the whole invocation, and what the helpers add to the same
-handler without them. That one decodes its event, and ours has its context and its task, as `task_callback` makes them for
-every function.
+Each side is compared with Powertools' logger and parser twice: for the whole invocation, and for the time that the helpers add
+to the same handler without them. That handler decodes its event. Ours has its context and its task, as `task_callback` builds
+them for every function.
 
-Each side runs in a process of its own, as on its platform: lines go to a handler that throws them away. The processes take
-turns, a few milliseconds each: a ratio is the median of what one took beside the other within the same turn, for what
-others do on the machine meets them both.
+Each side runs in its own process, as on its platform. Its lines go to a handler that discards them. The processes alternate,
+with a few milliseconds each. A ratio is the median of the ratios of the turns, because other load on the machine affects both
+sides of a turn.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ OURS = f"""{_COMMON}
 import base64, itertools
 from fc_callback import Credentials, FcContext, Task, TaskToken
 from fc_callback.logs.logger import Logger
-from fc_callback.metrics import measured, recorded
+from fc_callback.metrics import task_record, timed_step
 from fc_callback.parser import event_parser
-from fc_callback.values.task import running
+from fc_callback.values.invocation import task_scope
 
 class FcHandler(logging.StreamHandler):
     pass
@@ -90,17 +90,17 @@ class Raw:
 context = Raw()
 event = EVENT.encode()
 
-# Each task has a token of its own: what is made of one cannot be kept for the next.
+# Each task has another token, so that nothing can be cached from one task to the next.
 TOKENS = itertools.cycle(
     [base64.b64encode(b"v1#demo-flow#run-%d#5#%028d" % (number, number)).decode() for number in range(1000)]
 )
 
 @event_parser
 def handler(order: Order, context: FcContext):
-    with recorded(event) as record:  # as task_callback does it
+    with task_record(event) as record:  # as task_callback does it
         task = Task(token=TaskToken(next(TOKENS)), payload={{}}, context=context)
         record.begins(task)
-        with running(task), measured("run"):
+        with task_scope(task), timed_step(record, "run"):
             log.bind(order_id=order.orderId)
             log.info("Charged the order", extra={{"lines": len(order.lines), "country": order.customer.country}})
     return {{"orderId": order.orderId}}
@@ -138,7 +138,7 @@ OURS_ALONE = (
 def handler(event, raw_context):
     context = FcContext.read(raw_context)
     order = json.loads(event)
-    with running(Task(token=TaskToken(next(TOKENS)), payload={}, context=context)):
+    with task_scope(Task(token=TaskToken(next(TOKENS)), payload={}, context=context)):
         return {"orderId": order["orderId"]}
 """
 )
@@ -150,7 +150,7 @@ def handler(event, context):
     return {{"orderId": json.loads(EVENT)["orderId"]}}
 """
 
-# The same with their Metrics, which also write a line: what our task record is nearest to.
+# The same with their Metrics, which also write a line. It is the nearest to our task record.
 THEIRS_WITH_METRICS = (
     THEIRS.replace(
         "@log.inject_lambda_context",
@@ -169,7 +169,7 @@ OURS_WITHOUT_RECORD = OURS.replace('Logger("bench", form="json")', 'Logger("benc
 
 OURS_WITHOUT_MASKING = OURS.replace('form="json")', 'form="json", redact=False)')
 
-# What is left when nothing is masked, bound, read from the context or measured: pydantic, `logging`, and JSON.
+# Without masking, binding, context and measurements: only pydantic, `logging` and JSON.
 BY_HAND = f"""{_COMMON}
 from pydantic import TypeAdapter
 class Json(logging.Formatter):
@@ -215,7 +215,7 @@ for turn in sys.stdin:
     answer(took({INVOCATIONS}) * 1e6)
 """
 
-# Each with the handler that is left of it without helpers.
+# Each side with the same handler without helpers.
 SIDES = {
     "fc_callback: logger, masking, parser, task record": (OURS, "ours"),
     "fc_callback: logger, parser, task record": (OURS_WITHOUT_MASKING, "ours"),
@@ -228,7 +228,7 @@ ALONE = {"ours": OURS_ALONE, "theirs": THEIRS_ALONE}
 
 
 class Side:
-    """A process that runs one side when it is its turn."""
+    """A process that runs one side in its turn."""
 
     def __init__(self, code: str, lines: int) -> None:
         for one in [line for line in code.splitlines() if "log.info(" in line]:

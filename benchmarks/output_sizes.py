@@ -1,9 +1,9 @@
-"""What signing and sending an Output of some size costs, beside both SDKs.
+"""Measure signing and sending an Output by its size, beside both SDKs.
 
     python -m benchmarks.output_sizes
 
-The first table is the processor's time of a report on a warm connection. The second is signing and encoding alone, in
-passes: how often `urllib.parse.quote` could go over the Output in that time.
+The first table is the CPU time of a report on a warm connection. The second is the time of signing and encoding alone, in
+passes: the number of times that `urllib.parse.quote` could encode the Output in that time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROUNDS = 9
 
 
 def output_of(size: int) -> str:
-    """Return an Output of about this many bytes: JSON as orders are made of it, a part of it not ASCII."""
+    """Return an Output of about this many bytes: JSON of orders, partly not ASCII."""
     lines: list[dict[str, Any]] = []
     while len(text := json.dumps({"orderId": "o-1", "lines": lines}, ensure_ascii=False)) < size * 0.95:
         lines.append({"id": f"sku-{len(lines)}", "name": "红茶 & green tea", "price": 12.5, "paid": True})
@@ -41,7 +41,7 @@ def output_of(size: int) -> str:
 
 
 def cpu_seconds(action: Callable[[], Any], *, calls: int) -> float:
-    """Return the median of the processor's time for one call."""
+    """Return the median CPU time of one call."""
     rounds = []
     for _ in range(ROUNDS):
         began = time.process_time()
@@ -52,7 +52,7 @@ def cpu_seconds(action: Callable[[], Any], *, calls: int) -> float:
 
 
 def signing(output: str, signature: str) -> Callable[[], Any]:
-    """Return what signs and encodes one report."""
+    """Return a function that signs and encodes one report."""
     key = Credentials(access_key_id="testid", access_key_secret="testsecret", security_token=STS_TOKEN)
     return lambda: build_request(
         "ReportTaskSucceeded",

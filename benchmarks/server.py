@@ -1,4 +1,4 @@
-"""A server that answers every report at once: what is measured before it is the client."""
+"""A server that answers every report at once, so that a benchmark measures the client."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _serve(connection: socket.socket) -> None:
 
 @contextmanager
 def answering() -> Iterator[int]:
-    """Run the server in a process of its own, on loopback; give its port."""
+    """Run the server in its own process, on loopback. Yield its port."""
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

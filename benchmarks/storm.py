@@ -1,10 +1,10 @@
-"""Many tasks that finish at once against the account's quota: 10 calls, then 2 a second.
+"""Measure many tasks that finish at once, with the account's quota: 10 calls, then 2 per second.
 
     python -m benchmarks.storm --tasks 200 --instances 1
     python -m benchmarks.storm --tasks 200 --instances 100
 
-With one instance all the tasks are threads of one process, as on a custom runtime with `instanceConcurrency`; with many,
-each is a process that knows nothing of the others.
+With one instance, all tasks are threads of one process, as in a custom runtime with `instanceConcurrency`. With many
+instances, each is a process without knowledge of the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ QUOTA_PER_SECOND = 2.0
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What came of a storm."""
+    """The result of a storm."""
 
     tasks: int
     instances: int
@@ -40,12 +40,12 @@ class Outcome:
 
     @property
     def ideal_seconds(self) -> float:
-        """What the quota allows."""
+        """The least time that the quota allows."""
         return max(0.0, (self.tasks - QUOTA_BURST) / QUOTA_PER_SECOND)
 
 
 def run(*, tasks: int, instances: int) -> Outcome:
-    """Let the tasks finish at once, and look at what came of them."""
+    """Let all tasks finish at once, and return the result."""
     with WaitingTasks(quota=True) as service:
         waiting = [service.new(order=number) for number in range(tasks)]
         shares = [[task.event.decode() for task in waiting[index::instances]] for index in range(instances)]
@@ -88,7 +88,7 @@ def _started(environment: dict[str, str]) -> subprocess.Popen[str]:
 
 
 def child() -> None:
-    """Be one instance: read the events, wait for the word, finish all of them at once."""
+    """Run one instance: read the events, wait for the start signal, finish all tasks at once."""
     from fc_callback import task_callback
 
     ready = threading.Barrier(parties := len(events := json.loads(sys.stdin.readline())) + 1)

@@ -1,4 +1,4 @@
-"""TLS in front of a local CloudFlow, in a process of its own: real endpoints speak nothing else.
+"""A TLS proxy before a local CloudFlow, in its own process. Real endpoints only use TLS.
 
 python tls_front.py <folder for the certificate> <port behind it>
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def tls_front(folder: Path, port: int) -> Iterator[tuple[str, Path]]:
-    """Run it in front of a port; give its URL, and the CA bundle to trust: certifi's, and its own certificate."""
+    """Run the proxy before a port. Yield its URL, and a CA bundle with certifi's certificates and its own."""
     command = [sys.executable, __file__, str(folder), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

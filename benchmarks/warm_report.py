@@ -1,9 +1,9 @@
-"""What one report costs on a warm connection, beside its peers, in one run.
+"""Measure one report on a warm connection, beside its peers, in one run.
 
     python -m benchmarks.warm_report
 
-The peers take turns, round by round, so that a machine that changes its speed changes it for all. A peer that is not
-installed is left out, and said so.
+The peers alternate in each round, so that a change of the machine's speed affects all of them. A peer that is not installed
+is skipped with a message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DIGEST = base64.b64encode(hashlib.sha1(b"a task").digest())
-# Of the size that real ones have: a task token of 400 characters, an STS token of 800.
+# With the size of real ones: a task token of 400 characters, an STS token of 800.
 TOKEN = base64.b64encode(b"#".join([b"v1", b"f" * 128, b"e" * 136, b"5", _DIGEST])).decode()
 STS_TOKEN = "CAIS" + base64.b64encode(b"".join(hashlib.sha256(bytes([n])).digest() for n in range(19))).decode()[:796]
 OUTPUT = '{"orderId":"o-1","status":"paid"}'
@@ -33,7 +33,7 @@ CALLS = 100
 
 
 def requests_by_hand(port: int, output: str = OUTPUT) -> Callable[[], Any]:
-    """A plain `requests.Session` and a signature made by hand."""
+    """A plain `requests.Session` and a signature by hand."""
     import requests
 
     session = requests.Session()
@@ -132,7 +132,7 @@ PEERS: dict[str, Callable[[int], Callable[[], Any]]] = {
 
 
 def installed(makers: dict[str, Any]) -> dict[str, Callable[[], Any]]:
-    """Make the peers that are installed, and let each report once."""
+    """Create the installed peers, and let each report once."""
     reports: dict[str, Callable[[], Any]] = {}
     for name, make in makers.items():
         try:

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from fc_callback.parser import event_parser
     from fc_callback.sealing import TokenSeal
     from fc_callback.values.context import Credentials, FcContext
-    from fc_callback.values.task import Task, current_task
+    from fc_callback.values.invocation import current_task
+    from fc_callback.values.task import Task
     from fc_callback.values.token import TaskToken
 
 _MODULES = {
@@ -64,7 +65,7 @@ _MODULES = {
     "TaskTokenNotFound": "fc_callback.errors",
     "TokenAmbiguous": "fc_callback.errors",
     "TokenSeal": "fc_callback.sealing",
-    "current_task": "fc_callback.values.task",
+    "current_task": "fc_callback.values.invocation",
     "event_parser": "fc_callback.parser",
     "initializer": "fc_callback.callback.initializer",
     "layers": "fc_callback.middleware",

@@ -1,43 +1,44 @@
-"""Every error of fc_callback, and where it stands.
+"""The errors of fc_callback, as one tree.
 
     FcCallbackError
-    ├── SettingsError (ValueError)               an argument, an option or a CLOUDFLOW_* variable cannot be used
-    ├── HandlerInvalid (TypeError)               a function cannot be decorated as it is written
-    ├── CredentialsNotFound (LookupError)        the function has no role
+    ├── SettingsError (ValueError)               an argument, an option or a CLOUDFLOW_* variable is invalid
+    ├── HandlerInvalid (TypeError)               a function cannot be decorated, because of its form or its parameters
+    ├── CredentialsNotFound (LookupError)        the invocation has no credentials, because the function has no role
     ├── TaskTokenNotFound (LookupError)          the event holds no task token
-    │   ├── EventNotUtf8                         ... for it cannot be read: its JSON is not UTF-8
-    │   └── TokenAmbiguous                       ... or more than one
-    ├── PayloadInvalid (ValueError)              the event or the payload has not the shape the function asks for
+    │   ├── EventNotUtf8                         the event is JSON, but its bytes are not UTF-8
+    │   └── TokenAmbiguous                       the event holds several different task tokens
+    ├── PayloadInvalid (ValueError)              the event or the payload does not have the shape that the function asks for
     ├── OutputError (TypeError)                  the result cannot be written as JSON
-    │   └── OutputTooLarge                       ... or not within the flow's limit
-    ├── TaskFailed                               raised by the function: an intended failure, by name
-    ├── BatchFailed                              some tasks of an event that carries many have failed
-    ├── NoRunningTask (LookupError)              current_task() was called outside of a task
-    ├── LayerError (RuntimeError)                a layer of a handler called its call_next twice
-    ├── IdempotencyError                         once= cannot say whether the work is done
-    │   ├── IdempotencyKeyMissing (LookupError)  the payload holds no value for the key
-    │   ├── PayloadChanged (ValueError)          the same key came with another payload
-    │   ├── WorkInProgress                       another delivery is at this work
-    │   ├── LeaseLost                            another delivery took this work over
-    │   └── StoreUnavailable (ConnectionError)   the store of records does not answer, or not sensibly
+    │   └── OutputTooLarge                       the Output is larger than the flow's limit
+    ├── TaskFailed                               the function raises it to fail its task by name
+    ├── BatchFailed                              some tasks of an event with several tasks failed
+    ├── NoRunningTask (LookupError)              current_task() was called where no task runs
+    ├── LayerError (RuntimeError)                a middleware layer called call_next twice
+    ├── IdempotencyError                         once= does not know whether the work is done, or must not run it
+    │   ├── IdempotencyKeyMissing (LookupError)  the payload has no value for the key
+    │   ├── PayloadChanged (ValueError)          the same key came with a different payload
+    │   ├── WorkInProgress                       another delivery is running this work
+    │   ├── LeaseLost                            another delivery took over this work
+    │   └── StoreUnavailable (ConnectionError)   the store does not answer, or its answer cannot be read
     ├── SealError (ValueError)                   a sealed task token cannot be opened
-    │   ├── SealInvalid                          not sealed with this key, or altered
-    │   └── SealExpired                          sealed too long ago
-    ├── ReportUndelivered (ConnectionError)      the result stands, but CloudFlow has not taken it yet
+    │   ├── SealInvalid                          it was sealed with another key, or it was changed
+    │   └── SealExpired                          it was sealed too long ago
+    ├── ReportUndelivered (ConnectionError)      the result is final, but CloudFlow has not accepted the report in time
     ├── ServiceUnreachable (ConnectionError)     one call got no answer
-    ├── CloudFlowError                           one call got an error for an answer
+    ├── CloudFlowError                           one call got an error as its answer
     │   └── one class for each code of the service, in `fc_callback.cloudflow.errors`
     ├── ApiError                                 `fc_callback.local`: the local CloudFlow refuses an operation
-    ├── StillRunning (TimeoutError)              `fc_callback.local`: an execution has not ended in time
-    ├── NoWaitingTask (LookupError)              `fc_callback.local`: an execution waits for no report
+    ├── StillRunning (TimeoutError)              `fc_callback.local`: an execution did not end in time
+    ├── NoWaitingTask (LookupError)              `fc_callback.local`: no task of an execution waits for a report
     ├── HandlerNotLoaded (ImportError)           `fc_callback.runtime.wsgi`: a function cannot be imported
-    ├── BuildError                               `fc_callback.building`: the dependencies cannot be packed
-    └── TemplateError (ValueError)               `fc_callback.scaffolding`: a project cannot be made from a template
+    ├── BuildError                               `fc_callback.building`: the dependencies cannot be packaged
+    └── TemplateError (ValueError)               `fc_callback.scaffolding`: a template cannot become a project
 
-Errors that the package itself catches have this root as well. Python's own errors remain for a call with unknown, missing
-or mistyped arguments (TypeError), and for what a test asserts (AssertionError).
+Errors that the package raises and catches itself have this root as well. Python's own errors remain for a call with
+unknown, missing or mistyped arguments (TypeError) and for a failed assertion of a test (AssertionError).
 
-A text never holds a task token, an access key or a value of the event. It says what happened and what to do next.
+The text of an error says what happened and what to do next. It never contains a task token, an access key or a value of
+the event.
 """
 
 from __future__ import annotations
@@ -48,18 +49,18 @@ _E = TypeVar("_E", bound="FcCallbackError")
 
 
 def restored(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
-    """Return an error with these arguments and attributes, as it was before it was written somewhere."""
+    """Return an error with these arguments and attributes, without calling its `__init__`: for pickle and copy."""
     error = cls.__new__(cls, *args)
-    error.args = args  # an OSError sets them in __init__ alone
+    error.args = args  # OSError sets them only in __init__
     error.__dict__.update(state)
     return error
 
 
 class FcCallbackError(Exception):
-    """The root of this package's errors.
+    """The root of every error of this package. Catch it to catch them all.
 
     Attributes:
-        hint: What the person can do about it; the end of the error's text.
+        hint: What to do next. It is the last part of the error's text.
     """
 
     hint: str = ""
@@ -78,41 +79,47 @@ class FcCallbackError(Exception):
 
 
 class SettingsError(FcCallbackError, ValueError):
-    """An argument, an option or an environment variable holds something that cannot be used."""
+    """Raised when an argument, an option or an environment variable is invalid: at the latest when it is first read."""
 
 
 class HandlerInvalid(FcCallbackError, TypeError):
-    """A function cannot be decorated as it is written, or is called with other arguments than an event and a context."""
+    """Raised when a function cannot be decorated, or when a handler is called without an event and a context."""
 
 
 class CredentialsNotFound(FcCallbackError, LookupError):
-    """The invocation carries no credentials to sign a report with."""
+    """Raised when there are no credentials to sign a report with.
+
+    FC gives an invocation credentials if the function has a role.
+    """
 
     hint = (
         "Give the function a role: `role: acs:ram::<account id>:role/<name>` in s.yaml, or Configuration > Role in the "
-        "console. The role trusts fc.aliyuncs.com and allows fnf:ReportTaskSucceeded and fnf:ReportTaskFailed on '*'. "
+        "console. The role must trust fc.aliyuncs.com and allow fnf:ReportTaskSucceeded and fnf:ReportTaskFailed on '*'. "
         "Outside FC, set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET."
     )
 
 
 class TaskTokenNotFound(FcCallbackError, LookupError):
-    """The event holds no task token where one was looked for."""
+    """Raised when the event holds no task token, or none at the place that `token=` names.
+
+    With `missing_token="ignore"` the function runs without a task instead.
+    """
 
 
 class EventNotUtf8(TaskTokenNotFound):
-    """The event, or a message in it, is JSON in an encoding other than UTF-8; a task token in it cannot be read safely."""
+    """Raised when the event, or a message in it, is JSON but not UTF-8. A token cannot be read from it safely."""
 
     hint = (
-        "Let the producer send UTF-8, or JSON with every other character escaped (Python's json.dumps does that). In GBK "
-        "some characters end in the byte of a backslash, so such bytes cannot be read as JSON before they are decoded."
+        "Let the producer send UTF-8, or JSON with all non-ASCII characters escaped (Python's json.dumps does that). In GBK "
+        "some characters end with the byte of a backslash, so JSON in GBK cannot be read before it is decoded."
     )
 
 
 class TokenAmbiguous(TaskTokenNotFound):
-    """The event holds several different task tokens, and nothing says which one is meant.
+    """Raised when the event holds several different task tokens and no option says which one to use.
 
     Attributes:
-        paths: Where they stand, like `$[0].data.taskToken`; the first few.
+        paths: The places of the first few tokens, like `$[0].data.taskToken`.
     """
 
     def __init__(self, message: str, *, paths: tuple[str, ...] = (), hint: str | None = None) -> None:
@@ -121,11 +128,10 @@ class TokenAmbiguous(TaskTokenNotFound):
 
 
 class PayloadInvalid(FcCallbackError, ValueError):
-    """The event, or the payload in it, does not have the shape that was asked for.
+    """Raised when the event, or the payload in it, does not have the shape that the function asks for.
 
     Attributes:
-        problems: What is wrong, as (path, problem) pairs, like `("$.order.lines", "Field required")`. They hold no
-            value of the event.
+        problems: (path, problem) pairs, like `("$.order.lines", "Field required")`. They contain no value of the event.
     """
 
     def __init__(self, message: str, *, problems: tuple[tuple[str, str], ...] = (), hint: str | None = None) -> None:
@@ -134,10 +140,10 @@ class PayloadInvalid(FcCallbackError, ValueError):
 
 
 class OutputError(FcCallbackError, TypeError):
-    """The function's result cannot be written as the JSON object that an Output is.
+    """Raised when the function's result cannot be written as JSON. An Output is a JSON object.
 
     Attributes:
-        path: Where in the result, like `$.lines[2].price`.
+        path: The place in the result, like `$.lines[2].price`.
     """
 
     def __init__(self, message: str, *, path: str = "$", hint: str | None = None) -> None:
@@ -146,15 +152,18 @@ class OutputError(FcCallbackError, TypeError):
 
 
 class OutputTooLarge(OutputError):
-    """The Output is larger than a flow takes: 64 KiB in CloudFlow, 32 KiB in Serverless Workflow.
+    """Raised when the Output is larger than the flow's limit: 64 KiB in CloudFlow, 32 KiB in Serverless Workflow.
 
     Attributes:
-        size: Bytes of the Output, as UTF-8.
-        limit: Bytes allowed.
-        largest: The largest members of the Output, as (key, bytes) pairs, largest first.
+        size: The size of the Output in bytes, as UTF-8.
+        limit: The limit in bytes.
+        largest: The largest members of the Output, as (key, bytes) pairs, the largest first.
     """
 
-    hint = "Store the data (OSS, a table) and return a reference to it, or pass large_output= to do that in one place."
+    hint = (
+        "Store the data (in OSS, in a table) and return a reference to it, or give large_output= a function that does "
+        "this. CLOUDFLOW_OUTPUT_LIMIT sets the limit."
+    )
 
     def __init__(self, *, size: int, limit: int, largest: tuple[tuple[str, int], ...]) -> None:
         parts = ", ".join(f"{key}: {count} bytes" for key, count in largest)
@@ -167,11 +176,11 @@ class OutputTooLarge(OutputError):
 
 
 class TaskFailed(FcCallbackError):
-    """Raised by a function to fail its task by name, under either setting of `on_failure`.
+    """Raise it in a function to fail its task by name, whatever `on_failure` is.
 
     Args:
-        error: The name that the flow's Catch and Retry see: 1 to 128 characters.
-        cause: What happened, for people: up to 4,096 characters.
+        error: The name for the flow's Catch and Retry, 1 to 128 characters.
+        cause: A description for people, up to 4,096 characters.
 
     Raises:
         SettingsError: `error` is empty or too long.
@@ -190,13 +199,13 @@ CAUSE_MAX_CHARACTERS = 4096
 
 
 class BatchFailed(FcCallbackError):
-    """Some tasks of an event that carries many have failed; the others are reported.
+    """Raised when some tasks of an event with several tasks failed. The other tasks are reported.
 
     Attributes:
-        failures: What each of them raised, as (position in the event, exception) pairs.
+        failures: (position in the event, exception) pairs.
     """
 
-    hint = "FC delivers the whole event again after this error; with once= only what is missing runs then."
+    hint = "FC delivers the whole event again after this error. With once= work that is done does not run again."
 
     def __init__(self, message: str, *, failures: tuple[tuple[int, Exception], ...]) -> None:
         super().__init__(message)
@@ -204,52 +213,58 @@ class BatchFailed(FcCallbackError):
 
 
 class NoRunningTask(FcCallbackError, LookupError):
-    """There is no task where this code runs."""
+    """Raised by `current_task()` where no task runs.
+
+    A new thread does not know the task, because it starts without the context of the thread that started it.
+    """
 
     hint = (
-        "Call it below a function made by task_callback, with a token in its event; start threads with "
+        "Call it inside a function decorated with task_callback, for an event with a token. Start threads with "
         "contextvars.copy_context().run."
     )
 
 
 class LayerError(FcCallbackError, RuntimeError):
-    """A layer called its `call_next` a second time: the handler would run twice."""
+    """Raised when a middleware layer calls `call_next` a second time. The handler would run twice."""
 
     hint = "Keep the result of the first call: result = call_next(call)."
 
 
 class IdempotencyError(FcCallbackError):
-    """`once=` cannot say whether the work is done, or must not let it run.
+    """Raised when `once=` does not know whether the work is done, or must not run it.
 
     Attributes:
-        retryable: Whether a later delivery of the same event may end differently.
+        retryable: Whether a later delivery of the same event may succeed.
     """
 
     retryable = False
 
 
 class IdempotencyKeyMissing(IdempotencyError, LookupError):
-    """The payload holds no value for the key; running without one would make strangers share a result."""
+    """Raised when the payload has no value for the key.
+
+    Without a key, unrelated events would share one result.
+    """
 
 
 class PayloadChanged(IdempotencyError, ValueError):
-    """The key is known, but the work was first asked for with another payload."""
+    """Raised when an event has a key that is already known, but another payload than the first event with this key."""
 
     hint = (
-        "If this is other work, add what tells them apart to key=. If the difference means nothing, name the fields that "
-        "must agree with check=(...)."
+        "If this is different work, add the field that distinguishes it to key=. If the difference does not matter, name "
+        "the fields that must be equal in check=(...)."
     )
 
 
 class WorkInProgress(IdempotencyError):
-    """Another delivery is at this work, and it did not end while this one waited.
+    """Raised when another delivery is running this work and did not finish while this delivery waited.
 
     Attributes:
-        retry_after_seconds: When the other delivery's lease ends.
+        retry_after_seconds: Seconds until the lease of the other delivery ends.
     """
 
     retryable = True
-    hint = "Let it pass through: FC delivers an asynchronous event again, and then the result is there."
+    hint = "Let it pass through. FC delivers an asynchronous event again, and that delivery gets the result."
 
     def __init__(self, message: str, *, retry_after_seconds: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -257,42 +272,51 @@ class WorkInProgress(IdempotencyError):
 
 
 class LeaseLost(IdempotencyError):
-    """This delivery outlived its lease and another took the work over; its result was not recorded."""
+    """Raised when this delivery ran longer than its lease and another delivery took over the work.
+
+    The result of this delivery is not recorded.
+    """
 
     retryable = True
-    hint = "Let it pass through: the next delivery gets the other's result. Give the function a longer timeout if it recurs."
+    hint = (
+        "Let it pass through. The next delivery gets the result of the other one. If this happens again, give the function "
+        "a longer timeout."
+    )
 
 
 class StoreUnavailable(IdempotencyError, ConnectionError):
-    """The store of idempotency records does not answer, or holds what cannot be read."""
+    """Raised when the store of idempotency records does not answer, or returns a record that cannot be read."""
 
     retryable = True
 
 
 class SealError(FcCallbackError, ValueError):
-    """A sealed task token cannot be opened."""
+    """Raised when a sealed task token cannot be opened."""
 
 
 class SealInvalid(SealError):
-    """The text was not sealed with any of the keys, or it was altered."""
+    """Raised when the text was not sealed with any of the keys, or was changed."""
 
 
 class SealExpired(SealError):
-    """The text was sealed longer ago than allowed."""
+    """Raised when the text was sealed longer ago than `max_age_seconds` allows."""
 
 
 class ReportUndelivered(FcCallbackError, ConnectionError):
-    """A finished result could not be handed to CloudFlow before the time was up.
+    """Raised when CloudFlow did not accept the report of a finished result before the deadline.
 
-    The result is not a failure of the task: FC redelivers the event, and the report is tried again then.
+    The task has not failed. FC delivers the event again, and that delivery reports again.
 
     Attributes:
-        attempts: How many calls were made.
-        ambiguous: Whether one of them may have reached the service with its answer lost.
-        last_error: What the last call ended in.
+        attempts: The number of calls.
+        ambiguous: Whether one of the calls may have reached the service, with its answer lost.
+        last_error: The error of the last call.
     """
 
-    hint = "FC delivers the event again after this error; with once= that run only reports, where the result is recorded. See docs/delivery.md."
+    hint = (
+        "FC delivers the event again after this error. With once=, that delivery only reports the recorded result. "
+        "See docs/delivery.md."
+    )
 
     def __init__(self, message: str, *, attempts: int, ambiguous: bool, last_error: FcCallbackError | None) -> None:
         super().__init__(message)
@@ -302,12 +326,12 @@ class ReportUndelivered(FcCallbackError, ConnectionError):
 
 
 class ServiceUnreachable(FcCallbackError, ConnectionError):
-    """A call got no answer: refused, timed out, cut off, or not HTTP.
+    """Raised when a call got no answer: the connection was refused, timed out or broke, or the answer was not HTTP.
 
     Attributes:
-        endpoint: Scheme, host and port that were called.
-        ambiguous: Whether the request may have reached the service all the same.
-        retryable: Whether the same call may succeed later; not where a certificate is not trusted, for example.
+        endpoint: The scheme, host and port of the call.
+        ambiguous: Whether the request may have reached the service.
+        retryable: Whether the same call may succeed later. It is False if a certificate is not trusted, for example.
     """
 
     def __init__(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 from fc_callback.values import validators
-from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets
+from fc_callback.values.invocation import current_invocation, observe, observed, observers, remember_secrets, task_scope
+from fc_callback.values.record_text import LOG_FIELDS
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ class TaskRecord:
 
     def begins(self, task: Task) -> None:
         """Take over the task that was found."""
-        self.task, self.attempt = task, task.attempt
+        self.task, self.attempt = task, task.context.retry_count + 1
         remember_secrets(task.token.secret)
 
     def ended(self, output: str, *, error: str = "") -> None:
@@ -145,9 +146,6 @@ class TaskRecord:
         return fields
 
 
-_record: ContextVar[TaskRecord | None] = ContextVar("fc_callback_task_record", default=None)
-
-
 def listen(listener: Listener) -> Callable[[], None]:
     """Call `listener` with the record of each task, at its end; return what stops that.
 
@@ -167,21 +165,26 @@ def listen(listener: Listener) -> Callable[[], None]:
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
     """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
     validators.flag("on", on)
-    from fc_callback.logs.tasks import write_task
-
-    stop = observe("task", write_task)
+    stop = observe("task", _write_record)
     if not on:
         stop()
 
 
-class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) as record
+def _write_record(record: TaskRecord) -> None:
+    message = f"Task {record.outcome.replace('_', ' ')}."
+    if logger.isEnabledFor(logging.INFO):
+        with task_scope(record.task):  # the line names its task, which has ended
+            log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
+
+
+class task_record:  # noqa: N801 - with task_record(event) as record: ...
     """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
 
     Args:
         event: What FC delivered.
     """
 
-    __slots__ = ("_invocation", "_mark", "_record")
+    __slots__ = ("_invocation", "_record")
 
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
@@ -192,7 +195,6 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
         """Begin, and return the record."""
         if self._invocation is not None:
             self._invocation.tasks.append(self._record)
-        self._mark = _record.set(self._record)
         return self._record
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
@@ -204,7 +206,6 @@ class recorded:  # noqa: N801 - it reads as what it does: with recorded(event) a
             record.close("raised", error=type(error).__name__)
         if self._invocation is not None and record.outcome not in {"succeeded", "deferred"}:
             self._invocation.failed = True
-        _record.reset(self._mark)
 
 
 def _tell(record: TaskRecord) -> None:
@@ -212,32 +213,33 @@ def _tell(record: TaskRecord) -> None:
         try:
             listener(record)
         except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
-            logger.warning("A listener of task records failed: %s", type(error).__name__)
+            log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
-class measured:  # noqa: N801 - with measured("run"): ...
-    """Add the time of a `with` block to the running task's record.
+class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
+    """Add the time of a `with` block to a task's record, and tell the observers of the step.
 
     Args:
+        record: The task's record; None for a handler that is no task, which has none.
         step: One of `STEPS`.
     """
 
     __slots__ = ("_began", "_observed", "_record", "_step")
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, record: TaskRecord | None, step: str) -> None:
+        self._record = record
         self._step = step
-        self._record = _record.get()
 
     def __enter__(self) -> None:
         """Begin."""
         if self._record is not None:
-            self._observed = observed(self._step, self._record) if observers.get(self._step) else None
+            self._observed = observed(self._step, self._record) if observers[self._step] else None
             self._began = time.perf_counter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, whatever the block ended in."""
+        """End, however the block ended."""
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took

@@ -3,8 +3,8 @@
     @layers(invocation, timed)                # the first is the outermost
     def handler(event, context): ...
 
-A layer gets the call and `call_next`, which runs the inner layers and the handler and returns their result. What the layer
-returns is the result; an exception of the handler comes out of `call_next`:
+A layer gets the call and `call_next`, which runs the inner layers and the handler. `call_next` returns their result or raises
+their exception. The return value of the layer is the result:
 
     def timed(call, call_next):
         began = time.perf_counter()
@@ -13,12 +13,12 @@ returns is the result; an exception of the handler comes out of `call_next`:
         finally:
             log.info("Done", seconds=time.perf_counter() - began)
 
-- `call_next(call.with_event(other))` passes another event on.
+- `call_next(call.with_event(other))` passes on another event.
 - A layer that returns without `call_next` skips the handler. `call_next` can be called once.
 - A deferred task stays deferred: no layer can replace the result of `task.defer()`.
 
-An `async def` handler takes `async def` layers, which await `call_next(call)`. `invocation`, and what `before`, `after` and
-`on_error` return, serve both kinds of handlers.
+An `async def` handler needs `async def` layers, which await `call_next(call)`. `invocation`, and the layers that `before`,
+`after` and `on_error` return, work with both kinds of handlers.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ import inspect
 from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
-from fc_callback.callback.coroutines import is_async
 from fc_callback.errors import HandlerInvalid, LayerError
 from fc_callback.payload.annotations import check_function
-from fc_callback.payload.arguments import instances_of
+from fc_callback.payload.signatures import instances_of
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import FcContext
-from fc_callback.values.invocation import begin, current_invocation
-from fc_callback.values.task import Deferred, running_task
+from fc_callback.values.functions import accepts, is_async
+from fc_callback.values.invocation import current_invocation, invocation_scope, running_task
+from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -117,13 +117,16 @@ class LayeredHandler(Protocol, Generic[P, R]):
 
 
 def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
-    """Put layers around a handler, the first outermost.
+    """Run middleware layers before and after a handler. The first layer is the outermost.
 
-    The handler may be below `task_callback` or above it, be a method, and be `async def`.
+    The handler may be below or above `task_callback`, and may be a method or `async def`.
+
+    Args:
+        around: Functions with the parameters `call` and `call_next`.
 
     Raises:
-        HandlerInvalid: An argument is not a layer; a layer is `async def` and the handler is not, or the other way round; or
-            the decorated object cannot be a handler. For a static method, `@staticmethod` goes above `@layers`.
+        HandlerInvalid: An argument is not a layer, or only one of the layer and the handler is `async def`, or the decorated
+            object cannot be a handler. For a static method, write `@staticmethod` above `@layers`.
 
     The decorated handler raises:
         LayerError: A layer called its `call_next` a second time.
@@ -164,13 +167,13 @@ def layers_of(handler: Callable[..., Any]) -> tuple[Layer, ...]:
 
 
 def invocation(call: Call, call_next: CallNext) -> Any:
-    """Begin an invocation for the call of a plain handler: what the log binds ends with it. `task_callback` begins one itself."""
-    with begin(call.context, call.event):
+    """Begin an invocation for a plain handler. Keys that the log binds end with it. `task_callback` begins one itself."""
+    with invocation_scope(call.context, call.event):
         return call_next(call)
 
 
 async def _async_invocation(call: Call, call_next: CallNext) -> Any:
-    with begin(call.context, call.event):
+    with invocation_scope(call.context, call.event):
         return await call_next(call)
 
 
@@ -332,7 +335,7 @@ def _check(name: str, function: Any, *gets: str) -> None:
         given = f"the generator function {_name(function)}"
     elif name != "layers" and is_async(function):
         given = f"the async function {_name(function)}"
-    elif not validators.accepts(function, len(gets)):
+    elif not accepts(function, len(gets)):
         given = f"{_name(function)}, which cannot be called with ({', '.join(gets)})"
     else:
         return

@@ -1,12 +1,12 @@
-"""Spans for OpenTelemetry: one for each invocation, one for each report.
+"""OpenTelemetry spans: one for each invocation and one for each report.
 
     from fc_callback.otel import instrument
 
-    instrument()        # once, beside your own set-up of OpenTelemetry
+    instrument()        # once, after your own setup of OpenTelemetry
 
-It needs the extra `otel` (`pip install 'fc-callback[otel]'`), and spans go where the tracer provider sends them. The trace
-continues the one that the event carries (`traceparent`, wherever the trigger has put it), or the one of FC's own headers.
-Names of attributes follow OpenTelemetry's semantic conventions for FaaS; those of tasks begin with `cloudflow.`.
+It needs the extra `otel` (`pip install 'fc-callback[otel]'`). The tracer provider decides where spans are sent. The trace
+continues the trace of the event (`traceparent`, at any place where a trigger puts it), else the trace of FC's own headers.
+Attribute names follow OpenTelemetry's semantic conventions for FaaS. The attributes of tasks begin with `cloudflow.`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import re
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -35,7 +36,6 @@ from fc_callback.values.invocation import observe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer, TracerProvider
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from fc_callback.values.invocation import Invocation
 
 _CARRIED = ("traceparent", "tracestate", "baggage")
-_LOOKED_AT = 200  # values of an event
-_LAYERS = 10
-# `trace id : span id : parent span id : flags`, as Jaeger's clients write it and FC's context has it.
+_VALUES_SEARCHED = 200  # of one event
+_LAYERS = 10  # of JSON in strings
+# `trace id : span id : parent span id : flags`, the format of Jaeger's clients and of FC's context.
 _JAEGER = re.compile(r"([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]*:([0-9a-f]{1,2})", re.IGNORECASE)
-_RETURN_SECONDS = 0.2  # what sending spans leaves of an invocation's time
+_RETURN_SECONDS = 0.2  # kept free for the return to FC after the spans are sent
 _redactor = Redactor()
 
 logger = logging.getLogger("fc_callback")
@@ -58,15 +58,15 @@ logger = logging.getLogger("fc_callback")
 def instrument(
     tracer_provider: TracerProvider | None = None, *, flush_milliseconds: int | None = 2000
 ) -> Callable[[], None]:
-    """Make spans from now on; return what stops that.
+    """Create spans for all later invocations. Return a function that stops this.
 
     Args:
-        tracer_provider: Who takes them; OpenTelemetry's global one by default.
-        flush_milliseconds: How long the end of an invocation waits for spans to be sent, within its deadline: FC freezes
-            the instance afterwards. None does not wait.
+        tracer_provider: Receives the spans. The default is OpenTelemetry's global provider.
+        flush_milliseconds: How long an invocation waits at its end until its spans are sent, at most until its deadline.
+            FC freezes the instance after an invocation. None does not wait.
 
     Raises:
-        SettingsError: An argument cannot be used.
+        SettingsError: An argument is invalid.
     """
     if tracer_provider is not None:
         validators.instance_of(
@@ -76,24 +76,21 @@ def instrument(
         validators.whole_number("flush_milliseconds", flush_milliseconds, least=0)
     tracer = trace.get_tracer("fc_callback", tracer_provider=tracer_provider)
 
-    def invocation_span(invocation: Invocation) -> AbstractContextManager[None]:
-        return _invocation(tracer, invocation, tracer_provider, flush_milliseconds)
-
-    def report_span(record: TaskRecord) -> AbstractContextManager[None]:
-        return _report(tracer, record)
-
-    stops = observe("invocation", invocation_span), observe("report", report_span)
+    stops = (
+        observe("invocation", partial(_invocation_span, tracer, tracer_provider, flush_milliseconds)),
+        observe("report", partial(_report_span, tracer)),
+    )
 
     def stop() -> None:
-        for one in stops:
-            one()
+        for each in stops:
+            each()
 
     return stop
 
 
 @contextmanager
-def _invocation(
-    tracer: Tracer, invocation: Invocation, provider: TracerProvider | None, flush_milliseconds: int | None
+def _invocation_span(
+    tracer: Tracer, provider: TracerProvider | None, flush_milliseconds: int | None, invocation: Invocation
 ) -> Iterator[None]:
     context = invocation.context
     attributes: dict[str, Any] = {
@@ -111,15 +108,15 @@ def _invocation(
             context=parent_of(invocation),
             kind=SpanKind.SERVER,
             attributes={name: value for name, value in attributes.items() if value not in {None, ""}},
-            record_exception=False,  # it would carry texts unmasked
+            record_exception=False,  # it would not mask secrets
             set_status_on_exception=False,
         ) as span:
             try:
-                with _errors_told(span):
+                with _errors_recorded(span):
                     yield
             finally:
                 if len(invocation.tasks) == 1:
-                    _tell_task(span, invocation.tasks[0])
+                    _set_task_attributes(span, invocation.tasks[0])
     finally:
         flush = getattr(provider or trace.get_tracer_provider(), "force_flush", None)
         if flush is not None and flush_milliseconds is not None:
@@ -127,59 +124,59 @@ def _invocation(
 
 
 def _flush(flush: Callable[[int], object], seconds: float, deadline: Deadline | None) -> None:
-    """Send the spans, within the time there is: FC ends an invocation at its deadline, and delivers its event again.
+    """Send the spans before the deadline. At the deadline FC would end the invocation and deliver its event again.
 
-    In a thread, because the SDK's batches take no notice of a timeout: a collector that is silent holds them for long.
+    A thread does it, because the SDK's batch processor ignores the timeout while a collector does not answer.
     """
     if deadline is not None:
         seconds = min(seconds, deadline.remaining_seconds() - _RETURN_SECONDS)
     if seconds <= 0:
         return
-    thread = threading.Thread(target=_flushed, args=(flush, seconds), name="fc_callback-spans", daemon=True)
+    thread = threading.Thread(target=_force_flush, args=(flush, seconds), name="fc_callback-spans", daemon=True)
     with suppress(RuntimeError):  # no thread is available
         thread.start()
         thread.join(seconds)
 
 
-def _flushed(flush: Callable[[int], object], seconds: float) -> None:
+def _force_flush(flush: Callable[[int], object], seconds: float) -> None:
     try:
         flush(int(seconds * 1000))
-    except Exception as error:  # noqa: BLE001 - spans that are not sent cost nothing else
+    except Exception as error:  # noqa: BLE001 - lost spans must not fail the invocation
         logger.warning("Spans could not be sent: %s", type(error).__name__)
 
 
 @contextmanager
-def _report(tracer: Tracer, record: TaskRecord) -> Iterator[None]:
+def _report_span(tracer: Tracer, record: TaskRecord) -> Iterator[None]:
     action = "ReportTaskFailed" if record.outcome == "failed" else "ReportTaskSucceeded"
     with tracer.start_as_current_span(
         action, kind=SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
     ) as span:
         span.set_attribute("rpc.service", "fnf")
         span.set_attribute("rpc.method", action)
-        with _errors_told(span):
+        with _errors_recorded(span):
             yield
-        _tell_task(span, record)
+        _set_task_attributes(span, record)
         span.set_attribute("cloudflow.report.attempts", record.report_attempts)
         span.set_attribute("cloudflow.report.throttled", record.throttled)
         span.set_attribute("cloudflow.report.already_completed", record.already_completed)
 
 
 @contextmanager
-def _errors_told(span: Span) -> Iterator[None]:
+def _errors_recorded(span: Span) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        words = _redactor.text(str(error))
-        span.add_event("exception", {"exception.type": type(error).__qualname__, "exception.message": words})
-        span.set_status(Status(StatusCode.ERROR, f"{type(error).__qualname__}: {words}"))
+        message = _redactor.text(str(error))
+        span.add_event("exception", {"exception.type": type(error).__qualname__, "exception.message": message})
+        span.set_status(Status(StatusCode.ERROR, f"{type(error).__qualname__}: {message}"))
         raise
 
 
-def _tell_task(span: Span, record: TaskRecord) -> None:
+def _set_task_attributes(span: Span, record: TaskRecord) -> None:
     span.set_attribute("cloudflow.outcome", record.outcome)
     if record.error:
         span.set_attribute("cloudflow.error", record.error)
-        if record.outcome != "raised":  # then the exception is told already
+        if record.outcome != "raised":  # the span already has the exception
             span.set_status(Status(StatusCode.ERROR, record.error))
     if record.task is not None:
         token = record.task.token
@@ -190,7 +187,7 @@ def _tell_task(span: Span, record: TaskRecord) -> None:
 
 
 def parent_of(invocation: Invocation) -> Context | None:
-    """Return the trace context that an invocation continues: the event's, else that of FC's headers; None for none."""
+    """Return the trace context of the event, else that of FC's headers, else None."""
     carrier = carried_in(invocation.event)
     if carrier:
         return propagate.extract(carrier)
@@ -203,16 +200,16 @@ def parent_of(invocation: Invocation) -> Context | None:
 
 
 def carried_in(event: Any) -> dict[str, str]:
-    """Return the trace context that an event carries: the first object, from the outside in, with a `traceparent`.
+    """Return the trace context in an event: the fields of the outermost object with a `traceparent`.
 
-    It may stand in the payload, in HTTP headers, in an EventBridge event's extensions or in a message's attributes.
+    That object may be the payload, HTTP headers, the extensions of an EventBridge event or the attributes of a message.
     """
     try:
         root = read_json(event) if isinstance(event, (bytes, bytearray, str)) else event
     except NotJson:
         return {}
     waiting = deque([(root, 0)])
-    for _ in range(_LOOKED_AT):
+    for _ in range(_VALUES_SEARCHED):
         if not waiting:
             break
         value, layers = waiting.popleft()

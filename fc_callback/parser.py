@@ -1,4 +1,4 @@
-"""Typed events for plain handlers: the same payload forms as `task_callback`, without a task.
+"""Typed events for plain handlers: annotations choose the form of the event, as with `task_callback`, without a task.
 
 @event_parser
 def handler(order: Order, context: FcContext):
@@ -8,16 +8,20 @@ def handler(order: Order, context: FcContext):
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from fc_callback.callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event, required_object
-from fc_callback.values.invocation import begin, context_of
+from fc_callback.callback.plain_handler import plain_handler
+from fc_callback.callback.run_and_record import call_function
+from fc_callback.payload.arguments import decoded_event, required_object
+from fc_callback.payload.output import encode_output
+from fc_callback.values.invocation import invocation_scope
 from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fc_callback.callback.plain_handler import PlainHandler
+    from fc_callback.payload.arguments import ArgumentBinding, PlainDelivery
     from fc_callback.payload.models import Model
 
 P = ParamSpec("P")
@@ -27,66 +31,31 @@ T = TypeVar("T")
 _AS_FC_ENCODES = (bytes, str, int, float, dict, list, type(None))
 
 
-class ParsedHandler(Protocol, Generic[P, R_co]):
-    """A handler made by `event_parser`: called by FC with the event and the context.
-
-    `__wrapped__` is the function as it was written, for unit tests.
-    """
-
-    __name__: str
-    __qualname__: str
-
-    @property
-    def __wrapped__(self) -> Callable[P, R_co]:
-        """The plain function."""
-
-    def __call__(self, event: Any, context: Any, **further: Any) -> Any:
-        """Serve an event; further arguments, by name, go to the function."""
-
-
-def event_parser(function: Callable[P, R_co]) -> ParsedHandler[P, R_co]:
+def event_parser(function: Callable[P, R_co]) -> PlainHandler[P, R_co, Any]:
     """Let a handler's annotations choose the form of its event.
 
-    No annotation or `bytes`: what FC delivered. `dict`: the JSON object. A pydantic model, dataclass, attrs class,
-    TypedDict or NamedTuple: the object, validated as JSON. A class of `fc_callback.events`: the event in that trigger's
-    shape. `FcContext`: the typed context. An `async def` function is run to its end. Below `task_callback` the object is
+    No annotation or `bytes`: the event as FC delivered it. `dict`: its JSON object. A pydantic model, dataclass, attrs
+    class, TypedDict or NamedTuple: the object, validated as JSON. A class of `fc_callback.events`: the event in that
+    trigger's shape. `FcContext`: the typed context. An `async def` function is awaited. Below `task_callback` the object is
     the running task's payload, without the task token.
 
-    What it returns goes to FC as it is; pydantic models, dataclasses and attrs objects go as their JSON.
+    FC gets the function's result as it is, and the JSON of a pydantic model, dataclass or attrs object.
 
     Raises:
-        TypeError: An annotation asks for what cannot be given, a `Task` for one.
+        TypeError: An annotation asks for a value that cannot be given, such as a `Task`.
 
     The handler raises:
-        PayloadInvalid: The event does not have the shape. Only reading the event raises it: what the function itself
-            raises, a `ValidationError` of its own among it, passes through as it is.
+        PayloadInvalid: The event does not have the shape. Only reading the event raises it: an exception of the function,
+            such as its own `ValidationError`, passes through unchanged.
     """
-    plain: Callable[..., Any] = function
-    binding = bind(plain, decorator="event_parser")
-    load_asyncio_for(plain)
-
-    @functools.wraps(plain)
-    def handler(*arguments: Any, **named: Any) -> Any:
-        bound, event, raw_context = binding.taken_apart(arguments, named)
-        context = context_of(raw_context)
-        with begin(context, event):
-            delivery = PlainDelivery(event=event, raw_context=raw_context, context=context)
-            positional, by_name = binding.arguments(delivery)
-            result = plain(*bound, *positional, **{**by_name, **named})
-            if hasattr(result, "__await__"):
-                result = run_to_end(result)
-            return _for_fc(result)
-
-    handler.__annotations__ = {"event": bytes, "context": Any, "return": Any}
-    setattr(handler, HANDLER_MARK, True)
-    return handler
+    return plain_handler(function, decorator="event_parser", serve=_serve)
 
 
 def parse(event: Any, kind: type[T]) -> T:
     """Read an event as one type.
 
     Args:
-        event: What FC delivered, bytes or text; or what that decodes to.
+        event: The event as FC delivered it, bytes or text; or the decoded event.
         kind: A pydantic model, dataclass, attrs class or TypedDict, for the event's JSON object; or a class of
             `fc_callback.events`, for the event in its trigger's shape.
 
@@ -102,6 +71,11 @@ def parse(event: Any, kind: type[T]) -> T:
     return value
 
 
+def _serve(binding: ArgumentBinding, delivery: PlainDelivery) -> Any:
+    with invocation_scope(delivery.context, delivery.event):
+        return _for_fc(call_function(binding, delivery))
+
+
 @functools.lru_cache(maxsize=128)
 def _model(kind: Any) -> Model:
     from fc_callback.payload.models import Model
@@ -110,8 +84,6 @@ def _model(kind: Any) -> Model:
 
 
 def _for_fc(result: Any) -> Any:
-    if isinstance(result, (*_AS_FC_ENCODES, Deferred)):  # what was deferred is for the task_callback above
+    if isinstance(result, (*_AS_FC_ENCODES, Deferred)):  # a Deferred is for the task_callback above
         return result
-    from fc_callback.payload.output import encode_output
-
     return str(encode_output(result))

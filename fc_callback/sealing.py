@@ -1,8 +1,8 @@
-"""Putting a task token away: sealed into a text that shows nothing and that nobody else can make.
+"""Encrypts a task token, so that it can be stored or sent.
 
-A deferred task needs its token later, a link by mail carries one, and `once=` keeps one for a late report. The text is a
-Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding: safe in a URL as it is.
-Source: github.com/fernet/spec.
+A deferred task needs its token later, a link in a mail carries one, and `once=` stores one for a late report. The sealed
+text is a Fernet token (AES-128-CBC with HMAC-SHA256, and the time of sealing) without its padding, so that it is safe in a
+URL. Source: github.com/fernet/spec.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _KEY_BYTES = 32
 _KEY_HINT = "Make one with TokenSeal.generate_key(), keep it as a secret, and set it as CLOUDFLOW_SEAL_KEY."
-# What the same key may have encrypted for another purpose does not pass for a task token.
+# The prefix of every sealed content: a text that the same key encrypted for another purpose is no task token.
 _PURPOSE = b"fc_callback task token\0"
 
 
@@ -57,31 +57,31 @@ def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] 
                 f"Seal key {number} of {len(keys)} is not {_KEY_BYTES} bytes in base64.", hint=_KEY_HINT
             )
     if not keys:
-        raise SettingsError("There is no seal key in what was given.", hint=_KEY_HINT)
+        raise SettingsError("The given seal key is empty.", hint=_KEY_HINT)
     return keys
 
 
 @attrs.frozen(repr=False)
 class TokenSeal(Masked):
-    """Seals task tokens and opens them again.
+    """Seals task tokens and opens them.
 
     Args:
-        key: 32 bytes in URL-safe base64, as `generate_key` makes them. Several keys, in a list or with commas between,
-            let keys rotate: the first seals, all of them open. CLOUDFLOW_SEAL_KEY if it is left out.
+        key: 32 bytes in URL-safe base64, as `generate_key` makes them. Several keys, in a list or separated by commas,
+            allow rotation: the first one seals, and each of them opens. The default is CLOUDFLOW_SEAL_KEY.
 
     Raises:
-        SettingsError: A key is not one.
+        SettingsError: A key is invalid.
     """
 
     key: tuple[str, ...] | None = attrs.field(default=None, converter=_keys)
 
     @staticmethod
     def generate_key() -> str:
-        """Return a fresh random key."""
+        """Return a new random key."""
         return urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
 
     def seal(self, token: TaskToken) -> str:
-        """Return the token, sealed: about a third longer, plus a hundred characters; letters, digits, `-` and `_`.
+        """Return the sealed token: letters, digits, `-` and `_`; a third longer than the token, plus 100 characters.
 
         Raises:
             SettingsError: There is no key, or the package cryptography is not installed.
@@ -90,16 +90,16 @@ class TokenSeal(Masked):
         return self._fernet().encrypt(content).decode().rstrip("=")
 
     def open(self, text: str, *, max_age_seconds: float | None = None) -> TaskToken:
-        """Return the token that was sealed.
+        """Return the token of a sealed text.
 
         Args:
-            text: What `seal` returned.
-            max_age_seconds: How long ago it may have been sealed, to the second.
+            text: The text that `seal` returned.
+            max_age_seconds: The largest accepted age of the text, to the second.
 
         Raises:
-            SealInvalid: It was not sealed with any of the keys, or was altered. Why exactly is not said, to nobody's help
-                who tries.
-            SealExpired: It was sealed longer ago.
+            SealInvalid: The text was not sealed with any of the keys, or it was changed. The reason is withheld so that it
+                does not help an attacker.
+            SealExpired: The text is older.
             SettingsError: There is no key, or the package cryptography is not installed.
         """
         if max_age_seconds is not None:
@@ -111,7 +111,7 @@ class TokenSeal(Masked):
         except InvalidToken:
             content = b""
         if not content.startswith(_PURPOSE):
-            raise SealInvalid("This is no sealed task token of ours.")
+            raise SealInvalid("This text is no sealed task token, or another key sealed it.")
         if max_age_seconds is not None:
             try:
                 fernet.decrypt(padded, ttl=max_age_seconds)  # type: ignore[arg-type]  # compared only; fractions are fine
@@ -125,7 +125,7 @@ class TokenSeal(Masked):
     def _fernet(self) -> MultiFernet:
         keys = self.key or _keys(settings.text("CLOUDFLOW_SEAL_KEY"))
         if keys is None:
-            raise SettingsError("There is no key to seal task tokens with.", hint=_KEY_HINT)
+            raise SettingsError("There is no key for sealing task tokens.", hint=_KEY_HINT)
         if not _has_cryptography:
             raise SettingsError(
                 "Sealing a task token needs the package cryptography, which is not installed.",

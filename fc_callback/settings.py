@@ -1,7 +1,7 @@
-"""The settings that come from the environment, and their one table.
+"""The environment variables of fc_callback, in one table, and the functions that read them.
 
-An argument always wins over a variable. Names begin with `CLOUDFLOW_`: FC deletes variables that begin with `FC_`. An unknown
-variable with this prefix is warned about once in a process, when the first setting is read.
+An argument always wins over a variable. The names begin with `CLOUDFLOW_`, because FC deletes variables that begin with `FC_`.
+The first read in a process logs a warning about each unknown variable with this prefix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEGACY_OUTPUT_LIMIT_BYTES = 32 * KIB
 
 
 class Variable(NamedTuple):
-    """One environment variable: its name, what it means, and its default in words."""
+    """One environment variable: its name, its meaning, and its default in words."""
 
     name: str
     meaning: str
@@ -33,34 +33,50 @@ class Variable(NamedTuple):
 
 VARIABLES: tuple[Variable, ...] = (
     Variable(
-        "CLOUDFLOW_ENDPOINT", "Where CloudFlow is: a host, or a URL (plain http only to loopback)", "by the region"
+        "CLOUDFLOW_ENDPOINT",
+        "The endpoint of CloudFlow: a host or a URL (plain http only to loopback)",
+        "from the region",
     ),
-    Variable("CLOUDFLOW_REGION", "The flow's region, where it is not the function's", "the function's region"),
+    Variable(
+        "CLOUDFLOW_REGION", "The region of the flow, if it differs from the function's region", "the function's region"
+    ),
     Variable("CLOUDFLOW_NETWORK", "`public`, or `internal` for the `-internal` host", "public"),
     Variable(
         "CLOUDFLOW_SIGNATURE",
-        "`v1` (HMAC-SHA1, what every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256; puts the task token into the URL)",
+        "`v1` (HMAC-SHA1, which every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256, with the task token in the URL)",
         "v1",
     ),
     Variable(
         "CLOUDFLOW_CONNECT_TIMEOUT",
-        "Seconds for a connection: name look-up, all addresses, proxy and TLS together",
+        "Seconds to open a connection: name lookup, all addresses, proxy and TLS together",
         "3",
     ),
     Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10"),
-    Variable("CLOUDFLOW_OUTPUT_LIMIT", "Bytes an Output may have; 32768 for Serverless Workflow flows", "65536"),
-    Variable("CLOUDFLOW_LOG_LEVEL", "What `Logger` writes: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),
-    Variable("CLOUDFLOW_ONCE_STORE", "Where `once=` keeps its records: `sqlite:///...`, `redis://...`", "none"),
-    Variable("CLOUDFLOW_SEAL_KEY", "The key that seals task tokens put away; newest first, commas between", "none"),
+    Variable("CLOUDFLOW_OUTPUT_LIMIT", "The largest Output in bytes. Set 32768 for Serverless Workflow flows", "65536"),
+    Variable("CLOUDFLOW_LOG_LEVEL", "The level of `Logger`: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),
+    Variable("CLOUDFLOW_ONCE_STORE", "The store for the records of `once=`: `sqlite:///...` or `redis://...`", "none"),
+    Variable("CLOUDFLOW_SEAL_KEY", "The keys that seal task tokens, separated by commas, the newest first", "none"),
+)
+# They decide the fields of a client, and the limit of an Output, that no argument gives. A decorated function keeps its client
+# as long as these values stay the same. FC itself sets FC_REGION.
+CLIENT_VARIABLES = (
+    "CLOUDFLOW_ENDPOINT",
+    "CLOUDFLOW_REGION",
+    "CLOUDFLOW_NETWORK",
+    "CLOUDFLOW_SIGNATURE",
+    "CLOUDFLOW_CONNECT_TIMEOUT",
+    "CLOUDFLOW_READ_TIMEOUT",
+    "CLOUDFLOW_OUTPUT_LIMIT",
+    "FC_REGION",
 )
 _PREFIX = "CLOUDFLOW_"
 _KNOWN = frozenset(variable.name for variable in VARIABLES)
-# Acquired by the first reader in a process and never released.
+# The first read in a process acquires it. It is never released.
 _first_reader = threading.Lock()
 
 
 def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] | None = None) -> str | None:
-    """Return the argument where there is one, else the variable's value, else None; empty means not set."""
+    """Return the argument if it is given, else the value of the variable, else None. An empty variable is not set."""
     assert name in _KNOWN, name
     if _first_reader.acquire(blocking=False):
         _warn_of_unknown_variables()
@@ -70,7 +86,7 @@ def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] |
 
 
 def _warn_of_unknown_variables() -> None:
-    """Warn of each variable that has the prefix of a setting and is not one. Its value may be a secret and is not shown."""
+    """Warn about each variable that has the prefix of a setting but is not one. Its value may be a secret and is not shown."""
     for name in sorted(os.environ):
         if name.upper().startswith(_PREFIX) and name not in _KNOWN:
             nearest = _nearest(name)
@@ -82,7 +98,7 @@ def _warn_of_unknown_variables() -> None:
 
 
 def _nearest(name: str) -> str | None:
-    from difflib import get_close_matches  # not loaded in a cold start without such a variable
+    from difflib import get_close_matches  # a cold start without such a variable does not load it
 
     known = [each.removeprefix(_PREFIX) for each in sorted(_KNOWN)]
     found = get_close_matches(name.upper()[len(_PREFIX) :], known, n=1)
@@ -90,32 +106,31 @@ def _nearest(name: str) -> str | None:
 
 
 def choice(name: str, argument: str | None, *, of: tuple[str, ...]) -> str:
-    """Return one of the words in `of`; the first is the default.
+    """Return a setting that is one of the words in `of`. The first word is the default.
 
     Raises:
-        SettingsError: It is none of them.
+        SettingsError: The setting is another word.
     """
     value = text(name, argument) or of[0]
     if value not in of:
-        words = ", ".join(repr(word) for word in of)
-        raise SettingsError(f"{name} (or the argument for it) is {value!r}.", hint=f"Use one of {words}.")
+        raise _invalid(name, argument, value, f"Use one of {', '.join(map(repr, of))}.")
     return value
 
 
 def seconds(name: str, argument: float | None, *, default: float) -> float:
-    """Return a number of seconds above zero.
+    """Return a setting that is a number of seconds above zero.
 
     Raises:
-        SettingsError: It is not a number, or not above zero.
+        SettingsError: The setting is not a number above zero.
     """
     return _positive(name, argument, default=default, convert=float)
 
 
 def byte_count(name: str, argument: int | None, *, default: int) -> int:
-    """Return a number of bytes above zero.
+    """Return a setting that is a number of bytes above zero.
 
     Raises:
-        SettingsError: It is not a whole number, or not above zero.
+        SettingsError: The setting is not a whole number above zero.
     """
     return int(_positive(name, argument, default=default, convert=int))
 
@@ -129,5 +144,10 @@ def _positive(name: str, argument: float | None, *, default: float, convert: Cal
     except ValueError:
         value = 0
     if not 0 < value < float("inf"):
-        raise SettingsError(f"{name} (or the argument for it) is {given!r}.", hint="Give a number above zero.")
+        raise _invalid(name, argument, given, "Give a number above zero.")
     return value
+
+
+def _invalid(name: str, argument: object, value: object, hint: str) -> SettingsError:
+    source = f"The variable {name}" if argument is None else f"The argument that replaces {name}"
+    return SettingsError(f"{source} is {value!r}.", hint=hint)

@@ -1,9 +1,9 @@
-"""The public seam below `CloudFlowClient`: a transport carries one signed request to the service, and its answer back.
+"""What a transport of `CloudFlowClient` is: it carries one signed request to the service and returns the answer.
 
     CloudFlowClient(transport=MyTransport())
 
-Everything else stays above the seam: credentials and their checks, signing, retrying, the meaning of answers, the errors.
-Without `transport=`, a client uses this process's own one for its endpoint, which keeps connections. Tests use
+The client does everything else: it checks credentials, signs, retries, reads answers and raises errors. Without
+`transport=`, a client uses the process's own transport for its endpoint, which keeps connections. Tests use
 `fc_callback.testing.MockTransport`.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SignedRequest(Value, hidden=("path", "headers", "body")):
     """A POST to the client's endpoint: path with query, headers, body.
 
-    The three hold the task token and the signature, so `repr` shows none of them.
+    They hold the task token and the signature, so `repr` shows none of them.
     """
 
     path: str
@@ -33,7 +33,7 @@ class SignedRequest(Value, hidden=("path", "headers", "body")):
 class Answer(Value, hidden=("headers", "body")):
     """The service's answer: status, headers, body.
 
-    `resent` says that the request was sent twice, and that the first of them may have reached the service.
+    `resent` says that the request was sent twice and that the first one may have reached the service.
     """
 
     status: int
@@ -43,7 +43,7 @@ class Answer(Value, hidden=("headers", "body")):
 
 
 class Transport(Protocol):
-    """What `CloudFlowClient` asks of a transport. Threads share it; it must not log what it carries."""
+    """The method that `CloudFlowClient` calls. Threads share a transport, and it must not log what it carries."""
 
     def post(
         self,
@@ -57,14 +57,14 @@ class Transport(Protocol):
         """Send one POST to the client's endpoint and return the answer, whatever its status.
 
         Args:
-            request: Makes the request. A transport calls it before each time it sends: the service takes a nonce once.
+            request: Builds the request. A transport calls it before each sending: the service accepts a nonce once.
             connect: Seconds for opening a connection.
             read: Seconds for the whole answer.
-            deadline: All of it ends by then, whatever the other two say.
+            deadline: Everything ends by then, even if `connect` and `read` allow more.
 
         Raises:
-            ServiceUnreachable: No answer came. With `ambiguous=True` where the request may have reached the service, and
-                `retryable=False` where another attempt would fail as well. The client does not retry after any other
-                exception, and passes it on.
+            ServiceUnreachable: No answer came. With `ambiguous=True` if the request may have reached the service, and
+                `retryable=False` if another attempt would fail as well. The client passes on any other exception and does
+                not retry.
         """
         ...

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fc_callback.cloudflow import transport
+from fc_callback.values.invocation import observers
+from tests.framed_log import FramedLog
 from tests.waiting import WaitingTasks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of each later look for garbage: there are thousands, and some tests ask for that look."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,6 +47,31 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def _own_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test opens connections of its own: a port may come again."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    kept: dict[tuple[int, str], transport.HttpTransport] = {}
+    monkeypatch.setattr(transport, "_transports", kept)
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """Take back what a test did to the process: handlers, formatters, levels, listeners."""
+    root = logging.getLogger()
+    before = [(handler, handler.formatter, list(handler.filters)) for handler in root.handlers]
+    level, observing = root.level, {part: list(of_part) for part, of_part in observers.items()}
+    yield
+    root.handlers[:] = [handler for handler, _, _ in before]
+    for handler, formatter, filters in before:
+        handler.formatter = formatter
+        handler.filters[:] = filters
+    root.setLevel(level)
+    for part, of_part in observing.items():
+        observers[part][:] = of_part
+
+
 @pytest.fixture(scope="session")
 def shared_tasks() -> Iterator[WaitingTasks]:
     """A local CloudFlow for the whole run: its tasks are told apart by their executions."""
@@ -49,3 +85,12 @@ def tasks(shared_tasks: WaitingTasks, monkeypatch: pytest.MonkeyPatch) -> Waitin
     for name, value in shared_tasks.service.environment.items():
         monkeypatch.setenv(name, value)
     return shared_tasks
+
+
+@pytest.fixture
+def fc_log() -> FramedLog:
+    """FC's handler on the root logger, at INFO, as a function finds it."""
+    handler = FramedLog()
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.INFO)
+    return handler

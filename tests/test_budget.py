@@ -7,12 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
 
 import pytest
 
+import fc_callback
 from fc_callback import task_callback
-from tests.core.quick import KEY, TOKEN
-from tests.core.scripted import ScriptedService
+from fc_callback.testing import make_context
+from tests.cloudflow.quick import KEY, TOKEN
+from tests.cloudflow.scripted import ScriptedService
+from tests.waiting import WaitingTasks
 
 # What a report does not need: it is loaded where a function asks for it.
 UNNEEDED = [
@@ -28,7 +34,9 @@ UNNEEDED = [
     "concurrent.futures.thread",
     "unittest",
     "fc_callback.events",
-    "fc_callback.idempotency",
+    "fc_callback.idempotency.options",
+    "fc_callback.idempotency.store",
+    "fc_callback.idempotency.work",
     "fc_callback.local",
     "fc_callback.logs.logger",
     "fc_callback.runtime",
@@ -173,3 +181,33 @@ def test_a_report_s_request_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
         task_callback(lambda event, context: {"n": 1})({"taskToken": TOKEN}, None)
         (request,) = service.requests
         assert len(request.path) + sum(len(name) + len(value) for name, value in request.headers.items()) < 1000
+
+
+@pytest.mark.parametrize(
+    ("what", "most"),
+    [
+        ("calls", 190),
+        ("files", 17),
+        ("moves", 50),
+    ],
+)
+def test_a_warm_event_is_a_short_way_through_few_files(tasks: WaitingTasks, what: str, most: int) -> None:
+    @task_callback
+    def handler(event: bytes, context: object) -> dict[str, int]:
+        return {"ok": 1}
+
+    own = str(Path(fc_callback.__file__).parent)
+    called: list[str] = []
+
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(own):
+            called.append(frame.f_code.co_filename)
+
+    for profile in (None, None, None, count):
+        event, context = tasks.new().event, make_context(credentials=tasks.service.session())
+        sys.setprofile(profile)
+        handler(event, context)
+        sys.setprofile(None)
+    moves = sum(one != other for one, other in pairwise(called))
+    assert called
+    assert {"calls": len(called), "files": len(set(called)), "moves": moves}[what] <= most

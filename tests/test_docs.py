@@ -119,3 +119,52 @@ def test_a_block_may_be_skipped_with_a_reason(tmp_path: Path) -> None:
 def test_a_block_without_a_reason_or_an_end_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="line"):
         blocks_of(text)
+
+
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def headings_of(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_page_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
+    broken = []
+    for target, anchor in LINK.findall(page.read_text("utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        file = page.parent / target if target else page
+        if not file.exists() or (anchor and anchor not in headings_of(file)):
+            broken.append(f"{target}#{anchor}")
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {target for target, _ in LINK.findall(PAGES[0].read_text("utf-8"))}
+    assert {f"docs/{page.name}" for page in PAGES[1:]} <= linked
+
+
+def test_the_readme_is_short_and_shows_its_two_commands_at_once() -> None:
+    lines = PAGES[0].read_text("utf-8").splitlines()
+    assert len(lines) <= 110
+    first = "\n".join(lines[:25])
+    assert "pip install '.[local]' && fc-callback demo" in first
+    assert "pip install '.[test]' && pytest" in first
+
+
+def test_the_page_on_architecture_names_every_room_and_every_public_module() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    package = ROOT / "fc_callback"
+    rooms = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")} - {"_templates/"}
+    doors = {path.name for path in package.glob("*.py") if not path.name.startswith("_")}
+    assert {name for name in rooms | doors if f"`{name}`" not in page} == set()
+
+
+def test_every_file_that_the_page_on_architecture_names_exists() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w./]+(?:\.py|/))`", page)) - {"fc_callback/initializer.py"}
+    assert len(named) > 30
+    assert {name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "fc_callback"))} == set()

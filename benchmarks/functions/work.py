@@ -1,4 +1,4 @@
-"""What a function does before it has a result: CLOUD_WORK is `nothing`, `wait` or `compute`."""
+"""The work of a function before its result: CLOUD_WORK is `nothing`, `wait` or `compute`."""
 
 import os
 import time

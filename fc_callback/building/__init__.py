@@ -1,4 +1,4 @@
-"""Packages for FC without Docker: dependencies for the function's Python and platform, put beside the code."""
+"""Build packages for FC without Docker: dependencies for the function's Python and platform, beside the code."""
 
 from __future__ import annotations
 

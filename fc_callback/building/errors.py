@@ -1,4 +1,4 @@
-"""What can go wrong with a build."""
+"""The error of a build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a package is, and what makes it so."""
+"""Measure how large a package is, and which parts make it large."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _ENTRY_BYTES = 100  # what a zip writes about each file, roughly
 
 
 @attrs.frozen(kw_only=True)
-class Part:
-    """One thing in the package.
+class PackagePart:
+    """One part of a package.
 
     Attributes:
         name: A file or directory at the top of the package, or a dependency, like `python/pydantic_core`.
@@ -28,10 +28,10 @@ class Part:
 
 
 @attrs.frozen(kw_only=True)
-class Size:
+class PackageSize:
     """A package's parts, the largest first."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PackagePart, ...]
 
     @property
     def packed(self) -> int:
@@ -44,8 +44,8 @@ class Size:
         return sum(part.unpacked for part in self.parts)
 
 
-def size_of(code_dir: Path) -> Size:
-    """Measure a code directory; caches of this machine's own Python at its top are left out, as .fcignore does."""
+def size_of(code_dir: Path) -> PackageSize:
+    """Measure a code directory, without the caches at its top that the templates' .fcignore leaves out."""
     sums: dict[str, list[int]] = {}
     for path in sorted(code_dir.rglob("*")):
         parts = path.relative_to(code_dir).parts
@@ -53,19 +53,10 @@ def size_of(code_dir: Path) -> Size:
             continue
         name = "/".join(parts[:2]) if parts[0] == "python" else parts[0]
         content = path.read_bytes()
-        entry = sums.setdefault(_package(name), [0, 0, 0])
+        entry = sums.setdefault(name.removesuffix(".libs"), [0, 0, 0])  # shared libraries count with their distribution
         entry[0] += 1
         entry[1] += len(content)
         entry[2] += len(zlib.compress(content, 9)) + _ENTRY_BYTES + 2 * len(str(Path(*parts)))
     ordered = sorted(sums.items(), key=lambda item: -item[1][2])
-    return Size(
-        parts=tuple(
-            Part(name=name, files=files, unpacked=unpacked, packed=packed)
-            for name, (files, unpacked, packed) in ordered
-        )
-    )
-
-
-def _package(name: str) -> str:
-    """Count a distribution's metadata with nothing but itself, and its shared libraries with it."""
-    return name.removesuffix(".libs")
+    measured = [PackagePart(name=name, files=one[0], unpacked=one[1], packed=one[2]) for name, one in ordered]
+    return PackageSize(parts=tuple(measured))

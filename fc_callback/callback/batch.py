@@ -1,4 +1,4 @@
-"""Many tasks in one event: each runs, reports and fails on its own."""
+"""Several tasks in one event: each runs, reports and fails separately."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback")
 
 _SHOWN = 5
-# A signal that arrives a moment before a wait begins is acted upon when the wait ends, so no wait is long.
+# A signal that arrives just before a wait is only handled after the wait, so each wait is short.
 _LOOK_SECONDS = 0.2
 
 
-class Shares:
-    """Shares out what is left of an invocation's time: a task that begins gets its part, and what others left unused.
+class TimeBudget:
+    """Divides the time that is left of an invocation between its tasks. Unused time goes to the tasks that start later.
 
     Args:
-        tasks: How many there are.
-        limit: How many run at once.
-        deadline: The invocation's; None where it is not known.
+        tasks: The number of tasks.
+        limit: The number of tasks that run at a time.
+        deadline: The deadline of the invocation. None if it is not known.
     """
 
     def __init__(self, *, tasks: int, limit: int, deadline: Deadline | None) -> None:
@@ -39,7 +39,7 @@ class Shares:
         self._lock = threading.Lock()
 
     def next(self) -> Deadline | None:
-        """Return the deadline of the task that begins now."""
+        """Return the deadline of the task that starts now."""
         with self._lock:
             rounds = max(1, math.ceil(self._waiting / self._limit))
             self._waiting -= 1
@@ -49,10 +49,13 @@ class Shares:
 
 
 def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | BaseException]:
-    """Run jobs, some at a time, each with a copy of the caller's context; return what each gave or raised, in order.
+    """Run jobs in threads, `limit` at a time, each with a copy of the caller's context.
 
-    They run in threads that keep no process alive, while the caller's thread only waits: there it is that FC's SIGTERM
-    ends an invocation, by a SystemExit which must not be taken for one of a job's. What has not begun by then is left.
+    The threads are daemons, and the caller's thread only waits: FC's SIGTERM raises a SystemExit there, which must not look
+    like the exception of a job. Jobs that have not started then are not run.
+
+    Returns:
+        The result of each job, or the exception that it raised, in order.
     """
     ended: list[str | BaseException] = [""] * len(jobs)
     waiting = deque(enumerate(jobs))
@@ -67,9 +70,9 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
             its_own = context.copy()
             try:
                 ended[index] = its_own.run(job)
-            except BaseException as error:  # noqa: BLE001 - it is raised by the caller, with the others
+            except BaseException as error:  # noqa: BLE001 - the caller raises it with the others
                 ended[index] = error
-                # Now, and each: FC shows only the last of the exceptions that an invocation ends in, without its cause.
+                # Each failure is logged here, because FC only shows the last exception of an invocation, without its cause.
                 its_own.run(logger.error, "Element [%d] of this event failed.", index, exc_info=error)
 
     threads: list[threading.Thread] = []
@@ -78,7 +81,7 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
             thread = threading.Thread(target=work, name=f"fc_callback-batch-{number}", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # no thread is available: those that run do the work of the others
+            except RuntimeError:  # no thread is available: the started threads do all the work
                 if not threads:
                     raise
                 break
@@ -92,17 +95,17 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
 
 
 def joined(ended: Sequence[str | BaseException]) -> str:
-    """Return the Outputs as one JSON text, or raise what failed, together.
+    """Return the Outputs as one JSON text, or raise one error for all failures.
 
     Args:
-        ended: What each task gave or raised.
+        ended: The Output of each task, or the exception that it raised.
 
     Raises:
-        BatchFailed: At least one failed; FC delivers the whole event again.
+        BatchFailed: At least one task failed. FC delivers the whole event again.
     """
     for one in ended:
         if isinstance(one, BaseException) and not isinstance(one, Exception):
-            raise one  # SystemExit and the like are not of the batch
+            raise one  # such as SystemExit, which is not a failure of a task
     failures = tuple((index, one) for index, one in enumerate(ended) if isinstance(one, Exception))
     if not failures:
         return f'{{"results":[{",".join(str(one) for one in ended)}]}}'
@@ -114,7 +117,7 @@ def joined(ended: Sequence[str | BaseException]) -> str:
 
 
 def element_bytes(element: Any) -> bytes:
-    """Return one element of a batch as a function without annotations gets it: its JSON; a text as it is."""
+    """Return one element of a batch as a function without annotations gets it: as JSON, or a text unchanged."""
     if isinstance(element, str):
         return element.encode("utf-8", "surrogatepass")
     return json.dumps(element, ensure_ascii=False).encode("utf-8", "surrogatepass")

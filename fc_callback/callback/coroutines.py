@@ -1,42 +1,25 @@
-"""`async def` functions: recognize them, and run what they return to its end from synchronous code.
+"""`async def` functions: run the coroutines that they return from synchronous code.
 
-asyncio is not imported here, because plain functions never need it: `event_loops` imports it.
+This module does not import asyncio, because plain functions never need it. `event_loops` imports it.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from threading import get_ident
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
+
+from fc_callback.values.functions import is_async
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from types import FrameType
 
-_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; inspect itself is too heavy for a cold start
-
-# What each thread waits for, by the thread's id: a suspended coroutine is on no thread's stack.
+# The awaitable that each thread waits for, by the thread's id. A suspended coroutine is not on the stack of a thread.
 _awaited: dict[int, Any] = {}
 
 
-def is_async(function: object) -> bool:
-    """Say whether calling a function returns a coroutine.
-
-    `async def` functions, methods, partials of these, and instances whose class has an `async def __call__` are async.
-    """
-    plain = _without_partials(function)
-    if type(plain) is FunctionType and not vars(plain):
-        return bool(plain.__code__.co_flags & _CO_COROUTINE)
-    from inspect import iscoroutinefunction  # knows the functions that are marked as async, too
-
-    if iscoroutinefunction(plain):
-        return True
-    return not isinstance(plain, (FunctionType, type)) and iscoroutinefunction(getattr(type(plain), "__call__", None))  # noqa: B004 - the method itself may be async
-
-
 def load_asyncio_for(function: object) -> None:
-    """Import asyncio if a function that is being decorated is async, or wraps a function that is."""
+    """Import asyncio if a function is async or wraps an async function. Called when the function is decorated."""
     if not is_async(function):
         if not hasattr(function, "__wrapped__"):
             return
@@ -48,8 +31,8 @@ def load_asyncio_for(function: object) -> None:
 
 
 def run_to_end(awaitable: Awaitable[Any]) -> Any:
-    """Await something from synchronous code: see `event_loops.run`."""
-    # Loaded when an `async def` function was decorated; only a plain function that returns an awaitable loads it here.
+    """Run an awaitable to its end from synchronous code: see `event_loops.run`."""
+    # An `async def` function loaded it when it was decorated. A plain function that returns an awaitable loads it here.
     from fc_callback.callback.event_loops import run
 
     thread = get_ident()
@@ -65,9 +48,9 @@ def run_to_end(awaitable: Awaitable[Any]) -> Any:
 
 
 def awaited_frames(thread: int) -> list[FrameType]:
-    """Return where the coroutine stands that a thread runs to its end: its frame, and those it awaits, innermost first.
+    """Return the frames of the coroutine that a thread runs, and of the coroutines that it awaits, innermost first.
 
-    The list is empty for a thread that runs none.
+    The list is empty for a thread that runs no coroutine.
     """
     frames: list[FrameType] = []
     awaitable = _awaited.get(thread)
@@ -79,14 +62,3 @@ def awaited_frames(thread: int) -> list[FrameType]:
         awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
     frames.reverse()
     return frames
-
-
-def _without_partials(function: Any) -> Any:
-    """Return the function inside partials, bound methods, static methods and class methods."""
-    while True:
-        if isinstance(function, partial):
-            function = function.func
-        elif isinstance(function, (MethodType, staticmethod, classmethod)):
-            function = function.__func__
-        else:
-            return function

@@ -1,11 +1,11 @@
-"""The event loops of `async def` functions: invocations that follow one another share one, whichever thread serves them.
+"""The event loops of `async def` functions: consecutive invocations share one loop, also in different threads.
 
-A client that a module keeps (httpx, redis.asyncio, aiohttp) holds connections of the loop that opened them. With a loop
-of its own for each invocation, as `asyncio.run` makes them, it would work once and fail on the second, warm invocation.
+An async client in a global variable (httpx, redis.asyncio, aiohttp) has connections of the loop that opened them. If each
+invocation had a new loop, as with `asyncio.run`, the client would work once and fail in the second, warm invocation.
 
-Idle loops are a stack. An invocation takes the loop that became idle last, or makes one, and puts it back. Invocations at
-the same time have one each. A loop runs in the thread of its invocation, because there SIGTERM raises FC's SystemExit,
-and there the context variables are set.
+Idle loops are a stack. An invocation takes the loop that became idle last, or creates one, and returns it to the stack.
+Concurrent invocations have one loop each. A loop runs in the thread of its invocation, because SIGTERM raises FC's SystemExit
+in that thread, and because that thread has the context variables.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fc_callback")
 
-# Turns of the loop in which cancelled tasks and abandoned generators can end, before they count as left pending.
+# Iterations of the loop in which cancelled tasks and abandoned generators can end, before they count as pending.
 _LAST_TURNS = 3
-# For the tasks of a loop that is closed: FC kills a process that does not end.
+# The time for the tasks of a loop that is closed. FC kills a process that does not end.
 _CLOSING_SECONDS = 1.0
-# A signal that arrives a moment before a wait begins is acted upon when the wait ends, so no wait is long.
+# A signal that arrives just before a wait is only handled after the wait, so each wait is short.
 _LOOK_SECONDS = 0.2
 
-# Appending and popping are atomic: there is no lock that a fork could leave held.
+# append and pop are atomic, so there is no lock that a fork could copy in its locked state.
 _idle: list[asyncio.AbstractEventLoop] = []
 _of_parent: list[asyncio.AbstractEventLoop] = []
 _left_pending: WeakSet[asyncio.Task[Any]] = WeakSet()
 
 
 def run(awaitable: Awaitable[Any]) -> Any:
-    """Await something from synchronous code, with the caller's context variables, and return its result.
+    """Run an awaitable to its end from synchronous code, with the caller's context variables, and return its result.
 
-    Tasks that it leaves pending are not cancelled: they go on with the next invocation that uses this loop. Where an
-    event loop runs already (a test of the person's own), this one runs in a thread beside it.
+    Tasks that are still pending are not cancelled. They continue in the next invocation that uses this loop. If an event
+    loop runs already, as in a user's test, the awaitable runs in another thread.
     """
     outcome = _run_in_thread(awaitable) if _is_inside_a_loop() else _run(awaitable)
     try:
         return outcome.result()
     finally:
-        del outcome  # the traceback of its exception holds this frame
+        del outcome  # its exception's traceback refers to this frame
 
 
 def _is_inside_a_loop() -> bool:
@@ -61,7 +61,7 @@ def _is_inside_a_loop() -> bool:
 
 
 def _run(awaitable: Awaitable[Any]) -> Future[Any]:
-    """Return the outcome. SystemExit and KeyboardInterrupt leave at any point, with the coroutine suspended."""
+    """Return the outcome. SystemExit and KeyboardInterrupt may leave at any point, with the coroutine suspended."""
     process, loop, is_sound = os.getpid(), _take(), False
     outcome: Future[Any] = Future()
     try:
@@ -87,7 +87,7 @@ def _run_in_thread(awaitable: Awaitable[Any]) -> Future[Any]:
         except BaseException as error:  # noqa: BLE001 - the caller raises it
             ended.set_exception(error)
 
-    # A daemon, because a SystemExit of the caller's must not wait for it.
+    # A daemon thread, because a SystemExit of the caller must not wait for it.
     thread = Thread(target=work, name="fc_callback-event-loop", daemon=True)
     thread.start()
     while thread.is_alive():
@@ -110,7 +110,7 @@ async def _resolve(outcome: Future[Any], awaitable: Awaitable[Any], process: int
 async def _still_pending() -> set[asyncio.Task[Any]]:
     pending: set[asyncio.Task[Any]] = set()
     for _ in range(_LAST_TURNS):
-        await asyncio.sleep(0)  # at least once: the close of an abandoned generator is no task before
+        await asyncio.sleep(0)  # at least once: it makes the close of an abandoned generator a task
         pending = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
         if not pending:
             break
@@ -118,15 +118,15 @@ async def _still_pending() -> set[asyncio.Task[Any]]:
 
 
 def _warn_of(pending: Iterable[asyncio.Task[Any]]) -> None:
-    """Warn once of each task that an invocation leaves pending."""
+    """Warn once about each task that is still pending after an invocation."""
     left = [task for task in pending if task not in _left_pending]
     if not left:
         return
     _left_pending.update(left)
     names = sorted({getattr(task.get_coro(), "__qualname__", "a task") for task in left})
     logger.warning(
-        "The function returned and left %d asyncio task(s) pending: %s. They go on during the next async invocation, not "
-        "before. Await in the function what an invocation needs.",
+        "The function returned while %d asyncio task(s) were pending: %s. They only continue during the next async "
+        "invocation. Await them in the function if the invocation needs them.",
         len(left),
         ", ".join(names),
     )
@@ -144,7 +144,7 @@ def _take() -> asyncio.AbstractEventLoop:
 
 
 def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """Cancel what is pending and close a loop, as `asyncio.run` does, but within a bounded time."""
+    """Cancel the pending tasks and close a loop, as `asyncio.run` does, but within a bounded time."""
     try:
         pending = asyncio.all_tasks(loop)
         for task in pending:
@@ -152,10 +152,10 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
         for ending in (pending, {loop.create_task(loop.shutdown_asyncgens())}):
             if ending:
                 waiting = loop.create_task(asyncio.wait(ending, timeout=_CLOSING_SECONDS))
-                _left_pending.update({*ending, waiting})  # none of them goes on, so there is nothing to warn of
+                _left_pending.update({*ending, waiting})  # they do not continue, so no warning is needed
                 loop.run_until_complete(waiting)
     finally:
-        loop.close()  # the default executor with it, without waiting for its threads
+        loop.close()  # also closes the default executor, without waiting for its threads
 
 
 def _end_all() -> None:
@@ -168,11 +168,11 @@ def _end_all() -> None:
 def _disown(loop: asyncio.AbstractEventLoop) -> None:
     """Leave a loop to the parent process.
 
-    The processes share its epoll instance. To close the loop, or one of its connections, would take the parent's file
-    descriptors out of that, also when the loop is collected. What is closed already touches none.
+    Both processes share its epoll instance. If the child closed or collected the loop, or one of its connections, it would
+    remove the parent's file descriptors from the epoll instance. A loop that counts as closed does not do this.
     """
     setattr(loop, "is_closed", lambda: True)  # noqa: B010 - mypy refuses an assignment to a method
-    _of_parent.append(loop)  # its tasks are not collected here either: that would run their cleanup twice
+    _of_parent.append(loop)  # keeps its tasks from being collected, which would run their cleanup twice
 
 
 def _forget_all() -> None:

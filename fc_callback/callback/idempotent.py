@@ -1,100 +1,72 @@
-"""The same for a handler that is no callback task: it runs once, and every later delivery gets what it returned."""
+"""`@idempotent`: a handler that is not a callback task runs once for each key, and later deliveries get its first result."""
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from fc_callback.callback.coroutines import load_asyncio_for, run_to_end
-from fc_callback.callback.run_and_record import run_once
+from fc_callback.callback.plain_handler import plain_handler
+from fc_callback.callback.run_and_record import run_plain
+from fc_callback.errors import HandlerInvalid
 from fc_callback.idempotency.options import Once
-from fc_callback.payload.arguments import HANDLER_MARK, PlainDelivery, bind, decoded_event
+from fc_callback.payload.arguments import decoded_event
 from fc_callback.values import validators
-from fc_callback.values.invocation import context_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from fc_callback.callback.plain_handler import PlainHandler
+    from fc_callback.payload.arguments import ArgumentBinding, PlainDelivery
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 
-class IdempotentHandler(Protocol, Generic[P, R_co]):
-    """A handler made by `idempotent`: called by FC with the event and the context, it returns the result's JSON text.
-
-    `__wrapped__` is the function as it was written, for unit tests.
-    """
-
-    __name__: str
-    __qualname__: str
-
-    @property
-    def __wrapped__(self) -> Callable[P, R_co]:
-        """The plain function."""
-
-    def __call__(self, event: Any, context: Any, **further: Any) -> str:
-        """Serve an event; further arguments, by name, go to the function."""
-
-
-def idempotent(once: Once) -> Callable[[Callable[P, R_co]], IdempotentHandler[P, R_co]]:
+def idempotent(once: Once) -> Callable[[Callable[P, R_co]], PlainHandler[P, R_co, str]]:
     """Let a handler run once for each key.
 
-    The handler gets what its annotations ask for, as with `event_parser`. It returns the JSON text that an Output would be
-    (see `encode_output`): the first time, and every time after. An `async def` handler is run to its end. `TaskFailed` is
-    remembered and raised again, and so is the error of a result that cannot be written; any other exception passes
-    through, and the next delivery runs. So it does where the function returned `task.defer()`.
+    The handler's annotations choose its arguments, as with `event_parser`. It returns the JSON text that an Output would be
+    (see `encode_output`), and each later delivery returns the same text. An `async def` handler is awaited. `TaskFailed` is
+    remembered and raised again, and so is the error of a result that cannot be encoded. After any other exception, and
+    after a `task.defer()`, the next delivery runs.
 
     Args:
-        once: What `once()` returned. Its key is read from the event's JSON object; any other event, text or JSON, is
-            the field `event`, so `once(key="event")` takes the whole of it.
+        once: The result of `once()`. Its key is read from the event's JSON object. An event of any other kind, text or
+            JSON, is the field `event`: `once(key="event")` uses the whole event.
 
     Raises:
         SettingsError: `once` is something else.
-        TypeError: The function cannot be a handler, an annotation cannot be served, or it stands above `task_callback`,
-            whose own `once=` reports each task.
+        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or the function is a `task_callback`
+            handler, whose own `once=` reports each task.
     """
     validators.instance_of("once", once, Once, validators.ONCE_EXAMPLE)
 
-    def decorate(function: Callable[P, R_co]) -> IdempotentHandler[P, R_co]:
-        plain: Callable[..., Any] = function
-        if hasattr(plain, "__task_callback__"):
-            raise TypeError(
-                "idempotent cannot stand above task_callback: a second task with the same key would get no report, and wait "
-                "until it times out. Give the options to task_callback: @task_callback(once=once(...))."
+    def serve(binding: ArgumentBinding, delivery: PlainDelivery) -> Any:
+        context, task = delivery.context, delivery.task
+        work = once.enter(
+            _payload(delivery),
+            scope=once.scope_of(binding.function, context),
+            deadline=context.deadline,
+            secret=None if task is None else task.token,
+        )
+        return run_plain(binding, delivery, work)
+
+    def decorate(function: Callable[P, R_co]) -> PlainHandler[P, R_co, str]:
+        if hasattr(function, "__task_callback__"):
+            raise HandlerInvalid(
+                "idempotent cannot be above task_callback: a second task with the same key would not be reported.",
+                hint="Give the options to task_callback: @task_callback(once=once(...)).",
             )
-        binding = bind(plain, decorator="idempotent")
-        load_asyncio_for(plain)
-
-        @wraps(plain)
-        def handler(*arguments: Any, **named: Any) -> Any:
-            bound, event, raw_context = binding.taken_apart(arguments, named)
-            known = context_of(raw_context)
-            delivery = PlainDelivery(event=event, raw_context=raw_context, context=known)
-            task = delivery.task
-            # Below task_callback, the object that the function gets: the event may be a trigger's envelope.
-            payload = None if task is None else delivery.payload
-            work = once.enter(
-                _payload(event) if payload is None else payload,
-                scope=once.scope_of(plain, known),
-                deadline=known.deadline,
-                secret=None if task is None else task.token,
-            )
-
-            def call() -> Any:
-                positional, by_name = binding.arguments(delivery)
-                result = plain(*bound, *positional, **{**by_name, **named})
-                return run_to_end(result) if hasattr(result, "__await__") else result
-
-            return run_once(work, known.deadline, call)
-
-        setattr(handler, HANDLER_MARK, True)
-        return handler
+        return plain_handler(function, decorator="idempotent", serve=serve)
 
     return decorate
 
 
-def _payload(event: Any) -> dict[str, Any]:
-    value = decoded_event(event)
+def _payload(delivery: PlainDelivery) -> Mapping[str, Any]:
+    """Return the object that the key is read from."""
+    # Below task_callback, the object that the function gets: the event may be a trigger's envelope.
+    if delivery.task is not None and delivery.payload is not None:
+        return delivery.payload
+    event, value = delivery.event, decoded_event(delivery.event)
     if isinstance(value, dict):
         return value
     if value is not None or not isinstance(event, (bytes, bytearray, memoryview)):
@@ -103,5 +75,5 @@ def _payload(event: Any) -> dict[str, Any]:
     try:
         return {"event": raw.decode()}
     except UnicodeDecodeError:
-        # Never with replaced characters: two events must not become the same text.
+        # Never with replacement characters: two events must not become the same text.
         return {"event": {"bytes": raw.hex()}}

@@ -1,4 +1,4 @@
-"""FC's initializer hook: opens the connection to CloudFlow before the first report needs it."""
+"""FC's initializer hook: it opens the connection to CloudFlow before the first report."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def initializer(context: Any = None) -> str:
 
         initialize = initializer
 
-    It opens the connection to CloudFlow, and loads the driver of `CLOUDFLOW_ONCE_STORE` where that is set. It ends within
-    a few seconds and never fails: the first report meets what is wrong, and says it.
+    It opens the connection to CloudFlow, and loads the driver of `CLOUDFLOW_ONCE_STORE` if that is set. It ends within a few
+    seconds and never fails: if there is a problem, the first report raises the error.
 
     Args:
-        context: FC's context; the region is taken from it.
+        context: FC's context, which has the region.
 
     Returns:
         An empty text, which every runtime can encode.
@@ -45,7 +45,7 @@ def initializer(context: Any = None) -> str:
 def _load_driver() -> None:
     url = settings.text("CLOUDFLOW_ONCE_STORE")
     if url is not None:
-        from fc_callback.idempotency.store import open_store
+        from fc_callback.idempotency.opening import open_store
 
         open_store(url)
 

@@ -1,8 +1,8 @@
-"""What `once` remembers of one delivery, step by step, each step within its time.
+"""Run a function and record its outcome, for `task_callback` and `idempotent`.
 
-A result is recorded (R), reported (P), and recorded again (R') where R is not certain. R takes a moment at most, so that a
-slow store does not cost the report; P ends a moment before the deadline where R is not certain, so that R' has a chance. A
-silent store thus costs neither the report nor, as far as there is time, the record.
+A result is recorded (R), then reported (P), then recorded again if R is not certain (R'). The time for R is short, so that a
+slow store does not prevent the report. If R is not certain, P ends before the deadline, so that there is time for R'. So a
+store that does not answer prevents neither the report nor, if there is time, the record.
 """
 
 from __future__ import annotations
@@ -10,163 +10,304 @@ from __future__ import annotations
 import logging
 import time
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fc_callback.callback.failure import Failure
-from fc_callback.callback.outcome import Failed, Succeeded, Unwritable
-from fc_callback.errors import LeaseLost, OutputError, StoreUnavailable, TaskFailed
+from fc_callback.callback.coroutines import run_to_end
+from fc_callback.callback.outcome import Failed, ResultOptions, Succeeded, Unwritable, stored_outcome
+from fc_callback.errors import LeaseLost, OutputError, OutputTooLarge, StoreUnavailable, TaskFailed
+from fc_callback.metrics import timed_step
 from fc_callback.payload.output import encode_output
 from fc_callback.values.context import Deadline
+from fc_callback.values.safe_log import log_safely
 from fc_callback.values.task import Deferred
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextvars import Token
 
+    from fc_callback.callback.deadline import SoftDeadline
     from fc_callback.callback.outcome import Outcome
-    from fc_callback.idempotency import Stored, Work
+    from fc_callback.idempotency.unremembered import Unremembered
+    from fc_callback.idempotency.work import Work
+    from fc_callback.metrics import TaskRecord
+    from fc_callback.payload.arguments import ArgumentBinding, Delivery
+    from fc_callback.values.task import Task
 
 logger = logging.getLogger("fc_callback")
 
-# One step: at most a second, and at most a quarter of what is left.
+# The time for one call sequence of the store: at most a second, and at most a quarter of the time that is left.
 _STEP_SECONDS, _STEP_SHARE = 1.0, 1 / 4
-# Where the deadline has passed and the process lives all the same, as after FC has thawed it: a moment for one try.
+# The time for one attempt after the deadline, if the process still runs, for example because FC froze and thawed it.
 _LATE_SECONDS = 0.25
-# What a report leaves for R'.
+# The time that a report keeps free for R'.
 _RESERVE_SECONDS, _RESERVE_SHARE = 1.0, 1 / 8
-# R' ends this long before the deadline, or after this long where no deadline is known.
+# R' ends so many seconds before the deadline, or after so many seconds without a deadline.
 _RETURN_SECONDS = 0.3
 _AGAIN_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.05, 1.0
 
-
-# Whose function this code runs in.
+# The recording of the function that is running.
 _around: ContextVar[Recording | None] = ContextVar("fc_callback_recording", default=None)
 
 
-class Recording:
-    """The record of one delivery; without `once`, nothing is remembered and nothing waits.
-
-    The function runs in a `with` block of it. A handler inside of the function that cannot record its own result (R) leaves
-    that to this one's R': the function's result, and the task's report, come first.
+class Run:
+    """One run of a user's function.
 
     Args:
-        work: What `Once.enter` returned; None without `once`.
-        deadline: When the invocation must have ended.
+        binding: The function and its parameters.
+        delivery: The event, the context and the task, from which the arguments are built.
+        options: The options that decide how a result or an exception becomes an outcome.
+        limit_bytes: The largest Output in bytes. None for no limit.
+        record: The record of the task. None for a handler without a task.
     """
 
-    def __init__(self, work: Work | None, deadline: Deadline | None) -> None:
-        self._work = work
+    def __init__(
+        self,
+        binding: ArgumentBinding,
+        delivery: Delivery,
+        *,
+        options: ResultOptions,
+        limit_bytes: int | None = None,
+        record: TaskRecord | None = None,
+    ) -> None:
+        self._binding = binding
+        self._delivery = delivery
+        self._options = options
+        self._limit_bytes = limit_bytes
+        self._record = record
+
+    def _outcome(self, recording: Recording) -> Outcome:
+        """Build the arguments, run the function, and encode the Output."""
+        with timed_step(self._record, "run"):
+            result = call_function(self._binding, self._delivery)
+        if isinstance(result, Deferred):
+            return result
+        try:
+            with timed_step(self._record, "encode"):
+                return Succeeded(text=self._encoded(result))
+        except OutputError as error:
+            # The function has run. With `once` it does not run again, so this error is the outcome of the work.
+            if not recording.refuse(error):
+                raise
+            failure = self._failure_of(error, recording)
+            return Unwritable(error=error) if failure is None else failure.evolve(technical=False)
+
+    def _encoded(self, result: Any) -> str:
+        limit, store, task = self._limit_bytes, self._options.large_output, self._delivery.task
+        if store == "raise" or task is None:
+            return encode_output(result, limit_bytes=limit)
+        text = encode_output(result)
+        try:
+            return encode_output(text, limit_bytes=limit)
+        except OutputTooLarge:
+            return encode_output(store(text, task), limit_bytes=limit)
+
+    def run_and_record(self, recording: Recording, watch: SoftDeadline | None = None) -> Outcome:
+        """Return the stored outcome, or run the function and record its outcome (R).
+
+        Args:
+            recording: The record of this delivery.
+            watch: The watch for the task's deadline. It is claimed before any call of the store.
+
+        Raises:
+            BaseException: The function raised an exception that is not a failure of the task. The attempt is not recorded.
+            TaskFailed: A handler without a task failed. The failure is recorded.
+            LeaseLost: Another delivery took over the work, and its result counts.
+        """
+        if recording.stored is not None:
+            if watch is not None:
+                watch.claim()
+            task = self._delivery.task if recording.has_report else None
+            return stored_outcome(recording.stored, task, raises=self._options.on_failure == "raise")
+        try:
+            with recording:
+                outcome = self._outcome(recording)
+        except BaseException as error:
+            failure = self._failure_of(error, recording)
+            if watch is not None:
+                watch.claim()
+            if failure is not None:
+                recording.keep(failure)
+                if recording.has_report:
+                    return failure
+            else:
+                recording.abandon()
+            if isinstance(error, Exception):  # FC ends the process after a SystemExit of its own
+                recording.finish()
+            raise
+        # The result is final. From here on, nothing may turn it into a failure or into a second run.
+        if watch is not None:
+            watch.claim()
+        recording.keep(outcome)
+        return outcome
+
+    def _failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
+        """Return the failure for an exception. A failure that is reported is logged here, because FC does not see it."""
+        failure = self._options.failure_of(problem, self._delivery.task)
+        if failure is not None and recording.has_report:
+            _log_failure(failure, problem, self._delivery.task)
+        return failure
+
+
+def call_function(binding: ArgumentBinding, delivery: Delivery) -> Any:
+    """Call a user's function with the arguments that it asks for. Return its result; an awaitable runs to its end.
+
+    Raises:
+        PayloadInvalid: The payload or the event does not have the shape that the function asks for.
+    """
+    positional, named = binding.arguments(delivery)
+    result = binding.function(*delivery.bound, *positional, **{**named, **delivery.further})
+    return run_to_end(result) if hasattr(result, "__await__") else result
+
+
+def run_plain(
+    binding: ArgumentBinding, delivery: Delivery, work: Work | Unremembered, *, record: TaskRecord | None = None
+) -> str | Deferred:
+    """Run a handler without a task to report, unless its work is done, and record its outcome.
+
+    Returns:
+        The result as the JSON text of an Output, or the stored result. Or the result of `Task.defer()`, for the
+        `task_callback` above the handler. It is not recorded, because another process has the token of this task.
+    """
+    recording = Recording(work, delivery.context.deadline, has_report=False)
+    outcome = Run(binding, delivery, options=_PLAIN, record=record).run_and_record(recording)
+    recording.finish()
+    if isinstance(outcome, Unwritable):
+        raise outcome.error
+    if isinstance(outcome, Failed):  # of an earlier delivery
+        raise TaskFailed(outcome.error, cause=outcome.cause)
+    return outcome if isinstance(outcome, Deferred) else str(outcome.text)
+
+
+_PLAIN = ResultOptions()
+
+
+class Recording:
+    """The record of one delivery. Without `once`, nothing is recorded and nothing waits.
+
+    The function runs in its `with` block. If a handler inside the function cannot record its own result (R), this recording
+    does it later (R'), because the result of the function and the report of the task come first.
+
+    Args:
+        work: The result of `Once.enter`, or `NO_WORK` without `once`.
+        deadline: The time at which the invocation must have ended.
+        has_report: Whether there is a task to report.
+    """
+
+    def __init__(self, work: Work | Unremembered, deadline: Deadline | None, *, has_report: bool = True) -> None:
+        self.work = work
+        self.stored = work.stored
         self._deadline = deadline
+        self.has_report = has_report
         self._problem: StoreUnavailable | None = None
         self._inner: list[Recording] = []
         self._is_open = False
 
     def __enter__(self) -> None:
-        """Begin the function's run."""
+        """Begin the run of the function."""
         self._mark: Token[Recording | None] = _around.set(self)
         self._is_open = True
 
     def __exit__(self, *_: object) -> None:
-        """End it: what goes on after that, in a thread or a task of the function's, records for itself."""
+        """End the run. A handler that still runs in a thread or a task of the function then records its own result."""
         self._is_open = False
         _around.reset(self._mark)
 
-    @property
-    def stored(self) -> Stored | None:
-        """What is remembered, if the work must not run."""
-        return None if self._work is None else self._work.stored
-
-    @property
-    def is_reported(self) -> bool:
-        """Whether the task of this very token has its report, from an earlier delivery."""
-        return self._work is not None and self._work.is_reported
-
-    @property
-    def came_before(self) -> bool:
-        """Whether the task may have an end of an earlier delivery's making."""
-        return self._work is not None and self._work.came_before
-
     def refuse(self, error: OutputError) -> bool:
-        """Say in an error that the work will not run again, and how to release it; False where nothing is remembered."""
-        if self._work is None:
-            return False
-        error.hint = (
-            f"{error.hint} The function has run and will not run again for this work. "
-            f"To release it: fc-callback redeliver STORE --forget {self._work.record.key}"
-        ).strip()
-        return True
+        """Add to an error that the work does not run again, and how to release it. Return False without `once`."""
+        error.hint = f"{error.hint} {self.work.release_hint}".strip()
+        return self.work.is_remembered
 
     def keep(self, outcome: Outcome) -> None:
-        """Record what the work ended in (R). A technical failure is not remembered.
+        """Record the outcome (R). A technical failure is not recorded, so that the next delivery runs again.
 
         Raises:
-            LeaseLost: Another delivery took the work over, and its result is the one.
+            LeaseLost: Another delivery took over the work, and its result counts.
         """
-        work = self._work
-        if work is None or work.stored is not None or is_technical(outcome):
+        work = self.work
+        if not work.is_remembered or self.stored is not None or (isinstance(outcome, Failed) and outcome.technical):
             return
         until = self._step()
         try:
             if isinstance(outcome, Succeeded):
                 work.done(outcome.text, until=until)
             elif isinstance(outcome, Failed):
-                work.failed(outcome.failure.error, outcome.failure.cause, until=until)
+                work.failed(outcome.error, outcome.cause, until=until)
             elif isinstance(outcome, Unwritable):
                 work.refused(type(outcome.error).__name__, str(outcome.error), outcome.to_json(), until=until)
-            else:
+            elif self.has_report:
                 work.deferred(until=until)
+            else:
+                work.abandon(until=until)
         except StoreUnavailable as error:
             self._problem = error
 
     def report_until(self) -> Deadline | None:
-        """Return when a report must have ended: it leaves time for R' where R is not certain."""
+        """Return the deadline for a report. If R is not certain, it keeps time free for R'."""
         deadline = self._deadline
         if deadline is None or self.is_certain:
             return deadline
         return Deadline(at=deadline.at - min(_RESERVE_SECONDS, deadline.remaining_seconds() * _RESERVE_SHARE))
 
-    def finish(self, until: Deadline | None = None) -> None:
-        """Record what `keep` could not, until it is certain or the time is up (R'). Raises nothing of the store's.
+    def settle(self, outcome: Succeeded | Failed, *, is_reported: bool) -> None:
+        """Write the final state after the report, which must not wait for it. Errors of the store are logged, not raised."""
+        if outcome.technical:
+            self.abandon()
+        self.finish()
+        work = self.work
+        if outcome.technical or not is_reported or not work.is_remembered or not work.is_written:
+            return
+        try:
+            work.reported(until=self._step())
+        except (LeaseLost, StoreUnavailable) as error:
+            log_safely(
+                logger,
+                logging.WARNING,
+                "The work is not recorded as reported, so a second delivery may report it again: %s",
+                error,
+            )
 
-        Args:
-            until: When the time is up; a moment before the deadline, by default.
+    def finish(self) -> None:
+        """Record again what `keep` could not record (R'). Errors of the store are logged, not raised.
+
+        A handler without a report, inside the function of another handler, is recorded after the report of the other one.
         """
-        if until is None:
+        if self.work.is_written and not self._inner:
+            return
+        around = None if self.has_report else _around.get()
+        if around is None or not around._takes_over(self):  # noqa: SLF001 - the same class
             deadline = self._deadline
             until = Deadline.after(_AGAIN_SECONDS) if deadline is None else Deadline(at=deadline.at - _RETURN_SECONDS)
-        self._write_again(until)
-        for inner in self._inner:
-            inner.finish(until)
+            self._finish_all(until)
 
-    def finish_in_turn(self) -> None:
-        """The same for a handler that has no report: inside of another one's function it comes after that one's report."""
-        around = _around.get()
-        if around is None or not around.takes_over(self):
-            self.finish()
+    def abandon(self) -> None:
+        """Release the work after an exception of the user's code, so that the next delivery runs it."""
+        if self.work.is_remembered:
+            self.work.abandon(until=self._step())
 
-    def takes_over(self, inner: Recording) -> bool:
-        """Finish another recording with this one; False where the function has ended already."""
+    @property
+    def is_certain(self) -> bool:
+        """Whether everything that must be recorded is certainly recorded."""
+        return self.work.is_written and (not self._inner or all(inner.is_certain for inner in self._inner))
+
+    def _takes_over(self, inner: Recording) -> bool:
+        """Finish another recording together with this one. Return False if the function has already ended."""
         if self._is_open:
             self._inner.append(inner)
         return self._is_open
 
-    @property
-    def is_certain(self) -> bool:
-        """Whether everything that is to be remembered is certainly recorded."""
-        is_written = self._work is None or self._work.is_written
-        return is_written and all(inner.is_certain for inner in self._inner)
+    def _finish_all(self, until: Deadline) -> None:
+        if not self.work.is_written:
+            self._write_again(until)
+        for inner in self._inner:
+            inner._finish_all(until)  # noqa: SLF001 - the same class
 
     def _write_again(self, until: Deadline) -> None:
-        work = self._work
-        if work is None or work.is_written:
-            return
         pause = _FIRST_PAUSE_SECONDS
         while until.remaining_seconds() > 0:
             try:
-                work.write_again(until=until)
+                self.work.write_again(until=until)
             except LeaseLost as error:
-                logger.error("The result is not recorded: %s", error)
+                log_safely(logger, logging.ERROR, "The result is not recorded: %s", error)
                 return
             except StoreUnavailable as error:
                 self._problem = error
@@ -174,26 +315,13 @@ class Recording:
                 return
             time.sleep(max(0.0, min(pause, until.remaining_seconds())))
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        logger.error(
-            "The work of %s (%s) is done and not recorded, so a second delivery may run it again: %s",
-            *(work.record.scope, work.record.key, self._problem),
+        log_safely(
+            logger,
+            logging.ERROR,
+            "The result of %s is not recorded, so a second delivery may run it again: %s",
+            self.work,
+            self._problem,
         )
-
-    def reported(self) -> None:
-        """Record that this delivery's task has its report. Raises nothing of the store's: the report stands."""
-        self.finish()
-        work = self._work
-        if work is None or not work.is_written:
-            return
-        try:
-            work.reported(until=self._step())
-        except (LeaseLost, StoreUnavailable) as error:
-            logger.warning("The work is not recorded as reported, so a second delivery may report it again: %s", error)
-
-    def abandon(self) -> None:
-        """Forget this attempt after an exception out of the person's code, so that the next delivery runs."""
-        if self._work is not None:
-            self._work.abandon(until=self._step())
 
     def _step(self) -> Deadline:
         if self._deadline is None:
@@ -202,59 +330,16 @@ class Recording:
         return Deadline.after(_LATE_SECONDS if left <= 0 else min(_STEP_SECONDS, left * _STEP_SHARE))
 
 
-def is_technical(outcome: Outcome) -> bool:
-    """Say whether an outcome is a failure that another run may not have."""
-    return isinstance(outcome, Failed) and outcome.failure.technical
+def _log_failure(failure: Failed, problem: BaseException, task: Task | None) -> None:
+    token = None if task is None else task.token
+    if not failure.technical:
+        log_safely(logger, logging.INFO, "Task %s has failed, as the function said: %s.", token, failure.error)
+        return
+    from traceback import format_exception
 
+    from fc_callback.redaction import mask_secrets
 
-def run_once(work: Work | None, deadline: Deadline | None, run: Callable[[], object]) -> str | Deferred:
-    """Run a plain handler, unless its work is done, and remember what it ended in: there is no task to report.
-
-    Args:
-        work: What `Once.enter` returned; None without `once`.
-        deadline: When the invocation must have ended.
-        run: Calls the handler.
-
-    Returns:
-        The result as the JSON text of an Output, the stored one where there is one. Or what `Task.defer()` returned, for
-        the `task_callback` around the handler; that is not remembered: somebody else has the token of this very task.
-    """
-    recording = Recording(work, deadline)
-    if recording.stored is not None:
-        return _repeated(recording.stored)
-    outcome: Outcome
-    try:
-        with recording:
-            result = run()
-        if isinstance(result, Deferred):
-            recording.abandon()
-            recording.finish_in_turn()
-            return result
-        try:
-            outcome = Succeeded(text=encode_output(result))
-        except OutputError as error:
-            recording.refuse(error)
-            outcome = Unwritable(error=error)
-    except TaskFailed as failure:
-        recording.keep(Failed(failure=Failure(error=failure.error, cause=failure.cause, technical=False)))
-        recording.finish_in_turn()
-        raise
-    except BaseException as error:
-        recording.abandon()
-        if isinstance(error, Exception):  # FC ends the process after a SystemExit of its own
-            recording.finish_in_turn()
-        raise
-    recording.keep(outcome)
-    recording.finish_in_turn()
-    if isinstance(outcome, Unwritable):
-        raise outcome.error
-    return str(outcome.text)
-
-
-def _repeated(stored: Stored) -> str:
-    if stored.refusal is not None:
-        raise Unwritable.from_json(stored.refusal).error
-    if stored.failure is not None:
-        error, cause = stored.failure
-        raise TaskFailed(error, cause=cause)
-    return stored.output or "{}"
+    trace = mask_secrets("".join(format_exception(problem)))
+    log_safely(
+        logger, logging.ERROR, "Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip()
+    )

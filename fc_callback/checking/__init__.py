@@ -1,16 +1,22 @@
-"""`fc-callback check`: reads a project as the cloud would, and says what will not work there.
+"""Find what will not work in the cloud, before a deployment: `fc-callback check`.
 
     findings = check_project(Path("orders"))
 
-Each rule has a name (`RULES`), which silences it: an argument here, or a comment in the file.
+Each rule has a name (`RULES`); the name silences it, as an argument here or in a comment of the file.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
+from fc_callback.checking import handlers, manifests, packages, roles, steps
 from fc_callback.checking.findings import RULES, Finding, Rule, without_silenced
+from fc_callback.checking.flows import read_flows
+from fc_callback.checking.importing import TIME_LIMIT_SECONDS
 from fc_callback.errors import SettingsError
+from fc_callback.project import read_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +30,7 @@ def check_project(
     *,
     ignore: Iterable[str] = (),
     imports: bool = True,
-    time_limit_seconds: float | None = None,
+    time_limit_seconds: float = TIME_LIMIT_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Check a project.
@@ -32,34 +38,31 @@ def check_project(
     Args:
         root: The directory of s.yaml.
         ignore: Rules to leave out.
-        imports: Whether the handlers are imported, which runs their modules' code.
-        time_limit_seconds: How long the import of one handler may take; 30 by default.
-        environ: What `${env()}` in s.yaml sees, beside `.env`; the process's own variables by default.
+        imports: Whether to import the handlers, which runs the code of their modules.
+        time_limit_seconds: How long the import of one function's handlers may take.
+        environ: What `${env()}` in s.yaml sees beside `.env`; the process's own variables by default.
 
     Returns:
-        What was found, by file and line.
+        The findings, by file and line.
 
     Raises:
         SettingsError: A rule of `ignore` does not exist.
     """
-    from fc_callback.checking import handlers, manifests, packages, roles, steps
-    from fc_callback.checking.importing import TIME_LIMIT_SECONDS
-    from fc_callback.checking.project import read_project
-
-    root = root.resolve()  # handlers are imported by a process that stands elsewhere
+    root = root.resolve()  # the process that imports the handlers has another working directory
     silenced = set(ignore)
     unknown = sorted(silenced - RULES.keys())
     if unknown:
         raise SettingsError(f"There is no rule {unknown[0]!r}.", hint=f"The rules are {', '.join(RULES)}.")
     project = read_project(root, environ=environ)
-    limit = TIME_LIMIT_SECONDS if time_limit_seconds is None else time_limit_seconds
-    imported = handlers.import_all(project, time_limit_seconds=limit) if imports else {}
+    flows = read_flows(project)
+    imported = handlers.import_all(project, time_limit_seconds=time_limit_seconds) if imports else {}
     found = [
+        *(Finding(**attrs.asdict(problem)) for problem in project.problems),
         *manifests.check(project),
         *roles.check(project),
         *packages.check(project),
-        *handlers.check(project, imported),
-        *steps.check(project, {key: seen[0] for key, seen in imported.items()}),
+        *handlers.check(project, flows, imported),
+        *steps.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
     ]
     kept = {finding: None for finding in without_silenced(root, found) if finding.rule not in silenced}
     return sorted(kept, key=lambda finding: (finding.file, finding.line, finding.rule))

@@ -1,4 +1,4 @@
-"""What a check finds, and the rules that find it: values without I/O."""
+"""The rules of the check, and what they find."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from fc_callback.project.manifest import Resource
+
 Severity = Literal["error", "warning"]
 
 
@@ -19,9 +21,9 @@ class Rule:
     """One rule.
 
     Attributes:
-        name: What silences it, and what docs/check.md explains.
-        severity: Whether it makes the check fail.
-        summary: What it says, in a line.
+        name: The name that silences it, and that docs/check.md explains.
+        severity: An `error` makes the check fail; a `warning` does not.
+        summary: What it demands, in a line.
     """
 
     name: str
@@ -39,59 +41,59 @@ def _rules(severity: Severity, **summaries: str) -> dict[str, Rule]:
 RULES: dict[str, Rule] = {
     **_rules(
         "error",
-        manifest="There is a s.yaml, and it can be read",
-        edition="s.yaml says edition: 3.0.0",
+        manifest="s.yaml exists and can be read",
+        edition="s.yaml has edition: 3.0.0",
         component="A function is deployed by the component fc3",
-        duplicate_key="No key stands twice in one mapping",
-        placeholder="No {{ placeholder }} of a template is left",
-        expression="What ${...} names is there",
-        unknown_property="Every property is one that fc3 knows",
-        missing_property="The properties that fc3 needs are there",
-        property_value="Every property has the type and the range that fc3 takes",
+        duplicate_key="A mapping has each key once",
+        placeholder="No {{ placeholder }} of a template remains",
+        expression="Everything that ${...} names exists",
+        unknown_property="fc3 knows every property",
+        missing_property="Every property that fc3 needs is set",
+        property_value="Every property has a type and a value that fc3 accepts",
         runtime="FC has the runtime, and fc_callback runs on it",
-        name="Names keep the services' rules",
-        code_path="code: leads to a directory or an archive",
+        name="Names follow the rules of the services",
+        code_path="code: names an existing directory or archive",
         secret_file="No .env file goes into the package",  # noqa: S106 - no password
-        handler_import="The handler and those of the hooks can be imported",
-        handler_decorated="A function that is given tasks is decorated with @task_callback",
+        handler_import="The handler and the handlers of the hooks can be imported",
+        handler_decorated="A function that receives tasks is decorated with @task_callback",
         reserved_variable="No environment variable begins with FC_",
         environment_size="The environment variables fit into 4 KB",
-        dependency_missing="What the code imports is in the package",
+        dependency_missing="The package holds what the code imports",
         dependency_platform="Compiled dependencies are built for the function's platform and Python",
-        pythonpath="PYTHONPATH leads to the dependencies",
+        pythonpath="PYTHONPATH names the directory of the dependencies",
         role_missing="A function that reports tasks has a role",
-        role_arn="The role is a full ARN, in lower case",
+        role_arn="The role is a full ARN in lower case",
         role_actions="The role's policy allows both report actions on *",
-        role_trust="The role trusts the service that takes it",
-        flow_definition="The flow can be read",
+        role_trust="The role trusts the service that assumes it",
+        flow_definition="CloudFlow accepts the flow's definition",
         flow_name="A flow's Name is the name it is deployed under",
-        flow_token="A step that waits for a callback hands the token on",  # noqa: S106 - no password
-        flow_timeout="A step that waits for a callback has a time-out",
+        flow_token="A step that waits for a callback passes the token on",  # noqa: S106 - no password
+        flow_timeout="A step that waits for a callback has a timeout",
         flow_express="A step that waits for a callback is not in Express mode",
         step_timeout="A function's timeout is not longer than its step's",
     ),
     **_rules(
         "warning",
-        timeout_default="The function's timeout is stated",
+        timeout_default="The function's timeout is set",
         instance_concurrency="Built-in runtimes serve one request at a time",
-        trigger_role="A trigger that takes a role says which",
-        definition_path="The flow's definition is found from everywhere",
-        flow_function="The functions that a flow calls are in s.yaml",
-        unreported_failure="Somebody reports the failures of an asynchronous task",
+        trigger_role="A trigger that needs a role names it",
+        definition_path="The path of a flow's definition does not depend on the current directory",
+        flow_function="s.yaml deploys the functions that a flow calls",
+        unreported_failure="The failures of an asynchronous task are reported",
     ),
 }
 
 
 @attrs.frozen(kw_only=True)
 class Finding:
-    """One thing that will not work.
+    """One place where a project breaks a rule.
 
     Attributes:
         rule: The rule's name.
         file: Relative to the project, with forward slashes.
         line: From 1.
         message: What is wrong.
-        hint: How to mend it.
+        hint: What to do.
     """
 
     rule: str
@@ -106,11 +108,16 @@ class Finding:
         return RULES[self.rule].severity
 
 
+def finding_at(resource: Resource, rule: str, message: str, hint: str, *place: str | int) -> Finding:
+    """Return a finding at a property of a resource."""
+    return Finding(rule=rule, file=resource.document.file, line=resource.line(*place), message=message, hint=hint)
+
+
 _COMMENT = re.compile(r"#\s*fc-callback:\s*ignore\s*=?\s*(?P<rules>[a-z][a-z, -]*)")
 
 
 def without_silenced(root: Path, findings: Iterable[Finding]) -> list[Finding]:
-    """Drop the findings that a comment silences: `# fc-callback: ignore RULE` on the line, or on one of its own above."""
+    """Drop the findings that a comment silences: `# fc-callback: ignore RULE` on the line, or on a comment line above it."""
     kept: list[Finding] = []
     files: dict[str, list[str]] = {}
     for finding in findings:

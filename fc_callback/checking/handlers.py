@@ -1,38 +1,39 @@
-"""The handlers and their hooks: whether they can be imported, and are tasks where a flow expects one."""
+"""Check the handlers and their hooks: they can be imported, and receive tasks only if they are decorated."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from fc_callback.checking.findings import Finding
-from fc_callback.checking.importing import TIME_LIMIT_SECONDS, Imported, import_handlers
+from fc_callback.checking.flows import reaches
+from fc_callback.checking.importing import Imported, import_handlers
+from fc_callback.project.documents import relative_name
+from fc_callback.project.manifest import served_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from fc_callback.checking.project import Function, Project
+    from fc_callback.checking.flows import CheckedFlow
+    from fc_callback.project import Function, Project
 
-_SERVED = re.compile(r"fc-callback[\"',\s]+serve[\"',\s]+(?P<handler>[\w./]+\.\w+)")
 _HOOKS = ("initializer", "preStop")
-# Events of these triggers carry a task token; those of the others do not.
+# Only the events of these triggers carry a task token.
 _TASK_TRIGGERS = {"mns_topic", "eventbridge"}
 
 
 @attrs.frozen(kw_only=True)
 class Handler:
-    """Where a function's handler, or the handler of a hook, is.
+    """A function's handler, or the handler of one of its hooks.
 
     Attributes:
-        kind: `handler`, `initializer` or `preStop`.
         text: `module.function`.
         code_dir: What becomes /code.
-        place: Where s.yaml or the Dockerfile names it.
-        file: That file.
+        file: The file that names it: s.yaml or the Dockerfile.
         line: The line there.
+        kind: `handler`, `initializer` or `preStop`.
     """
 
     text: str
@@ -43,37 +44,33 @@ class Handler:
 
 
 def handler_of(project: Project, function: Function) -> Handler | None:
-    """Find a function's handler; None where it is not Python's, or not to be seen from here."""
+    """Return a function's handler; None if it is not Python, or if s.yaml and the Dockerfile do not show it."""
+    file = function.document.file
     if function.is_python:
         text, code_dir = function.text("handler"), function.code_dir
         if not text or code_dir is None:
             return None
-        line = function.line("handler")
-        return Handler(text=text, code_dir=code_dir, file=function.document.file, line=line)
+        return Handler(text=text, code_dir=code_dir, file=file, line=function.line("handler"))
     code_dir = function.code_dir or next(
         (folder for folder in (project.root / "code", project.root) if folder.is_dir()), None
     )
+    if code_dir is None:
+        return None
     for name in ("customRuntimeConfig", "customContainerConfig"):
-        found = _SERVED.search(" ".join(_words(function.mapping(name))))
-        if found and code_dir is not None:
-            line = function.line(name)
-            return Handler(text=found["handler"], code_dir=code_dir, file=function.document.file, line=line)
+        if served := function.served_by(name):
+            return Handler(text=served, code_dir=code_dir, file=file, line=function.line(name))
     dockerfile = project.root / "Dockerfile"
-    if function.runtime != "custom-container" or not dockerfile.is_file() or code_dir is None:
+    if function.runtime != "custom-container" or not dockerfile.is_file():
         return None
     for number, line_text in enumerate(dockerfile.read_text("utf-8", "replace").splitlines(), 1):
-        found = _SERVED.search(line_text) if line_text.lstrip().upper().startswith(("CMD", "ENTRYPOINT")) else None
-        if found:
-            return Handler(text=found["handler"], code_dir=code_dir, file=dockerfile.name, line=number)
+        starts = line_text.lstrip().upper().startswith(("CMD", "ENTRYPOINT"))
+        if starts and (served := served_handler(line_text)):
+            return Handler(text=served, code_dir=code_dir, file=dockerfile.name, line=number)
     return None
 
 
-def _words(config: Mapping[str, Any]) -> list[str]:
-    return [str(word) for key in ("entrypoint", "command", "args") for word in config.get(key) or ()]
-
-
 def hooks_of(function: Function) -> list[Handler]:
-    """Find the handlers of a function's hooks, where FC itself runs them: a custom runtime gets a request instead."""
+    """Return the handlers of the hooks that FC itself calls. A custom runtime gets a request instead, so it has none."""
     config, code_dir = function.mapping("instanceLifecycleConfig"), function.code_dir
     if not function.is_python or code_dir is None:
         return []
@@ -90,8 +87,8 @@ def hooks_of(function: Function) -> list[Handler]:
     ]
 
 
-def import_all(project: Project, *, time_limit_seconds: float = TIME_LIMIT_SECONDS) -> dict[str, list[Imported]]:
-    """Import the handler of every function, and those of its hooks after it, by resource."""
+def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list[Imported]]:
+    """Import the handler of every function, and then those of its hooks, by resource."""
     imported: dict[str, list[Imported]] = {}
     for function in project.functions:
         handler = handler_of(project, function)
@@ -106,8 +103,10 @@ def import_all(project: Project, *, time_limit_seconds: float = TIME_LIMIT_SECON
     return imported
 
 
-def check(project: Project, imported: Mapping[str, Sequence[Imported]]) -> Iterator[Finding]:
-    """Find what is wrong with the handlers, and where those are right with their hooks."""
+def check(
+    project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str, Sequence[Imported]]
+) -> Iterator[Finding]:
+    """Find what is wrong with the handlers, and with the hooks of those that can be imported."""
     for function in project.functions:
         handler = handler_of(project, function)
         if handler is None or function.key not in imported:
@@ -116,17 +115,18 @@ def check(project: Project, imported: Mapping[str, Sequence[Imported]]) -> Itera
         if seen.problem:
             yield _not_loaded(project, handler, seen)
             continue
-        for hook, of_hook in zip(hooks_of(function), hooks, strict=False):  # none after one that ends the process
+        # A hook that ends the process leaves no result of those after it.
+        for hook, of_hook in zip(hooks_of(function), hooks, strict=False):
             if of_hook.problem:
                 yield _not_loaded(project, hook, of_hook)
-        if not seen.decorated and _is_given_tasks(project, function):
+        if not seen.decorated and _receives_tasks(flows, function):
             file, line = _inside(project.root, seen) or (handler.file, handler.line)
             yield Finding(
                 rule="handler-decorated",
                 file=file,
                 line=line,
-                message=f"The handler {handler.text} is given tasks and is not decorated: nobody reports them.",
-                hint="Put @task_callback above it.",
+                message=f"The handler {handler.text} receives tasks and is not decorated, so it reports none of them.",
+                hint="Decorate it with @task_callback.",
             )
 
 
@@ -137,21 +137,16 @@ def _not_loaded(project: Project, handler: Handler, seen: Imported) -> Finding:
         file=file,
         line=line,
         message=f"The {handler.kind} {handler.text} cannot be loaded: {seen.problem}",
-        hint=_hint(seen),
+        hint=_import_hint(seen),
     )
 
 
 def _inside(root: Path, seen: Imported) -> tuple[str, int] | None:
-    path = Path(seen.file)
-    if not seen.file or not path.is_absolute():
-        return None
-    try:
-        return path.resolve().relative_to(root.resolve()).as_posix(), seen.line
-    except ValueError:
-        return None
+    file = relative_name(Path(seen.file), root)
+    return (file, seen.line) if Path(seen.file).is_absolute() and not Path(file).is_absolute() else None
 
 
-def _hint(seen: Imported) -> str:
+def _import_hint(seen: Imported) -> str:
     if seen.module:
         return (
             f"The check imports it with this Python: if {seen.module} is among the requirements, install them here "
@@ -161,12 +156,12 @@ def _hint(seen: Imported) -> str:
         return "Name a function of that module: handler: module.function."
     if seen.kind == "FunctionTimeout":
         return "Do the long work in the function, or in FC's initializer."
-    return "FC imports it within the first request, and would fail in the same way."
+    return "Fix the import: FC imports the handler in the first request, and would fail in the same way."
 
 
-def _is_given_tasks(project: Project, function: Function) -> bool:
-    steps = [step for flow in project.flows for step in flow.steps if function.answers(step.target)]
+def _receives_tasks(flows: Sequence[CheckedFlow], function: Function) -> bool:
+    steps = [step for flow in flows for step in flow.tasks if reaches(step, function)]
     if steps:
         return any(step.callback for step in steps)
     kinds = {str(trigger.get("triggerType")) for _, trigger in function.triggers}
-    return bool(kinds & _TASK_TRIGGERS) or not (kinds or project.flows)
+    return bool(kinds & _TASK_TRIGGERS) or not (kinds or flows)

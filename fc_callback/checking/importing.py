@@ -1,4 +1,4 @@
-"""A handler and its hooks, imported in a process of their own: the parent's side."""
+"""Import a handler and its hooks in a process of their own. `probe` is the code of that process."""
 
 from __future__ import annotations
 
@@ -14,28 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.checking import probe
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 TIME_LIMIT_SECONDS = 30.0
+_PROBE = Path(__file__).with_name("probe.py")
 _OUTPUT_CHARACTERS = 300
 _SECRET_VARIABLES = ("ALIBABA_CLOUD_", "ALICLOUD_", "AccessKey", "AWS_")
 
 
 @attrs.frozen(kw_only=True)
 class Imported:
-    """What importing a handler gave.
+    """The result of importing a handler.
 
     Attributes:
-        problem: Why it cannot be used; empty where it can.
+        problem: Why it cannot be used; empty if it can.
         kind: FC's errorType for that.
-        file: Where, if that is known; of the function itself where there is no problem.
+        file: Where the problem is, if that is known; the file of the function itself if there is no problem.
         line: The line there.
-        module: The module that was not found, where that was the problem.
-        decorated: Whether it is made by task_callback.
-        on_failure: `raise` or `report`, of a decorated one.
+        module: The module that was not found, if that is the problem.
+        decorated: Whether task_callback decorates it.
+        on_failure: `raise` or `report`, if it is decorated.
     """
 
     problem: str = ""
@@ -55,25 +54,25 @@ def import_handlers(
     environment: Mapping[str, str],
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
 ) -> list[Imported]:
-    """Import handlers with this Python, one after another, in one process that ends with its time.
+    """Import handlers with this Python, one after another, in one process with a time limit.
 
     Args:
         code_dir: What becomes /code.
         handlers: Each `module.function`.
-        runtime: FC's, for the way it imports.
-        environment: The function's variables, which the module may read. The person's keys are kept from it.
+        runtime: The runtime of FC whose way of importing is imitated.
+        environment: The function's variables. Credentials of this machine are removed from the environment.
         time_limit_seconds: How long the imports may take together.
 
     Returns:
-        One for each handler, in order; the last is the one that ended the process or took too long, where one did.
+        One for each handler, in order. If a handler ended the process or took too long, it is the last one.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
     function_own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-") as folder:
         result = Path(folder) / "result.json"
         arguments = (str(code_dir), runtime, str(result), *handlers)
-        process = subprocess.Popen(  # noqa: S603 - this Python, on the person's own project
-            [sys.executable, "-W", "ignore", "-B", probe.__file__, *arguments],
+        process = subprocess.Popen(  # noqa: S603 - this Python, on the user's own project
+            [sys.executable, "-W", "ignore", "-B", str(_PROBE), *arguments],
             cwd=folder,
             env={**kept, **function_own},
             stdin=subprocess.DEVNULL,
@@ -84,29 +83,29 @@ def import_handlers(
         try:
             output, _ = process.communicate(timeout=time_limit_seconds)
         except subprocess.TimeoutExpired:
-            _end(process)
-            problem = f"Importing it did not end within {time_limit_seconds:g} seconds, and FC counts that time too."
+            _kill_session(process)
+            problem = f"Importing it took longer than {time_limit_seconds:g} seconds, which FC counts as well."
             missing = Imported(problem=problem, kind="FunctionTimeout")
         else:
             tail = output.decode("utf-8", "replace").strip()[-_OUTPUT_CHARACTERS:]
             problem = f"Importing it ended the process (exit code {process.returncode}). {tail}".strip()
             missing = Imported(problem=problem)
         lines = result.read_text("utf-8").splitlines() if result.is_file() else []
-        seen = [_read(json.loads(line)) for line in lines]
+        seen = [_imported(json.loads(line)) for line in lines]
         return seen if len(seen) == len(handlers) else [*seen, missing]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # what the import may have started, too: it is a session of its own
+        os.killpg(process.pid, signal.SIGKILL)  # the session holds the processes that the import has started, too
     process.communicate()
 
 
-def _read(seen: dict[str, Any]) -> Imported:
+def _imported(seen: dict[str, Any]) -> Imported:
     if seen["kind"]:
         return Imported(
             problem=seen["message"], kind=seen["kind"], file=seen["file"], line=seen["line"], module=seen["module"]
         )
     if not seen["callable"]:
-        return Imported(problem="It is there, and is no function.", kind="HandlerNotFound")
+        return Imported(problem="It exists, and is not a function.", kind="HandlerNotFound")
     return Imported(file=seen["file"], line=seen["line"], decorated=seen["decorated"], on_failure=seen["on_failure"])

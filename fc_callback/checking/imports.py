@@ -1,4 +1,4 @@
-"""What the code of a function imports, read without running it."""
+"""Find what the code of a function imports, without running it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Dependencies, and what no package should hold.
+# Dependencies, and directories that do not belong in a package.
 _NOT_CODE = {"python", ".venv", "venv", "tests", "__pycache__", "node_modules"}
 
 
 def imports_of(code_dir: Path) -> dict[str, tuple[Path, int]]:
-    """Return the modules outside of the standard library that the code imports, each with its first place.
+    """Return the modules outside of the standard library that the code imports, each with its first file and line.
 
-    Imports for type checkers only, and those that are allowed to fail, are left out.
+    Imports for type checkers, and those inside of `try` with `except ImportError`, are left out.
     """
     found: dict[str, tuple[Path, int]] = {}
     for path in sorted(code_dir.rglob("*.py")):
@@ -25,14 +25,14 @@ def imports_of(code_dir: Path) -> dict[str, tuple[Path, int]]:
         try:
             tree = ast.parse(path.read_bytes())
         except (SyntaxError, ValueError):
-            continue  # importing the handler says what is wrong with it
-        for name, line in _names(tree.body):
+            continue  # the import of the handler reports it
+        for name, line in _imported_names(tree.body):
             if name not in sys.stdlib_module_names:
                 found.setdefault(name, (path, line))
     return found
 
 
-def _names(body: list[ast.stmt]) -> list[tuple[str, int]]:
+def _imported_names(body: list[ast.stmt]) -> list[tuple[str, int]]:
     names: list[tuple[str, int]] = []
     for statement in body:
         if isinstance(statement, ast.Import):
@@ -41,16 +41,16 @@ def _names(body: list[ast.stmt]) -> list[tuple[str, int]]:
             if statement.module and not statement.level:
                 names.append((statement.module.partition(".")[0], statement.lineno))
         elif isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
-            names += _names(statement.orelse)
+            names += _imported_names(statement.orelse)
         elif isinstance(statement, ast.Try) and any(_catches_import(handler) for handler in statement.handlers):
             continue
         else:
             for field in ("body", "orelse", "finalbody"):
                 inner = getattr(statement, field, None)
                 if isinstance(inner, list):
-                    names += _names(inner)
+                    names += _imported_names(inner)
             for handler in getattr(statement, "handlers", ()):
-                names += _names(handler.body)
+                names += _imported_names(handler.body)
     return names
 
 

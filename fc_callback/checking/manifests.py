@@ -1,4 +1,4 @@
-"""What s.yaml says, held to what Serverless Devs and FC take.
+"""Check s.yaml against what Serverless Devs and FC accept.
 
 Sources: Serverless Devs, edition 3.0.0, and `s` 3.1.10 as it behaves; FC documentation, "CreateFunctionInput" and
 "Environment variables".
@@ -8,109 +8,94 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fc_callback.checking.expressions import UNKNOWN, read_dotenv
-from fc_callback.checking.findings import Finding
-from fc_callback.checking.project import FUNCTIONS, component_name
+from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.properties import problems_of, runtimes
+from fc_callback.project.expressions import UNKNOWN, read_dotenv
+from fc_callback.project.manifest import FUNCTION_COMPONENT, component_name
+from fc_callback.runtime.runtimes import OLDEST_PYTHON, RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fc_callback.checking.documents import Document
-    from fc_callback.checking.project import Function, Project
+    from fc_callback.project import Function, Project, Resource
+    from fc_callback.project.documents import Document
 
 EDITION = "3.0.0"
 ENVIRONMENT_MAX_BYTES = 4096
-OLDEST_PYTHON = (3, 10)
 _PLACEHOLDER = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
 _FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _FLOW_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
-_ROLE = re.compile(r"acs:ram::(?P<account>\d+):role/(?P<name>[\w.-]+)")
-_TAKES_ROLE = {"oss", "log", "mns_topic", "tablestore", "cdn_events"}
+_TRIGGERS_WITH_ROLE = {"oss", "log", "mns_topic", "tablestore", "cdn_events"}
 _PYTHON = re.compile(r"python(\d)(?:\.(\d+))?")
 
 
 def check(project: Project) -> Iterator[Finding]:
     """Find what is wrong with the manifests and the functions' properties."""
-    yield from project.findings
     for document in project.manifests:
         yield from _edition(document)
         yield from _component(document)
-        yield from _duplicates(document)
     yield from _placeholders(project)
     yield from _dotenv(project.root)
     for function in project.functions:
-        yield from _properties(function)
+        for problem in problems_of(function.props):
+            yield finding_at(function, problem.rule, problem.message, problem.hint, *problem.place)
         yield from _runtime(function)
         yield from _variables(function)
         yield from _timeout(function)
         yield from _concurrency(function)
         yield from _triggers(function)
-    yield from _names(project)
+        yield from _name(function, "functionName", "function", _FUNCTION_NAME, 64)
+    for resource in project.flow_resources:
+        yield from _name(resource, "name", "flow", _FLOW_NAME, 128)
 
 
 def _edition(document: Document) -> Iterator[Finding]:
     given = document.data.get("edition")
     if given == EDITION or ("extend" in document.data and given is None):
         return
-    said = "It has no edition" if given is None else f"It says edition: {given}"
+    problem = "There is no edition" if given is None else f"The edition is {given}"
     yield Finding(
         rule="edition",
         file=document.file,
         line=document.line("edition"),
-        message=f"{said}: `s verify` passes it, and `s deploy` does not know the component fc3 then.",
+        message=f"{problem}: `s verify` accepts that, and then `s deploy` does not find the component fc3.",
         hint=f"Write `edition: {EDITION}`.",
     )
 
 
 def _component(document: Document) -> Iterator[Finding]:
-    """Find functions that nothing else here looks at, because another component deploys them."""
+    """Find functions of another component; no other rule looks at them."""
     resources = document.data.get("resources")
     for key, entry in resources.items() if isinstance(resources, dict) else ():
         component, props = (entry.get("component"), entry.get("props")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(component, str) or component_name(component) == FUNCTIONS or not isinstance(props, dict):
+        if not isinstance(component, str) or component_name(component) == FUNCTION_COMPONENT:
             continue
-        if "runtime" in props and "code" in props:
+        if isinstance(props, dict) and "runtime" in props and "code" in props:
             yield Finding(
                 rule="component",
                 file=document.file,
                 line=document.line("resources", key, "component"),
-                message=f"{key!r} is a function, and {component!r} is not the component fc3: it is not checked at all.",
-                hint="Write `component: fc3`.",
+                message=f"{key!r} is a function of the component {component!r}: this check knows only fc3 and skips it.",
+                hint=f"Write `component: {FUNCTION_COMPONENT}`.",
             )
 
 
-def _duplicates(document: Document) -> Iterator[Finding]:
-    for key, line in document.duplicates:
-        yield Finding(
-            rule="duplicate-key",
-            file=document.file,
-            line=line,
-            message=f"The key {key!r} stands here for the second time: `s` says that the format is incorrect.",
-            hint="Keep one of them.",
-        )
-
-
 def _placeholders(project: Project) -> Iterator[Finding]:
-    """Look through the files that a template renders; code may hold double braces of its own."""
+    """Search the files that a template renders. Code is not searched: it may use double braces for its own purposes."""
     documents = [*project.manifests, *(flow.document for flow in project.flows), *project.policies.values()]
-    seen: set[Path] = set()
-    for document in documents:
-        if document.path in seen:
-            continue
-        seen.add(document.path)
-        for number, line in enumerate(document.path.read_text("utf-8", "replace").splitlines(), 1):
+    for document in {document.path: document for document in documents}.values():
+        for number, line in enumerate(document.text.splitlines(), 1):
             found = _PLACEHOLDER.search(line)
             if found:
                 yield Finding(
                     rule="placeholder",
                     file=document.file,
                     line=number,
-                    message=f"{found.group()} is left of a template, and would be deployed as it stands.",
-                    hint="Write the value, or make the project again with `fc-callback new` or `s init --parameters`.",
+                    message=f"{found.group()} is a placeholder of a template, and `s` would deploy it as it is.",
+                    hint="Write the value, or create the project again: `fc-callback new`, or `s init --parameters`.",
                 )
 
 
@@ -126,128 +111,95 @@ def _dotenv(root: Path) -> Iterator[Finding]:
                 rule="reserved-variable",
                 file=name,
                 line=line,
-                message=f"{variable} begins with FC_: `s` takes such variables for its own; FC_REGION sends the upload "
-                "to a host that answers inside FC only.",
-                hint="Give it another name.",
+                message=f"{variable} begins with FC_: `s` reads such variables as its own settings; FC_REGION sends the "
+                "upload to a host that answers only inside FC.",
+                hint="Rename it.",
             )
-
-
-def _properties(function: Function) -> Iterator[Finding]:
-    for problem in problems_of(function.props):
-        yield function.finding(problem.rule, problem.message, problem.hint, *problem.place)
 
 
 def _runtime(function: Function) -> Iterator[Finding]:
     runtime = function.props.get("runtime")
     if runtime is None or runtime is UNKNOWN:
         return
-    known = [name for name in runtimes() if name.startswith(("python", "custom"))]
     python = _PYTHON.fullmatch(str(runtime))
     if runtime not in runtimes():
-        close = difflib.get_close_matches(str(runtime), known, n=1)
-        hint = f"Did you mean {close[0]}? " if close and not python else ""
-        yield function.finding(
-            "runtime",
-            f"FC has no runtime {runtime!r}.",
-            f"{hint}FC's own Pythons are python3.10 and python3.12; any other takes custom-container.",
-            "runtime",
-        )
+        close = difflib.get_close_matches(str(runtime), RUNTIMES, n=1)
+        suggestion = f"Did you mean {close[0]}? " if close and not python else ""
+        problem = f"FC has no runtime {runtime!r}."
+        hint = f"{suggestion}FC's own Pythons are {_built_in(' and ')}; for another one use custom-container."
+        yield finding_at(function, "runtime", problem, hint, "runtime")
     elif python and (int(python.group(1)), int(python.group(2) or 0)) < OLDEST_PYTHON:
-        yield function.finding(
-            "runtime",
-            f"fc_callback needs Python 3.10, and {runtime} is older.",
-            "Take python3.10, or python3.12 where your region has it.",
-            "runtime",
-        )
+        problem = f"fc_callback needs Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]}, and {runtime} is older."
+        yield finding_at(function, "runtime", problem, f"Use {_built_in(' or ')}.", "runtime")
+
+
+def _built_in(joint: str) -> str:
+    return joint.join(one.id for one in RUNTIMES.values() if one.is_built_in and one.runs_fc_callback)
 
 
 def _variables(function: Function) -> Iterator[Finding]:
     for name in function.mapping("environmentVariables"):
-        if str(name).startswith(("FC_", "_FC_")):
-            yield function.finding(
+        if name.startswith(("FC_", "_FC_")):
+            yield finding_at(
+                function,
                 "reserved-variable",
-                f"{name} begins with FC_: FC deletes such variables before the code is loaded.",
-                f"Call it {str(name).lstrip('_').removeprefix('FC_')}.",
-                "environmentVariables",
-                name,
+                f"{name} begins with FC_: FC deletes such variables before it loads the code.",
+                f"Rename it to {name.lstrip('_').removeprefix('FC_')}.",
+                *("environmentVariables", name),
             )
     size = sum(len(f"{name}={value}".encode()) for name, value in function.environment.items())
     if size > ENVIRONMENT_MAX_BYTES:
-        yield function.finding(
+        yield finding_at(
+            function,
             "environment-size",
             f"The environment variables take {size} bytes, and FC allows {ENVIRONMENT_MAX_BYTES}.",
-            "Put long values into a file of the package, or into OSS.",
+            "Move long values to a file of the package, or to OSS.",
             "environmentVariables",
         )
 
 
 def _timeout(function: Function) -> Iterator[Finding]:
     if "timeout" not in function.props:
-        yield function.finding(
+        yield finding_at(
+            function,
             "timeout-default",
-            "No timeout is stated, and fc3's default is 3 seconds: hardly enough for a report that has to be repeated.",
-            "Write `timeout: 60`, or what the work takes.",
+            "No timeout is set. fc3's default is 3 seconds, which is too short for a report that has to be repeated.",
+            "Write `timeout: 60`, or as many seconds as the work takes.",
         )
 
 
 def _concurrency(function: Function) -> Iterator[Finding]:
     given = function.props.get("instanceConcurrency")
     if function.is_python and isinstance(given, int) and given > 1:
-        yield function.finding(
+        yield finding_at(
+            function,
             "instance-concurrency",
-            f"instanceConcurrency {given} has no effect on {function.runtime}: built-in runtimes serve one at a time.",
-            "Leave it out, or take a custom runtime.",
+            f"instanceConcurrency {given} has no effect: {function.runtime} serves one request at a time.",
+            "Remove it, or use a custom runtime.",
             "instanceConcurrency",
         )
 
 
 def _triggers(function: Function) -> Iterator[Finding]:
     for index, trigger in function.triggers:
-        kind = str(trigger.get("triggerType"))
-        if kind in _TAKES_ROLE and "invocationRole" not in trigger:
-            yield function.finding(
+        if str(trigger.get("triggerType")) in _TRIGGERS_WITH_ROLE and "invocationRole" not in trigger:
+            yield finding_at(
+                function,
                 "trigger-role",
-                f"The trigger {trigger.get('triggerName')!r} has no invocationRole: `s deploy` then makes a role, which "
-                "takes rights of its own.",
+                f"The trigger {trigger.get('triggerName')!r} has no invocationRole: `s deploy` then creates a role, for "
+                "which the deploying user needs RAM permissions.",
                 "Name the role with which the source invokes the function, as a full ARN.",
-                "triggers",
-                index,
+                *("triggers", index),
             )
 
 
-def _names(project: Project) -> Iterator[Finding]:
-    for function in project.functions:
-        name = function.props.get("functionName")
-        if isinstance(name, str) and not _FUNCTION_NAME.fullmatch(name):
-            yield function.finding(
-                "name",
-                f"{name!r} cannot be a function's name.",
-                "It has 1 to 64 letters, digits, _ and -, and begins with a letter or _.",
-                "functionName",
-            )
-    for resource in project.flow_resources:
-        name = resource.props.get("name")
-        if isinstance(name, str) and not _FLOW_NAME.fullmatch(name):
-            yield resource.finding(
-                "name",
-                f"{name!r} cannot be a flow's name.",
-                "It has 1 to 128 letters, digits, _ and -, and begins with a letter or _.",
-                "name",
-            )
-
-
-def role_problem(role: Any) -> tuple[str, str] | None:
-    """Say what is wrong with a role's ARN as fc3 takes it, and how to mend it; None for nothing."""
-    if not isinstance(role, str) or role == "auto":
-        return None
-    if not _ROLE.fullmatch(role):
-        return (
-            f"{role!r} is no role's ARN.",
-            "Write the whole of it: acs:ram::<account id>:role/<name>.",
+def _name(resource: Resource, prop: str, kind: str, pattern: re.Pattern[str], longest: int) -> Iterator[Finding]:
+    name = resource.props.get(prop)
+    if isinstance(name, str) and not pattern.fullmatch(name):
+        yield finding_at(
+            resource,
+            "name",
+            f"{name!r} is not a valid name for a {kind}.",
+            f"A name has 1 to {longest} letters, digits, _ and -, and begins with a letter or _.",
+            prop,
         )
-    if role != role.lower():
-        return (
-            f"fc3 writes the role in lower case ({role.lower()}), and so asks for another role.",
-            "Give the role a name in lower case.",
-        )
-    return None

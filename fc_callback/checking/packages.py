@@ -1,7 +1,6 @@
-"""What the package holds: the code, its dependencies, and what should not be in it.
+"""Check what a package holds: the code, its dependencies, and files that do not belong in it.
 
-Sources: FC documentation, "Python runtimes" (Debian 10 and 11, x86_64; /code is on the path, /code/python is not) and
-Serverless Devs, `.fcignore`.
+Sources: FC documentation, "Python runtimes" (/code is on the path, /code/python is not) and Serverless Devs, `.fcignore`.
 """
 
 from __future__ import annotations
@@ -10,20 +9,19 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING
 
-from fc_callback.building.platform import Target, misfits
-from fc_callback.building.requirements import Requirements, read_requirements
-from fc_callback.checking.findings import Finding
+from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.handlers import handler_of
 from fc_callback.checking.imports import imports_of
+from fc_callback.project.documents import relative_name
+from fc_callback.project.requirements import Requirements, read_requirements
+from fc_callback.project.wheels import DEPENDENCIES_DIR, DEPENDENCIES_IN_CLOUD, TargetPlatform, incompatible_wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fc_callback.checking.project import Function, Project
+    from fc_callback.project import Function, Project
 
-DEPENDENCIES = "python"
-PYTHONPATH = "/code/python"
 _BUILDS = re.compile(r"fc-callback\s+build|pip3?\s+install|\bs\s+build|fc3\s+build")
 
 
@@ -33,9 +31,10 @@ def check(project: Project) -> Iterator[Finding]:
         yield from _code_path(function)
         if function.code_dir is not None:
             yield from _secrets(project, function, function.code_dir)
-            if function.is_python:
-                yield from _dependencies(project, function, function.code_dir)
-                yield from _platform(project, function, function.code_dir)
+            target = TargetPlatform.of_runtime(function.runtime)
+            if target is not None:
+                yield from _dependencies(project, function, function.code_dir, target)
+                yield from _platform(project, function, function.code_dir, target)
 
 
 def _code_path(function: Function) -> Iterator[Finding]:
@@ -43,11 +42,9 @@ def _code_path(function: Function) -> Iterator[Finding]:
     given = code.get("src") if isinstance(code, dict) else code
     if not isinstance(given, str) or given.startswith(("http://", "https://")):
         return
-    path = function.document.path.parent / given
-    if not path.exists():
-        yield function.finding(
-            "code-path", f"code: {given} is not there.", "It is read from the directory of s.yaml.", "code"
-        )
+    if not (function.document.path.parent / given).exists():
+        problem = f"code: {given} does not exist."
+        yield finding_at(function, "code-path", problem, "Write a path relative to the directory of s.yaml.", "code")
 
 
 def _secrets(project: Project, function: Function, code_dir: Path) -> Iterator[Finding]:
@@ -57,11 +54,10 @@ def _secrets(project: Project, function: Function, code_dir: Path) -> Iterator[F
             continue
         yield Finding(
             rule="secret-file",
-            file=_relative(path, project.root),
+            file=relative_name(path, project.root),
             line=1,
-            message=f"{path.name} goes into the package of {function.name!r}: `s` leaves out what .fcignore names, and "
-            "nothing else.",
-            hint=f"Write `{path.name}` into {_relative(code_dir / '.fcignore', project.root)}, or move it beside s.yaml.",
+            message=f"{path.name} goes into the package of {function.name!r}: `s` leaves out only what .fcignore names.",
+            hint=f"Add `{path.name}` to {relative_name(code_dir / '.fcignore', project.root)}, or move it beside s.yaml.",
         )
 
 
@@ -74,7 +70,7 @@ def _ignore_patterns(code_dir: Path) -> list[str]:
 
 
 def _is_ignored(name: str, patterns: list[str]) -> bool:
-    """Whether gitignore's rules leave out a file at the top; the last pattern that fits decides."""
+    """Whether gitignore's rules leave out a file at the top; the last matching pattern decides."""
     ignored = False
     for pattern in patterns:
         if fnmatch.fnmatchcase(name, pattern.lstrip("!").strip("/")):
@@ -82,48 +78,45 @@ def _is_ignored(name: str, patterns: list[str]) -> bool:
     return ignored
 
 
-def _dependencies(project: Project, function: Function, code_dir: Path) -> Iterator[Finding]:
-    handler = handler_of(project, function)
-    if handler is None:
+def _dependencies(project: Project, function: Function, code_dir: Path, target: TargetPlatform) -> Iterator[Finding]:
+    if handler_of(project, function) is None:
         return
-    requirements = read_requirements(code_dir, project.root)
+    requirements = read_requirements(code_dir, project.root, target.marker_environment)
     built = _is_built(function)
     third_party = False
     for name, (path, line) in imports_of(code_dir).items():
         if _is_in(code_dir, name):
             continue
         third_party = True
-        if _is_in(code_dir / DEPENDENCIES, name):
+        if _is_in(code_dir / DEPENDENCIES_DIR, name):
             continue
         problem = _missing(name, requirements, built=built)
         if problem is not None:
             message, hint = problem
-            file = _relative(path, project.root)
+            file = relative_name(path, project.root)
             yield Finding(rule="dependency-missing", file=file, line=line, message=message, hint=hint)
-    if third_party and (built or (code_dir / DEPENDENCIES).is_dir()):
+    if third_party and (built or (code_dir / DEPENDENCIES_DIR).is_dir()):
         yield from _pythonpath(function)
 
 
 def _missing(name: str, requirements: Requirements, *, built: bool) -> tuple[str, str] | None:
     distribution = requirements.provider(name)
     if distribution is None:
-        return None  # not installed here either: importing the handler has said so
+        return None  # it is not installed here either: the import of the handler has failed on it
     if not requirements.covers(distribution):
         return (
-            f"{name} is imported, and {distribution} is not among the requirements: on FC there is none, or another one.",
+            f"The code imports {name}, and {distribution} is not among the requirements: FC has none, or another version.",
             f"Add {distribution} to {requirements.file}.",
         )
     if built:
         return None
     return (
-        f"{name} is imported, and {distribution} is not in the package.",
+        f"The code imports {name}, and {distribution} is not in the package.",
         "Run `fc-callback build`, best as a pre-deploy action of s.yaml.",
     )
 
 
 def _is_in(folder: Path, name: str) -> bool:
-    if not folder.is_dir():
-        return False
     return (folder / name).is_dir() or (folder / f"{name}.py").is_file() or any(folder.glob(f"{name}.*.so"))
 
 
@@ -132,7 +125,7 @@ def _is_built(function: Function) -> bool:
     document = function.document
     for actions in (document.get("actions"), document.get("resources", function.key, "actions")):
         for name, steps in actions.items() if isinstance(actions, dict) else ():
-            if not str(name).startswith("pre-") or "deploy" not in str(name) or not isinstance(steps, list):
+            if not name.startswith("pre-") or "deploy" not in name or not isinstance(steps, list):
                 continue
             each = [step for step in steps if isinstance(step, dict)]
             if any(_BUILDS.search(f"{step.get('run')} {step.get('component')}") for step in each):
@@ -141,36 +134,27 @@ def _is_built(function: Function) -> bool:
 
 
 def _pythonpath(function: Function) -> Iterator[Finding]:
-    variables = function.mapping("environmentVariables")
-    given = variables.get("PYTHONPATH", "")
-    if isinstance(given, str) and PYTHONPATH not in [part.rstrip("/") for part in given.split(":")]:
-        said = f"PYTHONPATH is {given!r}" if given else "PYTHONPATH is not set"
-        yield function.finding(
+    given = function.mapping("environmentVariables").get("PYTHONPATH", "")
+    if isinstance(given, str) and DEPENDENCIES_IN_CLOUD not in [part.rstrip("/") for part in given.split(":")]:
+        problem = f"PYTHONPATH is {given!r}" if given else "PYTHONPATH is not set"
+        yield finding_at(
+            function,
             "pythonpath",
-            f"{said}, and the dependencies are in {PYTHONPATH}: FC looks for modules in /code and /opt/python only.",
-            f"Write `PYTHONPATH: {PYTHONPATH}` into environmentVariables.",
+            f"{problem}, and the dependencies are in {DEPENDENCIES_IN_CLOUD}: FC looks for modules in /code and "
+            "/opt/python only.",
+            f"Write `PYTHONPATH: {DEPENDENCIES_IN_CLOUD}` into environmentVariables.",
             *(("environmentVariables", "PYTHONPATH") if given else ("environmentVariables",)),
         )
 
 
-def _platform(project: Project, function: Function, code_dir: Path) -> Iterator[Finding]:
-    target = Target.of_runtime(function.runtime)
-    if target is None:
-        return
-    for folder in (code_dir, code_dir / DEPENDENCIES):
-        for misfit in misfits(folder, target):
+def _platform(project: Project, function: Function, code_dir: Path, target: TargetPlatform) -> Iterator[Finding]:
+    for folder in (code_dir, code_dir / DEPENDENCIES_DIR):
+        for wheel in incompatible_wheels(folder, target):
             yield Finding(
                 rule="dependency-platform",
-                file=_relative(misfit.path, project.root),
+                file=relative_name(wheel.path, project.root),
                 line=1,
-                message=f"{misfit.name} is built for {misfit.built_for}, and {function.runtime} on FC is "
+                message=f"{wheel.name} is built for {wheel.built_for}, and {function.runtime} on FC is "
                 f"{target.description}.",
-                hint="Run `fc-callback build`: it takes the wheels of the function's platform.",
+                hint="Run `fc-callback build`: it installs wheels for the function's platform.",
             )
-
-
-def _relative(path: Path, root: Path) -> str:
-    try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        return str(path)

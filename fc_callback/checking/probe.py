@@ -1,8 +1,7 @@
-"""A handler and its hooks, imported in a process of their own: the child's side.
+"""Import handlers, and write a line of JSON about each: the program that `importing` runs.
 
-Run as `python probe.py CODE_DIR RUNTIME RESULT_FILE HANDLER...`. It imports the handlers one after another, as FC's runtime
-does, and writes a line of JSON for each. The person's code may print, hang or end the process: none of that reaches the
-check.
+Run as `python probe.py CODE_DIR RUNTIME RESULT_FILE HANDLER...`. It imports the handlers as FC's runtime does. The user's
+code may print, hang or end the process without an effect on the check.
 """
 
 from __future__ import annotations
@@ -13,18 +12,16 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-_DEPENDENCIES = "python"
 
-
-def look(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
-    """Import a handler and say what it is."""
+def describe_handler(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
+    """Import a handler and return what it is, or why it cannot be imported."""
     from fc_callback.runtime.worker import LoadError, load_handler
 
     try:
         function = load_handler(handler, runtime)
     except LoadError as error:
         cause = error.__cause__ or error
-        file, line = _place(cause, code_dir)
+        file, line = _place_in_code(cause, code_dir)
         return {
             "kind": error.kind,
             "message": str(error),
@@ -43,8 +40,8 @@ def look(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
     }
 
 
-def _place(error: BaseException, code_dir: str) -> tuple[str, int]:
-    """Return where in the person's code it went wrong."""
+def _place_in_code(error: BaseException, code_dir: str) -> tuple[str, int]:
+    """Return the file and line of the user's code where an import failed."""
     if isinstance(error, SyntaxError) and error.filename:
         return error.filename, error.lineno or 1
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(code_dir)]
@@ -58,9 +55,9 @@ def _innermost(function: Any) -> Any:
 
 
 def _on_failure(function: Any) -> str:
-    """Return the mark of task_callback, however many decorators stand above it; empty for a plain function."""
+    """Return the mark of task_callback, below any number of other decorators; empty for a plain function."""
     while function is not None:
-        own = vars(type(function)).get("__call__")  # of an object whose method is decorated
+        own = vars(type(function)).get("__call__")  # of an object whose __call__ is decorated
         for each in (function, own):
             mark = getattr(each, "__task_callback__", None)
             if isinstance(mark, str):
@@ -70,14 +67,14 @@ def _on_failure(function: Any) -> str:
 
 
 def main(code_dir: str, runtime: str, result: str, *handlers: str) -> None:
-    """Look at each handler; what was seen before one that ends the process is kept."""
-    # This file's directory stands first: the code directory takes its place, as /code does on FC. What was built for FC
-    # comes last, because it may be for another platform than this one.
+    """Describe each handler. A handler that ends the process leaves the lines of those before it."""
+    # Python puts this file's directory first; the code directory replaces it, as /code is first on FC. The packages that
+    # were built for FC come last, because they may be for another platform than this one.
     sys.path[0] = code_dir
-    sys.path.append(str(Path(code_dir) / _DEPENDENCIES))
+    sys.path.append(str(Path(code_dir) / "python"))
     with Path(result).open("w", encoding="utf-8") as lines:
         for handler in handlers:
-            print(json.dumps(look(code_dir, handler, runtime)), file=lines, flush=True)
+            print(json.dumps(describe_handler(code_dir, handler, runtime)), file=lines, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The `props` of a fc3 resource, held to fc3's own schema, and strictly: what the schema does not name is a mistake.
+"""Check the `props` of a fc3 resource against fc3's own schema, strictly: an unknown property is an error.
 
-fc3 itself drops an unknown property without a word, and validates the others into its debug log only. fc3.json holds
-the component's schema, with its licence beside it. Source: devsapp/fc3 0.1.22, `src/schema.json`.
+fc3 itself ignores an unknown property without a warning, and validates the others only into its debug log. fc3.json holds
+the component's schema; its licence is beside it. Source: devsapp/fc3 0.1.22, `src/schema.json`.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+from datetime import datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.checking.expressions import UNKNOWN
+from fc_callback.project.expressions import UNKNOWN
+from fc_callback.project.yaml_scalars import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fc_callback.checking.documents import Place
+    from fc_callback.project.documents import Place
 
 Schema = dict[str, Any]
 
-# The component's code reads these, its schema does not name them.
+# The component's code reads these properties; its schema does not name them.
 _UNNAMED = ("customDomain", "disableOndemand")
 _TRIGGERS = {
     "cdn_events": "ICdnTriggerConfig",
@@ -35,7 +37,7 @@ _TRIGGERS = {
     "tablestore": "IOtsConfig",
     "timer": "ITimerTriggerConfig",
 }
-# Rules of their own look at these.
+# Other rules check these.
 _ELSEWHERE = {("runtime",)}
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -45,7 +47,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
-_WORDS = {
+_KIND_NAMES = {
     "string": "text",
     "boolean": "true or false",
     "integer": "a whole number",
@@ -56,8 +58,8 @@ _WORDS = {
 
 
 @attrs.frozen(kw_only=True)
-class Problem:
-    """What is wrong at one place of the props."""
+class PropertyProblem:
+    """A property that fc3 or the service does not accept, or that fc3 ignores."""
 
     rule: str
     place: Place
@@ -73,15 +75,15 @@ def fc3_schema() -> Schema:
 
 
 def runtimes() -> tuple[str, ...]:
-    """Return the runtimes that FC has."""
+    """Return every runtime that fc3 deploys, those of other languages too."""
     return tuple(fc3_schema()["definitions"]["IRuntime"]["enum"])
 
 
-def problems_of(props: dict[str, Any]) -> Iterator[Problem]:
-    """Find what fc3 or the service would not take, or would drop without a word."""
+def problems_of(props: dict[str, Any]) -> Iterator[PropertyProblem]:
+    """Find the properties that fc3 or the service does not accept, and those that fc3 ignores."""
     schema = fc3_schema()
     known = {**schema["properties"], **{name: {} for name in _UNNAMED}}
-    yield from _object(props, {"properties": known, "required": _required(props)}, ())
+    yield from _object_problems(props, {"properties": known, "required": _required(props)}, ())
 
 
 def _required(props: dict[str, Any]) -> list[str]:
@@ -95,56 +97,56 @@ def _required(props: dict[str, Any]) -> list[str]:
     return needed if given is UNKNOWN else [*needed, "code", "handler"]
 
 
-def _value(value: Any, schema: Schema, place: Place) -> Iterator[Problem]:
+def _value_problems(value: Any, schema: Schema, place: Place) -> Iterator[PropertyProblem]:
     if value is UNKNOWN or place in _ELSEWHERE:
         return
     if "$ref" in schema:
         schema = fc3_schema()["definitions"][schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
-        yield from _any_of(value, schema["anyOf"], place)
+        yield from _any_of_problems(value, schema["anyOf"], place)
         return
     kind = schema.get("type")
-    if kind is not None and not _is(value, kind):
-        yield _wrong(place, f"must be {_WORDS[kind]}, not {_shown(value)}", _typed_hint(value, kind))
+    if kind is not None and not _is_kind(value, kind):
+        yield _wrong(place, f"must be {_KIND_NAMES[kind]}, not {_described(value)}", _type_hint(value, kind))
         return
     if "enum" in schema and value not in schema["enum"]:
         yield _wrong(place, f"cannot be {value!r}", _choices_hint(value, schema["enum"]))
     elif "const" in schema and value != schema["const"]:
         yield _wrong(place, f"cannot be {value!r}", f"It can be {schema['const']!r}.")
     else:
-        yield from _range(value, schema, place)
+        yield from _range_problems(value, schema, place)
     if isinstance(value, list):
         for index, each in enumerate(value):
-            yield from _value(each, schema.get("items", {}), (*place, index))
+            yield from _value_problems(each, schema.get("items", {}), (*place, index))
     elif isinstance(value, dict):
-        yield from _object(value, schema, place)
+        yield from _object_problems(value, schema, place)
 
 
-def _object(value: dict[str, Any], schema: Schema, place: Place) -> Iterator[Problem]:
+def _object_problems(value: dict[str, Any], schema: Schema, place: Place) -> Iterator[PropertyProblem]:
     known = schema.get("properties")
     others = schema.get("additionalProperties")
     unknown = [str(key) for key in value if known and key not in known and not others]
     for name in schema.get("required", ()):
-        # A misspelt one is one mistake, not two.
+        # A misspelt name is one mistake, not two.
         if name not in value and not difflib.get_close_matches(name, unknown, n=1):
-            yield Problem(
+            yield PropertyProblem(
                 rule="missing-property",
                 place=place,
-                message=f"{_name((*place, name))} is missing.",
-                hint="fc3 cannot deploy without it.",
+                message=f"{_dotted((*place, name))} is missing.",
+                hint="Add it: fc3 cannot deploy without it.",
             )
     for key, each in value.items():
         if known and key in known:
-            yield from _value(
+            yield from _value_problems(
                 each, _trigger_schema(value, place) if key == "triggerConfig" else known[key], (*place, key)
             )
         elif isinstance(others, dict):
-            yield from _value(each, others, (*place, key))
+            yield from _value_problems(each, others, (*place, key))
         elif known and others is not True:
-            yield Problem(
+            yield PropertyProblem(
                 rule="unknown-property",
                 place=(*place, key),
-                message=f"{_name((*place, key))} is no property of fc3: it would be dropped without a word.",
+                message=f"{_dotted((*place, key))} is not a property of fc3, which ignores it without a warning.",
                 hint=_choices_hint(str(key), list(known)),
             )
 
@@ -154,36 +156,36 @@ def _trigger_schema(trigger: dict[str, Any], place: Place) -> Schema:
     return {"$ref": f"#/definitions/{name}"} if name else {}
 
 
-def _any_of(value: Any, choices: list[Schema], place: Place) -> Iterator[Problem]:
-    """Take the alternative of the value's own type, so that what is said fits what was meant."""
-    tried = [(choice, list(_value(value, choice, place))) for choice in choices]
+def _any_of_problems(value: Any, choices: list[Schema], place: Place) -> Iterator[PropertyProblem]:
+    """Report the problems of the alternative that has the value's own type: that is the one that was meant."""
+    tried = [(choice, list(_value_problems(value, choice, place))) for choice in choices]
     if all(problems for _, problems in tried):
-        fitting = (problems for choice, problems in tried if _kind(choice) == _kind_of(value))
+        fitting = (problems for choice, problems in tried if _schema_kind(choice) == _kind_of(value))
         yield from next(fitting, tried[-1][1])
 
 
-def _kind(schema: Schema) -> str:
+def _schema_kind(schema: Schema) -> str:
     if "$ref" in schema:
-        return _kind(fc3_schema()["definitions"][schema["$ref"].rpartition("/")[2]])
+        return _schema_kind(fc3_schema()["definitions"][schema["$ref"].rpartition("/")[2]])
     return str(schema.get("type", "object"))
 
 
 def _kind_of(value: Any) -> str:
-    return next((kind for kind in _TYPES if _is(value, kind)), "")
+    return next((kind for kind in _TYPES if _is_kind(value, kind)), "")
 
 
-def _is(value: Any, kind: str) -> bool:
+def _is_kind(value: Any, kind: str) -> bool:
     if isinstance(value, bool):
         return kind == "boolean"
     return isinstance(value, _TYPES[kind])
 
 
-def _range(value: Any, schema: Schema, place: Place) -> Iterator[Problem]:
+def _range_problems(value: Any, schema: Schema, place: Place) -> Iterator[PropertyProblem]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     low, high, step = schema.get("minimum"), schema.get("maximum"), schema.get("multipleOf")
     if low is not None and high is not None and not low <= value <= high:
-        yield _wrong(place, f"is {value}, and it can be {low} to {high}", "Choose one in between.")
+        yield _wrong(place, f"is {value}, and it can be {low} to {high}", f"Choose a value from {low} to {high}.")
     elif low is not None and value < low:
         yield _wrong(place, f"is {value}, and it must be at least {low}", f"Make it {low} or more.")
     elif step is not None and value % step:
@@ -191,32 +193,33 @@ def _range(value: Any, schema: Schema, place: Place) -> Iterator[Problem]:
         yield _wrong(place, f"is {value}, and it must be a multiple of {step}", f"Make it {below} or {below + step}.")
 
 
-def _wrong(place: Place, message: str, hint: str) -> Problem:
-    return Problem(rule="property-value", place=place, message=f"{_name(place)} {message}.", hint=hint)
+def _wrong(place: Place, message: str, hint: str) -> PropertyProblem:
+    return PropertyProblem(rule="property-value", place=place, message=f"{_dotted(place)} {message}.", hint=hint)
 
 
-def _name(place: Place) -> str:
+def _dotted(place: Place) -> str:
     text = ""
     for step in place:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text
 
 
-def _shown(value: Any) -> str:
+def _described(value: Any) -> str:
+    if isinstance(value, datetime):
+        return "a date"
     kind = _kind_of(value)
-    return (
-        f"{value!r}, which is {_WORDS[kind]}"
-        if kind in {"string", "integer", "number", "boolean"}
-        else _WORDS.get(kind, "empty")
-    )
+    if kind in {"string", "integer", "number", "boolean"}:
+        return f"{repr(value) if kind == 'string' else as_text(value)}, which is {_KIND_NAMES[kind]}"
+    return _KIND_NAMES.get(kind, "empty" if value is None else "binary data")
 
 
-def _typed_hint(value: Any, kind: str) -> str:
+def _type_hint(value: Any, kind: str) -> str:
     if kind == "string":
-        return f'Put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}".'
+        shown = value.date() if isinstance(value, datetime) else as_text(value)
+        return f'Put it in quotes: "{shown}".'
     if kind in {"integer", "number"} and isinstance(value, str):
         return "Write it without quotes."
-    return f"Write {_WORDS[kind]}."
+    return f"Write {_KIND_NAMES[kind]}."
 
 
 def _choices_hint(given: Any, choices: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The flows' steps that wait for a callback: whether the token reaches somebody, and the wait has an end.
+"""Check the steps of flows that wait for a callback: each passes the token on, and has a timeout.
 
 Sources: CloudFlow documentation, "service integration patterns", "standard and express workflows", "Task"; Serverless
 Workflow documentation 122494 and 130496.
@@ -8,184 +8,176 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fc_callback.checking.findings import Finding
-from fc_callback.flows import DefinitionError, parse_flow
+from fc_callback.checking.findings import Finding, finding_at
+from fc_callback.checking.flows import reaches
+from fc_callback.flows import DefinitionError, UnsupportedDefinition, parse_flow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from fc_callback.checking.flows import Flow, Step
+    from fc_callback.checking.flows import CheckedFlow
     from fc_callback.checking.importing import Imported
-    from fc_callback.checking.project import Function, Project
+    from fc_callback.flows import TaskOutline
+    from fc_callback.project import Function, Project, Resource
 
 _HOW = {
     "legacy": "Add `{target: taskToken, source: $context.task.token}` to its inputMappings.",
     "cloudflow": "Add `taskToken.$: $Context.Current.TaskToken` to its body or message.",
 }
-# What the local CloudFlow does not run is no mistake.
-_NOT_RUN_LOCALLY = "not supported here"
 
 
-def check(project: Project, imported: Mapping[str, Imported]) -> Iterator[Finding]:
+def check(project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str, Imported]) -> Iterator[Finding]:
     """Find what is wrong with the flows.
 
     Args:
         project: The project.
-        imported: What importing each function's handler gave, by resource.
+        flows: Its flows.
+        imported: The result of importing each function's handler, by resource.
     """
-    for flow in project.flows:
+    for flow in flows:
         yield from _definition(flow)
-        yield from _names(flow)
-        for step in flow.steps:
+        yield from _name(flow)
+        for step in flow.tasks:
             if step.callback:
                 yield from _callback(flow, step)
-            if step.target is not None and step.target.kind == "function":
-                yield from _function(project, flow, step)
+            yield from _function(project, flow, step)
     for resource in project.flow_resources:
-        definition = resource.document.get("resources", resource.key, "props", "definition")
-        if isinstance(definition, str) and definition.startswith(".") and "\n" not in definition:
-            yield resource.finding(
-                "definition-path",
-                f"{definition} is looked for in the directory that `s` is called from, not beside {resource.document.file}.",
-                f"Write ${{path('{definition}')}}.",
-                "definition",
-            )
+        yield from _path(resource)
     for function in project.functions:
-        yield from _waits(project, function, imported.get(function.key))
+        yield from _waits(flows, function, imported.get(function.key))
 
 
-def _finding(flow: Flow, rule: str, message: str, hint: str, *place: str | int) -> Finding:
-    return Finding(rule=rule, file=flow.document.file, line=flow.line(*place), message=message, hint=hint)
+def _finding(flow: CheckedFlow, rule: str, message: str, hint: str, *place: str | int) -> Finding:
+    return Finding(rule=rule, file=flow.source.document.file, line=flow.line(*place), message=message, hint=hint)
 
 
-def _definition(flow: Flow) -> Iterator[Finding]:
-    document = flow.document
-    if document.error is not None:
-        problem, line = document.error
-        yield Finding(
-            rule="flow-definition",
-            file=document.file,
-            line=line,
-            message=f"{document.file} cannot be read: {problem}.",
-            hint="Mend the YAML.",
-        )
-        return
-    if flow.language == "neither":
+def _definition(flow: CheckedFlow) -> Iterator[Finding]:
+    if flow.error is not None:
+        problem, line = flow.error
+        file, hint = flow.source.document.file, "Fix the YAML syntax."
+        message = f"The flow's definition cannot be read: {problem}"
+        yield Finding(rule="flow-definition", file=file, line=line, message=message, hint=hint)
+    elif flow.outline is None:
+        problem = "It is not a flow of either language."
         hint = "Begin with `version: v1` and `type: flow`, or with `Type: StateMachine` and `SpecVersion: v1`."
-        yield _finding(flow, "flow-definition", "It is a flow of neither language.", hint)
-        return
-    if document.lines == {}:
-        return  # it stands inside of another file
-    try:
-        parse_flow(document.path.read_text(encoding="utf-8"))
-    except DefinitionError as error:
-        if _NOT_RUN_LOCALLY not in str(error):
-            place = next((step.place for step in flow.steps if f"{step.name!r}" in str(error)), ())
-            yield _finding(flow, "flow-definition", str(error), "CreateFlow would refuse it.", *place)
+        yield _finding(flow, "flow-definition", problem, hint)
+    elif flow.definition is not None:
+        try:
+            parse_flow(flow.definition.text)
+        except UnsupportedDefinition:
+            pass  # CloudFlow itself accepts more than the local CloudFlow runs
+        except DefinitionError as error:
+            yield _finding(flow, "flow-definition", str(error), "Correct it: CreateFlow would refuse it.", *error.place)
 
 
-def _names(flow: Flow) -> Iterator[Finding]:
-    deployed = flow.resource.text("name") if flow.resource else ""
-    if flow.name and deployed and flow.name != deployed:
+def _path(resource: Resource) -> Iterator[Finding]:
+    definition = resource.document.get("resources", resource.key, "props", "definition")
+    if isinstance(definition, str) and definition.startswith(".") and "\n" not in definition:
+        yield finding_at(
+            resource,
+            "definition-path",
+            f"`s` reads {definition} from its current directory, which need not be that of {resource.document.file}.",
+            f"Write ${{path('{definition}')}}.",
+            "definition",
+        )
+
+
+def _name(flow: CheckedFlow) -> Iterator[Finding]:
+    resource = flow.source.resource
+    deployed = resource.text("name") if resource else ""
+    name = flow.outline.name if flow.outline else ""
+    if name and deployed and name != deployed:
         yield _finding(
             flow,
             "flow-name",
-            f"Its Name is {flow.name!r}, and it is deployed as {deployed!r}: CreateFlow wants them equal.",
+            f"Its Name is {name!r}, and s.yaml deploys it as {deployed!r}: CreateFlow demands that they are equal.",
             f"Write `Name: {deployed}`.",
             "Name",
         )
 
 
-def _callback(flow: Flow, step: Step) -> Iterator[Finding]:
-    how = _HOW["cloudflow" if flow.language == "cloudflow" else "legacy"]
+def _callback(flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
+    language = flow.outline.language if flow.outline else "legacy"
+    how = _HOW[language]
     if step.token == "constant":  # noqa: S105 - how the token is passed, not a token
-        message = (
-            f"The step {step.name!r} hands on the text of the token's path, and not the token: its key lacks `.$`."
-        )
+        message = f"The step {step.name!r} passes the token's path as a text, not the token: its key lacks `.$`."
         yield _finding(flow, "flow-token", message, how, *step.place)
-    elif not step.token:
-        message = f"The step {step.name!r} waits for a callback and hands no token on, so nobody can report it."
+    elif step.token == "missing":  # noqa: S105 - the same
+        message = f"The step {step.name!r} waits for a callback and does not pass the token on: it cannot be reported."
         yield _finding(flow, "flow-token", message, how, *step.place)
     if step.timeout is None:
+        timeout = "Timeout" if language == "cloudflow" else "timeoutSeconds"
         yield _finding(
             flow,
             "flow-timeout",
-            f"The step {step.name!r} waits for a callback without a time-out: a lost task holds the flow for a year.",
-            f"Give it {'Timeout' if flow.language == 'cloudflow' else 'timeoutSeconds'}, longer than the work may take.",
+            f"The step {step.name!r} waits for a callback without a timeout: a lost task blocks the flow for a year.",
+            f"Set {timeout} to more seconds than the work may take.",
             *step.timeout_place,
         )
-    if flow.resource is not None and flow.resource.props.get("executionMode") == "Express":
-        yield flow.resource.finding(
+    resource = flow.source.resource
+    if resource is not None and resource.props.get("executionMode") == "Express":
+        yield finding_at(
+            resource,
             "flow-express",
-            f"The step {step.name!r} waits for a callback, and Express executions know no callbacks.",
-            "Write `executionMode: Standard`. The mode of a flow that exists cannot be changed: it takes a new flow.",
+            f"The step {step.name!r} waits for a callback, which Express executions do not support.",
+            "Write `executionMode: Standard`. The mode of an existing flow cannot be changed: create a new flow.",
             "executionMode",
         )
 
 
-def _function(project: Project, flow: Flow, step: Step) -> Iterator[Finding]:
+def _function(project: Project, flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
     target = step.target
-    if target is None or not project.functions:
+    if target is None or target.kind != "function" or not project.functions:
         return
+    calls, place = f"The step {step.name!r} calls", step.target_place
     function = next((one for one in project.functions if one.name == target.name), None)
     if function is None:
         names = ", ".join(one.name for one in project.functions)
-        yield _finding(
-            flow,
-            "flow-function",
-            f"The step {step.name!r} calls the function {target.name!r}, which s.yaml does not deploy.",
-            f"s.yaml has {names}. Silence this if the function is deployed elsewhere.",
-            *step.target_place,
-        )
+        message = f"{calls} the function {target.name!r}, which s.yaml does not deploy."
+        hint = f"s.yaml deploys {names}. Silence this rule if the function is deployed elsewhere."
+        yield _finding(flow, "flow-function", message, hint, *place)
         return
-    region = function.text("region")
+    region, hint = function.text("region"), "Make them the same."
     if target.region and region and target.region != region:
-        yield _finding(
-            flow,
-            "flow-function",
-            f"The step {step.name!r} calls {target.name!r} in {target.region}, and s.yaml deploys it in {region}.",
-            "Make them the same.",
-            *step.target_place,
-        )
+        message = f"{calls} {target.name!r} in {target.region}, and s.yaml deploys it in {region}."
+        yield _finding(flow, "flow-function", message, hint, *place)
     account = function.text("role").removeprefix("acs:ram::").partition(":")[0]
     if target.account and account.isdecimal() and target.account != account:
-        yield _finding(
-            flow,
-            "flow-function",
-            f"The step {step.name!r} calls {target.name!r} in account {target.account}, and its role is of {account}.",
-            "Make them the same.",
-            *step.target_place,
-        )
+        message = f"{calls} {target.name!r} in account {target.account}, and its role is of account {account}."
+        yield _finding(flow, "flow-function", message, hint, *place)
 
 
-def _waits(project: Project, function: Function, imported: Imported | None) -> Iterator[Finding]:
-    """Hold a function to the steps that wait for it."""
-    told = False
-    for flow, step in project.callback_steps(function):
-        timeout = function.timeout_seconds
+def _waits(flows: Sequence[CheckedFlow], function: Function, imported: Imported | None) -> Iterator[Finding]:
+    """Compare a function with the steps that wait for its report."""
+    waiting = [(flow, step) for flow in flows for step in flow.tasks if step.callback and reaches(step, function)]
+    for flow, step in waiting:
+        timeout, file = function.timeout_seconds, flow.source.document.file
         if isinstance(step.timeout, float) and timeout is not None and timeout > step.timeout:
-            yield function.finding(
+            yield finding_at(
+                function,
                 "step-timeout",
-                f"The function may run for {timeout:g} s, and the step {step.name!r} of {flow.document.file} waits for "
-                f"{step.timeout:g} s: a late report is refused.",
+                f"The function may run for {timeout:g} s, and the step {step.name!r} of {file} waits for "
+                f"{step.timeout:g} s: CloudFlow refuses a report that comes later.",
                 "Give the step more time, or the function less.",
                 "timeout",
             )
-        if told or not step.asynchronous or step.handles_timeout or not _passes_through(function, imported):
-            continue
-        told = True
-        yield _finding(
-            flow,
-            "unreported-failure",
-            f"The step {step.name!r} does not see how {function.name!r} ends, and its exceptions are not reported: a "
-            "failure ends in the step's time-out.",
-            'Decorate it with @task_callback(on_failure="report"), or catch FnF.TaskTimeout.',
-            *step.place,
-        )
+    if not _passes_through(function, imported):
+        return
+    for flow, step in waiting:
+        if step.asynchronous and not step.handles_timeout:
+            yield _finding(
+                flow,
+                "unreported-failure",
+                f"The step {step.name!r} does not see how {function.name!r} ends, and the function does not report its "
+                "exceptions: after a failure the step waits for its timeout.",
+                'Decorate it with @task_callback(on_failure="report"), or catch FnF.TaskTimeout.',
+                *step.place,
+            )
+            return
 
 
 def _passes_through(function: Function, imported: Imported | None) -> bool:
-    destinations = function.mapping("asyncInvokeConfig").get("destinationConfig")
-    if isinstance(destinations, dict) and "onFailure" in destinations:
+    """Whether an exception of the function leaves it and is reported neither by it nor by a destination."""
+    if "onFailure" in function.mapping("asyncInvokeConfig", "destinationConfig"):
         return False
     return imported is not None and imported.on_failure == "raise"

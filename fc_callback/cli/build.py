@@ -1,4 +1,4 @@
-"""`fc-callback build`: the dependencies, put into the package."""
+"""`fc-callback build`: put the dependencies into the package."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -28,38 +29,34 @@ def command(
         typer.Option(
             "--fc-callback",
             metavar="PATH",
-            help="A wheel, a source tree or a URL that is packed instead of the released package.",
+            help="A wheel, a source tree or a URL to pack instead of the released package.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Put the dependencies of every function beside its code, for the function's Python and for Linux."""
+    """Install the dependencies of every function beside its code, for the function's Python and for Linux."""
     from fc_callback.building import build_project
 
     console = Console(stderr=True, soft_wrap=True)
     try:
         with console.status("Building") as status:
 
-            def say(line: str) -> None:
+            def on_progress(line: str) -> None:
                 status.update(line)
                 console.print(line, markup=False, highlight=False)
 
-            built = build_project(directory.resolve(), fc_callback=fc_callback, say=say)
+            built = build_project(directory.resolve(), fc_callback=fc_callback, on_progress=on_progress)
     except FcCallbackError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
     if as_json:
-        typer.echo(json.dumps([_fields(one) for one in built], indent=2))
+        typer.echo(json.dumps([_as_json(one) for one in built], indent=2))
         return
     for one in built:
-        _show(one)
+        _show_package(one)
 
 
-def _fields(built: Built) -> dict[str, object]:
-    parts = [
-        {"name": part.name, "files": part.files, "packed": part.packed, "unpacked": part.unpacked}
-        for part in built.size.parts
-    ]
+def _as_json(built: Built) -> dict[str, object]:
     return {
         "codeDir": str(built.code_dir),
         "functions": built.functions,
@@ -67,11 +64,11 @@ def _fields(built: Built) -> dict[str, object]:
         "compiled": built.compiled,
         "packed": built.size.packed,
         "unpacked": built.size.unpacked,
-        "parts": parts,
+        "parts": [attrs.asdict(part) for part in built.size.parts],
     }
 
 
-def _show(built: Built) -> None:
+def _show_package(built: Built) -> None:
     size = built.size
     table = Table(
         title=f"{built.code_dir.name}: {_kib(size.packed)} packed, {_kib(size.unpacked)} unpacked", title_justify="left"
@@ -83,15 +80,13 @@ def _show(built: Built) -> None:
         table.add_row(part.name, str(part.files), _kib(part.packed), _kib(part.unpacked))
     rest = size.parts[_SHOWN:]
     if rest:
-        sums = (
-            sum(part.files for part in rest),
-            sum(part.packed for part in rest),
-            sum(part.unpacked for part in rest),
+        files, packed, unpacked = (
+            sum(getattr(part, name) for part in rest) for name in ("files", "packed", "unpacked")
         )
-        table.add_row(f"{len(rest)} more", str(sums[0]), _kib(sums[1]), _kib(sums[2]))
+        table.add_row(f"{len(rest)} more", str(files), _kib(packed), _kib(unpacked))
     Console().print(table)
     if size.packed > _LARGE_BYTES:
-        typer.secho("FC takes packages of 500 MB at most, and of 100 MB in smaller regions.", fg="yellow")
+        typer.secho("FC accepts packages of up to 500 MB, and of up to 100 MB in smaller regions.", fg="yellow")
 
 
 def _kib(count: int) -> str:

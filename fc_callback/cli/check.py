@@ -1,4 +1,4 @@
-"""`fc-callback check`: what will not work in the cloud, with file and line."""
+"""`fc-callback check`: find what will not work in the cloud."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 def command(
     directory: Annotated[Path, typer.Argument(help="The directory of s.yaml.")] = Path(),
     ignore: Annotated[
-        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Leave a rule out; repeat it.")
+        list[str] | None, typer.Option("--ignore", metavar="RULE", help="Silence a rule; repeat it for more rules.")
     ] = None,
     imports: Annotated[
-        bool, typer.Option("--imports/--no-imports", help="Import the handlers, which runs their modules.")
+        bool, typer.Option("--imports/--no-imports", help="Import the handlers, which runs the code of their modules.")
     ] = True,
-    list_rules: Annotated[bool, typer.Option("--rules", help="Show the rules.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    list_rules: Annotated[bool, typer.Option("--rules", help="Print the rules.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Read a project as the cloud would, and say what will not work there.
+    """Find what will not work in the cloud, before a deployment.
 
-    The exit code is 1 if there is an error; warnings alone leave it at 0.
+    The exit code is 1 if there is an error, and 0 if there are only warnings.
     """
     from fc_callback.checking import RULES, check_project
 

@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -64,19 +64,13 @@ class _Demo:
     @classmethod
     def prepare(cls, project: Path, console: Console) -> _Demo:
         """Create the project."""
+        from fc_callback.project.function_options import function_options
         from fc_callback.runtime import FunctionSpec
         from fc_callback.scaffolding import render_template
 
         render_template("event-callback", project)
-        resource = _first_resource(project / "s.yaml")
-        console.print(f"Created a function from templates/event-callback: {resource['functionName']}.", markup=False)
-        function = FunctionSpec(
-            name=resource["functionName"],
-            handler=resource["handler"],
-            code_dir=project / "code",
-            runtime=resource["runtime"],
-            timeout_seconds=int(resource["timeout"]),
-        )
+        function = FunctionSpec(**function_options(project / "s.yaml"))
+        console.print(f"Created a function from templates/event-callback: {function.name}.", markup=False)
         return cls(project=project, function=function, console=console)
 
     def run(self, database: Path) -> bool:
@@ -136,14 +130,6 @@ class _Demo:
             style=None if expected else "red",
             markup=False,
         )
-
-
-def _first_resource(file: Path) -> dict[str, Any]:
-    import yaml
-
-    document = yaml.safe_load(file.read_text("utf-8"))
-    props: dict[str, Any] = next(iter(document["resources"].values()))["props"]
-    return props
 
 
 def _last_invocation(service: LocalCloudFlow, function: str) -> FunctionInvocation:

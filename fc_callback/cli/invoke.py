@@ -190,9 +190,9 @@ def _spec(
 
     found: dict[str, Any] = {"name": "function", "code_dir": Path(), "runtime": "python3.12"}
     if config is not None:
-        from fc_callback.cli.manifest import spec_options
+        from fc_callback.project.function_options import function_options
 
-        found |= spec_options(config, resource)
+        found |= function_options(config, resource)
     elif resource is not None:
         raise SettingsError("--resource needs an s.yaml.", hint="Add --config s.yaml.")
     found |= {name: value for name, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""`fc-callback new`: a project from a template."""
+"""`fc-callback new`: create a project from a template."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.scaffolding import Template
+    from fc_callback.scaffolding import ProjectTemplate
 
 
 def command(
     template: Annotated[
-        str | None, typer.Argument(help="One of --list, or the path of a template folder of your own.")
+        str | None, typer.Argument(help="A name from --list, or the path of your own template folder.")
     ] = None,
-    directory: Annotated[
-        Path | None, typer.Argument(help="Where the project goes: a new or an empty directory.")
-    ] = None,
+    directory: Annotated[Path | None, typer.Argument(help="The project's directory: new or empty.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A value for the template; repeat it.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A value for the template; repeat it for more values."),
     ] = None,
-    defaults: Annotated[bool, typer.Option("--defaults", "-y", help="Ask nothing: defaults for all else.")] = False,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", "-y", help="Do not ask: use the defaults for all other values.")
+    ] = False,
     fc_callback: Annotated[
         str | None,
         typer.Option(
             "--fc-callback",
             metavar="PATH",
-            help="A wheel, a source tree or a URL that the project uses instead of the released package.",
+            help="A wheel, a source tree or a URL for the project to use instead of the released package.",
         ),
     ] = None,
-    list_templates: Annotated[bool, typer.Option("--list", help="Show the templates and what they ask for.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --list: as JSON.")] = False,
+    list_templates: Annotated[bool, typer.Option("--list", help="Print the templates and their parameters.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --list: print JSON.")] = False,
 ) -> None:
-    """Make a project from a template.
+    """Create a project from a template.
 
-    On a terminal it asks for what is missing. Elsewhere it takes the defaults for what --set does not say.
+    On a terminal it asks for missing values. Without a terminal it uses the defaults of values that --set does not give.
     """
     from fc_callback.scaffolding import SAMPLE_ACCOUNT, find_template, render_template
     from fc_callback.scaffolding.rendering import require_room
@@ -56,14 +57,14 @@ def command(
         chosen = find_template(_given_or_asked("TEMPLATE", template, asks=asks, ask=_ask_template))
         target = Path(_given_or_asked("DIR", directory, asks=asks, ask=_ask_directory))
         require_room(target)
-        values = _values(chosen, settings or [], asks=asks)
+        values = _template_values(chosen, settings or [], asks=asks)
         render_template(chosen.folder, target, values, fc_callback_requirement=fc_callback)
     except FcCallbackError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
-    _say_what_is_next(target)
+    _print_next_steps(target)
     if chosen.values(values).get("accountId") == SAMPLE_ACCOUNT:
-        typer.echo(f"The account {SAMPLE_ACCOUNT} is a sample: write your own before you deploy (--set accountId=...).")
+        typer.echo(f"The account {SAMPLE_ACCOUNT} is a sample: set your own before you deploy (--set accountId=...).")
 
 
 def _given_or_asked(name: str, given: object, *, asks: bool, ask: Callable[[], str]) -> str:
@@ -72,8 +73,7 @@ def _given_or_asked(name: str, given: object, *, asks: bool, ask: Callable[[], s
     if asks:
         return ask()
     typer.secho(
-        f"{name} is missing, and there is no terminal to ask on. Usage: fc-callback new TEMPLATE DIR [--set NAME=VALUE]. "
-        "The templates: fc-callback new --list",
+        f"{name} is missing. Usage: fc-callback new TEMPLATE DIR [--set NAME=VALUE]. To see the templates: fc-callback new --list",
         fg="red",
         err=True,
     )
@@ -97,10 +97,10 @@ def _ask_template() -> str:
             return names[int(answer) - 1]
         if answer in names or Path(answer).is_dir():
             return answer
-        typer.echo(f"There is no template {answer!r}: give a number, a name or a folder.")
+        typer.echo(f"There is no template {answer!r}: enter a number, a name or a folder.")
 
 
-def _values(template: Template, settings: list[str], *, asks: bool) -> dict[str, str]:
+def _template_values(template: ProjectTemplate, settings: list[str], *, asks: bool) -> dict[str, str]:
     from fc_callback.scaffolding import TemplateError
 
     values: dict[str, str] = {}
@@ -142,14 +142,14 @@ def _show_templates(*, as_json: bool) -> None:
         typer.echo(json.dumps(listed, indent=2))
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("template", "what it is", "--set"):
+    for column in ("template", "description", "--set"):
         table.add_column(column, overflow="fold")
     for one in templates:
         table.add_row(one.name, one.description, ", ".join(parameter.name for parameter in one.parameters))
     Console().print(table)
 
 
-def _say_what_is_next(target: Path) -> None:
+def _print_next_steps(target: Path) -> None:
     typer.secho(f"The project is in {target}.", fg="green")
     typer.echo("Next:")
     for line in (
@@ -159,4 +159,4 @@ def _say_what_is_next(target: Path) -> None:
         "fc-callback check",
     ):
         typer.echo(f"  {line}")
-    typer.echo("README.md goes on from there to the deployed function.")
+    typer.echo("README.md describes every further step up to the deployed function.")

@@ -1,4 +1,4 @@
-"""`fc-callback redeliver`: report what is done but not reported, or forget a record."""
+"""`fc-callback redeliver`: report recorded results whose report is missing, or delete a record."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.sqlite import SqliteStore
     from fc_callback.sealing import TokenSeal
 
-_NOT_KEPT = "no token was kept: FC's next delivery reports it"
-_NOT_OPENED = "its token is sealed, and CLOUDFLOW_SEAL_KEY does not open it: set the key that the function has"
-# Results that a person must act on.
+_NOT_KEPT = "the record holds no token: FC's next delivery reports it"
+_NOT_OPENED = "its token is sealed, and CLOUDFLOW_SEAL_KEY does not open it: set the key of the function"
+# Results that need a person's action.
 _WRONG = ("left", "refused", "undelivered", "unrecorded")
 _KEY_DIGITS = 64
 
@@ -35,8 +35,12 @@ def command(
         ),
     ] = None,
     region: Annotated[str | None, typer.Option(help="The flows' region.", show_default="CLOUDFLOW_REGION")] = None,
-    endpoint: Annotated[str | None, typer.Option(help="Where CloudFlow is.", show_default="CLOUDFLOW_ENDPOINT")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is, and report nothing.")] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="CloudFlow's endpoint.", show_default="CLOUDFLOW_ENDPOINT")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be reported, and report nothing.")
+    ] = False,
     forget: Annotated[
         str | None,
         typer.Option(
@@ -46,81 +50,81 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON for each record.")] = False,
 ) -> None:
-    """Report every result that stands in a store while its task still waits, and say what became of each.
+    """Report every recorded result whose task still waits, and print the outcome of each.
 
-    CLOUDFLOW_SEAL_KEY opens the tokens that were kept with the records.
+    CLOUDFLOW_SEAL_KEY opens the sealed tokens in the records.
     """
     if forget is not None and dry_run:
         raise typer.BadParameter("--forget and --dry-run exclude each other.")
     from fc_callback.cloudflow.client import CloudFlowClient
 
     try:
-        opened = _opened(store)
+        opened = _open_store(store)
         if forget is not None:
             succeeded = _forget(opened, forget, as_json=as_json)
         else:
             client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint or "")
             succeeded = _redeliver(opened, client, as_json=as_json)
     except FcCallbackError as problem:
-        _complain(problem)
+        _print_error(problem)
         raise typer.Exit(1) from None
     if not succeeded:
         raise typer.Exit(1)
 
 
-def _opened(url: str | None) -> SqliteStore | RedisStore:
+def _open_store(url: str | None) -> SqliteStore | RedisStore:
     from fc_callback import settings
     from fc_callback.idempotency.redelivery import open_existing
 
     named = settings.text("CLOUDFLOW_ONCE_STORE", url)
     if named is None:
-        raise SettingsError("No store is named.", hint="Give its URL, or set CLOUDFLOW_ONCE_STORE.")
+        raise SettingsError("No store is given.", hint="Give its URL, or set CLOUDFLOW_ONCE_STORE.")
     return open_existing(named)
 
 
-def _complain(problem: object) -> None:
+def _print_error(problem: object) -> None:
     typer.echo(f"fc-callback redeliver: {problem}", err=True)
 
 
 def _redeliver(store: SqliteStore | RedisStore, client: CloudFlowClient | None, *, as_json: bool) -> bool:
-    """Report each waiting result; return whether no problem is left for a person."""
+    """Report each waiting result; return whether nothing is left for a person to do."""
     from fc_callback.idempotency import undelivered
 
     counts: Counter[str] = Counter()
-    waiting, trouble = _waiting(undelivered(store, _seal()))
+    waiting, problem = _waiting_results(undelivered(store, _token_seal()))
     for number, one in enumerate(waiting, start=1):
-        became, kind = _redelivered(one, client)
+        outcome, kind = _redelivered(one, client)
         counts[kind] += 1
-        _show(one, number, len(waiting), became, kind, as_json=as_json)
+        _print_outcome(one, number, len(waiting), outcome, kind, as_json=as_json)
     if not as_json:
         said = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
         typer.echo(f"{sum(counts.values())} waiting for a report{f': {said}' if said else ''}.")
-    if trouble is not None:
-        _complain(trouble)
-    return trouble is None and not any(counts[kind] for kind in _WRONG)
+    if problem is not None:
+        _print_error(problem)
+    return problem is None and not any(counts[kind] for kind in _WRONG)
 
 
 def _forget(store: SqliteStore | RedisStore, key: str, *, as_json: bool) -> bool:
-    """Delete one record and say which it was; return whether there was one."""
+    """Delete one record and print which one; return whether it existed."""
     from fc_callback.idempotency.redelivery import forget
 
     forgotten = forget(store, key)
     if forgotten is None:
-        # The key is not shown: it may be a token that was given in its place.
+        # The key is not shown: it may be a task token that was given by mistake.
         hint = "" if len(key) == _KEY_DIGITS else f" A key has {_KEY_DIGITS} digits: give all of them."
-        _complain(f"There is no record under this key.{hint}")
+        _print_error(f"There is no record under this key.{hint}")
         return False
     record = forgotten.record
     if as_json:
         scope, state = (None, None) if record is None else (record.scope, record.state)
         typer.echo(json.dumps({"key": key, "scope": scope, "state": state, "result": "forgotten"}))
     else:
-        typer.echo(f"Forgotten: {_described(forgotten)} The next delivery runs the work again.")
+        typer.echo(f"Forgotten: {_description(forgotten)} The next delivery runs the work again.")
     return True
 
 
-def _described(forgotten: Forgotten) -> str:
-    """Describe the deleted record, and what is lost with it."""
+def _description(forgotten: Forgotten) -> str:
+    """Describe the deleted record and what is lost with it."""
     record = forgotten.record
     if record is None:
         return f"the record {forgotten.key}, which could not be read."
@@ -131,18 +135,18 @@ def _described(forgotten: Forgotten) -> str:
     return f"{text} {waiting} of its tasks had no report yet." if waiting else text
 
 
-def _waiting(found: Iterator[Undelivered]) -> tuple[list[Undelivered], StoreUnavailable | None]:
-    """Return what waits, and what went wrong on the way: one unreadable record must not keep the others waiting."""
+def _waiting_results(found: Iterator[Undelivered]) -> tuple[list[Undelivered], StoreUnavailable | None]:
+    """Return the waiting results and the store's error: one unreadable record must not stop the others."""
     waiting: list[Undelivered] = []
     try:
-        for one in found:  # not extend: what came before the trouble counts
+        for one in found:  # not extend: the results before the error count
             waiting.append(one)  # noqa: PERF402
-    except StoreUnavailable as trouble:
-        return waiting, trouble
+    except StoreUnavailable as problem:
+        return waiting, problem
     return waiting, None
 
 
-def _seal() -> TokenSeal | None:
+def _token_seal() -> TokenSeal | None:
     from fc_callback import settings
     from fc_callback.sealing import TokenSeal
 
@@ -150,7 +154,7 @@ def _seal() -> TokenSeal | None:
 
 
 def _redelivered(one: Undelivered, client: CloudFlowClient | None) -> tuple[str, str]:
-    """Report one result; return what became of it, in words and in one word."""
+    """Report one result; return the outcome as a sentence and as one word."""
     from fc_callback.cloudflow.errors import CloudFlowError
 
     if one.token is None:
@@ -167,23 +171,23 @@ def _redelivered(one: Undelivered, client: CloudFlowClient | None) -> tuple[str,
         return str(problem), "refused"
     except (FcCallbackError, ValueError) as problem:
         return str(problem), "undelivered"
-    became = "the task had an end already" if result.already_completed else f"reported (EventId {result.event_id})"
+    outcome = "the task had already ended" if result.already_completed else f"reported (EventId {result.event_id})"
     try:
         one.reported()
     except StoreUnavailable as problem:
-        return f"{became}, and the store could not record it: {problem}", "unrecorded"
-    return became, "ended" if result.already_completed else "reported"
+        return f"{outcome}, and the store could not record it: {problem}", "unrecorded"
+    return outcome, "ended" if result.already_completed else "reported"
 
 
-def _show(one: Undelivered, number: int, total: int, became: str, kind: str, *, as_json: bool) -> None:
+def _print_outcome(one: Undelivered, number: int, total: int, outcome: str, kind: str, *, as_json: bool) -> None:
     if as_json:
         line: dict[str, Any] = {
             "key": one.record.key,
             "scope": one.record.scope,
             "task": one.fingerprint,
             "result": kind,
-            "detail": became,
+            "detail": outcome,
         }
         typer.echo(json.dumps(line))
         return
-    typer.echo(f"[{number}/{total}] {one.record.scope} {one.record.key}, task {one.fingerprint}: {became}")
+    typer.echo(f"[{number}/{total}] {one.record.scope} {one.record.key}, task {one.fingerprint}: {outcome}")

@@ -25,31 +25,31 @@ def command(
     token: Annotated[
         str | None,
         typer.Option(
-            help="The task token. Other users of this machine can see it here: leave it out, and it is asked for."
+            help="The task token. Other users of this machine can see it here. Without this option, the command asks for it."
         ),
     ] = None,
-    sealed: Annotated[
-        bool, typer.Option("--sealed", help="The token is a sealed one; CLOUDFLOW_SEAL_KEY opens it.")
-    ] = False,
+    sealed: Annotated[bool, typer.Option("--sealed", help="The token is sealed; CLOUDFLOW_SEAL_KEY opens it.")] = False,
     region: Annotated[str | None, typer.Option(help="The flow's region.", show_default="CLOUDFLOW_REGION")] = None,
-    endpoint: Annotated[str | None, typer.Option(help="Where CloudFlow is.", show_default="CLOUDFLOW_ENDPOINT")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(help="CloudFlow's endpoint.", show_default="CLOUDFLOW_ENDPOINT")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")] = False,
 ) -> None:
-    """Complete or fail one waiting task. The token comes from standard input, or from a prompt."""
+    """Complete or fail one waiting task. The token is read from standard input or a prompt."""
     if error is not None and output is not None:
-        raise typer.BadParameter("--output and --error exclude each other: a task ends in one way.")
+        raise typer.BadParameter("--output and --error exclude each other: give one of them.")
     if cause and error is None:
-        raise typer.BadParameter("--cause goes with --error.")
+        raise typer.BadParameter("--cause needs --error.")
     from fc_callback.cloudflow.client import CloudFlowClient
     from fc_callback.values.token import TaskToken
 
     try:
-        task_token = _opened(token or _read_token(), sealed=sealed)
+        task_token = _task_token(token or _read_token(), sealed=sealed)
         client = CloudFlowClient(region=region, endpoint=endpoint or "", already_completed="raise")
         if error is not None:
             result = client.report_task_failed(task_token, error, cause)
         else:
-            result = client.report_task_succeeded(task_token, _json_object(output))
+            result = client.report_task_succeeded(task_token, _output_text(output))
     except (FcCallbackError, ValueError, OSError) as problem:
         typer.echo(f"fc-callback report: {problem}", err=True)
         raise typer.Exit(1) from None
@@ -69,11 +69,11 @@ def _read_token() -> str:
     else:
         given = sys.stdin.readline()
     if not given.strip():
-        raise typer.BadParameter("There is no token. Give it on standard input: fc-callback report < token.txt")
+        raise typer.BadParameter("There is no token. Pass it on standard input: fc-callback report < token.txt")
     return given.strip()
 
 
-def _opened(text: str, *, sealed: bool) -> TaskToken:
+def _task_token(text: str, *, sealed: bool) -> TaskToken:
     from fc_callback.values.token import TaskToken
 
     if not sealed:
@@ -83,11 +83,11 @@ def _opened(text: str, *, sealed: bool) -> TaskToken:
     return TokenSeal().open(text)
 
 
-def _json_object(output: str | None) -> str:
+def _output_text(output: str | None) -> str:
     """Return the Output's text.
 
     Raises:
-        typer.BadParameter: It is no JSON object.
+        typer.BadParameter: The text is no JSON object.
     """
     if output is None:
         return "{}"

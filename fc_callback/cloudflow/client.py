@@ -1,75 +1,72 @@
 """The client of CloudFlow's two report operations.
 
 `ReportTaskSucceeded` and `ReportTaskFailed`: RPC `POST /` with `TaskToken`, and `Output` or `Error` and `Cause`, fnf API
-version 2019-03-15 (API reference of CloudFlow). A report is all the calls that it takes: it is repeated until the
-service's answer is certain or the time is up.
+version 2019-03-15 (API reference of CloudFlow).
 """
 
 from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from fc_callback import settings
-from fc_callback.callback.coroutines import is_async
-from fc_callback.cloudflow.answers import clock_offset_seconds, read_document
 from fc_callback.cloudflow.delivery import deliver
 from fc_callback.cloudflow.endpoints import NETWORKS, checked_endpoint, endpoint_of, is_loopback
 from fc_callback.cloudflow.errors import CloudFlowError
 from fc_callback.cloudflow.request import build_request
+from fc_callback.cloudflow.responses import checked_answer, clock_offset_seconds, read_document
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.cloudflow.transport import transport_for
-from fc_callback.errors import (
-    CAUSE_MAX_CHARACTERS,
-    ERROR_MAX_CHARACTERS,
-    CredentialsNotFound,
-    SettingsError,
-)
-from fc_callback.payload.output import encode_output
-from fc_callback.transport import Answer
+from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS, CredentialsNotFound, SettingsError
+from fc_callback.payload.output import OutputText, encode_output
 from fc_callback.values import validators
 from fc_callback.values.base import Value
 from fc_callback.values.context import Credentials
+from fc_callback.values.functions import is_async
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
     from fc_callback.cloudflow.delivery import ReportResult
-    from fc_callback.cloudflow.transport import HttpTransport
     from fc_callback.transport import SignedRequest, Transport
     from fc_callback.values.context import Deadline
+
+    Parameters = Mapping[str, str | TaskToken]
 
 AlreadyCompleted = Literal["accept", "raise"]
 
 SIGNATURES = ("v1", "v3")
 _TRANSPORT = "Give an object with post(), as fc_callback.transport.Transport says."
-_CREDENTIALS = "Give Credentials, or a function without arguments that returns those of the moment."
+_CREDENTIALS = "Give Credentials, or a function without arguments that returns the current ones."
 
 
 class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transport")):
-    """Reports tasks to CloudFlow.
+    """Reports tasks to CloudFlow. Threads and invocations can share one client.
 
-    Every argument can be left out: the endpoint follows from the region, the region from `CLOUDFLOW_REGION` or FC's own
-    `FC_REGION`, the credentials from the `ALIBABA_CLOUD_*` variables, read at every call because they rotate.
+    Every argument has a default. The endpoint follows from the region. The region comes from `CLOUDFLOW_REGION` or FC's own
+    `FC_REGION`. The credentials come from the `ALIBABA_CLOUD_*` variables, which are read at every call because FC changes
+    them.
 
     Args:
         region: The flow's region.
         endpoint: A host or URL that overrides it; plain http only to loopback.
         network: `public`, or `internal` for the `-internal` host.
-        credentials: Fixed ones, or a callable that returns those of the moment.
+        credentials: Fixed ones, or a function that returns the current ones.
         signature: `v1` (HMAC-SHA1, the default): every parameter travels in the body. Or `v3` (ACS3-HMAC-SHA256): the
-            task token travels in the URL, and what records URLs records it.
+            task token travels in the URL, and tools that record URLs record it.
         connect_timeout: Seconds for opening a connection: name look-up, all addresses, proxy and TLS together.
-        read_timeout: Seconds for an answer. Where less than twice as much is left, a report waits for its first answer
-            for a third of it, so that a connection that has gone silent leaves time for another.
+        read_timeout: Seconds for an answer. If less than twice as much time is left, a report waits for its first answer
+            for a third of it, so that a silent connection leaves time for a second attempt.
         retry: How a report is repeated.
-        already_completed: What a task that somebody else has completed is: `accept`, visible in the result, or `raise`.
-        transport: Carries requests and answers, as `fc_callback.transport.Transport` says. By default this process's own
-            one for the endpoint, which keeps connections.
+        already_completed: What a report does if the task has already been completed by another reporter: `accept`, which
+            the result shows, or `raise`.
+        transport: Carries requests and answers, as `fc_callback.transport.Transport` says. The default is the process's
+            transport for the endpoint, which keeps connections.
 
     Raises:
         SettingsError: A setting cannot be used, there is no region, or the credentials were made by a local CloudFlow and
@@ -88,28 +85,28 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
     transport: Transport | None = None
 
     def __post_init__(self) -> None:
-        """Fill in from the environment what was not given."""
+        """Check the options, and fill in from the environment what was not given."""
         self._check_options()
         fields = vars(self)
         fields["signature"] = settings.choice("CLOUDFLOW_SIGNATURE", self.signature or None, of=SIGNATURES)
         fields["_endpoint_given"] = bool(self.endpoint)
         fields["endpoint"] = checked_endpoint(self.endpoint) if self.endpoint else _endpoint(self.region, self.network)
+        fields["_is_loopback"] = is_loopback(self.endpoint)
         fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
         fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
         if isinstance(self.credentials, Credentials):
-            _check_local(self.credentials, self.endpoint)
-        if self.transport is not None:
-            fields["_clock"] = _Clock()
+            self._check_local(self.credentials)
+        fields["_clock"] = _Clock()
 
     def evolve(self, **changes: Any) -> Self:
-        """Return the client with some of its fields changed; an endpoint that was not given follows the region and network."""
+        """Return the client with some fields changed. An endpoint that was not given follows the region and the network."""
         keeps_endpoint = "endpoint" not in changes
         if keeps_endpoint and not vars(self)["_endpoint_given"] and changes.keys() & {"region", "network"}:
             changes["endpoint"] = ""
         made = super().evolve(**changes)
         if keeps_endpoint:
             vars(made)["_endpoint_given"] = vars(self)["_endpoint_given"]
-        if self.transport is not None and made.transport is self.transport:
+        if made.transport is self.transport:
             vars(made)["_clock"] = vars(self)["_clock"]
         return made
 
@@ -118,7 +115,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
     def _check_options(self) -> None:
         for option in ("region", "endpoint", "network", "signature"):
             given = getattr(self, option)
-            if given is not None and not isinstance(given, str):
+            if not isinstance(given, (str, type(None))):
                 validators.refuse(option, given, "Give a text, or leave it out.")
         if self.network is not None:
             validators.one_of("network", self.network, NETWORKS)
@@ -130,50 +127,64 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             given = getattr(self, option)
             if given is not None:
                 validators.number(option, given, above=0)
-        validators.instance_of(
-            "retry", self.retry, RetryPolicy, "Give a policy, like retry=RetryPolicy(total_seconds=30)."
-        )
+        validators.instance_of("retry", self.retry, RetryPolicy, "Give a policy: retry=RetryPolicy(total_seconds=30).")
         validators.one_of("already_completed", self.already_completed, ("accept", "raise"))
         if self.transport is not None:
             _check_transport(self.transport)
 
     @property
     def is_local(self) -> bool:
-        """Whether `endpoint=` named an endpoint on this machine; one that CLOUDFLOW_ENDPOINT names is not meant."""
-        return bool(vars(self)["_endpoint_given"]) and is_loopback(self.endpoint)
+        """Whether `endpoint=` names an endpoint on this machine; CLOUDFLOW_ENDPOINT does not count."""
+        return bool(vars(self)["_endpoint_given"] and vars(self)["_is_loopback"])
 
     @property
     def connect_seconds(self) -> float:
-        """What opening a connection may take."""
+        """Seconds for opening a connection."""
         return cast("float", self.connect_timeout)
 
     @property
     def read_seconds(self) -> float:
-        """What an answer may take."""
+        """Seconds for an answer."""
         return cast("float", self.read_timeout)
 
     def report_task_succeeded(
-        self, task_token: str | TaskToken, output: object = None, *, deadline: Deadline | None = None
+        self,
+        task_token: str | TaskToken,
+        output: object = None,
+        *,
+        deadline: Deadline | None = None,
+        credentials: Credentials | None = None,
     ) -> ReportResult:
         """Complete a task with an Output.
 
         Args:
             task_token: The waiting task's token.
             output: A JSON object as text, or anything that `encode_output` takes.
-            deadline: No call outlives it.
+            deadline: Every call ends by then.
+            credentials: Sign this report with these instead of the client's own. A client that many invocations share
+                gets the credentials of each invocation here.
 
         Raises:
-            OutputError: The Output is no JSON.
+            OutputError: The Output is not JSON.
+            SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
             CloudFlowError: The service refuses the report; the subclass says why.
             ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
-            ReportUndelivered: The time was up before the service had taken it.
-            CredentialsNotFound: There is nothing to sign with.
+            ReportUndelivered: The time was up before the service took the report.
+            CredentialsNotFound: There are no credentials.
         """
-        task_token, output = _as_token(task_token), encode_output(output)
-        return self._report("ReportTaskSucceeded", task_token, {"Output": output}, deadline)
+        task_token = _as_token(task_token)
+        # The plain argument may repeat the token: from here on no frame holds it.
+        output = output if isinstance(output, OutputText) else encode_output(output)
+        return self._report("ReportTaskSucceeded", task_token, {"Output": output}, deadline, credentials)
 
     def report_task_failed(
-        self, task_token: str | TaskToken, error: str, cause: str = "", *, deadline: Deadline | None = None
+        self,
+        task_token: str | TaskToken,
+        error: str,
+        cause: str = "",
+        *,
+        deadline: Deadline | None = None,
+        credentials: Credentials | None = None,
     ) -> ReportResult:
         """Fail a task by name.
 
@@ -181,14 +192,12 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             task_token: The waiting task's token.
             error: The name that the flow's Catch and Retry see, 1 to 128 characters.
             cause: What happened, for people, up to 4,096 characters.
-            deadline: No call outlives it.
+            deadline: Every call ends by then.
+            credentials: Sign this report with these instead of the client's own.
 
         Raises:
-            SettingsError: `error` or `cause` has a length that the service does not take.
-            CloudFlowError: The service refuses the report; the subclass says why.
-            ServiceUnreachable: No call can reach the service: its certificate is not trusted, or the proxy refuses.
-            ReportUndelivered: The time was up before the service had taken it.
-            CredentialsNotFound: There is nothing to sign with.
+            SettingsError: `error` or `cause` has a length that the service does not take, or see `report_task_succeeded`,
+                which raises the other errors as well.
         """
         task_token = _as_token(task_token)
         if not 1 <= len(error) <= ERROR_MAX_CHARACTERS:
@@ -196,43 +205,64 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         if len(cause) > CAUSE_MAX_CHARACTERS:
             raise SettingsError(f"cause must have at most {CAUSE_MAX_CHARACTERS} characters, not {len(cause)}.")
         form = {"Error": error, **({"Cause": cause} if cause else {})}
-        return self._report("ReportTaskFailed", task_token, form, deadline)
+        return self._report("ReportTaskFailed", task_token, form, deadline, credentials)
 
     def call(
         self,
         action: str,
         *,
-        query: Mapping[str, str | TaskToken] | None = None,
-        form: Mapping[str, str | TaskToken] | None = None,
+        query: Parameters | None = None,
+        form: Parameters | None = None,
         deadline: Deadline | None = None,
     ) -> dict[str, Any]:
         """Make one signed call of any operation, without repeating it, and return the answer's document.
 
         Args:
             action: The operation, such as `DescribeExecution`.
-            query: What the operation takes in the query; with V1 it travels in the form as well.
-            form: What it takes in the form.
-            deadline: The call does not outlive it.
+            query: The parameters that the operation takes in the query; with V1 they travel in the form as well.
+            form: The parameters that it takes in the form.
+            deadline: The call ends by then.
 
         Raises:
             CloudFlowError: The service answered with an error, or with something that is not its own.
             ServiceUnreachable: No answer came.
-            CredentialsNotFound: There is nothing to sign with.
+            CredentialsNotFound: There are no credentials.
             SettingsError: The credentials were made by a local CloudFlow, and the endpoint is not on this machine.
         """
         query, form = _with_tokens(query or {}), _with_tokens(form or {})
-        return self._call(action, query, form, deadline, self.read_seconds)
+        return self._call(action, query, form, None, deadline, self.read_seconds)
+
+    def _report(
+        self,
+        action: str,
+        token: TaskToken,
+        form: Mapping[str, str],
+        deadline: Deadline | None,
+        credentials: Credentials | None,
+    ) -> ReportResult:
+        return deliver(
+            partial(self._call, action, {"TaskToken": token}, form, credentials),
+            action=action,
+            policy=self.retry,
+            deadline=deadline,
+            read_seconds=self.read_seconds,
+            already_completed=self.already_completed,
+            endpoint=self.endpoint,
+        )
 
     def _call(
         self,
         action: str,
-        query: Mapping[str, str | TaskToken],
-        form: Mapping[str, str | TaskToken],
+        query: Parameters,
+        form: Parameters,
+        given: Credentials | None,
         deadline: Deadline | None,
         read_seconds: float,
     ) -> dict[str, Any]:
-        credentials = self._current_credentials()
-        transport, clock = self._transport_and_clock()
+        credentials, connect_seconds = self._credentials_of_call(given), self.connect_seconds
+        own = self.transport
+        transport: Transport = transport_for(self.endpoint) if own is None else own
+        clock: Any = transport if own is None else vars(self)["_clock"]
 
         def request() -> SignedRequest:
             return build_request(
@@ -245,10 +275,10 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
                 now=time.time() + clock.clock_offset_seconds,
             )
 
-        answer = transport.post(request, connect=self.connect_seconds, read=read_seconds, deadline=deadline)
-        if self.transport is not None:
-            answer = _checked_answer(answer)
-        document = read_document(action, answer, secrets=_secrets({**query, **form}, credentials))
+        answer = transport.post(request, connect=connect_seconds, read=read_seconds, deadline=deadline)
+        if own is not None:
+            answer = checked_answer(answer)
+        document = read_document(action, answer, sent={**query, **form}, credentials=credentials)
         if not isinstance(document, CloudFlowError):
             return document
         document.ambiguous = document.ambiguous or answer.resent
@@ -258,34 +288,28 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
                 clock.clock_offset_seconds = offset
         raise document
 
-    def _report(
-        self, action: str, token: TaskToken, form: Mapping[str, str], deadline: Deadline | None
-    ) -> ReportResult:
-        query = {"TaskToken": token}
-        return deliver(
-            lambda until, read_seconds: self._call(action, query, form, until, read_seconds),
-            action=action,
-            policy=self.retry,
-            deadline=deadline,
-            read_seconds=self.read_seconds,
-            already_completed=self.already_completed,
-            endpoint=self.endpoint,
-        )
-
-    def _transport_and_clock(self) -> tuple[Transport, HttpTransport | _Clock]:
-        if self.transport is not None:
-            return self.transport, vars(self)["_clock"]
-        own = transport_for(self.endpoint)
-        return own, own
-
-    def _current_credentials(self) -> Credentials:
-        given = self.credentials
-        found = given if isinstance(given, Credentials) else (given or Credentials.from_environment)()
+    def _credentials_of_call(self, given: Credentials | None) -> Credentials:
+        """Return the credentials of a call: those that it was given, else the client's own, else the environment's."""
+        found: Credentials | None = given
+        if given is None:
+            own = self.credentials
+            if isinstance(own, Credentials):
+                return own  # checked when the client was made
+            found = own() if own is not None else Credentials.from_environment()
         if found is None:
             raise CredentialsNotFound("There are no credentials to sign a report with.")
-        if found is not given:  # fixed ones were checked when the client was made
-            _check_local(found, self.endpoint)
+        if not isinstance(found, Credentials):
+            validators.refuse("credentials", found, _CREDENTIALS)
+        self._check_local(found)
         return found
+
+    def _check_local(self, credentials: Credentials) -> None:
+        if not vars(self)["_is_loopback"] and credentials.is_local:
+            raise SettingsError(
+                f"These credentials were made by a local CloudFlow, and {self.endpoint} is not on this machine.",
+                hint="To report to the local CloudFlow, set CLOUDFLOW_ENDPOINT as `fc-callback local` prints it, or pass "
+                "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, use an account's credentials.",
+            )
 
 
 class _Clock:
@@ -299,26 +323,7 @@ def _check_transport(given: object) -> None:
     if isinstance(given, type) or not callable(post):
         validators.refuse("transport", given, _TRANSPORT)
     if is_async(post):
-        raise SettingsError("transport= has an async post(), which nothing awaits.", hint=_TRANSPORT)
-
-
-def _checked_answer(given: object) -> Answer:
-    """Return the answer of a person's transport, with its headers by lower-case name."""
-    if not isinstance(given, Answer):
-        raise SettingsError(
-            f"The transport returned {validators.kind_of(given)}.",
-            hint="post() returns an Answer(status=..., headers=..., body=...), from fc_callback.transport.",
-        )
-    return given.evolve(headers={name.lower(): value for name, value in given.headers.items()})
-
-
-def _check_local(credentials: Credentials, endpoint: str) -> None:
-    if credentials.is_local and not is_loopback(endpoint):
-        raise SettingsError(
-            f"These credentials were made by a local CloudFlow, and {endpoint} is not on this machine.",
-            hint="To report to the local CloudFlow, set CLOUDFLOW_ENDPOINT as `fc-callback local` prints it, or pass "
-            "endpoint= (of LocalCloudFlow: service.endpoint). To report to this endpoint, take an account's credentials.",
-        )
+        raise SettingsError("transport= has an async post(), whose result nothing awaits.", hint=_TRANSPORT)
 
 
 def _as_token(given: str | TaskToken) -> TaskToken:
@@ -326,17 +331,9 @@ def _as_token(given: str | TaskToken) -> TaskToken:
     return given if isinstance(given, TaskToken) else TaskToken(given)
 
 
-def _with_tokens(parameters: Mapping[str, str | TaskToken]) -> dict[str, str | TaskToken]:
-    """Return parameters with each token, StartExecution's CallbackFnFTaskToken too, as one that no frame shows."""
+def _with_tokens(parameters: Parameters) -> dict[str, str | TaskToken]:
+    """Return parameters with every token, also StartExecution's CallbackFnFTaskToken, as a `TaskToken`."""
     return {name: _as_token(value) if name.endswith("TaskToken") else value for name, value in parameters.items()}
-
-
-def _secrets(parameters: Mapping[str, str | TaskToken], credentials: Credentials) -> Iterator[str]:
-    """Yield what an error answer may repeat of a request."""
-    yield from (value.reveal() for value in parameters.values() if isinstance(value, TaskToken))
-    yield credentials.access_key_secret
-    yield credentials.security_token or ""
-    yield credentials.access_key_id
 
 
 def _endpoint(region: str | None, network: str | None) -> str:
@@ -347,6 +344,6 @@ def _endpoint(region: str | None, network: str | None) -> str:
     if not name:
         raise SettingsError(
             "No region is known, so there is no CloudFlow to call.",
-            hint="Pass region=, or set CLOUDFLOW_REGION or CLOUDFLOW_ENDPOINT. On FC the region is known by itself.",
+            hint="Pass region=, or set CLOUDFLOW_REGION or CLOUDFLOW_ENDPOINT. On FC the region is known.",
         )
     return endpoint_of(name, network=settings.choice("CLOUDFLOW_NETWORK", network, of=NETWORKS))

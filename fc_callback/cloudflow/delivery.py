@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.cloudflow.answers import request_id_of
 from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
 from fc_callback.cloudflow.pauses import pause
-from fc_callback.cloudflow.throttle import turnstile_for
+from fc_callback.cloudflow.throttle import throttle_queue_for
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
 from fc_callback.values.base import Value
 from fc_callback.values.context import Deadline
@@ -18,19 +17,19 @@ if TYPE_CHECKING:
 
     from fc_callback.cloudflow.retry import RetryPolicy
 
-# What a call needs at the least; a last attempt is begun this long before the end.
+# A call needs about this long: the last attempt begins no later than this before the end.
 _CALL_SECONDS = 1.0
 
 
 class ReportResult(Value):
-    """What became of a report.
+    """The result of a report.
 
     Attributes:
-        event_id: The id of the history event that the report made; None where its answer was lost.
+        event_id: The id of the history event that the report made; None if its answer was lost.
         request_id: The service's id of the last call, for a ticket.
-        attempts: How many calls it took.
-        throttled: How many of them were answered with 429.
-        already_completed: The task had an end before this report: somebody else's, or an earlier delivery's.
+        attempts: The number of calls.
+        throttled: The number of calls that were answered with 429.
+        already_completed: Whether the task had ended before this report: by another reporter, or by an earlier delivery.
     """
 
     event_id: int | None
@@ -67,19 +66,19 @@ def deliver(
     already_completed: str,
     endpoint: str,
 ) -> ReportResult:
-    """Make a call until it is certain what became of it.
+    """Repeat a call until its effect is certain.
 
-    An attempt whose answer was lost is ambiguous: the service may have taken the report. If it says afterwards that the
-    task has already completed, the report counts as delivered.
+    An attempt whose answer was lost is ambiguous: the service may have taken the report. If the service answers the next
+    attempt with TaskAlreadyCompleted, the report counts as delivered.
 
     Args:
-        call: Makes one attempt, within the deadline and the seconds for an answer that it is given.
+        call: Makes one attempt, within the deadline and the seconds for an answer that it gets.
         action: The operation, for errors.
-        policy: How often, how long, how far apart.
+        policy: How often, how long and how far apart.
         deadline: The invocation's; the attempts end `policy.reserve_seconds` before it.
-        read_seconds: How long an attempt waits for an answer, but for the first one where time is scarce.
-        already_completed: What a task completed by somebody else is, `accept` or `raise`.
-        endpoint: Where the threads of this process take turns when throttled.
+        read_seconds: How long an attempt waits for an answer; the first one waits less if time is scarce.
+        already_completed: What happens if another reporter completed the task: `accept` or `raise`.
+        endpoint: Throttled threads of this process queue for it.
 
     Raises:
         CloudFlowError: The service refuses the report for good.
@@ -90,12 +89,13 @@ def deliver(
     ends_at = None if deadline is None else deadline.at - policy.reserve_seconds
     last_start = time.monotonic() + policy.total_seconds if ends_at is None else ends_at - _CALL_SECONDS
     while True:
-        until = None if ends_at is None else Deadline(at=ends_at - seen.skipped_seconds)
-        if until is not None and until.remaining_seconds() <= 0:
+        left = float("inf") if ends_at is None else ends_at - seen.now()
+        if left <= 0:
             raise _undelivered(action, seen, None)
         seen.made += 1
-        wait_seconds = _first_wait_seconds(read_seconds, until) if seen.made == 1 else read_seconds
+        wait_seconds = _first_wait_seconds(read_seconds, left) if seen.made == 1 else read_seconds
         seen.cut_short = wait_seconds < read_seconds
+        until = None if ends_at is None else Deadline(at=ends_at - seen.skipped_seconds)
         try:
             document = call(until, wait_seconds)
         except TaskAlreadyCompleted as error:
@@ -105,7 +105,7 @@ def deliver(
             return _result(seen, {"RequestId": error.request_id}, already_completed=not seen.ambiguous)
         except (CloudFlowError, ServiceUnreachable) as error:
             seen.ambiguous = error.ambiguous = seen.ambiguous or error.ambiguous
-            if _clock_differs(error) and not seen.clock_corrected:
+            if isinstance(error, CloudFlowError) and error.clock_differs and not seen.clock_corrected:
                 seen.clock_corrected = True
                 continue
             if not error.retryable:
@@ -113,25 +113,21 @@ def deliver(
             problem = error
         else:
             if seen.throttled:
-                turnstile_for(endpoint).passed()
+                throttle_queue_for(endpoint).passed()
             return _result(seen, document)
-        # Outside of the handler, so that what is raised here carries one error and not a chain of attempts.
+        # Outside of the handler, so that the error raised here has no chain of earlier attempts.
         if not _wait(problem, seen, policy, last_start, endpoint):
             raise _undelivered(action, seen, problem)
 
 
-def _first_wait_seconds(read_seconds: float, until: Deadline | None) -> float:
-    """Return how long the first attempt waits for its answer: a connection that has gone silent leaves time for another.
+def _first_wait_seconds(read_seconds: float, left: float) -> float:
+    """Return how long the first attempt waits for its answer.
 
-    A last attempt gets all that is left: where the time is too short for two, the first one is that.
+    A kept connection may have gone silent. If time is scarce, a short first wait leaves time for a second attempt. If
+    the time is too short for two attempts, the first one gets all of it.
     """
-    left = float("inf") if until is None else until.remaining_seconds()
     short = min(read_seconds, left / 3)
     return short if left < 2 * read_seconds and left - short > _CALL_SECONDS else read_seconds
-
-
-def _clock_differs(error: CloudFlowError | ServiceUnreachable) -> bool:
-    return isinstance(error, CloudFlowError) and error.clock_differs
 
 
 def _wait(
@@ -141,37 +137,37 @@ def _wait(
     last_start: float,
     endpoint: str,
 ) -> bool:
-    """Wait before the next attempt; say whether there is time for one."""
+    """Wait before the next attempt; return whether there is time for one."""
     throttled = isinstance(problem, CloudFlowError) and problem.throttled
     if throttled:
         seen.throttled += 1
     left = max(0.0, last_start - seen.now())
-    # An attempt whose wait was cut short was not to be the last one.
+    # An attempt with a shortened wait is never the last one.
     if seen.last_try or (left == 0 and not seen.cut_short):
         return False
     asked = getattr(problem, "retry_after_seconds", None)
     seconds = policy.wait_seconds(
         seen.throttled if throttled else seen.made - seen.throttled, throttled=throttled, retry_after_seconds=asked
     )
-    turnstile = turnstile_for(endpoint) if throttled else None
+    queue = throttle_queue_for(endpoint) if throttled else None
     try:
-        if turnstile is not None:
-            turn = turnstile.wait_seconds(seconds, again=seen.throttled > 1, ahead_seconds=seen.skipped_seconds)
+        if queue is not None:
+            turn = queue.wait_seconds(seconds, again=seen.throttled > 1, ahead_seconds=seen.skipped_seconds)
             seconds = max(turn, asked or 0.0)
-        if seconds >= left:  # too long for the policy's wait: one last attempt while there is time for one
+        if seconds >= left:  # the policy's wait is too long: one last attempt while there is time
             seen.last_try = True
         seen.skipped_seconds += pause(min(seconds, left))
     finally:
-        if turnstile is not None:
-            turnstile.leave()
+        if queue is not None:
+            queue.leave()
     return True
 
 
 def _result(seen: _Attempts, document: dict[str, Any], *, already_completed: bool = False) -> ReportResult:
-    event_id = document.get("EventId")
+    event_id, request_id = document.get("EventId"), document.get("RequestId")
     return ReportResult(
         event_id=event_id if isinstance(event_id, int) else None,
-        request_id=request_id_of(document),
+        request_id=request_id if isinstance(request_id, str) else "",
         attempts=seen.made,
         throttled=seen.throttled,
         already_completed=already_completed,
@@ -184,7 +180,7 @@ def _undelivered(
     why = f" The last one: {problem.args[0]}" if problem is not None else ""
     calls = "1 call" if seen.made == 1 else f"{seen.made} calls"
     return ReportUndelivered(
-        f"{action} could not be delivered in the time there was, with {calls}.{why}",
+        f"{action} was not delivered before the time was up, with {calls}.{why}",
         attempts=seen.made,
         ambiguous=seen.ambiguous,
         last_error=problem,

@@ -1,7 +1,7 @@
-"""What CloudFlow answers when it does not take a call: one class for each documented code.
+"""The service's error answers as exceptions: one class for each documented code.
 
-The classes are the table. Source: the API metadata of fnf 2019-03-15, ReportTaskSucceeded and ReportTaskFailed (both
-list the same fifteen codes), then the other operations; the hints come from what is known to cause each of them.
+Source: the API metadata of fnf 2019-03-15. ReportTaskSucceeded and ReportTaskFailed list the same fifteen codes; the other
+operations have more. The hints name the known causes of each.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ from typing import ClassVar
 
 from fc_callback.errors import FcCallbackError
 
-EXCERPT_CHARACTERS = 200
-
 
 class CloudFlowError(FcCallbackError):
-    """An error answer of the service; as itself, one whose code is not in the table, or that had no code at all.
+    """An error answer of the service. This class itself stands for an answer without a documented code.
 
     Attributes:
-        code: The service's `Code`, such as `TaskAlreadyCompleted`; empty where the answer had none.
+        code: The service's `Code`, such as `TaskAlreadyCompleted`; empty if the answer has none.
         status: The HTTP status.
-        service_message: The service's `Message`, masked; or an excerpt of a body that was no error document.
-        request_id: The service's `RequestId`, for a ticket; empty where the answer had none.
-        retry_after_seconds: How long the service asked to wait; None where it did not.
+        service_message: The service's `Message`, masked; or an excerpt of a body that is no error document.
+        request_id: The service's `RequestId`, for a ticket; empty if the answer has none.
+        retry_after_seconds: How long the service asked to wait; None if it did not ask.
         retryable: Whether the same call may succeed later.
-        throttled: Whether the account's calls are over their quota.
-        clock_differs: Whether the service finds this machine's clock wrong.
-        ambiguous: Whether the call may have taken effect all the same: the request was sent twice, on a connection that
-            broke, or this is not the service's own refusal.
+        throttled: Whether the account made more calls than its quota allows.
+        clock_differs: Whether the service found this machine's clock wrong.
+        ambiguous: Whether the call may have taken effect: the request was sent twice because a connection broke, or the
+            answer is not the service's own refusal.
     """
 
     documented_code: ClassVar[str] = ""
@@ -36,6 +34,10 @@ class CloudFlowError(FcCallbackError):
     throttled: bool = False
     clock_differs: bool = False
     ambiguous: bool = False
+
+    def __init_subclass__(cls, *, status: int = 0) -> None:
+        """Keep the status that the metadata documents for the code that is the class's name."""
+        cls.documented_code, cls.documented_status = cls.__name__, status
 
     def __init__(
         self,
@@ -59,20 +61,20 @@ class CloudFlowError(FcCallbackError):
             self._judge()
 
     def _judge(self) -> None:
-        """Judge an answer that is in no table of fnf by its code, else by its status."""
+        """Judge an answer without a documented code by its code, else by its status."""
         status, code = self.status, self.code
-        # Something before the service may throttle in words of its own: the status counts as well.
+        # A gateway before the service may throttle with codes of its own, so the status counts as well.
         self.throttled = status == 429 or code == "Throttling" or code.startswith("Throttling.")  # noqa: PLR2004
         self.clock_differs = code in _CLOCK_DIFFERS
         self.retryable = (
             self.throttled
-            or code in _NONCE_USED
-            or status in RETRYABLE_STATUS
+            or code == _NONCE_USED
+            or status in _RETRYABLE_STATUS
             or (not code and status not in FINAL_WITHOUT_DOCUMENT)
         )
-        # Each call has a nonce of its own: one that was used before came twice, and the first may have been taken.
+        # Each call has a new nonce. A used one means that the call arrived twice, and the first may have taken effect.
         self.ambiguous = not self.throttled and (
-            status >= 500 or status < 400 or status == 408 or code in _NONCE_USED  # noqa: PLR2004
+            status >= 500 or status < 400 or status == 408 or code == _NONCE_USED  # noqa: PLR2004
         )
         if self.retryable:
             self.hint = _HINT_RETRYABLE
@@ -82,66 +84,58 @@ class CloudFlowError(FcCallbackError):
             self.hint = FINAL_WITHOUT_DOCUMENT.get(status, _HINT_UNKNOWN) if not code else _HINT_UNKNOWN
 
 
-RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
-# Words of Alibaba Cloud's API gateway that fnf does not document. Source: the gateway's common error codes, error center.
-_NONCE_USED = frozenset({"SignatureNonceUsed"})
+_RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+# Codes of Alibaba Cloud's API gateway that fnf does not document. Source: the gateway's common error codes, error center.
+_NONCE_USED = "SignatureNonceUsed"
 _CLOCK_DIFFERS = frozenset({"IllegalTimestamp", "InvalidTimeStamp.Expired"})
 
-_HINT_RETRYABLE = "The service or something before it is in trouble for the moment: the call is worth repeating."
+_HINT_RETRYABLE = "The service, or a gateway before it, has a temporary problem: repeat the call."
 _HINT_UNKNOWN = "This is no documented answer of CloudFlow: check that the endpoint is one (CLOUDFLOW_ENDPOINT)."
 _HINT_CLOCK = "Set the machine's clock."
-# A body that is no error document comes from something before the service, and with these statuses repeating is in vain.
+# A body that is no error document comes from a proxy or a gateway. With these statuses it answers every retry the same.
 FINAL_WITHOUT_DOCUMENT = {
     400: _HINT_UNKNOWN,
     401: (
-        "Something before the service asks for a login of its own: check the endpoint (CLOUDFLOW_ENDPOINT) and the proxy "
-        "(HTTPS_PROXY)."
+        "A proxy or gateway before the service asks for a login of its own: check the endpoint (CLOUDFLOW_ENDPOINT) and "
+        "the proxy (HTTPS_PROXY)."
     ),
     403: (
-        "Something before the service refuses the call: check the proxy (HTTPS_PROXY) and the rules of the function's "
-        "network, and that the endpoint is CloudFlow (CLOUDFLOW_ENDPOINT)."
+        "A proxy or gateway before the service refuses the call: check the proxy (HTTPS_PROXY), the rules of the "
+        "function's network, and that the endpoint is CloudFlow (CLOUDFLOW_ENDPOINT)."
     ),
     404: "This address is not CloudFlow: check the endpoint (CLOUDFLOW_ENDPOINT), which has no path.",
     407: "The proxy asks for a login: put user and password into HTTPS_PROXY (http://user:password@host:port).",
     413: (
-        "Something before the service refuses a request of this size: raise the proxy's limit, or store the Output and "
+        "A proxy or gateway before the service refuses a request of this size: raise its limit, or store the Output and "
         "return a reference to it (large_output=)."
     ),
 }
 
 
-class ActionNotSupported(CloudFlowError, ValueError):
+class ActionNotSupported(CloudFlowError, ValueError, status=400):
     """400: there is no such operation."""
 
-    documented_code = "ActionNotSupported"
-    documented_status = 400
     template = "The requested API operation '%s' is incorrect. Please check."
     hint = "Check that the endpoint is a CloudFlow one: <region>.fnf.aliyuncs.com."
 
 
-class APIVersionNotSupported(CloudFlowError, ValueError):
+class APIVersionNotSupported(CloudFlowError, ValueError, status=400):
     """400: the version is not 2019-03-15."""
 
-    documented_code = "APIVersionNotSupported"
-    documented_status = 400
     template = "The requested API version '%s' is not supported yet. Please check."
     hint = "CloudFlow has one version, 2019-03-15; check that the endpoint is a CloudFlow one."
 
 
-class EntityTooLarge(CloudFlowError, ValueError):
+class EntityTooLarge(CloudFlowError, ValueError, status=400):
     """400: the Output is larger than the flow takes."""
 
-    documented_code = "EntityTooLarge"
-    documented_status = 400
     template = "The payload size exceeds maximum allowed size (%s bytes)."
     hint = "A flow's data may be 64 KiB (32 KiB in Serverless Workflow). Store the data and return a reference to it."
 
 
-class InvalidArgument(CloudFlowError, ValueError):
+class InvalidArgument(CloudFlowError, ValueError, status=400):
     """400: a parameter cannot be used, often the token."""
 
-    documented_code = "InvalidArgument"
-    documented_status = 400
     template = "Parameter error."
     hint = (
         "Check that the token reached the function unchanged ($context.task.token, or taskToken.$: "
@@ -149,38 +143,30 @@ class InvalidArgument(CloudFlowError, ValueError):
     )
 
 
-class MissingRequiredHeader(CloudFlowError, ValueError):
+class MissingRequiredHeader(CloudFlowError, ValueError, status=400):
     """400: the request lacks a header."""
 
-    documented_code = "MissingRequiredHeader"
-    documented_status = 400
     template = "The HTTP header '%s' must be specified."
-    hint = "Something between the function and the service removes headers: check the proxy."
+    hint = "A proxy between the function and the service removes headers: check its rules."
 
 
-class MissingRequiredParams(CloudFlowError, ValueError):
+class MissingRequiredParams(CloudFlowError, ValueError, status=400):
     """400: the request lacks a parameter."""
 
-    documented_code = "MissingRequiredParams"
-    documented_status = 400
     template = "The HTTP query '%s' must be specified."
-    hint = "Something between the function and the service rewrites requests: check the proxy."
+    hint = "A proxy between the function and the service changes requests: check its rules."
 
 
-class TaskAlreadyCompleted(CloudFlowError):
-    """400: the task has an end already, from an earlier report, a time-out or a stop."""
+class TaskAlreadyCompleted(CloudFlowError, status=400):
+    """400: the task has already ended, by an earlier report, a timeout or a stop."""
 
-    documented_code = "TaskAlreadyCompleted"
-    documented_status = 400
     template = "Task %s has already completed."
-    hint = "If nobody else reports this task, the step's time-out is shorter than the function's: see the execution's history."
+    hint = "If this function alone reports the task, the step's timeout is shorter than the function's: see the execution's history."
 
 
-class AccessDenied(CloudFlowError, PermissionError):
+class AccessDenied(CloudFlowError, PermissionError, status=403):
     """403: the role may not report, or the task belongs to another account."""
 
-    documented_code = "AccessDenied"
-    documented_status = 403
     template = "The resources doesn't belong to you."
     hint = (
         "Allow fnf:ReportTaskSucceeded and fnf:ReportTaskFailed on '*' in the function's own role (s.yaml: role), check "
@@ -188,182 +174,132 @@ class AccessDenied(CloudFlowError, PermissionError):
     )
 
 
-class InvalidAccessKeyID(CloudFlowError, PermissionError):
+class InvalidAccessKeyID(CloudFlowError, PermissionError, status=403):
     """403: the access key is unknown, disabled or expired."""
 
-    documented_code = "InvalidAccessKeyID"
-    documented_status = 403
     template = "The AccessKey ID %s is invalid."
     hint = "Read the credentials at every invocation: those of an earlier one expire. Check that the key is enabled."
 
 
-class RequestTimeTooSkewed(CloudFlowError):
+class RequestTimeTooSkewed(CloudFlowError, status=403):
     """403: the clock of this machine is too far from the service's."""
 
-    documented_code = "RequestTimeTooSkewed"
-    documented_status = 403
     template = "The difference between the request time %s and the current time %s is too large."
     clock_differs = True
     hint = _HINT_CLOCK
 
 
-class SignatureNotMatch(CloudFlowError, PermissionError):
-    """403: the secret does not fit the key, or the request was changed on its way."""
+class SignatureNotMatch(CloudFlowError, PermissionError, status=403):
+    """403: the secret does not belong to the key, or a proxy changed the request."""
 
-    documented_code = "SignatureNotMatch"
-    documented_status = 403
     template = (
         "The request signature we calculated does not match the signature you provided. "
         "Check your access key and signing method."
     )
-    hint = "Check that key, secret and security token are of one set, and that no proxy rewrites the request."
+    hint = "Check that key, secret and security token are of one set, and that no proxy changes the request."
 
 
-class TaskInvalidState(CloudFlowError):
+class TaskInvalidState(CloudFlowError, status=409):
     """409: the task is not waiting yet."""
 
-    documented_code = "TaskInvalidState"
-    documented_status = 409
     template = "Task is in an invalid state, please retry."
     retryable = True
     hint = "The report came before the step was waiting: invoke the function with invocationType Async."
 
 
-class UnsupportedMediaType(CloudFlowError, ValueError):
-    """415: the content type is not one that the service reads."""
+class UnsupportedMediaType(CloudFlowError, ValueError, status=415):
+    """415: the service does not read this content type."""
 
-    documented_code = "UnsupportedMediaType"
-    documented_status = 415
     template = 'The content type must be "application/json".'
-    hint = "Something between the function and the service rewrites requests: check the proxy."
+    hint = "A proxy between the function and the service changes requests: check its rules."
 
 
-class ResourceThrottled(CloudFlowError):
-    """429: the account's calls are over the quota (10 at once, then 2 a second)."""
+class ResourceThrottled(CloudFlowError, status=429):
+    """429: the account made more calls than its quota allows (10 at once, then 2 a second)."""
 
-    documented_code = "ResourceThrottled"
-    documented_status = 429
     template = "The request is throttled. Please try again later."
     retryable = True
     throttled = True
-    hint = "An account may report about 2 tasks a second after a burst of 10: give the functions time to wait for their turn."
+    hint = (
+        "An account may report about 2 tasks a second after a burst of 10: give the functions time to wait and retry."
+    )
 
 
-class InternalServerError(CloudFlowError):
+class InternalServerError(CloudFlowError, status=500):
     """500: the service failed."""
 
-    documented_code = "InternalServerError"
-    documented_status = 500
     template = "An internal error has occurred. Please retry."
     retryable = True
     ambiguous = True
     hint = _HINT_RETRYABLE
 
 
-# What other operations answer as well; the reports never do. Source: the same metadata, which gives no status for the
-# three *NotExists: 404 is what Function Compute's own table has in the same place.
+# Codes of other operations; the reports never get them. Source: the same metadata. It gives no status for the three
+# *NotExists; 404 is what Function Compute's own table has for the same.
 
 
-class FlowNotExists(CloudFlowError, LookupError):
+class FlowNotExists(CloudFlowError, LookupError, status=404):
     """404: there is no such flow."""
 
-    documented_code = "FlowNotExists"
-    documented_status = 404
     template = "Flow %s does not exist."
     hint = "Check the flow's name, the region and the account: each region and each account has flows of its own."
 
 
-class FlowAlreadyExists(CloudFlowError):
+class FlowAlreadyExists(CloudFlowError, status=409):
     """409: a flow of this name exists."""
 
-    documented_code = "FlowAlreadyExists"
-    documented_status = 409
     template = "Flow %s already exists."
     hint = "Update the flow, or choose another name."
 
 
-class ExecutionNotExists(CloudFlowError, LookupError):
+class ExecutionNotExists(CloudFlowError, LookupError, status=404):
     """404: the flow has no such execution."""
 
-    documented_code = "ExecutionNotExists"
-    documented_status = 404
     template = "Execution %s for flow %s does not exist."
     hint = "Check the names of the execution and the flow. Executions are deleted with their flow."
 
 
-class ExecutionAlreadyExists(CloudFlowError):
-    """400: an execution of this name has ended already."""
+class ExecutionAlreadyExists(CloudFlowError, status=400):
+    """400: an execution of this name has already ended."""
 
-    documented_code = "ExecutionAlreadyExists"
-    documented_status = 400
     template = "Execution %s for flow %s already exists."
-    hint = "A name starts one execution: choose another name, or leave it out and the service makes one."
+    hint = "A name starts one execution: choose another name, or give none and the service makes one."
 
 
-class ExecutionAlreadyCompleted(CloudFlowError):
-    """400: the execution that is to be stopped has ended."""
+class ExecutionAlreadyCompleted(CloudFlowError, status=400):
+    """400: the execution that should stop has already ended."""
 
-    documented_code = "ExecutionAlreadyCompleted"
-    documented_status = 400
     template = "Execution '%s' for flow '%s' has already completed."
-    hint = "There is nothing to stop: DescribeExecution says how it ended."
+    hint = "There is nothing to stop: DescribeExecution shows how it ended."
 
 
-class ScheduleNotExists(CloudFlowError, LookupError):
+class ScheduleNotExists(CloudFlowError, LookupError, status=404):
     """404: the flow has no such schedule."""
 
-    documented_code = "ScheduleNotExists"
-    documented_status = 404
     template = "Schedule %s for flow %s does not exist."
     hint = "Check the names of the schedule and the flow."
 
 
-class ScheduleAlreadyExists(CloudFlowError):
+class ScheduleAlreadyExists(CloudFlowError, status=409):
     """409: a schedule of this name exists."""
 
-    documented_code = "ScheduleAlreadyExists"
-    documented_status = 409
     template = "Schedule %s for flow %s already exists."
     hint = "Update the schedule, or choose another name."
 
 
-class ConcurrentUpdateError(CloudFlowError):
-    """409: another call changes the same resource."""
+class ConcurrentUpdateError(CloudFlowError, status=409):
+    """409: another call is changing the same resource."""
 
-    documented_code = "ConcurrentUpdateError"
-    documented_status = 409
     template = "Update conflict, please retry."
     retryable = True
     hint = _HINT_RETRYABLE
 
 
-class PreconditionFailed(CloudFlowError):
-    """412: the resource was changed since it was read."""
+class PreconditionFailed(CloudFlowError, status=412):
+    """412: another call changed the resource after it was read."""
 
-    documented_code = "PreconditionFailed"
-    documented_status = 412
     template = "The resource to be modified has been changed."
-    hint = "Read it again, and change what is there now."
+    hint = "Read the resource again, and change its current version."
 
 
 BY_CODE: dict[str, type[CloudFlowError]] = {cls.documented_code: cls for cls in CloudFlowError.__subclasses__()}
-
-
-def error_for(
-    *,
-    action: str,
-    status: int,
-    code: str,
-    service_message: str,
-    request_id: str,
-    retry_after_seconds: float | None = None,
-) -> CloudFlowError:
-    """Return the error of the class that `code` names; `CloudFlowError` itself where there is none."""
-    return BY_CODE.get(code, CloudFlowError)(
-        action=action,
-        status=status,
-        code=code,
-        service_message=service_message,
-        request_id=request_id,
-        retry_after_seconds=retry_after_seconds,
-    )

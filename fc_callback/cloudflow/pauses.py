@@ -1,4 +1,4 @@
-"""The pauses between the attempts of a report: taken, or skipped in a test (`fc_callback.testing.no_waiting`)."""
+"""The pauses between the attempts of a report. Tests can skip them: `fc_callback.testing.no_waiting`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The pauses that were skipped, in seconds; None where they are taken. Of the process, because a batch has threads.
+# The skipped pauses in seconds; None if pauses are not skipped. One for the process, because a batch has threads.
 _skipped: list[float] | None = None
 
 
 def pause(seconds: float) -> float:
-    """Wait, and return 0.0; where pauses are skipped, return the seconds at once, for the caller's clock to count."""
+    """Wait and return 0.0. If pauses are skipped, return the seconds at once, so that the caller's clock counts them."""
     skipped = _skipped
     if skipped is None:
         time.sleep(seconds)
@@ -25,8 +25,8 @@ def pause(seconds: float) -> float:
 
 @contextmanager
 def pauses_skipped() -> Iterator[list[float]]:
-    """Skip every pause of this process within a block, and collect what each would have taken, in seconds."""
-    global _skipped  # noqa: PLW0603 - threads that know nothing of the block skip as well
+    """Skip every pause of this process within a block, and collect their lengths in seconds."""
+    global _skipped  # noqa: PLW0603 - the block holds for all threads
     before, _skipped = _skipped, []
     try:
         yield _skipped

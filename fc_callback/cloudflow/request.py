@@ -1,11 +1,11 @@
-"""One signed request, as it goes on the wire: built from values, without I/O."""
+"""Builds one signed request, as it goes on the wire, from values and without I/O."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from fc_callback import __version__
@@ -28,10 +28,16 @@ if TYPE_CHECKING:
 
 API_VERSION = "2019-03-15"
 FORM = "application/x-www-form-urlencoded"
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "content-type": FORM,
+    "user-agent": f"fc-callback/{__version__}",
+}
 
 
 class MaskedText(Masked, str):
-    """A path or a header on its way through urllib3, whose frames would show it: Sentry records local variables."""
+    """A path or a header that its `repr` does not show: Sentry records the local variables of urllib3's frames."""
 
     __slots__ = ()
 
@@ -40,7 +46,7 @@ class MaskedText(Masked, str):
 
 
 class MaskedBytes(Masked, bytes):
-    """A body on its way through urllib3."""
+    """A body that its `repr` does not show."""
 
     __slots__ = ()
 
@@ -58,32 +64,33 @@ def build_request(
     signature: str,
     now: float,
 ) -> SignedRequest:
-    """Return the request for an operation, with a nonce of its own.
+    """Build the request for an operation, with a new nonce.
 
     Args:
         action: The operation, such as `ReportTaskSucceeded`.
-        endpoint: Scheme, host and port; the host is signed by V3.
-        query: What the operation takes in the query. With V1 it goes into the form, like everything else: URLs are
-            recorded by tracers, proxies and access logs.
-        form: What it takes in the form.
-        credentials: What to sign with.
+        endpoint: Scheme, host and port; V3 signs the host.
+        query: The parameters that the operation takes in the query. V1 puts them into the form with all others: tracers,
+            proxies and access logs record URLs.
+        form: The parameters that the operation takes in the form.
+        credentials: The request is signed with these.
         signature: `v1` or `v3`.
         now: The service's time in seconds since 1970.
     """
     timestamp = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     if signature == "v3":
-        return _build_v3(action, endpoint, _revealed(query), _revealed(form), credentials, timestamp)
-    return _build_v1(action, _revealed({**query, **form}), credentials, timestamp)
+        return _build_v3(action, endpoint, _plain_texts(query), _plain_texts(form), credentials, timestamp)
+    return _build_v1(action, _plain_texts({**query, **form}), credentials, timestamp)
 
 
-def _revealed(parameters: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value.reveal() if isinstance(value, TaskToken) else value for name, value in parameters.items()}
+def _plain_texts(parameters: Mapping[str, str | TaskToken]) -> dict[str, str]:
+    """Return the parameters with each task token in plain text."""
+    return {name: value.secret if isinstance(value, TaskToken) else value for name, value in parameters.items()}
 
 
 def _build_v1(action: str, parameters: Mapping[str, str], credentials: Credentials, timestamp: str) -> SignedRequest:
-    """Sign every parameter, and send the text that was signed: each is encoded once.
+    """Sign all parameters and send the signed text as the form, so that each parameter is encoded once.
 
-    Source for all of them in the form: the official Node SDK, `@alicloud/fnf-2019-03-15` 1.2.0, sends V1 so.
+    Source for the form: the official Node SDK, `@alicloud/fnf-2019-03-15` 1.2.0, sends all V1 parameters in it.
     """
     signed = {
         "Action": action,
@@ -101,7 +108,7 @@ def _build_v1(action: str, parameters: Mapping[str, str], credentials: Credentia
     canonical = canonical_query(signed)
     signature = percent_encode(sign_canonical_v1("POST", canonical, credentials.access_key_secret))
     body = MaskedBytes(f"{canonical}&Signature={signature}".encode())
-    return SignedRequest(path="/", headers=_common_headers(), body=body)
+    return SignedRequest(path="/", headers=dict(_HEADERS), body=body)
 
 
 def _build_v3(
@@ -131,14 +138,5 @@ def _build_v3(
     authorization = authorization_v3(
         credentials.access_key_id, signed, sign_v3(canonical, credentials.access_key_secret)
     )
-    headers = {**_common_headers(), **signed, "Authorization": MaskedText(authorization)}
+    headers = {**_HEADERS, **signed, "Authorization": MaskedText(authorization)}
     return SignedRequest(path=MaskedText(f"/?{encoded}" if encoded else "/"), headers=headers, body=body)
-
-
-def _common_headers() -> dict[str, str]:
-    return {
-        "accept": "application/json",
-        "accept-encoding": "identity",
-        "content-type": FORM,
-        "user-agent": f"fc-callback/{__version__}",
-    }

@@ -1,4 +1,4 @@
-"""When a call is repeated, and how long it waits before that: values without a clock or a socket."""
+"""How long a report waits before each retry: values without a clock or a socket."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
 
 
 def _draw() -> float:
-    return random.random()  # noqa: S311 - it keeps callers apart, and secrets nothing
+    return random.random()  # noqa: S311 - it spreads callers in time and protects no secret
 
 
 class RetryPolicy(Value, hidden=("draw",)):
     """How a report is repeated until it is certain or the time is up.
 
-    Waits are drawn with full jitter: uniformly between zero and a bound that grows from `base_seconds` by `growth` with
-    every attempt, up to `cap_seconds`. After a 429 the bounds are others and half of each is kept: the account's quota
-    is 10 calls at once and then 2 a second (CloudFlow documentation, "Limits"), so when a hundred functions end
-    together an early repeat is a call wasted, and a long last wait is time wasted.
+    Waits have full jitter: they are uniform between zero and a bound that grows from `base_seconds` by the factor `growth`
+    with every attempt, up to `cap_seconds`. After a 429 other bounds hold and a wait is at least half of its bound. The
+    account's quota is 10 calls at once and then 2 a second (CloudFlow documentation, "Limits"): when a hundred functions
+    end together, an early retry wastes a call, and a long last wait wastes time.
 
     Args:
-        total_seconds: Where no deadline is known, no attempt begins later than this after the first one. In an
-            invocation, the deadline is the bound.
+        total_seconds: Without a deadline, no attempt begins later than this after the first one. In an invocation, the
+            deadline is the bound.
         base_seconds: The first bound.
-        growth: What the bound is multiplied by.
+        growth: The factor between two bounds.
         cap_seconds: The last bound.
         throttled_base_seconds: The first bound after a 429.
-        throttled_growth: What that is multiplied by.
-        throttled_cap_seconds: Its last value.
-        reserve_seconds: What is kept of the invocation's time for returning, or for raising `ReportUndelivered`.
-        draw: A number in [0, 1); replaced in tests.
+        throttled_growth: The factor between two bounds after a 429.
+        throttled_cap_seconds: The last bound after a 429.
+        reserve_seconds: Time kept at the end of the invocation to return, or to raise `ReportUndelivered`.
+        draw: Returns a number in [0, 1); tests replace it.
 
     Raises:
-        SettingsError: One of them cannot be used.
+        SettingsError: One of them is not a positive number, or `draw` is not a function without arguments.
     """
 
     total_seconds: float = 60.0
@@ -51,7 +51,7 @@ class RetryPolicy(Value, hidden=("draw",)):
     draw: Callable[[], float] = _draw
 
     def __post_init__(self) -> None:
-        """Refuse what is no number of seconds."""
+        """Check the fields."""
         for name, value in vars(self).items():
             if value is _draw:
                 continue
@@ -65,18 +65,18 @@ class RetryPolicy(Value, hidden=("draw",)):
 
         Args:
             repeats: How many attempts have failed in this way so far, 1 or more.
-            throttled: Whether the last one was answered with 429.
-            retry_after_seconds: What the service asked for; the wait is never shorter.
+            throttled: Whether the last attempt was answered with 429.
+            retry_after_seconds: How long the service asked to wait; the wait is never shorter.
         """
         if throttled:
-            bound = _grown(self.throttled_base_seconds, self.throttled_growth, self.throttled_cap_seconds, repeats)
+            bound = _bound(self.throttled_base_seconds, self.throttled_growth, self.throttled_cap_seconds, repeats)
             jittered = bound * (0.5 + 0.5 * self.draw())
         else:
-            jittered = self.draw() * _grown(self.base_seconds, self.growth, self.cap_seconds, repeats)
+            jittered = self.draw() * _bound(self.base_seconds, self.growth, self.cap_seconds, repeats)
         return jittered + (retry_after_seconds or 0.0)
 
 
-def _grown(base: float, growth: float, cap: float, repeats: int) -> float:
+def _bound(base: float, growth: float, cap: float, repeats: int) -> float:
     try:
         return float(min(cap, base * growth ** (repeats - 1)))
     except OverflowError:

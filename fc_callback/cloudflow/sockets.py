@@ -1,7 +1,7 @@
-"""Opening a TCP connection within one bound: the look-up of the name and all of its addresses together.
+"""Opens a TCP connection within one bound for the name's look-up and all of its addresses.
 
-A socket's timeout holds for one address, and a look-up has none at all: a host with four addresses that do not answer
-takes four timeouts, and a silent name server up to half a minute.
+A socket's timeout holds for one address, and a look-up has no timeout. Without a bound, a host with four addresses that do
+not answer takes four timeouts, and a silent name server takes up to half a minute.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ def open_socket(
     family: int = socket.AF_UNSPEC,
     options: Sequence[tuple[int, int, Any]] = (),
 ) -> socket.socket:
-    """Return a connected socket; its timeout is what is left until the bound.
+    """Return a connected socket, whose timeout is the time left until the bound.
 
-    Each address gets an equal share of the time that is left, so that one that does not answer leaves some for the rest.
+    Each address gets an equal share of the time left, so that an address that does not answer leaves time for the others.
 
     Args:
         host: A name or an address.
         port: The port.
         until: When it must be connected, on the clock of `time.monotonic()`.
-        family: `AF_INET` where this machine has no IPv6.
-        options: What `setsockopt` gets before connecting.
+        family: `AF_INET` if this machine has no IPv6.
+        options: Arguments of `setsockopt`, which is called before connecting.
 
     Raises:
-        socket.gaierror: The name cannot be looked up, or not in time.
+        socket.gaierror: The look-up of the name failed or did not end in time.
         TimeoutError: No address accepted the connection in time.
-        OSError: The last address refused it.
+        OSError: The last address refused the connection.
     """
     addresses = look_up(host, port, until=until, family=family)
     problem: OSError = TimeoutError("timed out")
@@ -74,7 +74,7 @@ def _connected(
 
 
 class _LookUp(threading.Thread):
-    """A name being looked up. Nothing can interrupt that, so a daemon thread waits for it, and its callers do not."""
+    """Looks a name up in a daemon thread. A look-up cannot be interrupted, but its caller can stop waiting for it."""
 
     def __init__(self, key: tuple[str, int, int]) -> None:
         super().__init__(name="fc_callback-look-up", daemon=True)
@@ -91,22 +91,22 @@ class _LookUp(threading.Thread):
             _running.pop(self._key, None)
 
 
-# One look-up for each name at a time: an attempt that begins while an earlier one's is still running waits for that.
+# One look-up for each name at a time: an attempt waits for the look-up that an earlier attempt began.
 _running: dict[tuple[str, int, int], _LookUp] = {}
 _lock = threading.Lock()
 
 
 def look_up(host: str, port: int, *, until: float, family: int = socket.AF_UNSPEC) -> list[_Address]:
-    """Return the addresses of a host. A name takes a thread; where none can be started, it is looked up without a bound.
+    """Return the addresses of a host. A name is looked up in a thread, or without a bound if no thread can be started.
 
     Raises:
-        socket.gaierror: The name is not known, or there was no answer in time.
+        socket.gaierror: The name is not known, or no answer came in time.
     """
     host = host.strip("[]")
     try:
         with suppress(socket.gaierror):
             return _resolve(host, port, family, socket.AI_NUMERICHOST)
-    except UnicodeError:  # from the codec of names, which is imported here: the thread imports nothing
+    except UnicodeError:  # from the codec of names; Python imports it here and not in the thread
         raise socket.gaierror(socket.EAI_NONAME, "no name of a host") from None
     looking = _look_up_in_thread((host, port, family))
     if looking is None:
@@ -126,7 +126,7 @@ def _look_up_in_thread(key: tuple[str, int, int]) -> _LookUp | None:
             looking = _LookUp(key)
             try:
                 looking.start()
-            except RuntimeError:  # no thread is to be had
+            except RuntimeError:  # no thread can be started
                 return None
             _running[key] = looking
         return looking
@@ -138,7 +138,7 @@ def _resolve(host: str, port: int, family: int, flags: int = 0) -> list[_Address
 
 def _begin_again() -> None:
     """Forget, in a forked child, the threads that look names up in its parent."""
-    global _lock  # noqa: PLW0603 - a lock that was held while forking is never released
+    global _lock  # noqa: PLW0603 - only the parent's thread can release a lock that it holds
     _lock = threading.Lock()
     _running.clear()
 

@@ -1,8 +1,8 @@
-"""A turn for each thread while the account is being throttled.
+"""The process-wide queue that throttled threads wait in.
 
-Threads of one instance share the account's quota and can see each other, so they need not guess: after a 429 they
-queue, and each is told a moment at the pace of the quota. Other instances cannot be seen, only felt: when a thread is
-throttled again after it waited for its turn, somebody else uses the quota too, and the pace of the queue slows down.
+Threads of one process share the account's quota. After a 429 they queue, and each gets a turn at the pace of the quota.
+Other instances are only observable through further 429s: if a thread is throttled again after its turn, another instance
+uses the quota as well, and the queue slows down.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The quota's refill: 2 calls a second for all of an account (CloudFlow documentation, "Limits").
-# A little slower, so that a turn does not come a moment before its token.
+# The quota refills at 2 calls a second for the whole account (CloudFlow documentation, "Limits"). The queue is a little
+# slower, so that a turn never comes just before the refill.
 SECONDS_PER_CALL = 0.52
 SLOWEST_SECONDS_PER_CALL = 14.0
 _FORGOTTEN_AFTER_SECONDS = 30.0
 
 
-class Turnstile:
-    """Hands out moments to the threads whose calls were throttled, one after another."""
+class ThrottleQueue:
+    """Process-wide queue used after a 429. Other instances are only observable through further 429s."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,14 +34,14 @@ class Turnstile:
         self._pace = SECONDS_PER_CALL
 
     def wait_seconds(self, alone: float, *, again: bool = False, ahead_seconds: float = 0.0) -> float:
-        """Return how long a throttled thread waits: `alone` by itself, its turn when others wait as well.
+        """Join the queue and return how long to wait: `alone` for a single thread, else until the thread's turn.
 
-        Every call is followed by one of `leave`, when the wait is over or given up.
+        The caller calls `leave` once afterwards, when it has waited or given up.
 
         Args:
-            alone: What the thread would wait by itself, in seconds.
-            again: Whether it has waited before and was throttled all the same.
-            ahead_seconds: How far its clock is ahead, because pauses were skipped.
+            alone: How long a single thread waits, in seconds.
+            again: Whether this thread was throttled again after a wait.
+            ahead_seconds: How far the thread's clock is ahead because pauses were skipped.
         """
         with self._lock:
             self._waiting += 1
@@ -53,48 +53,49 @@ class Turnstile:
             self._next_turn = max(self._next_turn, now)
             if self._waiting == 1:
                 return alone
-            # At the pace of the quota turns are exact; slower ones are spread, so that instances do not march in step.
-            spread = 1.0 if self._pace == SECONDS_PER_CALL else 0.5 + random.random()  # noqa: S311 - guards nothing
+            # At the pace of the quota turns are exact. Slower turns are spread at random, so that instances that began
+            # together do not stay synchronized.
+            spread = 1.0 if self._pace == SECONDS_PER_CALL else 0.5 + random.random()  # noqa: S311 - no secret
             self._next_turn += self._pace * spread
             return self._next_turn - now
 
     def leave(self) -> None:
-        """Say that a thread's wait is over."""
+        """Leave the queue."""
         with self._lock:
             self._waiting -= 1
 
     def passed(self) -> None:
-        """Say that a call after a wait was taken: the quota has room."""
+        """Speed the queue up, because a call after a wait was accepted."""
         with self._lock:
             self._pace = max(SECONDS_PER_CALL, self._pace / 2)
 
 
-_turnstiles: dict[str, Turnstile] = {}
+_queues: dict[str, ThrottleQueue] = {}
 _lock = threading.Lock()
 
 
-def turnstile_for(endpoint: str) -> Turnstile:
-    """Return this process's turnstile before an endpoint."""
+def throttle_queue_for(endpoint: str) -> ThrottleQueue:
+    """Return this process's queue for an endpoint."""
     with _lock:
-        return _turnstiles.setdefault(endpoint, Turnstile())
+        return _queues.setdefault(endpoint, ThrottleQueue())
 
 
 @contextmanager
-def separate_turnstiles() -> Iterator[None]:
-    """Begin with new turnstiles, and return to those before when the block ends."""
-    global _turnstiles  # noqa: PLW0603 - the turns of skipped pauses are no turns for what comes after
-    before, _turnstiles = _turnstiles, {}
+def separate_throttle_queues() -> Iterator[None]:
+    """Use new queues within a block, and the earlier ones after it."""
+    global _queues  # noqa: PLW0603 - the turns of skipped pauses must not delay later calls
+    before, _queues = _queues, {}
     try:
         yield
     finally:
-        _turnstiles = before
+        _queues = before
 
 
 def _begin_again() -> None:
     """Forget, in a forked child, the threads that wait in its parent."""
-    global _lock  # noqa: PLW0603 - a held lock cannot be let go by anybody else
+    global _lock  # noqa: PLW0603 - only the parent's thread can release a lock that it holds
     _lock = threading.Lock()
-    _turnstiles.clear()
+    _queues.clear()
 
 
 os.register_at_fork(after_in_child=_begin_again)

@@ -1,4 +1,4 @@
-"""Whom TLS trusts: Python's default context, over the certificates that requests brings, or a bundle of the person's own."""
+"""The TLS context of connections: which certificates it trusts, and why it does not trust one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fc_callback.errors import SettingsError
 def client_context() -> ssl.SSLContext:
     """Return a context for TLS 1.2 and later that checks certificates and host names.
 
-    The bundle is the one that `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` names, as for requests.
+    The CA bundle is certifi's, or the one that `REQUESTS_CA_BUNDLE` or `CURL_CA_BUNDLE` names, as in requests.
 
     Raises:
         SettingsError: The bundle cannot be read.
@@ -30,10 +30,10 @@ def client_context() -> ssl.SSLContext:
         ) from None
 
 
-# OpenSSL's X509_V_ERR_* (openssl-verify(1), "Diagnostics") in words of the person's task: what is wrong, what to do.
+# OpenSSL's X509_V_ERR_* (openssl-verify(1), "Diagnostics") as (what is wrong, what to do).
 _WRONG_HOST = (
     "its certificate is for another host",
-    "Check the endpoint's host name (CLOUDFLOW_ENDPOINT, CLOUDFLOW_REGION), and that no proxy answers in its place.",
+    "Check the endpoint's host name (CLOUDFLOW_ENDPOINT, CLOUDFLOW_REGION), and that no proxy answers instead of it.",
 )
 _UNKNOWN_ISSUER = (
     "its certificate is from an unknown issuer",
@@ -61,10 +61,10 @@ _VERIFY_ERRORS = {
 
 
 def certificate_problem(error: BaseException) -> tuple[str, str] | None:
-    """Say why a certificate is not trusted, and what to do; None where the error is about something else.
+    """Return why a certificate is not trusted and what to do; None for any other error.
 
     Args:
-        error: What opening a connection raised, as ssl raised it or as urllib3 wrapped it.
+        error: The error of opening a connection, as ssl raised it or as urllib3 wrapped it.
     """
     cause: object = error
     for _ in range(4):  # urllib3 wraps twice: SSLError(ssl's), ProxyError(message, SSLError(ssl's))

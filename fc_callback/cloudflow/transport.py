@@ -1,126 +1,242 @@
-"""HTTP: one POST and its answer, over connections that are kept.
+"""HTTP: one POST and its answer, within the bounds of the call, over connections that are kept.
 
-A transport belongs to an endpoint, not to an invocation: it holds connections, never credentials, and threads share it.
-With signature V3 the task token travels in the URL, so this is also where URLs are kept out of logs and errors.
+A transport belongs to an endpoint, not to an invocation. It holds connections and no credentials, and threads share it.
 """
 
 from __future__ import annotations
 
-import logging
+import io
 import os
-import re
+import socket
+import ssl
 import threading
 import time
-from http.client import HTTPException
+from contextvars import ContextVar
+from http.client import HTTPException, HTTPResponse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from urllib3.exceptions import (
-    ClosedPoolError,
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProtocolError,
-    ProxyError,
-    SSLError,
-)
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError, ProtocolError
 from urllib3.util import Retry, Timeout
+from urllib3.util.connection import allowed_gai_family
 
-from fc_callback.cloudflow.connections import Bounds, current_bounds, pool_manager_for
-from fc_callback.cloudflow.errors import FINAL_WITHOUT_DOCUMENT
-from fc_callback.cloudflow.tls import certificate_problem
-from fc_callback.errors import ServiceUnreachable
+from fc_callback.cloudflow.network_errors import is_broken_connection, unreachable
+from fc_callback.cloudflow.pools import pool_manager_for
+from fc_callback.cloudflow.sockets import open_socket
 from fc_callback.transport import Answer
-from fc_callback.values.base import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from urllib3 import HTTPConnectionPool
-
+    from fc_callback.errors import ServiceUnreachable
     from fc_callback.transport import SignedRequest
     from fc_callback.values.context import Deadline
 
-# An answer is a small JSON document; more than this is something else.
+# An answer of the service is a small JSON document. Anything larger comes from something else.
 MAX_ANSWER_BYTES = 1 << 20
-# FC freezes an instance between invocations. Whatever was open for longer than this is not worth trusting: a middle box
-# may have forgotten the connection without telling either side.
+# FC freezes an instance between invocations. A middle box may forget an idle connection without telling either side.
 IDLE_SECONDS = 30.0
-_NO_TIMEOUT = Timeout(connect=None, read=None)  # `connections` sets them
-_NO_RETRIES = Retry(total=False, redirect=0)  # repeating is the business of `delivery`
-
-_SECRETS_IN_URL = re.compile(r"\b(TaskToken|SecurityToken|Signature|AccessKeyId)=[^&\s\"']+", re.ASCII)
+_NO_TIMEOUT = Timeout(connect=None, read=None)  # the bounds of the call set them
+_NO_RETRIES = Retry(total=False, redirect=0)  # `delivery` retries
 
 
-class _ScrubUrls(logging.Filter):
-    """Take secrets out of the URLs in urllib3's own debug lines."""
+class _Bounds:
+    """The moment by which the current step of a call must have ended, on the clock of `time.monotonic()`.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = _scrubbed(record.msg)
-        if isinstance(record.args, tuple):
-            record.args = tuple(_scrubbed(value) for value in record.args)
+    A call on a kept connection has one step: it sends the request and reads the whole answer. A call that opens a
+    connection does that in a step of its own before.
+
+    Attributes:
+        until: The end of the step.
+        opened: Whether the call opened its connection.
+    """
+
+    def __init__(self, *, total: float, connect: float, answer: float) -> None:
+        now = time.monotonic()
+        self._ends_at, self._connect_seconds, self._answer_seconds = now + total, connect, answer
+        self.opened = False
+        self.until = min(self._ends_at, now + answer)
+
+    def open_connection(self) -> None:
+        """Begin the step that opens the connection: name look-up, all addresses, proxy and TLS."""
+        self.opened = True
+        self.until = min(self._ends_at, time.monotonic() + self._connect_seconds)
+
+    def wait_for_answer(self) -> None:
+        """Begin the step that sends the request and reads the answer."""
+        self.until = min(self._ends_at, time.monotonic() + self._answer_seconds)
+
+
+_bounds_of_call: ContextVar[_Bounds] = ContextVar("fc_callback_bounds")
+
+
+class _BoundedReader(io.RawIOBase):
+    """Reads from a socket until one moment.
+
+    A socket's own timeout begins again with every byte, so an answer that trickles in would outlive any deadline.
+    """
+
+    def __init__(self, sock: socket.socket, incoming: io.RawIOBase) -> None:
+        self._socket, self._incoming = sock, incoming
+        self._until = _bounds_of_call.get().until
+
+    def readable(self) -> bool:
         return True
 
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(left)
+        return self._incoming.readinto(buffer)
 
-def _scrubbed(value: Any) -> Any:
-    if isinstance(value, (int, float)):
-        return value
-    return _SECRETS_IN_URL.sub(r"\1=***", value if isinstance(value, str) else str(value))
+    def close(self) -> None:
+        self._incoming.close()
+        super().close()
 
 
-for _name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "requests"):
-    logging.getLogger(_name).addFilter(_ScrubUrls())
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))
+
+
+class _BoundedConnection(HTTPConnection):
+    """A connection of urllib3 that keeps to the bounds of its call, and prints nothing of what it sends."""
+
+    debuglevel = 0  # http.client would print requests if a person sets it on http.client's own class
+    response_class = _Response
+
+    def connect(self) -> None:
+        bounds = _bounds_of_call.get()
+        bounds.open_connection()
+        super().connect()
+        bounds.wait_for_answer()
+        self._keep_to_bounds()
+
+    def request(self, *args: Any, **options: Any) -> None:
+        self._keep_to_bounds()
+        super().request(*args, **options)
+
+    def _keep_to_bounds(self) -> None:
+        """End sending with the step as well: a silent connection may stop taking bytes."""
+        # urllib3 sets `timeout` again before it sends. Zero would make the socket non-blocking.
+        self.timeout = max(0.001, _bounds_of_call.get().until - time.monotonic())
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            return open_socket(
+                self._dns_host,
+                self.port,
+                until=_bounds_of_call.get().until,
+                family=allowed_gai_family(),
+                options=self.socket_options or (),
+            )
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from None
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "timed out") from None
+        except OSError as error:
+            raise NewConnectionError(self, f"refused: {error.strerror}") from None
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        self._keep_to_bounds()  # for the TLS handshake that follows
+
+
+class _HttpConnection(_BoundedConnection):
+    pass
+
+
+class _HttpsConnection(_BoundedConnection, HTTPSConnection):
+    @property
+    def is_connected(self) -> bool:
+        """Whether a kept connection is alive.
+
+        urllib3 counts a connection that has something to read as dead. After the handshake of TLS 1.3 that is a session
+        ticket (RFC 8446, section 4.6.1), and a connection that was opened ahead of its first request would be lost.
+        """
+        sock = self.sock
+        if super().is_connected or not isinstance(sock, ssl.SSLSocket):
+            return super().is_connected
+        before = sock.gettimeout()
+        try:
+            sock.settimeout(0)
+            sock.recv(1)  # returns at the end of the connection, or with an answer to no request
+        except ssl.SSLWantReadError:
+            sock.settimeout(before)
+            return True
+        except OSError:
+            pass
+        return False
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _NoAnswer(NamedTuple):
+    """A call without an answer, and whether a kept connection broke, so that the call is sent again at once."""
+
+    error: ServiceUnreachable
+    send_again: bool
 
 
 class HttpTransport:
-    """The connections to one endpoint: what a client uses without `transport=`.
+    """The connections to one endpoint: a client uses them if it has no `transport=`.
 
     Attributes:
         endpoint: Scheme, host and port.
-        clock_offset_seconds: How far the service's clock is ahead of this machine's, once the service has complained.
+        clock_offset_seconds: How far the service's clock is ahead of this machine's. Set after the service complained.
     """
 
     def __init__(self, *, endpoint: str) -> None:
         self.endpoint = endpoint
         self.clock_offset_seconds = 0.0
         self._manager = pool_manager_for(endpoint)
+        self._manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
         self._pool = self._new_pool()
         self._last_used = time.time()
 
     def post(
         self, request: Callable[[], SignedRequest], /, *, connect: float, read: float, deadline: Deadline | None = None
     ) -> Answer:
-        """Send one POST and return the answer, whatever its status.
+        """Send one POST and return the answer, as `fc_callback.transport.Transport` says.
 
-        A kept connection that turns out to be dead is replaced, and the request made and sent once more, at once.
-
-        Args:
-            request: Makes the request, with a nonce of its own each time.
-            connect: Seconds for opening a connection.
-            read: Seconds for the whole answer.
-            deadline: All of it ends by then, whatever the other two say.
+        If a kept connection turns out to be dead, the request is built and sent once more, at once.
 
         Raises:
             ServiceUnreachable: No answer came.
         """
-        self._drop_idle_connections()
-        problem = self._try(request(), connect, read, deadline)
-        if isinstance(problem, _DeadConnection):
-            problem = self._try(request(), connect, read, deadline, resent=problem.error.ambiguous)
-        if isinstance(problem, Answer):
-            return problem
-        # Raised outside of every handler: the errors of urllib3 hold the URL.
-        raise problem.error
+        now = time.time()
+        # Wall time counts while the instance is frozen as well. A clock that was set back closes connections too.
+        if not 0 <= now - self._last_used <= IDLE_SECONDS:
+            self.close()
+        self._last_used = now
+        seconds = connect, read
+        outcome = self._send(request(), seconds, deadline)
+        if isinstance(outcome, _NoAnswer) and outcome.send_again:
+            outcome = self._send(request(), seconds, deadline, resent=outcome.error.ambiguous)
+        if isinstance(outcome, _NoAnswer):
+            raise outcome.error  # outside of every handler: urllib3's errors hold the URL
+        return outcome
 
     def open(self, *, connect: float) -> None:
-        """Open a connection ahead of the first call, and keep it; a failure is left for the call to find.
+        """Open a connection before the first call and keep it. A failure is ignored; the call will report it.
 
         Args:
-            connect: Seconds that all of it may take.
+            connect: Seconds for the whole of it.
         """
         pool = self._pool
         connection: Any = pool._get_conn()  # noqa: SLF001 - urllib3 has no public way to open without a request
-        current_bounds.set(Bounds(total=connect, connect=connect, answer=connect))
+        _bounds_of_call.set(_Bounds(total=connect, connect=connect, answer=connect))
         try:
             if pool.proxy is None:
                 connection.connect()
@@ -132,32 +248,25 @@ class HttpTransport:
         self._last_used = time.time()
 
     def close(self) -> None:
-        """Close every connection that is kept; those in use are closed when their call ends."""
+        """Close every kept connection; those in use are closed when their call ends."""
         self._manager.clear()
         self._pool = self._new_pool()
 
     def _new_pool(self) -> HTTPConnectionPool:
         return self._manager.connection_from_url(self.endpoint)
 
-    def _drop_idle_connections(self) -> None:
-        now = time.time()
-        # Wall time on purpose: it also counts while the instance is frozen. A clock set back drops them as well.
-        if not 0 <= now - self._last_used <= IDLE_SECONDS:
-            self.close()
-        self._last_used = now
-
-    def _try(
+    def _send(
         self,
         request: SignedRequest,
-        connect: float,
-        read: float,
+        seconds: tuple[float, float],
         deadline: Deadline | None,
         *,
         resent: bool | None = None,
-    ) -> Answer | _Problem:
-        total = min(connect + read, deadline.remaining_seconds() if deadline else connect + read)
-        bounds = Bounds(total=total, connect=connect, answer=read)
-        current_bounds.set(bounds)
+    ) -> Answer | _NoAnswer:
+        connect, read = seconds
+        total = connect + read if deadline is None else min(connect + read, deadline.at - time.monotonic())
+        bounds = _Bounds(total=total, connect=connect, answer=read)
+        _bounds_of_call.set(bounds)
         try:
             response = self._pool.urlopen(
                 "POST",
@@ -170,103 +279,23 @@ class HttpTransport:
                 timeout=_NO_TIMEOUT,
             )
         except (HTTPError, OSError) as error:
-            return self._problem(error, kept=not bounds.opened, resent=resent)
+            return self._no_answer(error, kept=not bounds.opened, resent=resent)
         try:
-            data = _read_bounded(response)
+            data = response.read(MAX_ANSWER_BYTES + 1)
         except (HTTPError, OSError) as error:
             response.close()
-            return self._problem(error, kept=False, resent=True)
+            return self._no_answer(error, kept=False, resent=True)
+        if len(data) > MAX_ANSWER_BYTES:
+            response.close()
+            return self._no_answer(ProtocolError("the answer does not end"), kept=False, resent=True)
         response.release_conn()
         return Answer(status=response.status, headers=response.headers, body=data, resent=bool(resent))
 
-    def _problem(self, error: Exception, *, kept: bool, resent: bool | None) -> _Problem:
-        failure = _described(error, kept=kept)
-        unreachable = ServiceUnreachable(
-            f"No answer from {self.endpoint}: {failure.what}.",
-            endpoint=self.endpoint,
-            ambiguous=failure.sent or bool(resent),
-            retryable=not failure.final,
-            hint=failure.hint,
-        )
-        if kept:  # what was kept beside it is of the same age, and most likely as silent
+    def _no_answer(self, error: Exception, *, kept: bool, resent: bool | None) -> _NoAnswer:
+        problem = unreachable(error, endpoint=self.endpoint, kept=kept, resent=bool(resent))
+        if kept:  # other kept connections have the same age, and are most likely dead too
             self.close()
-        broken = isinstance(error, (ClosedPoolError, ProtocolError, SSLError, OSError)) and not _timed_out(error)
-        return (_DeadConnection if kept and resent is None and broken else _Problem)(error=unreachable)
-
-
-class _Problem(Value):
-    error: ServiceUnreachable
-
-
-class _DeadConnection(_Problem):
-    """A kept connection that was closed by the other side."""
-
-
-def _read_bounded(response: Any) -> bytes:
-    data: bytes = response.read(MAX_ANSWER_BYTES + 1)
-    if len(data) > MAX_ANSWER_BYTES:
-        raise ProtocolError("the answer does not end")
-    return data
-
-
-class _Failure(NamedTuple):
-    """What happened to a call, in our own words, whether the request may have been sent, and what to do."""
-
-    what: str
-    sent: bool
-    hint: str
-    final: bool = False
-
-
-_HINT_NETWORK = (
-    "Check that the function may reach the endpoint: internet access or a NAT gateway for the public one, "
-    "CLOUDFLOW_NETWORK=internal inside the region's network."
-)
-_HINT_PROXY = "Check HTTPS_PROXY and NO_PROXY."
-_HINT_TLS = (
-    "Check that the endpoint speaks TLS 1.2 or later at this port, and the proxy in HTTPS_PROXY where one is set."
-)
-_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's words for what a proxy answers
-
-
-def _described(error: Exception, *, kept: bool) -> _Failure:  # noqa: PLR0911 - one return for each thing that happens
-    if isinstance(error, ClosedPoolError):
-        return _Failure("another thread closed the connection", sent=False, hint=_HINT_NETWORK)
-    certificate = certificate_problem(error)
-    if certificate is not None:
-        return _Failure(certificate[0], sent=False, hint=certificate[1], final=True)
-    if isinstance(error, NameResolutionError):
-        hint = "Check the region (CLOUDFLOW_REGION) and the function's DNS."
-        return _Failure("its name cannot be resolved", sent=False, hint=hint)
-    if isinstance(error, NewConnectionError):
-        return _Failure("the connection was refused", sent=False, hint=_HINT_NETWORK)
-    if isinstance(error, ConnectTimeoutError):
-        return _Failure("the connection was not accepted in time", sent=False, hint=_HINT_NETWORK)
-    if isinstance(error, ProxyError):
-        return _described_proxy(error)
-    if isinstance(error, SSLError) and not kept:
-        return _Failure("TLS failed", sent=False, hint=_HINT_TLS)
-    if isinstance(error, (ProtocolError, ConnectionError, SSLError)) and not _timed_out(error):
-        return _Failure("the connection was broken off", sent=True, hint=_HINT_NETWORK)
-    return _Failure("the answer did not come in time", sent=True, hint=_HINT_NETWORK)
-
-
-def _described_proxy(error: ProxyError) -> _Failure:
-    tunnel = _TUNNEL.search(str(error.original_error))
-    if tunnel is None:
-        return _Failure("the proxy did not pass the request on", sent=False, hint=_HINT_PROXY)
-    status = int(tunnel[1])
-    return _Failure(
-        f"the proxy answered with {status}",
-        sent=False,
-        hint=FINAL_WITHOUT_DOCUMENT[status] if status in {403, 407} else _HINT_PROXY,
-        final=status in FINAL_WITHOUT_DOCUMENT,
-    )
-
-
-def _timed_out(error: Exception) -> bool:
-    """Say whether an error is about time; sending that takes too long comes as a connection that was aborted."""
-    return isinstance(error, TimeoutError) or any(isinstance(cause, TimeoutError) for cause in error.args)
+        return _NoAnswer(problem, send_again=kept and resent is None and is_broken_connection(error))
 
 
 _transports: dict[tuple[int, str], HttpTransport] = {}
@@ -284,7 +313,7 @@ def transport_for(endpoint: str) -> HttpTransport:
 
 def _renew_lock() -> None:
     """Give a forked child a lock that no thread of its parent holds."""
-    global _lock  # noqa: PLW0603 - a held lock cannot be let go by anybody else
+    global _lock  # noqa: PLW0603 - only the parent's thread can release a lock that it holds
     _lock = threading.Lock()
 
 

@@ -1,6 +1,6 @@
-"""What FC's triggers deliver, as pydantic models: annotate a handler's event with one, or call its `parse`.
+"""Pydantic models of the events that FC's triggers deliver: annotate a handler's event with one, or call its `parse`.
 
-A direct call from a flow has no envelope, and no class here: annotate with `dict`, or with a model of your own.
+A direct call from a flow has no envelope, so it has no class here. Annotate with `dict` or with your own model.
 """
 
 from typing import TYPE_CHECKING

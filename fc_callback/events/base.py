@@ -1,4 +1,4 @@
-"""What every event has in common: how it is read, what happens to fields nobody announced, how it shows itself."""
+"""The base classes of all events: they read bytes, keep unknown fields, and show no value in their text form."""
 
 import json
 from datetime import datetime, timedelta, timezone
@@ -15,15 +15,15 @@ from fc_callback.payload.models import Model, json_bytes
 from fc_callback.payload.problems import payload_invalid
 
 _HINT = (
-    "Annotate the parameter with the class of the trigger that delivers the event, or with bytes to get it as it came."
+    "Annotate the parameter with the class of the trigger that delivers the event, or with bytes to get it unchanged."
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Part(BaseModel):
-    """A part of an event: immutable, camelCase on the wire, unknown fields kept (in `model_extra`).
+    """A part of an event: immutable, with camelCase names in JSON. Unknown fields are kept in `model_extra`.
 
-    Its text form names the fields and shows no value: events carry task tokens.
+    The text form shows the names of the fields and no values, because events contain task tokens.
     """
 
     model_config = ConfigDict(
@@ -45,15 +45,15 @@ class Part(BaseModel):
         return []
 
     @classmethod
-    def leave_out(cls, decoded: Any, token: str) -> Any:  # noqa: ARG003 - parts that hold a person's own type need it
-        """Return a decoded part without the task token, where a type of a person's own is validated."""
+    def leave_out(cls, decoded: Any, token: str) -> Any:  # noqa: ARG003 - subclasses that contain a user's type use it
+        """Return a decoded part without the task token in the data that is validated as a user's type."""
         return decoded
 
 
 class Event(Part):
-    """What FC hands to a function, in the shape of one trigger."""
+    """An event as one trigger delivers it."""
 
-    # False where a trigger has another format than JSON, with more types: CBOR's bytes have no form in JSON.
+    # False for CBOR, which has types that JSON does not have, such as bytes.
     _is_json: ClassVar[bool] = True
 
     @classmethod
@@ -61,24 +61,24 @@ class Event(Part):
         """Read an event.
 
         Args:
-            event: What FC delivered, bytes or text; or what that decodes to.
+            event: The event that FC delivered, as bytes or text, or already decoded.
 
         Raises:
-            PayloadInvalid: It has not this trigger's shape.
+            PayloadInvalid: The event does not have this trigger's shape.
         """
         return cls.parse_without(event, None)
 
     @classmethod
     def parse_without(cls, event: object, token: str | None, *, model: Model | None = None) -> Self:
-        """Read an event, and leave a task token out of the part of it that is validated as a type of a person's own.
+        """Read an event without the task token in the data that is validated as a user's type.
 
         Args:
             event: As for `parse`.
-            token: The task token; None to leave out nothing.
-            model: Validates the event, where an annotation puts something around this class.
+            token: The task token. None keeps everything.
+            model: Validates the event in place of this class, if the annotation wraps it (a union, `Annotated`).
 
         Raises:
-            PayloadInvalid: It has not this trigger's shape.
+            PayloadInvalid: The event does not have this trigger's shape.
         """
         try:
             decoded = cls._decode(event)
@@ -90,17 +90,17 @@ class Event(Part):
                 return cls.model_validate(decoded)
             return cls.model_validate_json(json_bytes(decoded, subject="The event"))
         except NotJson as error:
-            problem = PayloadInvalid(f"The event is no {cls.__name__}: it is not JSON ({error}).", hint=_HINT)
+            problem = PayloadInvalid(f"The event is not a {cls.__name__}: it is not JSON ({error}).", hint=_HINT)
         except ValidationError as error:
             problem = payload_invalid(error, subject="The event", hint=_HINT)
         raise problem
 
     @classmethod
     def check(cls) -> None:
-        """Build what reads an event beside the class itself, when a function is decorated.
+        """Build the validators of a user's types in this class. Called when a function is decorated.
 
         Raises:
-            TypeError: A type in it cannot be validated.
+            TypeError: A type cannot be validated.
         """
 
     @classmethod
@@ -111,46 +111,49 @@ class Event(Part):
 
     @property
     def dedup_key(self) -> str | None:
-        """What stays the same when this event is delivered again; None where the trigger gives nothing to go by."""
+        """A key that stays the same when the event is delivered again. None if the trigger gives no such value."""
         return None
 
 
 class Carrier(Part):
-    """A part with content of somebody's own: text, base64 of text, or JSON, as the sender and the trigger made it."""
+    """A part with the sender's content: text, base64 of text, or JSON, depending on the sender and the trigger."""
+
+    _content_field: ClassVar[str] = "body"
 
     def _content(self) -> Any:
-        raise NotImplementedError
+        content = getattr(self, self._content_field)
+        return "" if content is None else content
 
     @property
     def text(self) -> str:
-        """The content as text. What looks like base64 of a text is decoded; an object or an array is written as JSON."""
+        """The content as text. Base64 of a text is decoded. An object or an array is written as JSON."""
         content = self._content()
         return _plain_text(content) if isinstance(content, str) else json_text(content)
 
-    def json(self) -> Any:  # type: ignore[override]  # what requests and Starlette call it; pydantic 1's meaning is gone
-        """The content as JSON, read through base64 and strings of JSON.
+    def json(self) -> Any:  # type: ignore[override]  # the name in requests and Starlette; pydantic 2 does not use it
+        """Read the content as JSON, through base64 and JSON in strings.
 
         Raises:
-            PayloadInvalid: It is not JSON.
+            PayloadInvalid: The content is not JSON.
         """
         return json_in(self._content(), owner=type(self).__name__)
 
 
 def dedup_key(*parts: object) -> str:
-    """Write the parts of a key so that different parts never make the same key."""
+    """Join the parts of a key. Different parts never give the same key."""
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def open_text(value: Any) -> Any:
-    """Open JSON in strings and in base64, down to the first value that is no text, or an ordinary one."""
+    """Decode JSON in strings and in base64, until the value is not a text or is an ordinary text."""
     return open_layers(value)[0]
 
 
 def json_text(content: Any) -> str:
-    """Write decoded content as JSON again; bytes are read as UTF-8.
+    """Write decoded content as JSON. Bytes are decoded as UTF-8.
 
     Raises:
-        PayloadInvalid: It cannot be written: nested too deeply, say, or of broken characters.
+        PayloadInvalid: The content cannot be written, for example because it is nested too deeply.
     """
     if isinstance(content, bytes):
         return content.decode("utf-8", "replace")
@@ -165,7 +168,7 @@ def json_in(content: Any, *, owner: str) -> Any:
     """Read content that must be JSON.
 
     Raises:
-        PayloadInvalid: It is text, and not JSON.
+        PayloadInvalid: The content is a text that is not JSON.
     """
     opened, layers = open_layers(content)
     if layers or not isinstance(opened, str | bytes):
@@ -197,11 +200,11 @@ def _since_epoch(unit: str) -> BeforeValidator:
         if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return value  # an ISO text, or nothing that makes a time: pydantic says so
+            return value  # pydantic reads an ISO text and refuses the rest
         try:
             return _EPOCH + timedelta(**{unit: value})
         except (OverflowError, ValueError):
-            raise ValueError(f"Input is no time in {unit} since 1970") from None
+            raise ValueError(f"Input is not a time in {unit} since 1970") from None
 
     return BeforeValidator(read)
 

@@ -1,4 +1,4 @@
-"""Events that are an array: one element for each message."""
+"""Events that are an array with one element for each message."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
@@ -11,9 +11,9 @@ ElementT = TypeVar("ElementT", bound=Part)
 
 
 class Batch(Event, Generic[ElementT]):
-    """Several messages in one event: iterate over it. A message that comes alone is a batch of one.
+    """Several messages in one event. Iterate over it. A single message is a batch of one.
 
-    Elements may be JSON in strings: older EventBridge triggers push them so.
+    Elements may be JSON in strings: older EventBridge triggers deliver them like that.
     """
 
     events: list[Annotated[ElementT, BeforeValidator(open_text)]]
@@ -25,20 +25,20 @@ class Batch(Event, Generic[ElementT]):
 
     @classmethod
     def leave_out(cls, decoded: Any, token: str) -> Any:
-        """Return the messages without the task token, each where a type of a person's own is validated."""
+        """Return the messages without the task token in the data that is validated as a user's type."""
         part = cls._part()
         return {"events": [part.leave_out(open_text(one), token) for one in decoded["events"]]} if part else decoded
 
     @classmethod
     def check(cls) -> None:
-        """Build what reads the messages, when a function is decorated."""
+        """Build the validators of the messages. Called when a function is decorated."""
         part = cls._part()
         if part is not None and issubclass(part, Event):
             part.check()
 
     @classmethod
     def _part(cls) -> type[Part] | None:
-        """Return the class of the messages; None in a batch of any."""
+        """Return the class of the messages, or None if they may be anything."""
         element = get_args(cls.model_fields["events"].annotation)[0]
         part = get_args(element)[0] if get_origin(element) is Annotated else element
         return part if isinstance(part, type) else None
@@ -54,5 +54,5 @@ class Batch(Event, Generic[ElementT]):
 
     @property
     def dedup_key(self) -> str | None:
-        """The key of the one message; None where there are more: each has its own, if any."""
+        """The key of a single message. None for several messages: each has its own key, if any."""
         return getattr(self.events[0], "dedup_key", None) if len(self.events) == 1 else None

@@ -1,6 +1,6 @@
-"""Rows that changed in a database, through DTS and EventBridge.
+"""Changed rows of a database, delivered through DTS and EventBridge.
 
-Values arrive as dumps of Java objects: a text as a ByteBuffer, a number as `{"data": 115}`. `before` and `after` undo that.
+Values arrive as dumps of Java objects: a text as a ByteBuffer, a number as `{"data": 115}`. `before` and `after` decode them.
 Source: FC documentation, "Formats of event for different triggers" (DTS).
 """
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from fc_callback.events.base import Absent, Part, Properties, Seconds
 from fc_callback.events.eventbridge import EventBridgeEvents
 
-# MySQL's names for what Python calls otherwise; latin1 is Windows-1252 there.
+# MySQL's names of charsets that have another name in Python. MySQL's latin1 is Windows-1252.
 _CHARSETS = {"utf8mb4": "utf-8", "utf8mb3": "utf-8", "utf8": "utf-8", "latin1": "cp1252", "ucs2": "utf-16-be"}
 
 
@@ -26,7 +26,7 @@ class DtsField(Part):
 
 
 class DtsSchema(Part):
-    """The table as it was when the row changed."""
+    """The table at the time of the change."""
 
     record_fields: list[DtsField] = Field(default_factory=list)
     schema_id: str = ""
@@ -35,7 +35,7 @@ class DtsSchema(Part):
 
 
 class DtsImage(Part):
-    """A row before or after the change: its values, in the order of the columns."""
+    """A row before or after the change: its values in the order of the columns."""
 
     values: list[Any] = Field(default_factory=list)
     record_schema: DtsSchema | None = None
@@ -43,7 +43,7 @@ class DtsImage(Part):
 
 
 class DtsTopicPartition(Part):
-    """Where in DTS's own log the change stands."""
+    """The position of the change in the log of DTS."""
 
     topic: str = ""
     partition: int | None = None
@@ -64,17 +64,17 @@ class DtsRecord(Part):
 
     @property
     def before(self) -> dict[str, Any] | None:
-        """The row before the change, by column; None for a row that was not there."""
+        """The row before the change, by column. None if the row did not exist."""
         return self._row(self.before_image)
 
     @property
     def after(self) -> dict[str, Any] | None:
-        """The row after the change, by column; None for a row that is gone."""
+        """The row after the change, by column. None if the row was deleted."""
         return self._row(self.after_image)
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What tells this change from others of its subscription."""
+        """Topic, partition and offset: unique in the subscription."""
         return self.topic_partition.topic, self.topic_partition.partition, self.offset
 
     def _row(self, image: DtsImage | None) -> dict[str, Any] | None:
@@ -89,11 +89,11 @@ class DtsRecord(Part):
 
 
 class DtsEvents(EventBridgeEvents[DtsRecord]):
-    """What a DTS trigger delivers: CloudEvents of type `dts:ConsumeMessage`."""
+    """The event of a DTS trigger: CloudEvents of type `dts:ConsumeMessage`."""
 
 
 def decode_value(value: Any) -> Any:
-    """Undo the dump of one value: text where it has a charset that is known, bytes where not; others as they come."""
+    """Decode the dump of one value: text if its charset is known, else bytes. Other values are returned unchanged."""
     if not isinstance(value, dict) or "data" not in value:
         return value
     data = value["data"]
@@ -112,7 +112,7 @@ def decode_value(value: Any) -> Any:
 
 
 def _buffer(dump: Properties) -> bytes | None:
-    """Read a Java ByteBuffer: bytes are signed there, and the limit may lie beyond the bytes that were dumped."""
+    """Read a Java ByteBuffer. Its bytes are signed, and its limit may be larger than the number of dumped bytes."""
     held = dump["hb"]
     bounds = [dump.get("offset", 0), dump.get("position", 0), dump.get("limit")]
     if not isinstance(held, list) or not all(type(byte) is int and -128 <= byte <= 255 for byte in held):  # noqa: PLR2004

@@ -1,7 +1,7 @@
-"""CloudEvents 1.0, as EventBridge and the triggers built on it deliver them: one, or an array of them.
+"""CloudEvents 1.0, as EventBridge and the triggers built on it deliver them: one event, or an array of events.
 
-`CloudEvent[Order]` is one event whose `data` is an Order, a model of your own; `EventBridgeEvents[Order]` is what a trigger in
-event-streaming mode delivers. Source: FC documentation, "EventBridge triggers"; the CloudEvents specification 1.0.
+`CloudEvent[Order]` is one event whose `data` is your model Order. `EventBridgeEvents[Order]` is the event of a trigger in
+event-streaming mode. Source: FC documentation, "EventBridge triggers"; the CloudEvents specification 1.0.
 """
 
 from functools import lru_cache
@@ -28,11 +28,11 @@ DataT = TypeVar("DataT", default=Any)
 
 
 class _Opened:
-    """Validates data as JSON, as it is or opened: an object, or the same in a string and in base64."""
+    """Validates data as JSON: first as it is, then decoded from a string or from base64."""
 
     def __get_pydantic_core_schema__(self, kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(kind)
-        # Where data has a type of a person's own, its rules (a strict date, say) are those for JSON.
+        # A user's type is validated by the rules for JSON: a strict date, for example, accepts a text.
         as_json = not (_is_part(kind) or isinstance(kind, TypeVar) or kind in {Any, object, bytes})
         inner = core_schema.json_schema(schema) if as_json else schema
 
@@ -61,7 +61,7 @@ def _is_part(kind: Any) -> bool:
 
 @lru_cache(maxsize=128)
 def _data_model(cls: type[Any]) -> Model | None:
-    """Return what data is validated as, where that is a type of a person's own that an object can be."""
+    """Return the model of `data` if it is a user's type that accepts objects, else None."""
     kind = cls.model_fields["data"].annotation
     if _is_part(kind) or isinstance(kind, TypeVar) or kind in {Any, object}:
         return None
@@ -70,7 +70,7 @@ def _data_model(cls: type[Any]) -> Model | None:
 
 
 class CloudEvent(Carrier, Event, Generic[DataT]):
-    """One event. `data` is validated as the class's parameter says, through JSON in a string and base64 if need be."""
+    """One event. `data` is validated as the type in brackets, also if it is JSON in a string or in base64."""
 
     id: str
     source: str
@@ -91,7 +91,7 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
     @model_validator(mode="before")
     @classmethod
     def _with_data(cls, fields: Any) -> Any:
-        """An event may come without data, or with bytes in `data_base64` (CloudEvents JSON format, 3.1)."""
+        """Add `data` if it is missing: the bytes of `data_base64` (CloudEvents JSON format, 3.1), else None."""
         if not isinstance(fields, dict) or "data" in fields:
             return fields
         encoded = fields.get("data_base64")
@@ -99,12 +99,12 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
 
     @classmethod
     def check(cls) -> None:
-        """Build what the data is validated as, when a function is decorated."""
+        """Build the validator of the data. Called when a function is decorated."""
         _data_model(cls)
 
     @classmethod
     def leave_out(cls, decoded: Any, token: str) -> Any:
-        """Return the event without the task token in its data, where the data's type is a person's own."""
+        """Return the event without the task token in its data, if the data is validated as a user's type."""
         model = _data_model(cls)
         if model is None or not isinstance(decoded, dict):
             return decoded
@@ -116,11 +116,11 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
         return {**decoded, "data": {**rest, **kept}} if len(kept) < len(keys) else decoded
 
     def _content(self) -> Any:
-        return self.data._content() if isinstance(self.data, Carrier) else self.data  # noqa: SLF001 - its own kind
+        return self.data._content() if isinstance(self.data, Carrier) else self.data  # noqa: SLF001 - a method of the same base class
 
     @property
     def dedup_key(self) -> str:
-        """What the data itself goes by (a message id, an offset), else the event's id; with the source it is unique in."""
+        """The source with the identity of the data (a message id, an offset), else with the event's id."""
         own = getattr(self.data, "identity", None) if isinstance(self.data, Part) else None
         if own is not None and None not in own:
             return dedup_key(self.source, self.subject, *own)
@@ -128,8 +128,8 @@ class CloudEvent(Carrier, Event, Generic[DataT]):
 
 
 class EventBridgeEvent(CloudEvent[Any]):
-    """One event with any data, as a trigger in event-driven mode delivers it. `json()` reads data that is a text."""
+    """The event of a trigger in event-driven mode: one event with any data. `json()` reads data that is a text."""
 
 
 class EventBridgeEvents(Batch[CloudEvent[DataT]], Generic[DataT]):
-    """Events as a trigger delivers them: an array, an array of JSON strings, or one event by itself."""
+    """The events of a trigger: an array of objects, an array of JSON strings, or one object."""

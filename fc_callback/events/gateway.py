@@ -1,4 +1,4 @@
-"""Requests through API Gateway to an event function. `HttpResponse` makes the answer.
+"""Requests that API Gateway passes to an event function. `HttpResponse` builds the response.
 
 Source: FC documentation, "Configure an API Gateway trigger".
 """
@@ -10,7 +10,7 @@ from fc_callback.events.http import Request
 
 
 class ApiGatewayEvent(Request):
-    """A request that API Gateway passes on; its `isBase64Encoded` may be a text, which is read as what it says."""
+    """A request through API Gateway. Its `isBase64Encoded` may be a boolean or the text of one."""
 
     path: str
     http_method: str

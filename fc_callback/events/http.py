@@ -1,4 +1,4 @@
-"""HTTP requests through FC 3's HTTP trigger, and the answer that a function gives to one.
+"""HTTP requests through FC 3's HTTP trigger, and the response that a function returns.
 
 Source: FC documentation, "Invoke a function through an HTTP trigger" (event format v1) and "Event handlers".
 """
@@ -18,7 +18,7 @@ _STATUS_CODES = range(100, 600)
 
 
 class Request(Event):
-    """A request with headers and a body, whichever gateway delivers it."""
+    """A request with headers and a body, through the HTTP trigger or API Gateway."""
 
     headers: Texts = Field(default_factory=dict)
     query_parameters: Texts = Field(default_factory=dict)
@@ -26,16 +26,16 @@ class Request(Event):
     is_base64_encoded: Annotated[bool | None, Absent] = False
 
     def header(self, name: str) -> str | None:
-        """Return a header's value, whatever the case of its name; several values are joined by commas."""
+        """Return the value of a header, or None. Upper and lower case are equal. Several values are joined by commas."""
         wanted = name.lower()
         return next((value for key, value in self.headers.items() if key.lower() == wanted), None)
 
     @property
     def body_bytes(self) -> bytes:
-        """The body as it was sent; empty where there is none.
+        """The body as it was sent. Empty if there is no body.
 
         Raises:
-            PayloadInvalid: The body is marked as base64 and is none.
+            PayloadInvalid: The body is marked as base64 but is not base64.
         """
         if self.body is None or self.body == "":
             return b""
@@ -46,16 +46,13 @@ class Request(Event):
         decoded = decode_base64(self.body)
         if decoded is None:
             raise PayloadInvalid(
-                "The request's body is marked as base64 and is none.", problems=(("$.body", "not base64"),)
+                "The request's body is marked as base64 but is not base64.", problems=(("$.body", "not base64"),)
             )
         return decoded
 
     @property
     def text(self) -> str:
-        """The body as text, in the charset that Content-Type names; UTF-8 where it names none or an unknown one.
-
-        Bytes that make no character become U+FFFD.
-        """
+        """The body as text, in the charset of Content-Type, else in UTF-8. Invalid bytes become U+FFFD."""
         if isinstance(self.body, str) and not self.is_base64_encoded:
             return self.body
         try:
@@ -63,11 +60,11 @@ class Request(Event):
         except LookupError:
             return self.body_bytes.decode("utf-8", "replace")
 
-    def json(self) -> Any:  # type: ignore[override]  # what requests and Starlette call it; pydantic 1's meaning is gone
-        """The body as JSON.
+    def json(self) -> Any:  # type: ignore[override]  # the name in requests and Starlette; pydantic 2 does not use it
+        """Read the body as JSON.
 
         Raises:
-            PayloadInvalid: It is not JSON.
+            PayloadInvalid: The body is not JSON.
         """
         try:
             return read_json(self.body_bytes)
@@ -79,7 +76,7 @@ class Request(Event):
 
 
 class HttpDetails(Part):
-    """The request's line and where it came from."""
+    """The request line and the client."""
 
     method: str
     path: str = ""
@@ -89,7 +86,7 @@ class HttpDetails(Part):
 
 
 class RequestContext(Part):
-    """What FC knows about a request."""
+    """FC's own data about a request."""
 
     http: HttpDetails
     account_id: str = ""
@@ -101,7 +98,7 @@ class RequestContext(Part):
 
 
 class HttpEvent(Request):
-    """A request to a function's HTTP trigger (FC 3, format v1). Repeated headers and query parameters are comma-joined."""
+    """A request to an HTTP trigger (FC 3, format v1). Repeated headers and query parameters are joined by commas."""
 
     version: Literal["v1"]
     raw_path: str = ""
@@ -114,7 +111,7 @@ class HttpEvent(Request):
 
     @property
     def path(self) -> str:
-        """The path, with percent signs decoded; `raw_path` has it as sent."""
+        """The path with percent-encoding decoded. `raw_path` is the path as sent."""
         return self.request_context.http.path
 
     @property
@@ -125,16 +122,16 @@ class HttpEvent(Request):
 
 @attrs.frozen(repr=False)
 class HttpResponse:
-    """An answer to an HTTP request, for the HTTP trigger and for API Gateway.
+    """A response to an HTTP request, for the HTTP trigger and for API Gateway.
 
     Args:
-        body: A str is sent as text, bytes as they are; None sends nothing; anything else is sent as JSON, models and
-            datetimes included.
+        body: A str is sent as text, bytes are sent unchanged, None is an empty body. Anything else is sent as JSON, also
+            models and datetimes.
         status_code: 100 to 599.
-        headers: Content-Type follows from the body where it is not given.
+        headers: Without a Content-Type, the body decides it.
 
     Raises:
-        SettingsError: The status or a header cannot be sent.
+        SettingsError: The status or a header is invalid.
     """
 
     body: Any = None
@@ -146,13 +143,16 @@ class HttpResponse:
             raise SettingsError(f"status_code must be 100 to 599, not {self.status_code}.")
         for name, value in self.headers.items():
             if not name or any(character in f"{name}{value}" for character in "\r\n\0"):
-                raise SettingsError("A header is empty or holds a line break, and cannot be sent.")
+                raise SettingsError(
+                    "headers= has an empty name, or a line break in a name or a value.",
+                    hint="Remove the line break, or give the header a name.",
+                )
 
     def __repr__(self) -> str:
         return f"<HttpResponse {self.status_code}>"
 
     def render(self) -> dict[str, Any]:
-        """Return what a handler hands to FC: statusCode, headers, isBase64Encoded and body."""
+        """Return the dict that a handler returns to FC: statusCode, headers, isBase64Encoded and body."""
         body, content_type = _rendered(self.body)
         headers = {name: str(value) for name, value in self.headers.items()}
         if content_type and not any(name.lower() == "content-type" for name in headers):

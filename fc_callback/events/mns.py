@@ -1,7 +1,7 @@
-"""Messages of an MNS (SMQ) topic, in each of the formats that a trigger can be set to.
+"""Messages of an MNS (SMQ) topic, in each format of the trigger.
 
-STREAM delivers the text of the message, bare or as `{"body", "attrs"}`; JSON delivers an object around it, into which the
-message's attributes are mixed. Source: FC documentation, "MNS topic triggers".
+STREAM delivers the text of the message, or `{"body", "attrs"}`. JSON delivers an object with the message, its topic and its
+attributes, all at one level. Source: FC documentation, "MNS topic triggers".
 """
 
 import json
@@ -27,16 +27,16 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-# An attribute of the message may have taken the field's place, with any value.
+# An attribute of the message may have the same name as a field and replace it, with any value.
 _Text = Annotated[str | None, WrapValidator(_none_if_unfit)]
 _Moment = Annotated[Milliseconds | None, WrapValidator(_none_if_unfit)]
 
 
 def _text(event: bytes) -> str:
-    """Return the text of a message in STREAM format; bytes that make no character become U+FFFD.
+    """Return the text of a message in STREAM format. Invalid bytes become U+FFFD.
 
     Raises:
-        NotJson: It begins like JSON and is not UTF-8: with replaced characters, different values in it would be the same.
+        NotUtf8: The message begins like JSON but is not UTF-8. With U+FFFD, different values in it would become equal.
     """
     try:
         return event.decode().removeprefix("\ufeff")
@@ -52,10 +52,10 @@ def _text(event: bytes) -> str:
 
 
 class MnsTopicEvent(Carrier, Event):
-    """A message of an MNS topic. `text` and `json()` read it, through the base64 that MNS SDKs add by default.
+    """A message of an MNS topic. `text` and `json()` decode the base64 that MNS SDKs add by default.
 
-    In STREAM format only `message`, and `attributes` if the trigger delivers them, are there. In JSON format attributes
-    stand among the envelope's own fields, and one of the same name hides the field.
+    STREAM format has only `message`, and `attributes` if the trigger delivers them. In JSON format the attributes are at the
+    same level as the fields, and an attribute with the name of a field replaces it.
     """
 
     model_config = ConfigDict(alias_generator=to_pascal)
@@ -86,14 +86,14 @@ class MnsTopicEvent(Carrier, Event):
             return fields
         if isinstance(fields, dict) and {"body", "attrs"} <= fields.keys():
             return {**{key: value for key, value in fields.items() if key != "body"}, "Message": fields["body"]}
-        return {"Message": event}  # STREAM format: a message that happens to be JSON
+        return {"Message": event}  # STREAM format, and the message is JSON
 
     def _content(self) -> str:
         return self.message
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The message's attributes, those that STREAM format packs into `Extend` among them."""
+        """The message's attributes, also those in `Extend` of STREAM format."""
         extend = open_text(self.attrs.get("Extend"))
         if isinstance(extend, dict):
             return {**{name: value for name, value in self.attrs.items() if name != "Extend"}, **extend}
@@ -101,7 +101,7 @@ class MnsTopicEvent(Carrier, Event):
 
     @property
     def dedup_key(self) -> str | None:
-        """The topic and the message's id; None in STREAM format, which has no id."""
+        """The topic and the id of the message. None in STREAM format, which has no id."""
         if self.message_id is None:
             return None
         return dedup_key("mns", self.topic_owner, self.topic_name, self.message_id)

@@ -9,7 +9,7 @@ from fc_callback.events.batch import Batch
 
 
 class MqttProps(Part):
-    """Who sent a message, and to which topic."""
+    """The topic and the sender of a message."""
 
     first_topic: str = ""
     second_topic: str = ""
@@ -22,9 +22,6 @@ class MqttMessage(Carrier):
     body: Any
     props: MqttProps = Field(default_factory=MqttProps)
 
-    def _content(self) -> Any:
-        return "" if self.body is None else self.body
-
     @property
     def topic(self) -> str:
         """The whole topic, like `devices/7/state`."""
@@ -32,4 +29,4 @@ class MqttMessage(Carrier):
 
 
 class MqttEvents(Batch[MqttMessage]):
-    """What an MQTT trigger delivers: an array of messages, no CloudEvents."""
+    """The event of an MQTT trigger: an array of messages, which are not CloudEvents."""

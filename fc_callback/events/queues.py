@@ -1,10 +1,10 @@
-"""Messages of queues: MNS queues, RocketMQ, RabbitMQ and Kafka through EventBridge; self-managed RocketMQ by itself.
+"""Messages of queues: MNS queues, RocketMQ, RabbitMQ and Kafka through EventBridge, and self-managed RocketMQ without it.
 
-Source: FC documentation, "Formats of event for different triggers". The docs' samples disagree in places (properties that are
-texts or numbers, bodies that are texts or objects): each is taken as it comes.
+Source: FC documentation, "Formats of event for different triggers". Its samples differ in places (properties that are texts or
+numbers, bodies that are texts or objects), so both forms are accepted.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from fc_callback.events.eventbridge import EventBridgeEvents
 
 
 class MnsQueueMessage(Carrier):
-    """A message of an MNS queue. Its body is plain or base64, as the sender made it; `text` and `json()` read both."""
+    """A message of an MNS queue. The sender decides whether its body is plain or base64. `text` and `json()` read both."""
 
     message_body: Any
     message_id: str | None = None
@@ -25,24 +25,21 @@ class MnsQueueMessage(Carrier):
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What tells this message from others in its queue."""
+        """The message's id: unique in the queue."""
         return (self.message_id,)
 
 
 class MnsQueueEvents(EventBridgeEvents[MnsQueueMessage]):
-    """What the trigger of an MNS queue delivers: CloudEvents of type `mns:Queue:SendMessage`."""
+    """The event of an MNS queue trigger: CloudEvents of type `mns:Queue:SendMessage`."""
 
 
 class RocketMqMessage(Carrier):
-    """A message of RocketMQ. Values of `system_properties` are texts or numbers."""
+    """A message of RocketMQ. The values of `system_properties` are texts or numbers."""
 
     topic: str
     body: Any = ""
     system_properties: Properties = Field(default_factory=dict)
     user_properties: Properties = Field(default_factory=dict)
-
-    def _content(self) -> Any:
-        return "" if self.body is None else self.body
 
     @property
     def tags(self) -> str | None:
@@ -51,17 +48,17 @@ class RocketMqMessage(Carrier):
 
     @property
     def keys(self) -> str | None:
-        """The keys that the sender gave it."""
+        """The keys that the sender set."""
         return self._property("KEYS")
 
     @property
     def unique_key(self) -> str | None:
-        """The id that RocketMQ's client gave it."""
+        """The id that RocketMQ's client set."""
         return self._property("UNIQ_KEY")
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """What tells this message from others of its instance."""
+        """The topic and the unique key: unique in the RocketMQ instance."""
         return self.topic, self.unique_key
 
     def _property(self, name: str) -> str | None:
@@ -70,17 +67,17 @@ class RocketMqMessage(Carrier):
 
 
 class RocketMqEvents(EventBridgeEvents[RocketMqMessage]):
-    """What a RocketMQ trigger delivers: CloudEvents of type `mq:Topic:SendMessage`."""
+    """The event of a RocketMQ trigger: CloudEvents of type `mq:Topic:SendMessage`."""
 
 
 class SelfManagedRocketMqMessage(RocketMqMessage):
-    """A message of a RocketMQ cluster that is not Alibaba Cloud's."""
+    """A message of a self-managed RocketMQ cluster."""
 
     msg_id: str | None = None
 
     @property
     def dedup_key(self) -> str | None:
-        """The cluster, the topic and the message's unique key, or its id."""
+        """The cluster, the topic, and the message's unique key or id."""
         unique = self.unique_key or self.msg_id
         if not unique:
             return None
@@ -88,7 +85,7 @@ class SelfManagedRocketMqMessage(RocketMqMessage):
 
 
 class SelfManagedRocketMqEvents(Batch[SelfManagedRocketMqMessage]):
-    """What the trigger of a self-managed RocketMQ delivers: an array of messages, no CloudEvents."""
+    """The event of a self-managed RocketMQ trigger: an array of messages, which are not CloudEvents."""
 
 
 class RabbitMqEnvelope(Part):
@@ -107,22 +104,21 @@ class RabbitMqMessage(Carrier):
     envelope: RabbitMqEnvelope = Field(default_factory=RabbitMqEnvelope)
     props: Properties = Field(default_factory=dict)
 
-    def _content(self) -> Any:
-        return "" if self.body is None else self.body
-
     @property
     def message_id(self) -> str | None:
-        """The id that the sender gave it."""
+        """The id that the sender set."""
         value = self.props.get("messageId")
         return None if value is None or value == "" else str(value)
 
 
 class RabbitMqEvents(EventBridgeEvents[RabbitMqMessage]):
-    """What a RabbitMQ trigger delivers: CloudEvents of type `amqp:Queue:SendMessage`."""
+    """The event of a RabbitMQ trigger: CloudEvents of type `amqp:Queue:SendMessage`."""
 
 
 class KafkaMessage(Carrier):
     """A message of Kafka. The trigger's settings decide whether its value is JSON, text, or bytes in base64."""
+
+    _content_field: ClassVar[str] = "value"
 
     topic: str
     partition: int
@@ -132,14 +128,11 @@ class KafkaMessage(Carrier):
     timestamp: Annotated[Milliseconds | None, Absent] = None
     headers: Any = None
 
-    def _content(self) -> Any:
-        return "" if self.value is None else self.value
-
     @property
     def identity(self) -> tuple[object, ...]:
-        """What tells this message from others of its cluster."""
+        """Topic, partition and offset: unique in the Kafka cluster."""
         return self.topic, self.partition, self.offset
 
 
 class KafkaEvents(EventBridgeEvents[KafkaMessage]):
-    """What a Kafka trigger delivers: CloudEvents of type `alikafka:Topic:Message`."""
+    """The event of a Kafka trigger: CloudEvents of type `alikafka:Topic:Message`."""

@@ -8,7 +8,7 @@ from fc_callback.events.base import Absent, Event, Part, Properties, Seconds, de
 
 
 class SlsSource(Part):
-    """Which logs the function is to read: those from `begin_cursor` up to, and without, `end_cursor`."""
+    """The logs that the function must read: from `begin_cursor`, up to but not including `end_cursor`."""
 
     endpoint: str
     project_name: str
@@ -29,7 +29,7 @@ class SlsEvent(Event):
 
     @property
     def dedup_key(self) -> str:
-        """The job, the shard and the cursor it begins at."""
+        """The job, the shard and the cursor at which the logs begin."""
         source = self.source
         return dedup_key(
             "sls", source.project_name, source.logstore_name, self.job_name, source.shard_id, source.begin_cursor

@@ -1,4 +1,4 @@
-"""Objects in OSS, and CDN. Source: FC documentation, "Formats of event for different triggers"."""
+"""Events of OSS and CDN. Source: FC documentation, "Formats of event for different triggers"."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ class OssBucket(Part):
 
 
 class OssObject(Part):
-    """An object. `delta_size` is by how many bytes it grew; on a first upload, all of them."""
+    """An object. `delta_size` is the number of bytes by which it grew; for a new object, its size."""
 
     key: str
     size: int | None = None
@@ -27,7 +27,7 @@ class OssObject(Part):
 
 
 class OssChange(Part):
-    """Where something happened in OSS."""
+    """The bucket and the object of an OSS event."""
 
     bucket: OssBucket
     object: OssObject
@@ -36,7 +36,7 @@ class OssChange(Part):
 
 
 class OssRecord(Part):
-    """One thing that happened to one object. `event_name` is like `ObjectCreated:PutObject`."""
+    """One operation on one object. `event_name` is, for example, `ObjectCreated:PutObject`."""
 
     event_name: str
     event_source: Literal["acs:oss"]
@@ -60,27 +60,27 @@ class OssRecord(Part):
 
     @property
     def dedup_key(self) -> str:
-        """Bucket, key, ETag, what happened, and the request that did it."""
+        """Bucket, key, ETag, the operation, and the id of the request that did it."""
         request_id = self.response_elements.get("requestId")
         return dedup_key("oss", self.bucket, self.key, self.oss.object.e_tag, self.event_name, request_id)
 
 
 class OssEvent(Event):
-    """What happened in a bucket."""
+    """The event of an OSS trigger: operations in a bucket."""
 
     events: list[OssRecord]
 
     @property
     def dedup_key(self) -> str | None:
-        """The key of the one record; None where there are more: each has its own."""
+        """The key of a single record. None for several records: each has its own key."""
         return self.events[0].dedup_key if len(self.events) == 1 else None
 
 
 class CdnParameter(Part):
-    """What a CDN event is about; which fields there are follows from its name.
+    """The details of a CDN event. The name of the event decides which fields are set.
 
-    Log files have start and end, `file_size` in bytes and `file_path`; refreshed, pushed and blocked objects have paths and
-    times; domains have a `status`.
+    A log file has start and end times, `file_size` in bytes and `file_path`. Refreshed, pushed and blocked objects have paths
+    and times. A domain has a `status`.
     """
 
     domain: str = ""
@@ -97,7 +97,7 @@ class CdnParameter(Part):
 
 
 class CdnRecord(Part):
-    """One thing that happened in CDN. `event_name` is like `LogFileCreated`."""
+    """One operation in CDN. `event_name` is, for example, `LogFileCreated`."""
 
     event_name: str
     event_source: Literal["cdn"]
@@ -111,6 +111,6 @@ class CdnRecord(Part):
 
 
 class CdnEvent(Event):
-    """What happened in CDN."""
+    """The event of a CDN trigger."""
 
     events: list[CdnRecord]

@@ -1,6 +1,6 @@
-"""Rows that changed in Tablestore. The trigger delivers CBOR, the console's test button JSON; both are read.
+"""Changed rows of Tablestore. The trigger delivers CBOR, the console's test button delivers JSON. Both are read.
 
-CBOR takes cbor2: `pip install 'fc-callback[cbor]'`. Source: FC documentation, "Tablestore triggers".
+CBOR needs cbor2: `pip install 'fc-callback[cbor]'`. Source: FC documentation, "Tablestore triggers".
 """
 
 from base64 import b64encode
@@ -51,17 +51,17 @@ class TablestoreRecord(_Pascal):
 
     @property
     def key(self) -> dict[str, Any]:
-        """The primary key's values by name."""
+        """The values of the primary key, by column name."""
         return {column.column_name: column.value for column in self.primary_key}
 
     @property
     def values(self) -> dict[str, Any]:
-        """The values that were put, by name of the column."""
+        """The values that were written (Put), by column name."""
         return {column.column_name: column.value for column in self.columns if column.type == "Put"}
 
     @property
     def dedup_key(self) -> str:
-        """The primary key and the time of the change. No table is named in the event."""
+        """The primary key and the time of the change. The event does not name the table."""
         key = [
             [name, b64encode(value).decode() if isinstance(value, bytes) else value] for name, value in self.key.items()
         ]
@@ -69,7 +69,7 @@ class TablestoreRecord(_Pascal):
 
 
 class TablestoreEvent(Event):
-    """What changed in a table. FC retries a failing batch until its log expires: let no record block the others."""
+    """The event of a Tablestore trigger. FC retries a failed batch until its log expires, so one bad record blocks the rest."""
 
     model_config = ConfigDict(alias_generator=to_pascal)
     _is_json: ClassVar[bool] = False
@@ -87,7 +87,7 @@ class TablestoreEvent(Event):
 
     @property
     def dedup_key(self) -> str | None:
-        """The key of the one record; None where there are more: each has its own."""
+        """The key of a single record. None for several records: each has its own key."""
         return self.records[0].dedup_key if len(self.records) == 1 else None
 
 
@@ -100,10 +100,11 @@ def _read_cbor(event: bytes) -> Any:
         missing = False
     if missing:
         raise PayloadInvalid(
-            "The event is CBOR, and cbor2 is not installed.", hint="Deploy the function with fc-callback[cbor]."
+            "The event is CBOR, but cbor2 is not installed.",
+            hint="Add fc-callback[cbor] to the function's requirements.",
         )
     try:
         return loads(event)
-    except Exception as error:  # noqa: BLE001 - hostile bytes make cbor2 raise whatever the type they pretend to be raises
+    except Exception as error:  # noqa: BLE001 - cbor2 builds the types that the bytes name, and these raise any exception
         reason = type(error).__name__
-    raise PayloadInvalid(f"The event is no TablestoreEvent: it is neither JSON nor CBOR ({reason}).")
+    raise PayloadInvalid(f"The event is not a TablestoreEvent: it is neither JSON nor CBOR ({reason}).")

@@ -1,19 +1,18 @@
 """Time triggers. Source: FC documentation, "Formats of event for different triggers"."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from fc_callback.events.base import Carrier, Event, Time, dedup_key
 
 
 class TimerEvent(Carrier, Event):
-    """A time trigger went off. `text` and `json()` read the payload that the trigger's settings hold."""
+    """The event of a time trigger. `text` and `json()` read the payload from the trigger's settings."""
+
+    _content_field: ClassVar[str] = "payload"
 
     trigger_time: Time
     trigger_name: str
     payload: Any = ""
-
-    def _content(self) -> Any:
-        return "" if self.payload is None else self.payload
 
     @property
     def dedup_key(self) -> str:

@@ -1,7 +1,7 @@
-"""Which work a payload asks for: the key that the person names, and the digest that must not change.
+"""The key that tells one piece of work from others, and the digest of the payload that must not change.
 
-Neither ever holds the task token. Each attempt of a flow's step comes with a fresh one, so a key with a token in it would
-make every delivery new work.
+Neither holds the task token. Each attempt of a flow's step has a new token, so a key with a token would make each delivery
+new work.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
-from fc_callback.idempotency.echo import holds, without
-from fc_callback.payload.paths import parse_path
+from fc_callback.idempotency.token_placeholders import drop_token, holds_token
+from fc_callback.payload.paths import key_of_step, parse_path
 from fc_callback.payload.token_search import TOKEN_KEYS
 from fc_callback.values import validators
 from fc_callback.values.token import TaskToken
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 _TOKEN_NAMES = frozenset(TOKEN_KEYS)
 
-Fields = tuple[str, ...]
-Key = Fields | Callable[[Mapping[str, Any]], Any]
+Paths = tuple[str, ...]
+Key = Paths | Callable[[Mapping[str, Any]], Any]
 
 KEY_HINT = 'Name fields of the payload, as key="order.id" or key=("order.id", "line"), or pass a callable.'
-_FRESH_EACH_TIME = "Each attempt of a step has a fresh token; name what makes it the same work, like an order's number."
+_NEW_EACH_TIME = "Each attempt of a step has a new token: name a value that stays the same, like an order's number."
 
 
-def fields(names: str | Fields, *, option: str, hint: str = KEY_HINT) -> Fields:
-    """Return the paths that an option names as a tuple, after a look at each.
+def checked_paths(names: str | Paths, *, option: str, hint: str = KEY_HINT) -> Paths:
+    """Return the paths of an option as a tuple, after a check of each.
 
     Args:
         names: One path into the payload, like `order.id` or `lines[0].id`, or several.
@@ -40,7 +40,7 @@ def fields(names: str | Fields, *, option: str, hint: str = KEY_HINT) -> Fields:
         hint: What to give, for the error.
 
     Raises:
-        SettingsError: There is none, one is not a path, or one names the task token.
+        SettingsError: There is no path, one is not a path, or one names the task token.
     """
     paths: object = (names,) if isinstance(names, str) else names
     if not isinstance(paths, (tuple, list)):
@@ -52,15 +52,15 @@ def fields(names: str | Fields, *, option: str, hint: str = KEY_HINT) -> Fields:
             raise SettingsError(f"{option}= holds {validators.kind_of(path)}.", hint=hint)
         steps = parse_path(path, option=option)
         if _TOKEN_NAMES.intersection(steps):
-            raise SettingsError(f"{option}={path!r} names the task token.", hint=_FRESH_EACH_TIME)
+            raise SettingsError(f"{option}={path!r} names the task token.", hint=_NEW_EACH_TIME)
     return tuple(paths)
 
 
 def scope_of(function: object, context: FcContext) -> str:
-    """Return what keeps a function's keys apart from those of others in the same store: `pay-orders:index.handler`.
+    """Return the name that keeps a function's keys apart from other functions' in the same store: `pay-orders:index.handler`.
 
-    Handlers of many functions are called `index.handler`; the name of the function in FC tells them apart. Versions and
-    aliases of a function share their work, so that a new version does not begin it again.
+    Many functions have a handler called `index.handler`, so the function's name in FC comes first. Versions and aliases of
+    a function share their work: a new version does not run it again.
     """
     while isinstance(function, partial):  # all of them have one class, and no name
         function = function.func
@@ -73,38 +73,38 @@ def work_key(scope: str, key: Key, payload: Mapping[str, Any], token: TaskToken 
     """Return the SHA-256 of the scope and the key's values, in hex.
 
     Raises:
-        IdempotencyKeyMissing: A field is not there, or is None or empty; or the callable returned such a value.
+        IdempotencyKeyMissing: A field is missing, None or empty; or the callable returned such a value.
         SettingsError: The value holds the task token, or is not JSON.
     """
     if callable(key):
-        values = [key(without(payload, token, names=_TOKEN_NAMES))]
+        values = [key(drop_token(payload, token, names=_TOKEN_NAMES))]
         if _is_empty(values[0]):
             raise IdempotencyKeyMissing(
-                "The callable given as key= returned nothing to tell this work from other work.",
-                hint="Let it return a value that is not None or empty.",
+                "The callable given as key= returned None or an empty value.",
+                hint="Return a value that tells this work from other work.",
             )
     else:
         values = [_required(payload, path) for path in key]
-    if token is not None and holds(values, token):
-        raise SettingsError("The value of key= holds the task token.", hint=_FRESH_EACH_TIME)
+    if token is not None and holds_token(values, token):
+        raise SettingsError("The value of key= holds the task token.", hint=_NEW_EACH_TIME)
     return _digest([scope, values], what="The value of key=")
 
 
-def payload_digest(payload: Mapping[str, Any], check: Fields | None, token: TaskToken | None) -> str:
-    """Return the SHA-256 of what must be the same in every delivery of this work: the payload without the task token.
+def payload_digest(payload: Mapping[str, Any], check: Paths | None, token: TaskToken | None) -> str:
+    """Return the SHA-256 of what must be the same in each delivery of this work: the payload without the task token.
 
     Args:
         payload: The payload.
-        check: Only these fields (one that is not there counts as null); None for all of it.
+        check: Only these fields, of which a missing one counts as null; None for the whole payload.
         token: The token to leave out.
     """
-    rest = without(payload, token, names=_TOKEN_NAMES)
-    seen = rest if check is None else [_find(rest, path) for path in check]
-    return _digest(seen, what="The payload")
+    rest = drop_token(payload, token, names=_TOKEN_NAMES)
+    checked = rest if check is None else [_value_at(rest, path) for path in check]
+    return _digest(checked, what="The payload")
 
 
 def token_in(payload: Mapping[str, Any]) -> TaskToken | None:
-    """Return the token that a payload holds under one of the names in use, where nobody looked for one."""
+    """Return the token that a payload holds under one of the usual names, for a handler that is not a callback task."""
     for name in TOKEN_KEYS:
         value = payload.get(name)
         if isinstance(value, str) and value:
@@ -113,7 +113,7 @@ def token_in(payload: Mapping[str, Any]) -> TaskToken | None:
 
 
 def _required(payload: Mapping[str, Any], path: str) -> Any:
-    value = _find(payload, path)
+    value = _value_at(payload, path)
     if _is_empty(value):
         raise IdempotencyKeyMissing(
             f"The payload holds nothing at {path!r}, which key= names.",
@@ -122,20 +122,18 @@ def _required(payload: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def _find(payload: Any, path: str) -> Any:
+def _value_at(payload: Any, path: str) -> Any:
     value = payload
     for step in parse_path(path):
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, (list, tuple)) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        else:
+        key = key_of_step(value, step)
+        if key is None:
             return None
+        value = value[key]
     return value
 
 
 def _is_empty(value: Any) -> bool:
-    # Zero and False are values like any other; what is blank would be shared by strangers.
+    # Zero and False are keys. Unrelated events would share a blank one.
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, (Mapping, list, tuple)) and not value)

@@ -1,4 +1,4 @@
-"""What is remembered of one piece of work."""
+"""The record of one piece of work, and its encoding as one line of JSON."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import attrs
 from fc_callback.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 State = Literal["RUNNING", "DEFERRED", "DONE", "REPORTED"]
 
 _FORMAT = 1
 _FAR_AWAY_SECONDS = 1e12  # in milliseconds, Redis still takes it
+_MOST_NAMED = 20  # unreadable records in one error
 
 
 def new_revision() -> str:
-    """Return a name that no other write of a record has."""
+    """Return a random name for one write of a record."""
     return os.urandom(16).hex()
 
 
 @attrs.frozen(kw_only=True)
 class Receiver:
-    """One task that waits for the work's result.
+    """One task that asked for the work's result.
 
     Attributes:
         fingerprint: `TaskToken.fingerprint` of its token.
-        sealed: The token, sealed, so that the report can be made up for; None where no seal is configured, and once the
-            report is in.
-        reported: Whether its report is in.
+        sealed: The sealed token, for a later report; None without a seal, and after the report.
+        reported: Whether the task has its report.
     """
 
     fingerprint: str
@@ -42,28 +42,28 @@ class Receiver:
 
 @attrs.frozen(kw_only=True)
 class Record:
-    """One record. Never a task token in clear, and nothing of the payload but its digest.
+    """One record. It holds no task token in clear, and nothing of the payload but its digest.
 
     Times are seconds since 1970 on the store's clock.
 
     Attributes:
-        key: SHA-256 over the scope and the key's values, in hex.
+        key: SHA-256 of the scope and the key's values, in hex.
         scope: The function (or name) that the work belongs to, in clear.
-        state: RUNNING, DEFERRED (handed on: somebody else reports), DONE, REPORTED.
-        revision: New with every write; what compare-and-set compares.
+        state: RUNNING, DEFERRED (other code reports the task), DONE, REPORTED.
+        revision: New with every write; compare-and-set compares it.
         payload_digest: SHA-256 of the part of the payload that must not change; empty where nothing is checked.
-        attempt: How many deliveries have begun this work since it last failed or expired.
+        attempt: The number of deliveries that began this work since it last failed or expired.
         started_at: When this attempt began.
-        lease_until: Until when a RUNNING record belongs to whoever wrote it.
-        expires_at: From when on the record is as good as gone.
+        lease_until: When other deliveries may take over a RUNNING record.
+        expires_at: When the record is to be forgotten.
         finished_at: When the result was recorded.
         reported_at: When the last report was recorded.
-        output: The Output text, with `mark` where it held the token.
-        failure: (error, cause) of a failure that is remembered, in the place of an Output.
+        output: The Output text, with `mark` in the place of the token.
+        failure: (error, cause) of a remembered failure. A record has an `output` or a `failure`, not both.
         refusal: The error of a result that cannot be an Output, as JSON: later deliveries raise it again, and nothing is
             reported. None for every other failure.
-        mark: Stands for the token in `output`, `failure` and `refusal`. New with every attempt, so it also tells whose
-            result this is.
+        mark: The placeholder of the token in `output`, `failure` and `refusal`. It is new with every attempt, so it also
+            tells which attempt a result belongs to.
         receivers: The tasks that asked for the result, in order.
     """
 
@@ -85,35 +85,34 @@ class Record:
     receivers: tuple[Receiver, ...] = ()
 
     @property
+    def label(self) -> str:
+        """The scope and the key, for errors: `fc-callback redeliver --forget` takes this key."""
+        return f"{self.scope} ({self.key})"
+
+    @property
     def is_pending(self) -> bool:
-        """Whether there is something to report and a task still waits for it."""
+        """Whether a task still waits for a report of this result."""
         waits = any(not receiver.reported for receiver in self.receivers)
         return self.state == "DONE" and self.refusal is None and waits
 
     def receiver(self, fingerprint: str | None) -> Receiver | None:
-        """Return the receiver with this token, if it is known."""
+        """Return the receiver whose token has this fingerprint, if there is one."""
         return next((receiver for receiver in self.receivers if receiver.fingerprint == fingerprint), None)
 
     def with_receiver(self, receiver: Receiver) -> Record:
-        """Return the record with one more task waiting for its result."""
+        """Return the record with one more task that waits for its result."""
         return attrs.evolve(
             self, revision=new_revision(), state="DONE", receivers=(*self.receivers, receiver), reported_at=None
         )
 
     def with_report(self, fingerprint: str | None, *, now: float) -> Record:
-        """Return the record after the report to one task: REPORTED once none is left waiting."""
+        """Return the record after the report to one task: REPORTED if no other task waits."""
         receivers = tuple(
             attrs.evolve(receiver, reported=True, sealed=None) if receiver.fingerprint == fingerprint else receiver
             for receiver in self.receivers
         )
-        left = any(not receiver.reported for receiver in receivers)
-        return attrs.evolve(
-            self,
-            revision=new_revision(),
-            state="DONE" if left else "REPORTED",
-            receivers=receivers,
-            reported_at=now,
-        )
+        state: State = "REPORTED" if all(receiver.reported for receiver in receivers) else "DONE"
+        return attrs.evolve(self, revision=new_revision(), state=state, receivers=receivers, reported_at=now)
 
     def encode(self) -> str:
         """Return the record as one line of JSON, in ASCII."""
@@ -121,12 +120,12 @@ class Record:
 
     @classmethod
     def decode(cls, text: str | bytes) -> Record:
-        """Return the record that `encode` wrote. Unknown members are ignored; everything known must be as `encode` writes it.
+        """Return the record that `encode` wrote. Unknown members are ignored; each known member must be as `encode` writes it.
 
-        A record that is misread is work that runs twice, so nothing is guessed.
+        Nothing is guessed: a misread record would let work run twice.
 
         Raises:
-            ValueError: It is damaged, or of a later format; the text says which, without a value of the record.
+            ValueError: The record is damaged, or of a later format. The text gives the reason, and no value of the record.
         """
         try:
             members: Any = json.loads(text, parse_constant=_refuse_constant)
@@ -135,23 +134,23 @@ class Record:
         except ValueError:
             raise ValueError("it is not JSON") from None
         if not isinstance(members, dict):
-            raise ValueError("it is not a JSON object")  # noqa: TRY004 - it is a record that is wrong, not an argument
+            raise ValueError("it is not a JSON object")  # noqa: TRY004 - the record is wrong, not an argument
         if members.get("format") != _FORMAT or isinstance(members["format"], bool):
             raise ValueError("its format is not the one that this version of fc_callback reads")
-        known = {field.name: members[field.name] for field in attrs.fields(cls) if field.name in members}
-        wrong = [name for name, is_right in _MEMBERS.items() if not is_right(members.get(name))]
-        if wrong:
-            raise ValueError(f"its {wrong[0]} is damaged")
-        known["receivers"] = tuple(Receiver(**_known_members(one)) for one in members["receivers"])
-        known["failure"] = None if members.get("failure") is None else tuple(members["failure"])
-        results = sum(known.get(name) is not None for name in ("output", "failure"))
-        if results != (1 if known["state"] in {"DONE", "REPORTED"} else 0):
+        for name, is_right in _MEMBERS.items():
+            if not is_right(members.get(name)):
+                raise ValueError(f"its {name} is damaged")
+        results = sum(members.get(name) is not None for name in ("output", "failure"))
+        if results != (1 if members["state"] in {"DONE", "REPORTED"} else 0):
             raise ValueError("its state and its result do not agree")
+        failure = members.get("failure")
+        receivers = tuple(Receiver(**_known_members(Receiver, one)) for one in members["receivers"])
+        known = {**_known_members(cls, members), "receivers": receivers, "failure": failure and tuple(failure)}
         return cls(**known)
 
 
-def read_record(text: str | bytes, *, key: str, revision: str, store: str) -> Record:
-    """Return the record that a store holds, after a look at it.
+def read_record(text: str, *, key: str, revision: str, store: str) -> Record:
+    """Return the record that a store holds, after strict checks.
 
     Args:
         text: What `Record.encode` wrote.
@@ -160,28 +159,58 @@ def read_record(text: str | bytes, *, key: str, revision: str, store: str) -> Re
         store: The store, for the error.
 
     Raises:
-        StoreUnavailable: It is damaged, or of a later format: work that may be done must not run because of that.
+        StoreUnavailable: The record is damaged, or of a later format. Its work may be done, so it must not run.
     """
+    (record,) = read_records([(key, revision, text)], store=store)
+    return record
+
+
+def read_records(rows: Iterable[tuple[str, str, str]], *, store: str) -> Iterator[Record]:
+    """Yield each record that can be read, and then raise one error that names all others.
+
+    Args:
+        rows: The key, the revision and the text of each record, as for `read_record`.
+        store: The store, for the error.
+
+    Raises:
+        StoreUnavailable: Some records are damaged, or of a later format. It names the first 20, and counts the others.
+    """
+    problems: dict[str, str] = {}
+    unreadable = 0
+    for key, revision, text in rows:
+        record, problem = _decoded(key, revision, text)
+        if record is not None:
+            yield record
+            continue
+        unreadable += 1
+        if unreadable <= _MOST_NAMED:
+            problems[key] = problem
+    if problems:
+        more = f"; and {unreadable - _MOST_NAMED} more" if unreadable > _MOST_NAMED else ""
+        records, forgotten = ("a record", *problems) if unreadable == 1 else (f"{unreadable} records", "KEY")
+        raise StoreUnavailable(
+            f"{store} holds {records} that cannot be read: {'; '.join(map(': '.join, problems.items()))}{more}.",
+            hint="If a later version of fc_callback wrote this, use that version. If the work may run again, forget the "
+            f"record: fc-callback redeliver STORE --forget {forgotten}",
+        )
+
+
+def _decoded(key: str, revision: str, text: str) -> tuple[Record | None, str]:
+    """Return the record, or None and the reason why it cannot be read."""
     try:
         record = Record.decode(text)
-        problem = "" if (record.key, record.revision) == (key, revision) else "its key or its revision is damaged"
     except ValueError as error:
-        problem = str(error)
-    if problem:
-        raise StoreUnavailable(
-            f"{store} holds a record that cannot be read: {problem}.",
-            hint="If a later version of fc_callback wrote it, use that version. If the work may run again, forget it: "
-            f"fc-callback redeliver STORE --forget {key}",
-        )
-    return record
+        return None, str(error)
+    is_right = (record.key, record.revision) == (key, revision)
+    return (record, "") if is_right else (None, "its key or its revision is damaged")
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def _known_members(receiver: dict[str, Any]) -> dict[str, Any]:
-    return {name: receiver[name] for name in ("fingerprint", "sealed", "reported") if name in receiver}
+def _known_members(kind: type[attrs.AttrsInstance], members: dict[str, Any]) -> dict[str, Any]:
+    return {field.name: members[field.name] for field in attrs.fields(kind) if field.name in members}
 
 
 def _is_text(value: object) -> bool:
@@ -201,16 +230,20 @@ def _is_count(value: object) -> bool:
 
 
 def _is_failure(value: object) -> bool:
-    return value is None or (isinstance(value, list) and len(value) == 2 and all(map(_is_text, value)))  # noqa: PLR2004
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value))  # noqa: PLR2004 - error, cause
 
 
 def _is_receiver(value: object) -> bool:
     return (
         isinstance(value, dict)
         and _is_name(value.get("fingerprint"))
-        and (value.get("sealed") is None or _is_text(value["sealed"]))
+        and _or_none(_is_text)(value.get("sealed"))
         and isinstance(value.get("reported"), bool)
     )
+
+
+def _or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
 
 
 _MEMBERS: dict[str, Callable[[object], bool]] = {
@@ -223,11 +256,11 @@ _MEMBERS: dict[str, Callable[[object], bool]] = {
     "started_at": _is_time,
     "lease_until": _is_time,
     "expires_at": _is_time,
-    "finished_at": lambda value: value is None or _is_time(value),
-    "reported_at": lambda value: value is None or _is_time(value),
-    "output": lambda value: value is None or _is_text(value),
-    "failure": _is_failure,
-    "refusal": lambda value: value is None or _is_text(value),
+    "finished_at": _or_none(_is_time),
+    "reported_at": _or_none(_is_time),
+    "output": _or_none(_is_text),
+    "failure": _or_none(_is_failure),
+    "refusal": _or_none(_is_text),
     "mark": _is_text,
     "receivers": lambda value: isinstance(value, list) and all(map(_is_receiver, value)),
 }

@@ -1,29 +1,28 @@
-"""What `fc-callback redeliver` does with a store: find results whose tasks still wait for a report, and delete a record."""
+"""Results whose tasks still wait for a report, and the deletion of a record: for `fc-callback redeliver`."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import attrs
 
 from fc_callback.errors import SealError, SettingsError, StoreUnavailable
-from fc_callback.idempotency import echo
+from fc_callback.idempotency.bounded import BoundedStore
 from fc_callback.idempotency.memory import MemoryStore
+from fc_callback.idempotency.opening import open_store
 from fc_callback.idempotency.sqlite import SqliteStore
-from fc_callback.idempotency.store import open_store
-from fc_callback.idempotency.work import record_report
+from fc_callback.idempotency.work import Stored, record_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fc_callback.idempotency.record import Record
     from fc_callback.idempotency.redis import RedisStore
-    from fc_callback.idempotency.store import Store
-    from fc_callback.sealing import TokenSeal
+    from fc_callback.idempotency.store import Seal, Store
     from fc_callback.values.token import TaskToken
 
 
@@ -32,11 +31,11 @@ class Undelivered:
     """A result, and one task that waits for it.
 
     Attributes:
-        record: The record it stands in.
-        fingerprint: Of the task's token.
-        token: The token; None where none was kept, or the seal cannot be opened with this key.
+        record: The record that holds the result.
+        fingerprint: The fingerprint of the task's token.
+        token: The token; None if the record has none, or if this key does not open its seal.
         output: The Output to report; None for a failure.
-        failure: (error, cause) to report instead.
+        failure: (error, cause) of the failure to report.
     """
 
     record: Record
@@ -47,12 +46,12 @@ class Undelivered:
     _store: Store = attrs.field(repr=False)
 
     def reported(self) -> None:
-        """Record that the report is in.
+        """Record that the task has its report.
 
         Raises:
-            StoreUnavailable: It could not be recorded; the next run will report again, and learn that it is done.
+            StoreUnavailable: It could not be recorded. The next run reports again, and learns that the task has ended.
         """
-        record_report(self._store, self.record, self.fingerprint)
+        record_report(BoundedStore(self._store), self.record, self.fingerprint)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,8 +60,8 @@ class Forgotten:
 
     Attributes:
         key: Its key.
-        record: The record as it was; None where it could not be read.
-        is_running: Whether a delivery had the work when the record was deleted, and may still run it.
+        record: The deleted record; None if it could not be read.
+        is_running: Whether a delivery held the work when the record was deleted, and may still run it.
     """
 
     key: str
@@ -71,14 +70,14 @@ class Forgotten:
 
 
 def open_existing(url: str) -> SqliteStore | RedisStore:
-    """Return the store that a URL names, without making one where there is none.
+    """Return the store that a URL names, without creating one.
 
     Args:
         url: As `open_store` reads it.
 
     Raises:
-        SettingsError: It names no store, or one in the memory of a process.
-        StoreUnavailable: There is no such file, or it is no database with records.
+        SettingsError: The URL names no store, or one in memory.
+        StoreUnavailable: There is no such file, or it is not a database of records.
     """
     store = open_store(url)
     if isinstance(store, MemoryStore):
@@ -97,7 +96,7 @@ def open_existing(url: str) -> SqliteStore | RedisStore:
 
 def _look_into(path: str) -> None:
     hint = (
-        "Give the path that the function writes to; an absolute path in a URL takes four slashes (sqlite:////mnt/...)."
+        "Give the path of the function's own file; an absolute path in a URL takes four slashes (sqlite:////mnt/...)."
     )
     if not os.path.exists(path):  # noqa: PTH110 - the store has its path as text
         raise StoreUnavailable(f"There is no file {path}.", hint=hint)
@@ -116,14 +115,14 @@ def forget(store: SqliteStore | RedisStore, key: str) -> Forgotten | None:
     """Delete the record under a key, so that the next delivery runs its work again.
 
     Args:
-        store: Where it is.
+        store: The store.
         key: The whole key, as an error or `fc-callback redeliver` shows it.
 
     Returns:
-        What was deleted; None where there was no record.
+        The deleted record; None if there was none.
 
     Raises:
-        StoreUnavailable: The store does not answer, or a delivery wrote the record meanwhile.
+        StoreUnavailable: The store does not answer, or a delivery changed the record in between.
     """
     try:
         record = store.get(key)
@@ -135,20 +134,21 @@ def forget(store: SqliteStore | RedisStore, key: str) -> Forgotten | None:
     is_running = record.state == "RUNNING" and record.lease_until > store.now()
     if not store.delete(record):
         raise StoreUnavailable(
-            "A delivery changed the record meanwhile, so it was not forgotten.", hint="Run the command again."
+            "A delivery changed the record in between, so it was not forgotten.", hint="Run the command again."
         )
     return Forgotten(key=key, record=record, is_running=is_running)
 
 
-def undelivered(store: Store, seal: TokenSeal | None = None) -> Iterator[Undelivered]:
-    """Yield every result that a task still waits for.
+def undelivered(store: Store, seal: Seal | None = None) -> Iterator[Undelivered]:
+    """Yield each result and each task that still waits for it.
 
     Args:
-        store: Where to look.
-        seal: Opens the tokens that were kept.
+        store: The store.
+        seal: Opens the tokens in the records.
 
     Raises:
-        StoreUnavailable: The store does not answer; or, after all others, it holds a record that cannot be read.
+        StoreUnavailable: The store does not answer; or, after all results, one error that names the records that cannot be
+            read: the first 20, and the number of the others.
         SettingsError: The seal has no key, or the package cryptography is missing.
     """
     for record in store.pending():
@@ -157,16 +157,14 @@ def undelivered(store: Store, seal: TokenSeal | None = None) -> Iterator[Undeliv
                 continue
             token = None
             if seal is not None and receiver.sealed is not None:
-                try:
+                with suppress(SealError):
                     token = seal.open(receiver.sealed)
-                except SealError:
-                    token = None
-            output, failure = echo.result(record, token)
+            stored = Stored.read(record, token)
             yield Undelivered(
                 record=record,
                 fingerprint=receiver.fingerprint,
                 token=token,
-                output=output,
-                failure=failure,
+                output=stored.output,
+                failure=stored.failure,
                 store=store,
             )

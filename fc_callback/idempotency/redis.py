@@ -1,19 +1,20 @@
-"""Records in Redis, or Tair: for functions with more than one instance.
+"""Records in Redis or Tair, for functions with more than one instance.
 
-One string a record: the revision, a line end, the record. Every change is a script that touches one key, so clusters and
-proxies take it; Redis itself removes what has expired, on its own clock, which is the clock of the leases, too.
+Each record is one string: its revision, a line end, the record. Each change is a script that uses one key, so clusters and
+proxies accept it. Redis removes expired records on its own clock, which is also the clock of the leases.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from fc_callback.errors import SettingsError, StoreUnavailable
-from fc_callback.idempotency.bounded import CALL_SECONDS, call_within
-from fc_callback.idempotency.record import read_record
+from fc_callback.idempotency.bounded import call_within
+from fc_callback.idempotency.record import read_record, read_records
+from fc_callback.idempotency.store import CALL_SECONDS
 from fc_callback.values import validators
 
 try:
@@ -39,18 +40,16 @@ redis.call('SET', KEYS[1], ARGV[1])
 redis.call('PEXPIREAT', KEYS[1], ARGV[2])
 return 1
 """
-_REPLACE = """
+_COMPARE = """
 local value = redis.call('GET', KEYS[1])
 if not value or string.sub(value, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
+"""
+_REPLACE = f"""{_COMPARE}
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1
 """
-_DELETE = """
-local value = redis.call('GET', KEYS[1])
-if not value or string.sub(value, 1, #ARGV[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-"""
+_DELETE = f"{_COMPARE} return redis.call('DEL', KEYS[1])"
 _SCHEMES = frozenset({"redis", "rediss", "unix"})
 _SCAN_COUNT = 1000
 _TRIES = 4
@@ -60,17 +59,17 @@ _FIRST_PAUSE_SECONDS = 0.05
 class RedisStore:
     """A store in Redis or Tair, one node or a cluster behind a proxy.
 
-    The eviction policy should be `noeviction` or `volatile-ttl`: a record evicted early is work forgotten.
+    The eviction policy should be `noeviction` or `volatile-ttl`: work whose record is evicted runs again.
 
     Args:
-        url: As `redis.Redis.from_url` reads it; its password is never shown.
-        prefix: What the keys in Redis begin with.
-        timeout_seconds: For a connection and for an answer; after that a call is tried again on a new connection, three
-            times at most and only while the call's own timeout lasts.
-        clock: In the place of the server's clock, for tests.
+        url: As `redis.Redis.from_url` reads it. Its password is never shown.
+        prefix: The beginning of each key in Redis.
+        timeout_seconds: For a connection and for an answer. After that, a call is repeated on a new connection, at most
+            three times, and only within the call's own timeout.
+        clock: Replaces the server's clock in tests.
 
     Raises:
-        SettingsError: An argument cannot be used, or the package redis is not installed.
+        SettingsError: An argument cannot be used.
     """
 
     def __init__(
@@ -84,95 +83,115 @@ class RedisStore:
         validators.text("url", url, "Give a URL, like redis://host:6379/0.")
         validators.text("prefix", prefix, "Give a text, like prefix='orders:'.")
         validators.number("timeout_seconds", timeout_seconds, above=0)
-        self._place = _place(url)
+        self._address = _address(url)
         self._prefix = prefix
         self._clock = clock
         try:
-            self._clients = _Clients(url, timeout_seconds)
+            self._client = _client(url, timeout_seconds)
         except (TypeError, ValueError, redis.RedisError) as error:  # whose text may quote the password
             problem = type(error).__name__
         else:
             return
         raise SettingsError(
-            f"The Redis URL {self._place} cannot be used: {problem}.",
-            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0; behind "
-            "the ? stand options of a connection of redis-py.",
+            f"The Redis URL {self._address} cannot be used: {problem}.",
+            hint="Write it as redis-py reads it: redis://user:password@host:6379/0, rediss:// or unix:///path?db=0. After "
+            "the ? come options of redis-py's connections.",
         )
 
     def now(self, *, timeout: float = CALL_SECONDS) -> float:
         """Return the server's time."""
         if self._clock is not None:
             return self._clock()
-        seconds, microseconds = self._call(lambda client: client.time(), timeout)
+        seconds, microseconds = self._call(self._client.time, timeout)
         return float(seconds + microseconds / 1_000_000)
 
     def get(self, key: str, *, timeout: float = CALL_SECONDS) -> Record | None:
         """Return the record under this key."""
-        value = self._call(lambda client: client.get(self._prefix + key), timeout)
-        return None if value is None else self._read(key, value)
+        row = self._row(key, timeout)
+        return None if row is None else read_record(row[2], key=key, revision=row[1], store=self._name)
 
     def add(self, record: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write the record if there is none under its key."""
-        return self._run(_ADD, record.key, _value(record), _milliseconds(record), timeout=timeout)
+        return self._run(_ADD, record.key, *_stored(record), timeout=timeout)
 
     def replace(self, old: Record, new: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Write `new` over the revision of `old`."""
-        return self._run(_REPLACE, old.key, old.revision + "\n", _value(new), _milliseconds(new), timeout=timeout)
+        return self._run(_REPLACE, old.key, old.revision + "\n", *_stored(new), timeout=timeout)
 
     def delete(self, old: Record, *, timeout: float = CALL_SECONDS) -> bool:
         """Delete the revision of `old`."""
         return self._run(_DELETE, old.key, old.revision + "\n", timeout=timeout)
 
     def pending(self) -> Iterator[Record]:
-        """Yield the records with `is_pending`; one that cannot be read is raised after the others.
+        """Yield the records with `is_pending`, and then raise `StoreUnavailable` if some cannot be read.
 
-        Walks through the whole database, gently.
+        It scans the whole database, with many short commands.
         """
-        unreadable: StoreUnavailable | None = None
+        rows = (row for key in self._keys() if (row := self._row(key, CALL_SECONDS)) is not None)
+        yield from (record for record in read_records(rows, store=self._name) if record.is_pending)
+
+    def forget(self, key: str) -> bool:
+        """Delete the value under this key, of any type."""
+        return bool(self._call(lambda: self._client.delete(self._prefix + key), CALL_SECONDS))
+
+    def __repr__(self) -> str:
+        return f"<RedisStore {self._address}>"
+
+    @property
+    def _name(self) -> str:
+        return f"Redis at {self._address}"
+
+    def _keys(self) -> Iterator[str]:
         cursor = 0
         while True:
             cursor, names = self._call(self._scan(cursor), CALL_SECONDS)
             for name in names:
-                key = name.decode("utf-8", "replace").removeprefix(self._prefix)
-                try:
-                    record = self.get(key)
-                except StoreUnavailable as error:
-                    unreadable = error
-                    continue
-                if record is not None and record.is_pending:
-                    yield record
+                yield name.decode("utf-8", "replace").removeprefix(self._prefix)
             if not cursor:
-                break
-        if unreadable is not None:
-            raise unreadable
+                return
 
-    def forget(self, key: str) -> bool:
-        """Delete the value under this key, of whatever type."""
-        return bool(self._call(lambda client: client.delete(self._prefix + key), CALL_SECONDS))
+    def _scan(self, cursor: int) -> Callable[[], tuple[int, list[bytes]]]:
+        return lambda: self._client.scan(cursor, match=self._prefix + "*", count=_SCAN_COUNT)
 
-    def __repr__(self) -> str:
-        return f"<RedisStore {self._place}>"
+    def _row(self, key: str, timeout: float) -> tuple[str, str, str] | None:
+        """Return the key, the revision and the record's text; a value of another type counts as an empty text."""
 
-    def _scan(self, cursor: int) -> Callable[[Any], tuple[int, list[bytes]]]:
-        return lambda client: client.scan(cursor, match=self._prefix + "*", count=_SCAN_COUNT)
+        def get() -> bytes | None:
+            try:
+                value: bytes | None = self._client.get(self._prefix + key)
+            except redis.ResponseError as error:
+                if not str(error).startswith("WRONGTYPE"):
+                    raise
+                return b""
+            return value
+
+        value = self._call(get, timeout)
+        if value is None:
+            return None
+        revision, _, text = value.decode("utf-8", "replace").partition("\n")
+        return key, revision, text
 
     def _run(self, script: str, key: str, *values: str | int, timeout: float) -> bool:
-        return bool(self._call(lambda client: client.eval(script, 1, self._prefix + key, *values), timeout))
+        return bool(self._call(lambda: self._client.eval(script, 1, self._prefix + key, *values), timeout))
 
-    def _call(self, use: Callable[[Any], T], timeout: float) -> T:
-        """Make one call, again where a connection fails: `Once` knows its own writes, so one that ran twice does no harm."""
+    def _call(self, command: Callable[[], T], timeout: float) -> T:
+        """Run one command, and repeat it after a connection fails: `Once` recognises its own writes.
+
+        The thread of an abandoned command keeps its connection until the answer is read whole or the connection is closed,
+        so no other command gets that answer.
+        """
         ends_at = time.monotonic() + timeout
         pause = _FIRST_PAUSE_SECONDS
         for tries_left in reversed(range(_TRIES)):
-            exchange = _Exchange(self._clients, use)
             try:
-                return call_within(ends_at - time.monotonic(), exchange.run)
+                return call_within(ends_at - time.monotonic(), command)
             except TimeoutError:
-                exchange.give_up()
                 problem = f"gave no answer within {timeout:.1f} s"
                 break
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 problem = f"cannot be used: {type(error).__name__}"
+                # Where the server has closed one connection, it may have closed the idle ones as well.
+                self._client.connection_pool.disconnect(inuse_connections=False)
                 if not tries_left or ends_at - time.monotonic() <= pause:
                     break
             except redis.RedisError as error:
@@ -182,102 +201,37 @@ class RedisStore:
             pause *= 2
         # Outside of the handlers: the errors of redis-py may quote the URL.
         raise StoreUnavailable(
-            f"Redis at {self._place} {problem}.",
+            f"{self._name} {problem}.",
             hint="Check that the function is in the VPC of the instance, that its whitelist lets it in, and the password.",
         )
 
-    def _read(self, key: str, value: bytes) -> Record:
-        revision, _, text = value.decode("utf-8", "replace").partition("\n")
-        return read_record(text, key=key, revision=revision, store=f"Redis at {self._place}")
+
+def _client(url: str, timeout_seconds: float) -> Any:
+    # Commands run in threads, which must import nothing: a name look-up uses this codec, and redis-py looks up its own
+    # version when it connects.
+    "".encode("idna")
+    import_module("email.parser")
+    client = redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds,
+        retry=Retry(NoBackoff(), 0),  # `_call` repeats, within its timeout
+    )
+    pool = client.connection_pool
+    pool.connection_kwargs["decode_responses"] = False  # the options of the URL replace ours
+    pool.connection_class(
+        **pool.connection_kwargs
+    )  # an unknown option of the URL is an error now, not at the first event
+    return client
 
 
-class _Clients:
-    """Clients of one connection each, kept for the next call; those of a parent process are not used after a fork."""
-
-    def __init__(self, url: str, timeout_seconds: float) -> None:
-        self._url = url
-        self._timeout_seconds = timeout_seconds
-        self._owner = os.getpid()
-        # Calls run in threads, which must import nothing: a name look-up uses this codec, and redis-py looks its version up
-        # when it connects.
-        "".encode("idna")
-        import_module("email.parser")
-        client = self._made()
-        pool = client.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # an option of the URL that there is not: now, not at an event
-        self._idle = [client]
-
-    def take(self) -> Any:
-        """Return an idle client, else a new one. It opens its connection at its first call."""
-        if self._owner != os.getpid():
-            self._idle, self._owner = [], os.getpid()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._made()
-
-    def _made(self) -> Any:
-        # Repeats are ours, so that they end with the call.
-        client = redis.Redis.from_url(
-            self._url,
-            socket_timeout=self._timeout_seconds,
-            socket_connect_timeout=self._timeout_seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
-        client.connection_pool.connection_kwargs["decode_responses"] = False  # the URL's options come before ours
-        return client
-
-    def put_back(self, client: Any) -> None:
-        """Keep a client whose last answer has been read whole."""
-        self._idle.append(client)
-
-    def drop_idle(self) -> None:
-        """Close the clients that wait: where one connection was closed by the server, the others may be as well."""
-        idle, self._idle = self._idle, []
-        for client in idle:
-            client.close()
+def _stored(record: Record) -> tuple[str, int]:
+    """Return the value of a record, and when it expires, in milliseconds."""
+    return f"{record.revision}\n{record.encode()}", int(record.expires_at * 1000)
 
 
-class _Exchange(Generic[T]):
-    """One call on a client that nothing else uses meanwhile."""
-
-    def __init__(self, clients: _Clients, use: Callable[[Any], T]) -> None:
-        self._clients = clients
-        self._client = clients.take()
-        self._use = use
-        self._given_up = False
-
-    def run(self) -> T:
-        """Make the call. A client whose call failed, or came too late, is closed and never used again."""
-        try:
-            value = self._use(self._client)
-        except BaseException:
-            self._client.close()
-            self._clients.drop_idle()
-            raise
-        if self._given_up:
-            self._client.close()
-        else:
-            self._clients.put_back(self._client)
-        return value
-
-    def give_up(self) -> None:
-        """Let the call end in its own time, and its client with it."""
-        self._given_up = True
-
-
-def _value(record: Record) -> str:
-    return f"{record.revision}\n{record.encode()}"
-
-
-def _milliseconds(record: Record) -> int:
-    return int(record.expires_at * 1000)
-
-
-def _place(url: str) -> str:
-    """Return the URL's scheme, host, port and path: what may be shown of it."""
-    from urllib.parse import urlsplit
-
+def _address(url: str) -> str:
+    """Return the URL's scheme, host, port and path: the parts that may be shown."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -285,7 +239,7 @@ def _place(url: str) -> str:
     except ValueError:
         is_readable = False
     if not is_readable:
-        # The error's text would quote a password that was not percent-encoded; what is no URL may be a secret as a whole.
+        # Not even a part is shown: the password may not be percent-encoded, or the whole text may be a secret.
         raise SettingsError(
             "The Redis URL cannot be read.",
             hint="Write redis://user:password@host:6379/0, with %-escapes for special characters in the password.",

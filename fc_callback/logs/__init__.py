@@ -1,1 +1,1 @@
-"""The parts of the logger: what is bound, how a record is written, how an exception is told, what is held back."""
+"""The parts of `Logger`: bound keys, formatters, exceptions, records held back, processors, and the set-up of a process."""

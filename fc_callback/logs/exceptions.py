@@ -1,40 +1,36 @@
-"""An exception as data: its type, its words, where it came from, and what caused it."""
+"""Describe an exception as data: its type, its message, its stack, and what caused it."""
 
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fc_callback.values.record_text import PASSING_THROUGH, text_of
-
-if TYPE_CHECKING:
-    from fc_callback.redaction import Redactor
 
 _FRAMES = 20
 _LINKS = 8
 _GROUPED = 5
 
 
-def describe_exception(error: BaseException, redactor: Redactor) -> dict[str, Any]:
-    """Return an exception as JSON can hold it; secrets under a telling name are masked.
+def describe_exception(error: BaseException) -> dict[str, Any]:
+    """Return an exception in the form that a log line has it, not yet masked.
 
     Args:
         error: The exception.
-        redactor: What masks.
 
     Returns:
         `type` and `message`; `stack`, outermost first, the last 20 frames; `notes`; `exceptions` of a group; and `cause`
         (`raise ... from`) or `context` (raised while the other was handled), each of the same form. A part that raises
         when it is read is left out.
     """
-    return _describe(error, redactor, {id(error)})
+    return _describe(error, {id(error)})
 
 
-def _describe(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any]:
-    described: dict[str, Any] = {"type": _type_name(error), "message": redactor.by_name(text_of(error))}
+def _describe(error: BaseException, seen: set[int]) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": _type_name(error), "message": text_of(error)}
     for name, read in _PARTS.items():
         try:
-            part = read(error, redactor, seen)
+            part = read(error, seen)
         except PASSING_THROUGH:
             raise
         except BaseException:  # noqa: BLE001, S112 - a person's exception may do anything; the log must still be written
@@ -44,11 +40,11 @@ def _describe(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[
     return described
 
 
-def _linked(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any]:
+def _linked(error: BaseException, seen: set[int]) -> dict[str, Any]:
     if id(error) in seen or len(seen) >= _LINKS:
         return {"type": _type_name(error), "message": "..."}
     seen.add(id(error))
-    return _describe(error, redactor, seen)
+    return _describe(error, seen)
 
 
 def _type_name(error: BaseException) -> str:
@@ -57,9 +53,9 @@ def _type_name(error: BaseException) -> str:
     return name if module in {"builtins", "__main__"} else f"{module}.{name}"
 
 
-def _stack(error: BaseException, redactor: Redactor, _seen: set[int]) -> list[str] | None:
+def _stack(error: BaseException, _seen: set[int]) -> list[str] | None:
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    return [redactor.by_name(_frame(frame)) for frame in frames] or None
+    return [_frame(frame) for frame in frames] or None
 
 
 def _frame(frame: traceback.FrameSummary) -> str:
@@ -67,28 +63,28 @@ def _frame(frame: traceback.FrameSummary) -> str:
     return f"{place}: {frame.line}" if frame.line else place
 
 
-def _notes(error: BaseException, redactor: Redactor, _seen: set[int]) -> list[str] | None:
+def _notes(error: BaseException, _seen: set[int]) -> list[str] | None:
     notes: Any = getattr(error, "__notes__", None)
     if not issubclass(type(notes), list):
         return None
-    return [redactor.by_name(text_of(note)) for note in notes[:_GROUPED]] or None
+    return [text_of(note) for note in notes[:_GROUPED]] or None
 
 
-def _members(error: BaseException, redactor: Redactor, seen: set[int]) -> list[dict[str, Any]] | None:
+def _members(error: BaseException, seen: set[int]) -> list[dict[str, Any]] | None:
     members: Any = getattr(error, "exceptions", None)  # an ExceptionGroup, from Python 3.11 on
     if not issubclass(type(members), tuple):
         return None
-    return [_linked(one, redactor, seen) for one in members[:_GROUPED] if issubclass(type(one), BaseException)]
+    return [_linked(one, seen) for one in members[:_GROUPED] if issubclass(type(one), BaseException)]
 
 
-def _cause(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any] | None:
-    return None if error.__cause__ is None else _linked(error.__cause__, redactor, seen)
+def _cause(error: BaseException, seen: set[int]) -> dict[str, Any] | None:
+    return None if error.__cause__ is None else _linked(error.__cause__, seen)
 
 
-def _context(error: BaseException, redactor: Redactor, seen: set[int]) -> dict[str, Any] | None:
+def _context(error: BaseException, seen: set[int]) -> dict[str, Any] | None:
     if error.__cause__ is not None or error.__suppress_context__ or error.__context__ is None:
         return None
-    return _linked(error.__context__, redactor, seen)
+    return _linked(error.__context__, seen)
 
 
 _PARTS = {"stack": _stack, "notes": _notes, "exceptions": _members, "cause": _cause, "context": _context}

@@ -1,72 +1,45 @@
-"""Which records are written: by level, by sample, and those held back until it is known that the invocation failed."""
+"""Decide which records are written: by level, by sample, and records held back until the invocation has failed."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
 from typing import TYPE_CHECKING
+from zlib import crc32
 
-import attrs
-
-from fc_callback.logs.formats import WRITTEN
 from fc_callback.values.invocation import Invocation, current_invocation
+from fc_callback.values.safe_log import handle_safely
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from fc_callback.logs.formatter import LineFormatter
 
 HELD_MAX_CHARACTERS = 256 * 1024  # for one invocation
 
 
-@attrs.define(eq=False)
-class _Held:
-    """The lines that one invocation holds back; the oldest make room for the newest."""
-
-    write: Callable[[logging.LogRecord], object]
-    records: deque[logging.LogRecord] = attrs.field(factory=deque)
-    characters: int = 0
-    dropped: int = 0
-
-    def add(self, record: logging.LogRecord, line: str) -> None:
-        kept = logging.makeLogRecord({"name": record.name, "levelno": record.levelno, "levelname": record.levelname})
-        kept.__dict__[WRITTEN] = line
-        self.records.append(kept)
-        self.characters += len(line)
-        while self.characters > HELD_MAX_CHARACTERS:
-            self.characters -= len(self.records.popleft().__dict__[WRITTEN])
-            self.dropped += 1
-
-    def end(self, invocation: Invocation) -> None:
-        if invocation.failed:
-            if self.dropped:
-                words = f"{self.dropped} earlier records were held back and are lost: there is room for 256 KiB."
-                self.write(
-                    logging.makeLogRecord({"name": "fc_callback", "levelno": 30, "levelname": "WARNING", "msg": words})
-                )
-            for record in self.records:
-                self.write(record)
-        self.records.clear()
-
-
-class Gate(logging.Filter):
-    """Lets through what is to be written now.
+class HoldFilter(logging.Filter):
+    """Lets the records through that are to be written now.
 
     Args:
-        handler: The handler it stands before.
-        level: What is written anyway.
+        handler: The handler whose filter this is.
+        formatter: The handler's formatter.
+        level: Records from this level on are always written.
         hold: Whether records below the level are held back, and written if the invocation fails.
         sample: The share of invocations, 0 to 1, of which every record is written.
     """
 
-    def __init__(self, handler: logging.Handler, *, level: int, hold: bool, sample: float) -> None:
+    def __init__(
+        self, handler: logging.Handler, formatter: LineFormatter, *, level: int, hold: bool, sample: float
+    ) -> None:
         super().__init__()
         self._handler = handler
+        self._formatter = formatter
         self._level = level
         self._hold = hold
         self._sample = sample
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is written now."""
-        if record.levelno >= self._level or WRITTEN in record.__dict__:
+        if record.levelno >= self._level or self._formatter.has_line(record):
             return True
         invocation = current_invocation()
         if invocation is None or invocation.ended:
@@ -74,24 +47,54 @@ class Gate(logging.Filter):
         if self._is_sampled(invocation):
             return True
         if self._hold:
-            held = invocation.notes.get(self)
-            if held is None:
-                held = invocation.notes[self] = _Held(self._handler.handle)
-                invocation.at_end.append(held.end)
-            held.add(record, self._handler.format(record))
+            self._hold_back(record, invocation)
         return False
+
+    def _hold_back(self, record: logging.LogRecord, invocation: Invocation) -> None:
+        line = self._formatter.line(record)
+        if line is None:
+            return
+        held: _HeldRecords | None = invocation.notes.get(self)
+        if held is None:
+            held = invocation.notes[self] = _HeldRecords(self._handler)
+            invocation.at_end.append(held.end)
+        kept = logging.makeLogRecord({"name": record.name, "levelno": record.levelno, "levelname": record.levelname})
+        self._formatter.keep_line(kept, line)
+        held.add(kept, len(line))
 
     def _is_sampled(self, invocation: Invocation) -> bool:
         if not self._sample:
             return False
         if "sampled" not in invocation.notes:
             invocation.notes["sampled"] = True
-            invocation.sampled = _drawn(invocation.context.request_id or str(invocation.began), self._sample)
+            # By the request id, so that every handler and every process draws the same.
+            drawn = crc32((invocation.context.request_id or str(invocation.began)).encode("utf-8", "replace"))
+            invocation.sampled = drawn < self._sample * 2**32
         return invocation.sampled
 
 
-def _drawn(request_id: str, share: float) -> bool:
-    """Draw by the request id: every record of an invocation has the same lot, without a random generator to load."""
-    from zlib import crc32
+class _HeldRecords:
+    """The records that one invocation holds back; the oldest are dropped where there is no room for the newest."""
 
-    return crc32(request_id.encode("utf-8", "replace")) < share * 2**32
+    def __init__(self, handler: logging.Handler) -> None:
+        self._handler = handler
+        self._records: deque[tuple[logging.LogRecord, int]] = deque()
+        self._characters = 0
+        self._dropped = 0
+
+    def add(self, record: logging.LogRecord, characters: int) -> None:
+        self._records.append((record, characters))
+        self._characters += characters
+        while self._characters > HELD_MAX_CHARACTERS:
+            self._characters -= self._records.popleft()[1]
+            self._dropped += 1
+
+    def end(self, invocation: Invocation) -> None:
+        if invocation.failed:
+            if self._dropped:
+                words = f"{self._dropped} earlier records were held back and are lost: there is room for 256 KiB."
+                names = {"name": "fc_callback", "levelno": logging.WARNING, "levelname": "WARNING"}
+                handle_safely(self._handler, logging.makeLogRecord({**names, "msg": words}))
+            for record, _ in self._records:
+                handle_safely(self._handler, record)
+        self._records.clear()

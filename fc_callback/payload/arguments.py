@@ -1,51 +1,46 @@
-"""Read a function's signature once, when it is decorated, and build the arguments of each call from it.
-
-`task_callback`, `event_parser`, `idempotent` and `layers` all read signatures here. What one annotation asks for is decided
-in `fc_callback.payload.annotations`, which is loaded for functions that have annotations.
-"""
+"""Build the arguments of each call of a handler, as `signatures.bind` read them from the function's signature."""
 
 from __future__ import annotations
 
-from types import FunctionType
+from functools import wraps
 from typing import TYPE_CHECKING, Any, get_args
 
 from fc_callback.errors import EventNotUtf8, HandlerInvalid, PayloadInvalid
+from fc_callback.payload.event_walk import holder_of
 from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
-from fc_callback.payload.token_search import holder_of
 from fc_callback.values.base import Value
-from fc_callback.values.task import running_task
+from fc_callback.values.invocation import running_task
+from fc_callback.values.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from fc_callback.values.context import FcContext
-    from fc_callback.values.task import Task
+    from fc_callback.payload.token_search import TokenMatch
+    from fc_callback.values.context import Deadline, FcContext
 
     # Returns one argument of a call.
     Resolver: TypeAlias = Callable[["Delivery"], Any]
 
-# The mark of a handler that takes FC's own arguments: no decorator above it reads the annotations below it.
+# The mark of a handler that takes FC's own arguments. A decorator above it does not read the annotations below it.
 HANDLER_MARK = "__fc_handler__"
-_INSTANCE_NAMES = ("self", "cls")
-# Of a function's code, as the inspect module names them: VARARGS, VARKEYWORDS, ASYNC_GENERATOR.
-_UNUSUAL = 0x04 | 0x08 | 0x200
 _MISSING = object()
 _TEXTS = (bytes, bytearray, memoryview, str)
 
 
 class Delivery:
-    """The values that one invocation has for its function's arguments.
+    """One event for one function. The arguments of the function are built from it.
 
     Args:
-        event: The event as FC delivered it.
-        raw_context: FC's context, as FC passed it.
-        context: The same, typed.
-        payload: The JSON object for the function, without the keys that held the task token; None where there is none.
-        task: The running task.
+        event: The event that FC delivered, or one element of a batch.
+        raw_context: FC's own context.
+        context: The typed context.
+        bound: The instance in a tuple, if the function is a method.
+        further: Further keyword arguments of a direct call.
+        task: The running task. None before it is found.
     """
 
-    __slots__ = ("_payload", "context", "event", "raw_context", "task")
+    __slots__ = ("_payload", "bound", "context", "event", "further", "raw_context", "task")
 
     def __init__(
         self,
@@ -53,18 +48,57 @@ class Delivery:
         event: Any,
         raw_context: Any,
         context: FcContext,
-        payload: Mapping[str, Any] | None = None,
+        bound: tuple[Any, ...] = (),
+        further: Mapping[str, Any] = {},
         task: Task | None = None,
     ) -> None:
         self.event = event
         self.raw_context = raw_context
         self.context = context
+        self.bound = bound
+        self.further = further
         self.task = task
+        self._payload: Mapping[str, Any] | None = None
+
+    def begin_task(self, found: TokenMatch, *, deadline: Deadline | None, place: str) -> Task:
+        """Return the task of the token in the event. The function gets the payload of this task.
+
+        Args:
+            found: The token, and the object that contains it.
+            deadline: The time at which the work must have ended.
+            place: The place of this event in FC's event: `$`, or an element of a batch like `$[2]`.
+        """
+        payload, token_keys = without_token(found.payload, found.token.secret)
         self._payload = payload
+        self.task = Task(
+            token=found.token,
+            payload=payload,
+            context=self.context,
+            path=place + found.path[1:],
+            deadline=deadline,
+            token_keys=token_keys,
+        )
+        return self.task
+
+    def begin_plain(self) -> Mapping[str, Any] | None:
+        """Return the payload of an event without a task: its JSON object, or None if it is not a JSON object."""
+        decoded = decoded_event(self.event)
+        self._payload = decoded if isinstance(decoded, dict) else None
+        return self._payload
+
+    def of_element(self, event: bytes) -> Delivery:
+        """Return the delivery of one element of a batch."""
+        return Delivery(
+            event=event,
+            raw_context=self.raw_context,
+            context=self.context,
+            bound=self.bound,
+            further=self.further,
+        )
 
     @property
     def payload(self) -> Mapping[str, Any] | None:
-        """The JSON object for the function."""
+        """The JSON object for the function, without the keys of the task token. None if there is no JSON object."""
         return self._payload
 
     @property
@@ -74,28 +108,32 @@ class Delivery:
 
     @property
     def token(self) -> str | None:
-        """The task token, in the clear."""
-        return self.task.token.reveal() if self.task else None
+        """The task token itself."""
+        return self.task.token.secret if self.task else None
 
     def required_payload(self) -> Mapping[str, Any]:
         """Return the payload.
 
         Raises:
-            PayloadInvalid: The event is no JSON object.
+            PayloadInvalid: The event is not a JSON object.
         """
         return required_object(self.payload)
 
 
 class PlainDelivery(Delivery):
-    """The same for a handler that is no task by itself; its payload is read from the event when it is asked for.
+    """The delivery for a handler without its own task. The payload is read from the event on demand.
 
-    Below `task_callback` the payload is the one of the running task: the object that holds the token.
+    Below `task_callback` it is the payload of the running task: the object that contains the token.
     """
 
     __slots__ = ("_token_keys",)
 
-    def __init__(self, *, event: Any, raw_context: Any, context: FcContext) -> None:
-        super().__init__(event=event, raw_context=raw_context, context=context, task=running_task())
+    def __init__(
+        self, *, event: Any, raw_context: Any, context: FcContext, bound: tuple[Any, ...], further: Mapping[str, Any]
+    ) -> None:
+        super().__init__(
+            event=event, raw_context=raw_context, context=context, bound=bound, further=further, task=running_task()
+        )
         self._token_keys: tuple[str, ...] | None = None
 
     @property
@@ -114,30 +152,49 @@ class PlainDelivery(Delivery):
         decoded, task, token = decoded_event(self.event), self.task, self.token
         if task is None or token is None:
             return (decoded, ()) if isinstance(decoded, dict) else (None, ())
-        if decoded is None and isinstance(
-            self.event, _TEXTS
-        ):  # it may be base64, which is opened as it was for the task
+        if decoded is None and isinstance(self.event, _TEXTS):  # it may be base64, which is decoded as for the task
             decoded = self.event if isinstance(self.event, str) else bytes(self.event).decode("latin-1")
-        # The object in which the task's token was found: the same token may stand in other objects too.
+        # The object in which the task's token was found. Other objects may contain the same token.
         found = {**task.payload, **dict.fromkeys(task.token_keys, token)}
         holder = holder_of(token, decoded, like=found) or decoded
         return without_token(holder, token) if isinstance(holder, dict) else (None, ())
 
 
 class ArgumentBinding(Value):
-    """How to call one function.
+    """A function with the sources of its arguments.
 
     Attributes:
-        name: The function's name, for errors.
-        instances: 1 for a method, whose instance (or class) comes before the event; 0 for any other function.
-        positional: Where each positional argument comes from.
-        named: Where each keyword argument comes from.
+        function: The function.
+        name: Its name, for errors.
+        instances: 1 for a method, whose instance (or class) comes before the event. 0 for any other function.
+        positional: A function for each positional argument, which gets it from the delivery.
+        named: A function for each keyword argument, which gets it from the delivery.
     """
 
+    function: Callable[..., Any]
     name: str
     instances: int = 0
     positional: tuple[Resolver, ...]
     named: Mapping[str, Resolver]
+
+    def handler(self, serve: Callable[[tuple[Any, ...], Any, Any, dict[str, Any]], Any], *, returns: Any) -> Any:
+        """Return the handler that FC calls.
+
+        Args:
+            serve: Serves each call. It gets the instance (in a tuple), the event, FC's context, and a dict of further
+                keyword arguments.
+            returns: The annotation of its result.
+        """
+
+        # A function and not an object, because FC's runtimes expect a function, and because a method gets its instance.
+        @wraps(self.function)
+        def handler(*arguments: Any, **named: Any) -> Any:
+            bound, event, context = self.taken_apart(arguments, named)
+            return serve(bound, event, context, named)
+
+        handler.__annotations__ = {"event": bytes, "context": Any, "return": returns}
+        setattr(handler, HANDLER_MARK, True)
+        return handler
 
     def arguments(self, delivery: Delivery) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments for one invocation.
@@ -153,10 +210,10 @@ class ArgumentBinding(Value):
 
         Args:
             given: The call's positional arguments.
-            named: Its keyword arguments. `event` and `context` are taken out; the rest is for the function.
+            named: The call's keyword arguments. `event` and `context` are removed; the rest is for the function.
 
         Raises:
-            HandlerInvalid: The call is not one of a handler.
+            HandlerInvalid: The call has no event or context, or too many positional arguments.
         """
         count = self.instances
         if not named and len(given) == count + 2:
@@ -168,8 +225,8 @@ class ArgumentBinding(Value):
         if rest or len(given) < count or any(one is _MISSING for one in pair):
             before = "the instance, " if count else ""
             raise HandlerInvalid(
-                f"{self.name} is called with {before}an event and a context, as FC does, and takes further arguments by "
-                f"name; this call has {len(given)} positional arguments."
+                f"{self.name} must be called with {before}an event and a context, like from FC, and with further arguments "
+                f"only by name. This call has {len(given)} positional arguments."
             )
         return given[:count], pair[0], pair[1]
 
@@ -182,60 +239,15 @@ def _raw_context(one: Delivery) -> Any:
     return one.raw_context
 
 
-# What FC gives every handler.
+# The arguments that FC gives every handler.
 FC_ARGUMENTS: tuple[Resolver, ...] = (_event, _raw_context)
 
 
-def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
-    """Read a function's signature: what each of its parameters asks for.
-
-    Args:
-        function: The function to decorate.
-        decorator: The decorator's name, for errors.
-
-    Raises:
-        HandlerInvalid: The function cannot be a handler, an annotation cannot be served, or a parameter has nothing to get.
-    """
-    if _is_plain(function):
-        return ArgumentBinding(name=function.__qualname__, positional=FC_ARGUMENTS, named={})
-    from fc_callback.payload.annotations import check_function, name_of, read_parameters
-
-    check_function(function, decorator=decorator)
-    name, instances = name_of(function), instances_of(function)
-    if hasattr(function, HANDLER_MARK):
-        return ArgumentBinding(name=name, instances=instances, positional=FC_ARGUMENTS, named={})
-    positional, named = read_parameters(function, instances=instances, decorator=decorator)
-    return ArgumentBinding(name=name, instances=instances, positional=tuple(positional), named=named)
-
-
-def instances_of(function: Callable[..., Any]) -> int:
-    """Return 1 for a function whose first argument is its instance or class, else 0.
-
-    A static method stands in a class's body as well, so the name of the first parameter decides, as it does for readers.
-    """
-    inner: Any = function
-    while hasattr(inner, "__wrapped__"):  # a decorator's wrapper has the parameters of what it wraps
-        inner = inner.__wrapped__
-    if type(inner) is not FunctionType or type(function) is not FunctionType:
-        return 0
-    code = inner.__code__
-    return int(code.co_argcount > 0 and code.co_varnames[0] in _INSTANCE_NAMES)
-
-
-def _is_plain(function: Any) -> bool:
-    """Tell the handler of FC's own documentation, `def handler(event, context)`: there is nothing to read in it."""
-    if type(function) is not FunctionType or function.__annotations__ or vars(function):
-        return False
-    code = function.__code__
-    first_two = code.co_argcount == 2 and not code.co_kwonlyargcount and not code.co_flags & _UNUSUAL  # noqa: PLR2004 - event, context
-    return first_two and code.co_varnames[0] not in _INSTANCE_NAMES
-
-
 def decoded_event(event: Any) -> Any:
-    """Return what an event decodes to; None where it is no JSON.
+    """Return the decoded event, or None if it is not JSON.
 
     Raises:
-        PayloadInvalid: It begins like JSON and is not UTF-8.
+        PayloadInvalid: The event begins like JSON but is not UTF-8.
     """
     if isinstance(event, memoryview):
         event = event.tobytes()
@@ -258,11 +270,13 @@ def required_object(decoded: Any) -> dict[str, Any]:
     """Return a decoded event that must be an object.
 
     Raises:
-        PayloadInvalid: It is none.
+        PayloadInvalid: The event is not an object.
     """
     if not isinstance(decoded, dict):
         raise PayloadInvalid(
-            "The event is not a JSON object, and one is asked for.", problems=(("$", "not a JSON object"),)
+            "The event is not a JSON object, but the function's annotation asks for one.",
+            problems=(("$", "not a JSON object"),),
+            hint="Send a JSON object, or annotate the parameter with bytes to get the unchanged event.",
         )
     return decoded
 
@@ -273,9 +287,9 @@ def written(kind: Any) -> str:
 
 
 def without_token(payload: dict[str, Any], token: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return a payload without the task token, and the keys that held it.
+    """Return a payload without the task token, and the keys of the token.
 
-    Only the object's own keys are looked at: what is below them is the flow author's data.
+    Only the keys of the object itself are checked. Deeper values are data of the flow's author.
     """
     keys = [key for key, value in payload.items() if isinstance(value, str) and value == token]
     if not keys:

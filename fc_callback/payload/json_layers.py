@@ -1,8 +1,8 @@
-"""Read JSON that somebody else wrote, through the layers of text it was wrapped in on the way.
+"""Read JSON from any source, also inside strings and base64.
 
-A message may reach a function as JSON, as JSON in a string of JSON, or as base64 of JSON: an MNS SDK encodes message
-bodies by default, FC's HTTP trigger encodes binary bodies, and older EventBridge pushes deliver arrays of JSON strings.
-Nothing here raises anything but `NotJson`, whatever the bytes are, and no text here holds a part of what was read.
+A message may reach a function as JSON, as JSON in a JSON string, or as base64 of JSON: an MNS SDK encodes message bodies by
+default, FC's HTTP trigger encodes binary bodies, and older EventBridge pushes deliver arrays of JSON strings.
+For all bytes, these functions only raise `NotJson`, and no error text contains a part of the input.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _BOM_BYTES = b"\xef\xbb\xbf"
 
 
 class NotJson(FcCallbackError, ValueError):
-    """Bytes or a text that cannot be read as JSON; its message says why, without showing them."""
+    """Raised when bytes or a text cannot be read as JSON. The message gives the reason and does not show the input."""
 
 
 class NotUtf8(NotJson):
-    """Bytes that begin like JSON, and are in no encoding that JSON may have (RFC 8259, 8.1)."""
+    """Raised when bytes begin like JSON but have an encoding that JSON must not have (RFC 8259, 8.1)."""
 
 
 def json_type(value: object) -> str:
@@ -49,34 +49,34 @@ def read_json(source: bytes | bytearray | str) -> Any:
     """Read one JSON text, with or without a byte order mark.
 
     Raises:
-        NotJson: It is no JSON, nested too deeply, or holds a number too long to read.
+        NotJson: It is not JSON, or nested too deeply, or contains a number that is too long.
     """
     try:
         return json.loads(source.lstrip(_BOM) if isinstance(source, str) else source)
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at character {error.pos}" if source.strip() else "it is empty"
     except UnicodeError:
-        reason = "its bytes are no UTF-8 text"
+        reason = "its bytes are not UTF-8"
         if isinstance(source, (bytes, bytearray)) and _begins_like_json(source.removeprefix(_BOM_BYTES).lstrip()):
             raise NotUtf8(reason) from None
     except RecursionError:
         reason = "it is nested too deeply"
     except ValueError:
         reason = "a number in it is too long"
-    # Raised here and not above: a JSONDecodeError carries the whole document, token and all, to whoever looks at it.
+    # Raised outside of the except block, because a JSONDecodeError contains the whole document with the token.
     raise NotJson(reason)
 
 
 def looks_wrapped(text: str) -> bool:
-    """Tell cheaply whether `unwrap` has any hope with a text: one look at its first characters."""
+    """Return whether `unwrap` may succeed. Only the first characters of the text are checked."""
     head = text[:_HEAD_CHARACTERS].lstrip(" \t\r\n" + _BOM)
     return head.startswith(_JSON_STARTS) or _is_base64_of_json(head)
 
 
 def unwrap(text: str) -> Any:
-    """Open one layer: read JSON in a string, or JSON in base64 in a string.
+    """Decode one layer: JSON in a string, or JSON in base64 in a string.
 
-    Standard and URL-safe alphabets are taken, with or without padding and line breaks.
+    The standard and the URL-safe alphabet are accepted, with or without padding and line breaks.
 
     Raises:
         NotJson: The text is an ordinary text.
@@ -94,7 +94,7 @@ def unwrap_base64(text: str) -> Any:
         NotJson: The text is an ordinary text, or other JSON.
     """
     if not _is_base64_of_json(text[:_HEAD_CHARACTERS].lstrip(" \t\r\n" + _BOM)):
-        raise NotJson("it begins like no JSON object, array or string")
+        raise NotJson("it does not begin like a JSON object, array or string")
     decoded = decode_base64(text)
     if decoded is None:
         raise NotJson("it is neither JSON nor base64")
@@ -102,14 +102,14 @@ def unwrap_base64(text: str) -> Any:
 
 
 def open_layers(value: Any, layers: int = 0) -> tuple[Any, int]:
-    """Open the texts that a value is wrapped in, down to the first value that is no text, or an ordinary one.
+    """Decode JSON in strings and in base64, until the value is not a text or is an ordinary text.
 
     Args:
-        value: Anything; what is no text is its own content.
-        layers: How many layers have been opened around it already.
+        value: Any value. A value that is not a text is returned unchanged.
+        layers: The number of layers that were decoded before.
 
     Returns:
-        The value inside, and how many layers are open then: at most `MAX_LAYERS`.
+        The value inside, and the number of decoded layers, at most `MAX_LAYERS`.
     """
     while isinstance(value, str) and layers < MAX_LAYERS and looks_wrapped(value):
         try:
@@ -121,7 +121,7 @@ def open_layers(value: Any, layers: int = 0) -> tuple[Any, int]:
 
 
 def decode_base64(text: str) -> bytes | None:
-    """Decode base64 strictly; None where the text is none."""
+    """Decode base64 strictly. Return None if the text is not base64."""
     compact = "".join(text.split()).translate(_URLSAFE)
     if not _BASE64.fullmatch(compact):
         return None

@@ -1,7 +1,7 @@
-"""The one gate for what comes in: a payload or an event becomes the type that a function asks for, or `PayloadInvalid`.
+"""Validate a payload or an event as the type that a function asks for. This is the only validation of input.
 
-Values are validated as JSON, never as Python objects: a strict model takes a UUID or a date from its text, as JSON has
-no other form of one.
+Values are validated as JSON, never as Python objects: a strict model accepts a UUID or a date as text, which is its only form
+in JSON.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
     from fc_callback.payload.arguments import Resolver
 
-_NO_PAYLOADS = (bytearray, memoryview, BaseModel)  # a model without fields holds nothing
+_NO_PAYLOADS = (bytearray, memoryview, BaseModel)  # a model without fields has no data
 _HINT = "Compare the step's input in the flow's definition with the type in the function's annotation."
 
 
 class Model:
-    """A type as which payloads are validated.
+    """Validates payloads as one type.
 
     Args:
-        kind: A pydantic model, dataclass, attrs class, TypedDict, NamedTuple, or another type that pydantic knows; an
+        kind: A pydantic model, dataclass, attrs class, TypedDict, NamedTuple, or another type that pydantic knows. Also an
             alias, a union or an `Annotated` of these.
         where: The parameter, for errors.
 
     Attributes:
-        name: The type's name.
-        declared: The keys under which the type's own fields are read, at its top level.
-        takes_objects: Whether a JSON object can ever be one.
+        name: The name of the type.
+        declared: The keys of the type's own fields at its top level.
+        takes_objects: Whether the type accepts a JSON object.
 
     Raises:
-        HandlerInvalid: Pydantic cannot validate it.
+        HandlerInvalid: Pydantic cannot validate the type.
     """
 
     def __init__(self, kind: Any, *, where: str) -> None:
@@ -52,9 +52,9 @@ class Model:
             self.declared = declared_keys(schema)
         except Exception as error:
             raise HandlerInvalid(
-                f"The annotation of {where} cannot be served: {self.name} is nothing that pydantic can validate "
-                f"({str(error).splitlines()[0] if str(error) else type(error).__name__}). Use bytes for the event as it came, "
-                "dict for the payload, a pydantic model, dataclass, attrs class or TypedDict for the payload validated, or a "
+                f"The annotation of {where} cannot be served: pydantic cannot validate {self.name} "
+                f"({str(error).splitlines()[0] if str(error) else type(error).__name__}). Use bytes for the unchanged event, "
+                "dict for the payload, a pydantic model, dataclass, attrs class or TypedDict for the validated payload, or a "
                 "class of fc_callback.events."
             ) from error
 
@@ -62,34 +62,34 @@ class Model:
         """Validate a decoded JSON value.
 
         Args:
-            value: The value. What is no JSON (a date, in a test) is taken as the JSON that pydantic writes for it.
-            subject: What is validated, for errors.
-            hint: What the person can do.
-            is_json: False for a value of a format that has more types than JSON: it is validated as it is.
+            value: The value. A Python object that is not JSON (a date in a test) is converted to pydantic's JSON for it.
+            subject: The validated data, for errors.
+            hint: What to do next.
+            is_json: False for a value of a format with more types than JSON. It is validated as a Python object.
 
         Raises:
-            PayloadInvalid: It does not fit.
+            PayloadInvalid: The value does not have the shape of the type.
         """
         text = json_bytes(value, subject=subject) if is_json else b""
         try:
             return self._validator.validate_json(text) if is_json else self._validator.validate_python(value)
         except ValidationError as error:
             problem = payload_invalid(error, name=self.name, subject=subject, hint=hint)
-        # Outside of the handler: pydantic's own error carries the values.
+        # Outside of the except block, because pydantic's own error contains the values.
         raise problem
 
 
 def payload_reader(kind: Any, *, where: str) -> Resolver:
-    """Return what makes the payload into `kind`.
+    """Return a function that validates the payload as `kind`.
 
     Raises:
-        HandlerInvalid: No payload can be one.
+        HandlerInvalid: No payload can have this type.
     """
     model = None if kind in _NO_PAYLOADS or isfunction(kind) else Model(kind, where=where)
     if model is None or not model.takes_objects:
         raise HandlerInvalid(
             f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {written(kind)}. Use "
-            "bytes for the event as it came, dict for the payload, or a model of it."
+            "bytes for the unchanged event, dict for the payload, or a model of it."
         )
     declared = model.declared
 
@@ -102,12 +102,12 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
 
 
 def event_reader(event_class: Any, kind: Any, *, where: str) -> Resolver:
-    """Return what makes the event into a class of `fc_callback.events`, with what `Annotated` puts around it.
+    """Return a function that reads the event as a class of `fc_callback.events`, also inside `Annotated`.
 
     Raises:
-        HandlerInvalid: Pydantic cannot validate it.
+        HandlerInvalid: Pydantic cannot validate the type.
     """
-    model = Model(kind, where=where)  # builds the class, or says why it cannot be built
+    model = Model(kind, where=where)  # builds the class, or raises the reason why it cannot be built
     event_class.check()
     if kind is event_class:
         return lambda one: event_class.parse_without(one.event, one.token)
@@ -118,7 +118,7 @@ def json_bytes(value: Any, *, subject: str = "The payload") -> bytes:
     """Write a value as JSON.
 
     Raises:
-        PayloadInvalid: It is no JSON: a text holds a lone surrogate, say, or it is nested too deeply.
+        PayloadInvalid: It is not JSON, for example because a text contains a lone surrogate, or it is nested too deeply.
     """
     try:
         return to_json(value)
@@ -130,24 +130,24 @@ def json_bytes(value: Any, *, subject: str = "The payload") -> bytes:
 def _why_not_json(error: Exception) -> str:
     words = str(error)
     if "surrogate" in words:
-        return "a text in it holds a lone surrogate, which is no character"
+        return "a text in it contains a lone surrogate, which is not a character"
     if isinstance(error, RecursionError) or "depth" in words or "ircular" in words:
         return "it is nested too deeply"
     return "a value in it is not JSON"
 
 
 def _built(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
-    """Build a type's schema, with attrs classes in it, and what validates with it."""
+    """Build the schema and the validator of a type, which may contain attrs classes."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
     except PydanticSchemaGenerationError:
-        # An attrs class in it is the usual reason: pydantic knows none.
+        # The usual reason is an attrs class, which pydantic does not know.
         from fc_callback.payload.attrs_classes import schema_with_arbitrary_types
 
         schema = schema_with_arbitrary_types(kind)
     else:
         schema = adapter.core_schema
-        schema["type"]  # builds what `defer_build` has put off
+        schema["type"]  # builds the schema if `defer_build` has delayed it
         if not any(map(_is_attrs, instance_classes(schema))):
             return schema, _complete(adapter)
     from fc_callback.payload.attrs_classes import with_attrs_classes
@@ -157,7 +157,7 @@ def _built(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
 
 
 def _complete(adapter: TypeAdapter[Any]) -> SchemaValidator:
-    """Return an adapter's validator, built even where the type puts that off until the first use."""
+    """Return an adapter's validator, also if the type delays it until the first use."""
     validate: Any = adapter.validator.validate_json
     validator: SchemaValidator = validate.__self__
     return validator

@@ -1,7 +1,7 @@
-"""From what a function returns to the Output: the JSON text that ReportTaskSucceeded carries.
+"""Encode a function's return value as the Output: the JSON text of ReportTaskSucceeded.
 
-A flow's data is a JSON object (CloudFlow documentation, "Inputs and outputs"), so an object stays as it is, None is
-`{}`, text that holds a JSON object is taken as it stands, and everything else becomes `{"result": ...}`.
+A flow's data is a JSON object (CloudFlow documentation, "Inputs and outputs"). So an object is not changed, None is `{}`, a text
+that is a JSON object is not changed, and everything else becomes `{"result": ...}`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _DEEPEST = 200  # deep enough for any flow's data, shallow enough for the stack
 
 
 class OutputText(str):
-    """An Output as `encode_output` made it: it is checked, and taken as it is wherever an Output is asked for.
+    """The result of `encode_output`. It is already checked and is not encoded again.
 
-    Its `repr` hides it: an Output may repeat the task's token, and tools that record an error record its frames' variables.
+    Its `repr` hides the text, because an Output may contain the task's token, and tools that record errors record variables.
     """
 
     __slots__ = ()
@@ -42,18 +42,18 @@ def encode_output(value: object, *, limit_bytes: int | None = None) -> OutputTex
     writes them: a model by its aliases where its configuration says `serialize_by_alias`, and without excluded fields.
 
     Args:
-        value: What the function returned.
-        limit_bytes: How many bytes of UTF-8 it may have; None for any number.
+        value: The return value of the function.
+        limit_bytes: The largest size in bytes of UTF-8. None for no limit.
 
     Raises:
-        OutputError: Something in it is not JSON: the error names the path.
-        OutputTooLarge: It is over the limit.
+        OutputError: A value in it is not JSON. The error names the path.
+        OutputTooLarge: The text is over the limit.
     """
     text = value if isinstance(value, OutputText) else OutputText(_object_text(value))
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
-        raise _explained(value, "a lone surrogate is no text") from None
+        raise _explained(value, "a lone surrogate is not a text") from None
     if limit_bytes is not None and size > limit_bytes:
         raise OutputTooLarge(size=size, limit=limit_bytes, largest=_largest_members(text))
     return text
@@ -81,7 +81,7 @@ def _as_text(value: str | bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise OutputError(
-            "The function returned bytes that are not UTF-8.", hint="Return text, or encode the bytes (base64)."
+            "The function returned bytes that are not UTF-8.", hint="Return a text, or encode the bytes as base64."
         ) from None
 
 
@@ -96,7 +96,7 @@ def _holds_object(text: str) -> bool:
 
 def _refuse_constant(name: str) -> None:
     raise OutputError(
-        f"The returned JSON text holds {name}, which is not JSON.", hint="Return null or a string for it."
+        f"The returned JSON text contains {name}, which is not JSON.", hint="Return null or a string instead."
     )
 
 
@@ -114,7 +114,7 @@ def _dump(value: object) -> str:
         raise
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    # Outside the handler: the encoder's own error says nothing that this one does not.
+    # Outside of the except block, because the encoder's own error adds nothing.
     raise _explained(value, reason)
 
 
@@ -123,7 +123,7 @@ def _compact(value: object) -> str:
 
 
 def _has_twins(text: str) -> bool:
-    """Tell whether an object has one key twice: `json` writes 1 and "1" alike, and a reader keeps one of them."""
+    """Return whether an object has one key twice. `json` writes 1 and "1" alike, and a reader would keep one of them."""
     found = False
 
     def look(pairs: list[tuple[str, object]]) -> None:
@@ -135,13 +135,13 @@ def _has_twins(text: str) -> bool:
 
 
 def _convert(value: Any) -> Any:
-    """Turn what `json` does not know into what it does, one level at a time."""
+    """Convert a value that `json` does not know into one that it knows, one level at a time."""
     if isinstance(value, Masked):
-        raise TypeError(f"a {type(value).__name__} holds a secret")
+        raise TypeError(f"a {type(value).__name__} contains a secret")
     if hasattr(type(value), "__attrs_attrs__"):
         return _attrs_members(value)
     if isinstance(value, (set, frozenset, deque, GeneratorType)):
-        return list(value)  # each member is written by its own class's rules
+        return list(value)  # each member is then converted by the rules of its own class
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     serializer = getattr(value, "__pydantic_serializer__", None)
@@ -155,7 +155,7 @@ def _convert(value: Any) -> Any:
         raise TypeError(str(error)) from None
     except (OutputError, TypeError, ValueError, RecursionError):
         raise
-    except Exception as error:  # noqa: BLE001 - a model's properties and serializers are a person's own
+    except Exception as error:  # noqa: BLE001 - the user wrote the model's properties and serializers
         raise TypeError(f"{_type_name(value)} raises {type(error).__name__} while it is written") from None
 
 
@@ -176,7 +176,7 @@ def _refuse(value: Any) -> Any:
 
 
 def _with_text_keys(value: object, path: str) -> object:
-    """Write keys that `json` refuses (enums, dates, UUIDs) as pydantic does."""
+    """Convert keys that `json` refuses (enums, dates, UUIDs), as pydantic does."""
     if isinstance(value, (list, tuple)):
         return [_with_text_keys(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):
@@ -185,7 +185,11 @@ def _with_text_keys(value: object, path: str) -> object:
     for key, item in value.items():
         name = _key_text(key, path)
         if name in written:
-            raise OutputError(f"Two keys of the object at {path} are both written as {name!r}.", path=path)
+            raise OutputError(
+                f"Two keys of the object at {path} are both written as {name!r}.",
+                path=path,
+                hint="Use keys that are different texts.",
+            )
         written[name] = _with_text_keys(item, f"{path}.{name}")
     return written
 
@@ -200,7 +204,9 @@ def _key_text(key: object, path: str) -> str:
     try:
         return str(next(iter(to_jsonable_python({key: None}))))
     except (PydanticSerializationError, TypeError):
-        raise OutputError(f"A key of type {_type_name(key)} at {path} cannot be a key in JSON.", path=path) from None
+        raise OutputError(
+            f"A key of type {_type_name(key)} at {path} cannot be a key in JSON.", path=path, hint="Use texts as keys."
+        ) from None
 
 
 def _is_plain(value: object) -> bool:
@@ -208,7 +214,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _explained(value: object, reason: str) -> OutputError:
-    """Find where in `value` the trouble is, once it is known that there is some."""
+    """Return the error for a value that cannot be written, with the path of the invalid part."""
     path, found = next(_trouble(value, "$", ()), ("$", reason))
     if len(path) > _PATH_SHOWN:
         path = f"{path[:_PATH_SHOWN]}..."
@@ -248,9 +254,9 @@ def _key_trouble(key: object, path: str) -> Iterator[tuple[str, str]]:
     try:
         _key_text(key, path).encode()
     except UnicodeEncodeError:
-        yield path, "a key holds a lone surrogate"
+        yield path, "a key contains a lone surrogate"
     except (OutputError, ValueError):
-        yield path, f"a key of type {_type_name(key)} has no form in JSON"
+        yield path, f"a key of type {_type_name(key)} cannot be written as JSON"
 
 
 def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
@@ -258,7 +264,7 @@ def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
         text = json.dumps(value, default=_convert, ensure_ascii=False, allow_nan=False)
         text.encode()
     except UnicodeEncodeError:
-        yield path, "the text holds a lone surrogate"
+        yield path, "the text contains a lone surrogate"
     except OutputError as error:
         yield path, str(error)
     except (TypeError, ValueError, RecursionError, OverflowError):
@@ -267,11 +273,11 @@ def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
         elif isinstance(value, (bytes, bytearray)):
             yield path, "the bytes are not UTF-8"
         else:
-            yield path, f"a value of type {_type_name(value)} has no form in JSON"
+            yield path, f"a value of type {_type_name(value)} cannot be written as JSON"
 
 
 def _type_name(value: object) -> str:
-    """Name a class: `bool` alone would be the wrong one for numpy's."""
+    """Return the name of a class, with its module if a builtin has the same name: numpy has a `bool`."""
     kind = type(value)
     name = kind.__qualname__
     return f"{kind.__module__}.{name}" if name in vars(builtins) and kind.__module__ != "builtins" else name
@@ -282,7 +288,7 @@ def _has_serializer(value: object) -> bool:
 
 
 def _model_trouble(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    """Find the trouble in a model or a pydantic dataclass: in the fields as they are written, one by one."""
+    """Find the invalid part of a model or a pydantic dataclass: write its fields one by one."""
     kind = type(value)
     if getattr(kind, "__pydantic_root_model__", False):
         yield from _trouble(value.root, path, above)
@@ -295,28 +301,28 @@ def _model_trouble(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tu
         elif isinstance(written, dict):
             for key, item in written.items():
                 yield from _trouble(item, f"{path}.{name if len(written) == 1 else key}", above)
-        else:  # one that writes itself as something else
+        else:  # a model whose serializer returns another type
             yield from _trouble(written, path, above)
     yield from _own_trouble(value, path)
 
 
 def _unwritten_trouble(value: Any, name: str, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
-    """Find the trouble in a field that cannot be written: in its value, or else in what writes it."""
+    """Find the invalid part of a field: its value, or its serializer."""
     try:
         item = getattr(value, name, None)
-    except Exception as error:  # noqa: BLE001 - a property is a person's own, and raises what it likes
+    except Exception as error:  # noqa: BLE001 - a user's property may raise anything
         yield f"{path}.{name}", f"reading it raises {type(error).__name__}"
         return
     yield from _trouble(item, f"{path}.{name}", above)
-    if not type(value).__pydantic_decorators__.model_serializers:  # which writes all of them, and fails for each
+    if not type(value).__pydantic_decorators__.model_serializers:  # it writes all fields, and fails for each
         yield f"{path}.{name}", f"a value of type {_type_name(item)} is not written by its serializer"
 
 
 def _written_alone(value: Any, name: str) -> Any:
-    """Return what a model writes when only one of its fields is asked for; None where that fails."""
+    """Return the serialized form of one field of a model, or None if that fails."""
     try:
         return value.__pydantic_serializer__.to_python(value, mode="json", include={name}, fallback=_convert)
-    except Exception:  # noqa: BLE001 - a field's serializer is a person's own, and raises what it likes
+    except Exception:  # noqa: BLE001 - a user's serializer may raise anything
         return None
 
 

@@ -1,11 +1,12 @@
-"""Paths into JSON, like `$[0].data["order id"]`: written in an option, followed through an event, shown in an error.
+"""Paths into JSON, like `$[0].data["order id"]`: in an option, in an event, in an error.
 
-What is shown is safe to show: a key that is long or odd is named by its length alone, for it may be a value in disguise.
+An error can show such a path safely. Of a long or unusual key it shows only the length, because the key may be a secret value.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import SettingsError
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
-    # The way to a value: (the way to what holds it, the key or index there); None is the event itself.
+    # The path to a value: (the path to its container, the key or index there). None is the event itself.
     Trail: TypeAlias = tuple["Trail", str | int] | None
 
 _STEP = re.compile(r"""\.(?P<name>[^.\[\]"]+)|\[(?P<index>[0-9]{1,9})\]|\["(?P<quoted>[^"]+)"\]""")
+_INDEX_DIGITS = 9
 _SHOWN_KEYS = 8
 _SHOWN_KEY_CHARACTERS = 32
 _SHOWN_STEPS = 16
@@ -29,10 +31,10 @@ def parse_path(path: str, *, option: str = "token") -> tuple[str, ...]:
 
     Args:
         path: The text.
-        option: The option that names it, for the error.
+        option: The name of the option, for the error.
 
     Raises:
-        SettingsError: The text is no path.
+        SettingsError: The text is not a path.
     """
     rooted = path.startswith(("$.", "$["))
     text = path[1:] if rooted else path if path.startswith("[") else f".{path}"
@@ -46,14 +48,23 @@ def parse_path(path: str, *, option: str = "token") -> tuple[str, ...]:
         position = match.end()
     if not steps or position < len(text):
         raise SettingsError(
-            f"{option}= holds no path: the step at character {max(position - (not rooted), 0)} cannot be read.",
-            hint="""Write keys with dots between them, `a.b`, an index as `a.0`, and an odd key as `a["b.c"]`.""",
+            f"{option}= is not a path: the step at character {max(position - (not rooted), 0)} cannot be read.",
+            hint="""Separate keys by dots, `a.b`, write an index as `a.0`, and a key with a dot as `a["b.c"]`.""",
         )
     return tuple(steps)
 
 
+def key_of_step(value: object, step: str) -> str | int | None:
+    """Return the key or the index that a step means in a value; None if the value has no such key or index."""
+    if isinstance(value, Mapping):
+        return step if step in value else None
+    if isinstance(value, (list, tuple)) and step.isascii() and step.isdecimal() and len(step) <= _INDEX_DIGITS:
+        return int(step) if int(step) < len(value) else None
+    return None
+
+
 def show_path(trail: Trail) -> str:
-    """Write a way as a path that `parse_path` reads, as far as its keys may be shown."""
+    """Return a path as a text that `parse_path` can read, unless a key must not be shown."""
     steps: list[str] = []
     while trail is not None:
         trail, step = trail
@@ -65,7 +76,7 @@ def show_path(trail: Trail) -> str:
 
 
 def show_steps(steps: Iterable[str]) -> str:
-    """Write the steps of an option as a path."""
+    """Return the steps of an option as a path."""
     trail: Trail = None
     for step in steps:
         trail = (trail, int(step) if step.isascii() and step.isdigit() else step)
@@ -73,7 +84,7 @@ def show_steps(steps: Iterable[str]) -> str:
 
 
 def describe(value: object) -> str:
-    """Say what a JSON value is without showing it: its type, and the first few keys of an object."""
+    """Describe a JSON value without showing it: its type, and the first few keys of an object."""
     if not isinstance(value, dict):
         kind = json_type(value)
         article = "" if kind == "null" else "an " if kind[0] in "aeiou" else "a "
@@ -86,7 +97,7 @@ def describe(value: object) -> str:
 
 
 def show_key(key: Any) -> str:
-    """Write a key for a message; by its length, where it is long or not plain text."""
+    """Return a key for a message, or only its length if it is long or not plain text."""
     text = str(key)
     if len(text) <= _SHOWN_KEY_CHARACTERS and text.isprintable() and '"' not in text:
         return text if text.isidentifier() else f'"{text}"'

@@ -1,7 +1,7 @@
-"""Turn what pydantic says about a value into an error that is safe to log.
+"""Turn a `pydantic.ValidationError` into an error that is safe to log.
 
-A `pydantic.ValidationError` carries the values it complains about, a task token among them; a `PayloadInvalid` carries
-paths and words only.
+A `ValidationError` contains the invalid values, which may include a task token. A `PayloadInvalid` contains only paths and
+descriptions.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _SHOWN = 5
 _LEAVES = 1000
 _MASKED_FROM_CHARACTERS = 4
-# The kinds of errors whose words are pydantic's own; a PydanticCustomError may be of any other.
+# The types of errors with pydantic's own messages. A PydanticCustomError may have any other type.
 _PYDANTICS = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
-# Words of pydantic's that quote the input.
+# Replacements for messages of pydantic that quote the input.
 _QUOTING = {
     "union_tag_invalid": "The tag matches none of the expected ones",
     "uuid_parsing": "Input should be a valid UUID",
@@ -36,15 +36,15 @@ _QUOTING = {
 def payload_invalid(
     error: ValidationError, *, name: str | None = None, subject: str = "The payload", hint: str | None = None
 ) -> PayloadInvalid:
-    """Make a `PayloadInvalid` of what pydantic found.
+    """Return a `PayloadInvalid` for pydantic's error.
 
-    Raise it outside the `except` block that caught `error`, or the values travel with it as its context.
+    Raise it outside the `except` block that caught `error`. Otherwise `error` would be its `__context__`, with the values.
 
     Args:
-        error: What pydantic raised.
-        name: The type's name; pydantic's own name for it where it is None.
-        subject: What was validated, as the text begins.
-        hint: What the person can do about it.
+        error: The error of pydantic.
+        name: The name of the type. None uses pydantic's own name.
+        subject: The validated data, as the beginning of the text.
+        hint: What to do next.
     """
     problems = tuple((_path(detail["loc"]), _words(detail)) for detail in error.errors(include_url=False))
     listed = "; ".join(f"{path}: {words}" for path, words in problems[:_SHOWN])
@@ -65,7 +65,7 @@ def _words(detail: ErrorDetails) -> str:
     words = _QUOTING.get(detail["type"]) or detail["msg"]
     if detail["type"] in _PYDANTICS:
         return words
-    # A model's own check: the words are its author's, and may quote what was checked.
+    # A validator of the user's model wrote this message, and may have quoted the value.
     for leaf in sorted(_leaves(detail["input"]), key=len, reverse=True):
         words = words.replace(leaf, "***")
     return words

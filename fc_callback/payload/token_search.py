@@ -1,85 +1,80 @@
-"""Find the task token in an event, and the payload it came with.
+"""Find the task token in an event, and its payload.
 
-A flow's author decides where the token goes; nothing in FC or CloudFlow fixes a place. Without being told, a `Finder`
-looks for the names in use (`taskToken`, `TaskToken`, `task_token`): at the top of the event, and then inside whatever
-a trigger wraps around a message, through arrays, objects, JSON in strings and base64. An object that holds a token is
-the payload, and nothing below it is looked at: what stands there is the function's own data.
+The author of a flow decides the place of the token. FC and CloudFlow prescribe none. By default a `Finder` looks for the usual
+keys (`taskToken`, `TaskToken`, `task_token`): first at the top of the event, then inside the envelope of a trigger, through
+arrays, objects, JSON in strings and base64. The object with the token is the payload. The search does not go deeper into it,
+because it contains the function's own data.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fc_callback.errors import EventNotUtf8, SettingsError, TaskTokenNotFound, TokenAmbiguous
+from fc_callback.payload.event_walk import ARRAYS, CONTAINERS, MAX_VALUES, garbled_path, holder_of, walk
 from fc_callback.payload.json_layers import (
     NotJson,
     NotUtf8,
-    looks_wrapped,
     open_layers,
     read_json,
-    unwrap,
     unwrap_base64,
 )
-from fc_callback.payload.paths import describe, parse_path, show_key, show_path, show_steps
+from fc_callback.payload.paths import describe, key_of_step, parse_path, show_key, show_path, show_steps
 from fc_callback.values import validators
-from fc_callback.values.base import Value
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fc_callback.payload.paths import Trail
 
 TokenOption = str | Sequence[str] | Callable[[Any], str | TaskToken | None] | None
 
 TOKEN_KEYS = ("taskToken", "TaskToken", "task_token")
-MAX_TOKEN_CHARACTERS = 8192  # a token is about 430 characters at most, and travels in a query string
-MAX_VALUES = 200_000  # objects, arrays and wrapped texts that one search looks at
+MAX_TOKEN_CHARACTERS = 8192  # a token has at most about 430 characters, and may be sent in a query string
 _SHOWN = 5
-_ARRAYS = (list, tuple)
-_CONTAINERS = (dict, list, tuple)
 
 _MAP_IT = (
     "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
     "under inputMappings, in CloudFlow `taskToken.$: $Context.Current.TaskToken` in the body. "
-    'If it stands somewhere else, say where with token="a.b.c".'
+    'If the token is at another place, give its path with token="a.b.c".'
 )
 
 _WHERE_IT_IS = (
-    'Give a path, several, or a function of the event, like token="data.ticket", or leave it out to look for taskToken '
-    "everywhere."
+    'Give a path like token="data.ticket", several paths, or a function of the event. Without token=, the handler looks for '
+    "taskToken everywhere."
 )
 
 
-class Found(Value, hidden=("payload",)):
-    """A task token and what came with it.
+class TokenMatch(NamedTuple):
+    """A task token with its payload and its place.
 
     Args:
         token: The token.
-        payload: The innermost JSON object that the token stands in. Where a callable found the token: the whole event,
-            if that is a JSON object. Empty where the token stands in no object at all.
-        path: Where the token stands, like `$[0].data.messageBody.taskToken`; a layer of text leaves no mark in it.
-            `$` where a callable found it.
+        payload: The innermost JSON object with the token. If a callable returned the token: the whole event if it is a JSON
+            object, else the object with the token. Empty if no object contains the token.
+        path: The place of the token, like `$[0].data.messageBody.taskToken`. JSON in a string adds no step. `$` if a
+            callable returned the token.
     """
 
     token: TaskToken
     payload: dict[str, Any]
     path: str
 
+    def __repr__(self) -> str:
+        return f"TokenMatch(token={self.token!r}, path={self.path!r})"  # the payload contains the token
+
 
 class Finder:
     """Finds the task token of an event.
 
     Args:
-        token: Where the token is. None looks for `taskToken`, `TaskToken` and `task_token` everywhere. A path such as
-            `"data.ticket"` or `"Records.0.token"` names the one place, from the top of the event; a key with a dot in
-            it is written `'a["b.c"]'`; several paths are tried in order. A callable gets the decoded event (as it came,
-            where it is not JSON) and returns the token, or None; a LookupError from it also means that there is none.
+        token: The place of the token. None looks for `taskToken`, `TaskToken` and `task_token` everywhere. A path such as
+            `"data.ticket"` or `"Records.0.token"` starts at the top of the event. A key with a dot is written
+            `'a["b.c"]'`. Several paths are tried in order. A callable gets the decoded event (unchanged if it is not
+            JSON) and returns the token, or None. A LookupError from it means the same as None.
 
     Raises:
-        SettingsError: `token` is none of these.
+        SettingsError: `token` is not one of these.
     """
 
     def __init__(self, token: TokenOption = None) -> None:
@@ -88,43 +83,41 @@ class Finder:
         self._ask = token if callable(token) else None
         self._paths = () if token is None or callable(token) else _parse_paths(token)
 
-    def find(self, event: object) -> Found:
+    def find(self, event: object) -> TokenMatch:
         """Find the one token of an event.
 
         Args:
-            event: What FC delivered, bytes or text; or what that decodes to.
+            event: The event that FC delivered, as bytes or text, or already decoded.
 
         Raises:
-            TaskTokenNotFound: There is none, or what stands in its place is no token.
-            TokenAmbiguous: There are several different ones, and no path says which.
+            TaskTokenNotFound: There is no token, or the value at its place is not a token.
+            TokenAmbiguous: There are several different tokens, and no path says which one to use.
         """
-        if self._ask is not None:
-            return _answer(self._ask, event)
-        return self._look(_decode(event))
+        return self._look(_decode(event)) if self._ask is None else _answer(self._ask, event)
 
     @staticmethod
     def elements(event: object) -> list[Any] | None:
-        """Return the elements of an event that carries many tasks; None for an event that is no array.
+        """Return the elements of an event with several tasks, or None for an event that is not an array.
 
         Raises:
-            TaskTokenNotFound: The event as a whole cannot be read.
+            TaskTokenNotFound: The event cannot be read.
         """
         decoded, _ = open_layers(_decode(event))
-        return list(decoded) if isinstance(decoded, _ARRAYS) else None
+        return list(decoded) if isinstance(decoded, ARRAYS) else None
 
-    def _look(self, decoded: object) -> Found:
+    def _look(self, decoded: object) -> TokenMatch:
         if self._paths:
             return _follow_first(self._paths, decoded)
-        if type(decoded) is dict:  # a direct call, token at the top: no search
+        if type(decoded) is dict:  # a direct call with the token at the top needs no search
             value = decoded.get("taskToken")
             alone = "TaskToken" not in decoded and "task_token" not in decoded
-            if alone and value is not None and _flaw(value) is None:
-                return Found(token=TaskToken(value), payload=decoded, path="$.taskToken")
+            if alone and value is not None and _why_invalid(value) is None:
+                return TokenMatch(token=TaskToken(value), payload=decoded, path="$.taskToken")
         return _Search(decoded).result()
 
 
 def _decode(event: object) -> Any:
-    """Decode an event that must be JSON, or base64 of it: an MNS message in STREAM format is the event as it was sent."""
+    """Decode an event that must be JSON or base64 of JSON, like an MNS message in STREAM format."""
     if isinstance(event, memoryview):
         event = event.tobytes()
     if not isinstance(event, bytes | bytearray | str):
@@ -137,8 +130,8 @@ def _decode(event: object) -> Any:
         raise TaskTokenNotFound("The event is empty.", hint=_MAP_IT)
     if is_utf8:
         try:
-            # Only base64 is left, which is ASCII. Bytes of any other kind must stay as they are: replaced by U+FFFD,
-            # different names would be the same text.
+            # Only base64 is possible here, which is ASCII. Other bytes must not be replaced by U+FFFD: different names would
+            # become equal.
             return unwrap_base64(event if isinstance(event, str) else event.decode("ascii"))
         except NotUtf8:
             is_utf8 = False
@@ -149,12 +142,12 @@ def _decode(event: object) -> Any:
     unit = "characters" if isinstance(event, str) else "bytes"
     raise TaskTokenNotFound(
         f"The event holds no task token: its {len(event)} {unit} are not JSON ({reason}).",
-        hint="Send the token in a JSON object, or pass token= a callable that reads it from the bytes. " + _MAP_IT,
+        hint="Send the token in a JSON object, or give token= a function that reads it from the bytes. " + _MAP_IT,
     )
 
 
-def _flaw(value: object) -> str | None:
-    """Say why a value is no token; None for a token."""
+def _why_invalid(value: object) -> str | None:
+    """Return the reason why a value is not a token, or None for a token."""
     if not isinstance(value, str):
         return "an object" if isinstance(value, dict) else describe(value)
     if not value.strip():
@@ -174,43 +167,15 @@ def _flaw(value: object) -> str | None:
 # Searching everywhere
 
 
-def _walk(root: object, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
-    """Visit every object, breadth first, but none below an object for which `visit` says True.
-
-    Returns:
-        Whether all was seen. A hostile event is left when it has cost enough.
-    """
-    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
-    taken = 1
-    while queue:
-        value, way, layers = queue.popleft()
-        value, layers = open_layers(value, layers)
-        if isinstance(value, dict) and visit(value, way):
-            continue
-        for step, child in _children(value):
-            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
-                taken += 1
-                if taken > MAX_VALUES:
-                    return False
-                queue.append((child, (way, step), layers))
-    return True
-
-
-def _children(value: object) -> Iterable[tuple[str | int, Any]]:
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, _ARRAYS) else ()
-
-
 class _Search:
-    """One search for the names in use."""
+    """One search for the usual keys."""
 
     def __init__(self, root: object) -> None:
         self.root = root
         self.found: dict[str, tuple[dict[str, Any], Trail]] = {}
         self.flaws: list[tuple[Trail, str]] = []
         self.objects = 0
-        self.complete = _walk(root, self.visit)
+        self.complete = walk(root, self.visit)
 
     def visit(self, holder: dict[str, Any], trail: Trail) -> bool:
         self.objects += 1
@@ -218,7 +183,7 @@ class _Search:
         for key in TOKEN_KEYS:
             if key not in holder:
                 continue
-            flaw = _flaw(holder[key])
+            flaw = _why_invalid(holder[key])
             if flaw is None:
                 held = True
                 self.found.setdefault(holder[key], (holder, (trail, key)))
@@ -226,16 +191,16 @@ class _Search:
                 self.flaws.append(((trail, key), flaw))
         return held
 
-    def result(self) -> Found:
+    def result(self) -> TokenMatch:
         if len(self.found) > 1:
             raise _ambiguous(self.found)
         if not self.complete:
             raise TaskTokenNotFound(
-                f"The event is too large to search: no end after {MAX_VALUES} values.",
-                hint='Say where the token stands with token="a.b.c".',
+                f"The event is too large to search: it has more than {MAX_VALUES} values.",
+                hint='Give the path of the token with token="a.b.c".',
             )
         for token, (holder, trail) in self.found.items():
-            return Found(token=TaskToken(token), payload=holder, path=show_path(trail))
+            return TokenMatch(token=TaskToken(token), payload=holder, path=show_path(trail))
         raise self.nothing()
 
     def nothing(self) -> TaskTokenNotFound:
@@ -244,42 +209,22 @@ class _Search:
         if self.flaws:
             flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
             return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
-        if not isinstance(root, _CONTAINERS):
+        if not isinstance(root, CONTAINERS):
             return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_MAP_IT)
         searched = f"{self.objects} object{'' if self.objects == 1 else 's'}"
         return TaskTokenNotFound(
-            f"The event holds no task token: no {', '.join(TOKEN_KEYS)} in the {searched} searched; it is {describe(root)}.",
+            f"The event holds no task token: none of the keys {', '.join(TOKEN_KEYS)} is in the {searched} searched. The event "
+            f"is {describe(root)}.",
             hint=_MAP_IT,
         )
 
 
 def _refuse_garbled(root: object) -> None:
-    garbled = _garbled(root)
+    garbled = garbled_path(root)
     if garbled is not None:
         raise EventNotUtf8(
             f"The event holds no task token that can be read: {garbled} is base64 of JSON whose bytes are not UTF-8."
         )
-
-
-def _garbled(root: object) -> str | None:
-    """Return the path of a text in which JSON of another encoding than UTF-8 is wrapped; None where there is none."""
-    queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
-    for _ in range(MAX_VALUES):
-        if not queue:
-            break
-        value, trail, layers = queue.popleft()
-        value, layers = open_layers(value, layers)
-        if isinstance(value, str) and looks_wrapped(value):
-            try:
-                unwrap(value)
-            except NotUtf8:
-                return show_path(trail)
-            except NotJson:
-                pass
-        for step, child in _children(value):
-            if isinstance(child, _CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
-                queue.append((child, (trail, step), layers))
-    return None
 
 
 def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
@@ -289,7 +234,7 @@ def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous
     return TokenAmbiguous(
         f"The event holds {len(found)} different task tokens, at {places}{more}.",
         paths=tuple(paths),
-        hint=f"Say which one is meant with token='{paths[0]}' or the like. For an event that carries many tasks, "
+        hint=f"Give the path of the right one, for example token='{paths[0]}'. If the event has several tasks, "
         "task_callback(batch=10) runs the function once for each, ten at a time.",
     )
 
@@ -302,47 +247,47 @@ def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     if not isinstance(paths, Sequence) or isinstance(paths, bytes | bytearray | memoryview):
         validators.refuse("token", option, _WHERE_IT_IS)
     if not paths:
-        raise SettingsError("token= has no path in it.", hint=_WHERE_IT_IS)
+        raise SettingsError("token= contains no path.", hint=_WHERE_IT_IS)
     for path in paths:
         if not isinstance(path, str):
-            raise SettingsError(f"token= holds {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
+            raise SettingsError(f"token= contains {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
     return tuple(parse_path(path) for path in paths)
 
 
-def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> Found:
+def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> TokenMatch:
     problems: list[str] = []
     for steps in paths:
         found = _follow(steps, root)
-        if isinstance(found, Found):
+        if isinstance(found, TokenMatch):
             return found
         problems.append(found)
     _refuse_garbled(root)
     raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
 
 
-def _follow(steps: tuple[str, ...], root: object) -> Found | str:
+def _follow(steps: tuple[str, ...], root: object) -> TokenMatch | str:
     trail: Trail = None
     value: Any = root
     payload: dict[str, Any] = {}
     for step in steps:
         value, _ = open_layers(value)
-        if isinstance(value, dict) and step in value:
+        key = key_of_step(value, step)
+        if key is None:
+            at, missing = show_path(trail), show_key(step)
+            return f"there is no {show_steps(steps)}, because {at} is {describe(value)}, without {missing}"
+        if isinstance(value, dict):
             payload = value
-            value, trail = value[step], (trail, step)
-        elif isinstance(value, _ARRAYS) and step.isdecimal() and int(step) < len(value):
-            value, trail = value[int(step)], (trail, int(step))
-        else:
-            return f"there is no {show_steps(steps)}, for {show_path(trail)} is {describe(value)}, without {show_key(step)}"
-    flaw = _flaw(value)
+        value, trail = value[key], (trail, key)
+    flaw = _why_invalid(value)
     if flaw is not None:
         return f"{show_path(trail)} is {flaw}, not a token"
-    return Found(token=TaskToken(value), payload=payload, path=show_path(trail))
+    return TokenMatch(token=TaskToken(value), payload=payload, path=show_path(trail))
 
 
 # Asking a callable
 
 
-def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Found:
+def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> TokenMatch:
     try:
         decoded, _ = open_layers(_decode(event))
     except TaskTokenNotFound:
@@ -355,34 +300,15 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Foun
         reason = f"raised {type(error).__name__}"
     else:
         token = answer.reveal() if isinstance(answer, TaskToken) else answer
-        flaw = _flaw(token)
+        flaw = _why_invalid(token)
         if flaw is None and isinstance(token, str):
-            return Found(token=TaskToken(token), payload=_payload_around(token, decoded), path="$")
+            return TokenMatch(token=TaskToken(token), payload=_payload_around(token, decoded), path="$")
         reason = f"returned {'None' if token is None else flaw}, not a token"
     raise TaskTokenNotFound(
         f"The event holds no task token: the callable given as token= {reason}.",
-        hint=f"What it was asked about is {describe(decoded)}. " + _MAP_IT,
+        hint=f"The event is {describe(decoded)}. " + _MAP_IT,
     )
 
 
 def _payload_around(token: str, decoded: object) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else holder_of(token, decoded) or {}
-
-
-def holder_of(token: str, decoded: object, *, like: dict[str, Any] | None = None) -> dict[str, Any] | None:
-    """Return an object that holds a token: the one that equals `like`, or the outermost with the token as a value.
-
-    None where there is neither.
-    """
-    holders: list[dict[str, Any]] = []
-    same: list[dict[str, Any]] = []
-
-    def visit(holder: dict[str, Any], _: Trail) -> bool:
-        if like is not None and holder == like:
-            same.append(holder)
-        if any(isinstance(value, str) and value == token for value in holder.values()):
-            holders.append(holder)
-        return bool(same if like is not None else holders)
-
-    _walk(decoded, visit)
-    return next(iter(same or holders), None)

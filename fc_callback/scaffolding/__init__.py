@@ -1,9 +1,9 @@
-"""New projects from templates: the same bytes as `s init` makes of them.
+"""Create projects from templates, with the same bytes as `s init` creates.
 
     render_template("event-callback", Path("orders"), {"functionName": "orders"})
 
 A template is a folder in the form of a Serverless Devs application: `publish.yaml` with the parameters, `src/` with the
-files, `hook/files.json` with those files that hold placeholders. s.yaml is rendered always.
+files, `hook/files.json` with the names of the files that hold placeholders. s.yaml is always rendered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fc_callback.scaffolding.rendering import render_template
 from fc_callback.scaffolding.template import (
     SAMPLE_ACCOUNT,
     Parameter,
-    Template,
+    ProjectTemplate,
     find_template,
     template_names,
     template_root,
@@ -22,7 +22,7 @@ from fc_callback.scaffolding.template import (
 __all__ = [
     "SAMPLE_ACCOUNT",
     "Parameter",
-    "Template",
+    "ProjectTemplate",
     "TemplateError",
     "find_template",
     "render_template",

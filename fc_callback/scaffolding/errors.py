@@ -1,4 +1,4 @@
-"""What can be wrong with a template, its values, or the place of the new project."""
+"""The error of templates and new projects."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from fc_callback.errors import FcCallbackError
 
 
 class TemplateError(FcCallbackError, ValueError):
-    """A template cannot be used, or not with these values, or not in this place."""
+    """The template, one of its values or the project's directory cannot be used."""

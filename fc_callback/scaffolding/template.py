@@ -1,4 +1,4 @@
-"""A template: a folder, its parameters, and the files that hold placeholders.
+"""Read a template: its folder, its parameters, and the files with placeholders.
 
 Source: Serverless Devs, "application model" (publish.yaml), and `s init` of 3.1.10 as it behaves.
 """
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import yaml
 
+from fc_callback.project.yaml_reader import DocumentError, parse_yaml
 from fc_callback.scaffolding.errors import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# `s init` renders this one by itself; every other file takes the hook.
+# `s init` itself renders this file; the template's hook renders the others.
 ALWAYS_RENDERED = "s.yaml"
-# The account that our templates take where nobody names one: nobody's.
+# The default account of our templates. It does not exist.
 SAMPLE_ACCOUNT = "1000000000000001"
 
 
@@ -30,12 +30,12 @@ class Parameter:
     """One value that a template asks for.
 
     Attributes:
-        name: What stands in `{{ name }}`.
-        title: A few words.
-        description: What it may be, for people.
-        default: What it is where nobody says.
-        pattern: A regular expression for the whole value.
-        choices: The values it may have; empty for any.
+        name: The name in `{{ name }}`.
+        title: A few words for people.
+        description: For people: which values are valid.
+        default: The value if none is given; None if a value is required.
+        pattern: A regular expression that the whole value has to match.
+        choices: The valid values; empty if there is no such list.
     """
 
     name: str
@@ -46,38 +46,38 @@ class Parameter:
     choices: tuple[str, ...] = ()
 
     def check(self, value: str) -> str:
-        """Return the value.
+        """Return the value if it is valid.
 
         Raises:
-            TemplateError: The service, or the template, does not take it.
+            TemplateError: The service or the template does not accept it.
         """
         if self.choices and value not in self.choices:
             raise TemplateError(
-                f"{self.name} is {value!r}, and the template knows {', '.join(self.choices)}.", hint=self._hint
+                f"{self.name} cannot be {value!r}; it can be {', '.join(self.choices)}.", hint=self._hint
             )
         if self.pattern is not None and not re.fullmatch(self.pattern.removeprefix("^").removesuffix("$"), value):
             raise TemplateError(f"{self.name} cannot be {value!r}.", hint=self._hint)
         if any(character in value for character in "\"'\\\r\n{}") or not value.isprintable():
             raise TemplateError(
-                f"{self.name} cannot be {value!r}: quotes, braces and line breaks do not survive in a YAML file.",
+                f"{self.name} cannot be {value!r}: quotes, braces and line breaks would break the YAML file.",
                 hint=self._hint,
             )
         return value
 
     @property
     def _hint(self) -> str:
-        return f"{self.title}: {self.description}." if self.description else f"Give another {self.title}."
+        return f"{self.title}: {self.description}." if self.description else f"Give another value for {self.title}."
 
 
 @attrs.frozen(kw_only=True)
-class Template:
-    """A template's folder, read.
+class ProjectTemplate:
+    """A template.
 
     Attributes:
-        name: The folder's name.
-        folder: Where it is.
+        name: The name of its folder.
+        folder: The folder.
         description: One line.
-        parameters: What it asks for, in order.
+        parameters: The values it asks for, in order.
         rendered: The files below `src/` that hold placeholders.
     """
 
@@ -89,14 +89,14 @@ class Template:
 
     @property
     def source(self) -> Path:
-        """What becomes the project."""
+        """The directory that becomes the project."""
         return self.folder / "src"
 
     def check(self, given: Mapping[str, str]) -> None:
-        """Check values, be they for all parameters or for some.
+        """Check the values of some parameters, or of all.
 
         Raises:
-            TemplateError: One is unknown, or cannot be taken.
+            TemplateError: A parameter does not exist, or a value is not valid.
         """
         known = {parameter.name: parameter for parameter in self.parameters}
         for name, value in given.items():
@@ -110,7 +110,7 @@ class Template:
         """Return a checked value for every parameter.
 
         Raises:
-            TemplateError: One is unknown, cannot be taken, or has no default and is missing.
+            TemplateError: A parameter does not exist, a value is not valid, or a required value is missing.
         """
         self.check(given)
         values: dict[str, str] = {}
@@ -129,7 +129,7 @@ def template_root() -> Path:
     """Return the folder of our templates: in the installed package, or at the root of a source checkout.
 
     Raises:
-        TemplateError: There is neither.
+        TemplateError: There is no such folder.
     """
     package = Path(__file__).resolve().parent.parent
     for folder in (package / "_templates", package.parent / "templates"):
@@ -143,79 +143,81 @@ def template_names() -> tuple[str, ...]:
     return tuple(sorted(publish.parent.name for publish in template_root().glob("*/publish.yaml")))
 
 
-def find_template(name: str | Path) -> Template:
-    """Read one of our templates by its name, or a folder of the person's own by its path.
+def find_template(name: str | Path) -> ProjectTemplate:
+    """Read one of our templates by its name, or a folder of your own by its path.
 
     Raises:
-        TemplateError: There is none, or it cannot be used.
+        TemplateError: There is no such template, or it is not valid.
     """
     text = str(name)
     if text in template_names():
-        return _read(template_root() / text)
+        return _read_template(template_root() / text)
     folder = Path(name)
     if not folder.is_dir():
         raise TemplateError(
             f"There is no template {text!r}, and no folder of that name.",
             hint=f"The templates are {', '.join(template_names())}.",
         )
-    return _read(folder.resolve())
+    return _read_template(folder.resolve())
 
 
-def _read(folder: Path) -> Template:
-    published = _mapping(folder / "publish.yaml")
+def _read_template(folder: Path) -> ProjectTemplate:
+    published = _read_publish_yaml(folder / "publish.yaml")
     if not (folder / "src" / ALWAYS_RENDERED).is_file():
-        raise TemplateError(f"{folder} has no src/s.yaml, so it is no template of Serverless Devs.")
+        raise TemplateError(f"{folder} has no src/s.yaml.", hint="Add it: a template of Serverless Devs needs one.")
     asked = (published.get("Parameters") or {}).get("properties") or {}
     ordered = sorted(asked.items(), key=lambda entry: (entry[1] or {}).get("x-range", len(asked)))
-    return Template(
+    return ProjectTemplate(
         name=folder.name,
         folder=folder,
         description=str(published.get("Description") or ""),
         parameters=tuple(_parameter(name, entry or {}) for name, entry in ordered),
-        rendered=frozenset({ALWAYS_RENDERED, *_hooked(folder)}),
+        rendered=frozenset({ALWAYS_RENDERED, *_files_of_hook(folder)}),
     )
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _read_publish_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise TemplateError(f"{path.parent} has no publish.yaml, so it is no template of Serverless Devs.")
+        raise TemplateError(
+            f"{path.parent} has no publish.yaml.", hint="Add it: a template of Serverless Devs needs one."
+        )
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TemplateError(f"{path} is not YAML: {error}") from None
+        document = parse_yaml(path.read_text(encoding="utf-8"))
+    except (DocumentError, UnicodeDecodeError) as error:
+        raise TemplateError(f"{path} cannot be read: {error}.", hint="Fix the YAML syntax.") from None
     if not isinstance(document, dict):
-        raise TemplateError(f"{path} is not a mapping.")
+        raise TemplateError(f"{path} is not a mapping.", hint="Write the keys of a publish.yaml, like `Parameters:`.")
     return document
 
 
 def _parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
     default = entry.get("default")
-    # `s init` writes the word "undefined" for a default that is no text.
+    # `s init` writes the word "undefined" for a default that is not a text.
     if default is not None and not isinstance(default, str):
         raise TemplateError(f"The default of parameter {name} is not text.", hint="Put it in quotes in publish.yaml.")
     return Parameter(
         name=name,
         title=str(entry.get("title") or name),
         description=str(entry.get("description") or "").rstrip("."),
-        # What `s init` makes of it: four random characters, for names that must be unique.
+        # `s init` replaces it with four random characters, for names that must be unique.
         default=None if default is None else default.replace("${default-suffix}", secrets.token_hex(2)),
         pattern=entry.get("pattern"),
         choices=tuple(str(value) for value in entry.get("enum") or ()),
     )
 
 
-def _hooked(folder: Path) -> list[str]:
-    """Return the files that the template's hook renders: those of hook/files.json, which our hooks read as well."""
+def _files_of_hook(folder: Path) -> list[str]:
+    """Return the files that the template's hook renders. It reads them from hook/files.json."""
     path = folder / "hook" / "files.json"
     if not path.is_file():
         return []
     try:
         files = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise TemplateError(f"{path} is not JSON: {error}") from None
+        raise TemplateError(f"{path} is not JSON: {error}", hint="Fix the JSON syntax.") from None
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
-        raise TemplateError(f"{path} is not a list of paths below src/.")
+        raise TemplateError(f"{path} is not a list of paths below src/.", hint='Write a list like ["code/index.py"].')
     missing = [file for file in files if not (folder / "src" / file).is_file()]
     if missing:
-        raise TemplateError(f"{path} names {missing[0]}, which is not in src/.")
+        raise TemplateError(f"{path} names {missing[0]}, which is not in src/.", hint="Correct the path.")
     return files

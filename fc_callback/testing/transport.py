@@ -1,4 +1,4 @@
-"""A transport that a test's own function answers, and retries that do not sleep."""
+"""A transport that a test's own function answers, and retries without waiting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 
 from fc_callback.cloudflow.pauses import pauses_skipped
-from fc_callback.cloudflow.throttle import separate_turnstiles
+from fc_callback.cloudflow.throttle import separate_throttle_queues
 from fc_callback.errors import ServiceUnreachable, SettingsError
 from fc_callback.transport import Answer
 from fc_callback.values import validators
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fc_callback.transport import SignedRequest
     from fc_callback.values.context import Deadline
 
-# What every call has beside the parameters of its operation: signature V1 sends it in the form.
+# Parameters that every call has beside those of its operation. Signature V1 sends them in the form.
 _COMMON = frozenset(
     {
         "Action",
@@ -42,11 +42,11 @@ _RETURN = 'Return a MockAnswer, like MockAnswer({"RequestId": "r-1", "EventId": 
 
 @attrs.frozen(kw_only=True)
 class MockRequest:
-    """One request of a client, as a test reads it; the same for both signatures.
+    """One request of a client, the same for both signatures.
 
     Attributes:
         action: The operation, such as `ReportTaskSucceeded`.
-        parameters: The operation's own parameters. `TaskToken` is a `TaskToken`, which shows nothing of itself; `Output`,
+        parameters: The operation's own parameters. `TaskToken` is a `TaskToken`, whose text forms hide it; `Output`,
             `Error` and `Cause` are texts.
         headers: The HTTP headers, by lower-case name.
     """
@@ -57,7 +57,7 @@ class MockRequest:
 
     @classmethod
     def read(cls, request: SignedRequest) -> MockRequest:
-        """Read a request as it goes on the wire."""
+        """Return the request that a client built for the wire."""
         headers = {name.lower(): value for name, value in request.headers.items()}
         texts = (urlsplit(request.path).query, request.body.decode())
         sent = dict(pair for text in texts for pair in parse_qsl(text, keep_blank_values=True))
@@ -74,10 +74,10 @@ def _a_success() -> dict[str, Any]:
 
 @attrs.frozen
 class MockAnswer:
-    """What a `MockTransport` answers; without arguments, that the service has taken the report.
+    """An answer of a `MockTransport`; without arguments, the service's answer to a report that it took.
 
     Args:
-        document: The body: a dict is sent as JSON, a text or bytes as they are. An error of the service is
+        document: The body: a dict is sent as JSON, a text or bytes unchanged. An error of the service is
             `{"Code": "TaskAlreadyCompleted", "Message": "...", "RequestId": "..."}` with its status.
         status: The HTTP status.
         headers: HTTP headers, such as `{"Retry-After": "2"}`.
@@ -88,7 +88,7 @@ class MockAnswer:
     headers: Mapping[str, str] = attrs.field(factory=dict, kw_only=True)
 
     def to_answer(self) -> Answer:
-        """Return it as the client gets it."""
+        """Return the answer in the form that a client gets."""
         document = self.document
         kind = "text/plain" if isinstance(document, (str, bytes)) else "application/json"
         text = document if isinstance(document, (str, bytes)) else json.dumps(document, ensure_ascii=False)
@@ -99,16 +99,16 @@ class MockAnswer:
 class MockTransport:
     """A transport without a network, for `CloudFlowClient(transport=...)`: a function answers each request.
 
-    The client signs, retries and judges answers as it does with the service.
+    The client signs, retries and reads answers as it does with the service.
 
     Args:
-        handler: Gets the `MockRequest` of each attempt, in the thread that reports, and returns a `MockAnswer`, or raises.
-            `ServiceUnreachable`, and what a socket raises (`ConnectionError`, `TimeoutError`, any other `OSError`), mean
-            that no answer came, so that the client retries. Any other exception ends the report and reaches the test.
-            By default each request is answered with success.
+        handler: Gets the `MockRequest` of each attempt, in the thread that reports, and returns a `MockAnswer` or raises.
+            `ServiceUnreachable` and the errors of a socket (`ConnectionError`, `TimeoutError`, any other `OSError`) mean
+            that no answer came, so the client retries. Any other exception ends the report and reaches the test. Without
+            a handler, each request is answered with success.
 
     Attributes:
-        requests: The requests so far, each attempt on its own, in order.
+        requests: The requests so far, one for each attempt, in order.
 
     Raises:
         SettingsError: `handler` is not a function of one argument, or it returned something other than a `MockAnswer`.
@@ -129,7 +129,7 @@ class MockTransport:
         read: float,  # noqa: ARG002
         deadline: Deadline | None = None,  # noqa: ARG002
     ) -> Answer:
-        """Give the request to the handler and return its answer, as `fc_callback.transport.Transport` says."""
+        """Pass the request to the handler and return its answer, as `fc_callback.transport.Transport` says."""
         asked = MockRequest.read(request())
         self.requests.append(asked)
         if self._handler is None:
@@ -153,20 +153,20 @@ class MockTransport:
 
 @contextmanager
 def no_waiting() -> Iterator[list[float]]:
-    """Skip the pauses between the attempts of reports, and say how long each would have been.
+    """Skip the pauses between the attempts of reports, and return how long each would have been.
 
         with no_waiting() as waits:
             client.report_task_succeeded(token, {"paid": True})
         assert len(waits) == 2
 
-    Also a pytest fixture, `no_waiting`, which gives the list. It is about the whole process, the threads of a batch and the
-    queue after a 429 included, so use one at a time. A skipped pause counts as time that has passed for its own report:
-    a report that never succeeds ends after as many attempts as it would have had. Threads do not wait for each other's
+    The pytest fixture `no_waiting` returns the same list. The block holds for the whole process, with the threads of a
+    batch and the queue after a 429, so use one block at a time. A skipped pause counts as passed time for its own report:
+    a report that never succeeds ends after as many attempts as with real pauses. Threads do not wait for each other's
     turns in the queue, so their pauses may differ from real ones. A service whose quota refills with time, such as a local
     CloudFlow, gets the attempts at once.
 
     Yields:
         The pauses, in seconds, in the order in which they began.
     """
-    with separate_turnstiles(), pauses_skipped() as waits:
+    with separate_throttle_queues(), pauses_skipped() as waits:
         yield waits

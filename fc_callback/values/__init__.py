@@ -1,1 +1,1 @@
-"""What the rooms pass around: values, and the invocation they belong to. No I/O."""
+"""The values that the rooms pass to each other: context, token, task, invocation. No I/O."""

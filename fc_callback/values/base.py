@@ -1,8 +1,7 @@
-"""The base of the values that an invocation passes through on its way to its report.
+"""`Value`: the base class of the values that every invocation uses.
 
-They do what `attrs.frozen(kw_only=True)` does, without it: attrs, the `inspect` that it loads, and the code that it writes
-for each class would be a seventh of the time in which a new instance delivers its first report. Helpers, which are loaded
-by those who use them, are made with attrs.
+It does the same as `attrs.frozen(kw_only=True)`. Loading attrs and `inspect`, and generating the code of each class, would be a
+seventh of the time in which a new instance delivers its first report. Helpers that are not always loaded use attrs.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_options: object) -> Any:
-        """Do at run time what it is: a word to type checkers."""
+        """Do nothing at run time: only type checkers use it."""
         return lambda cls: cls
 
 
@@ -24,14 +23,14 @@ _set_attribute = object.__setattr__
 
 
 class _FieldsSignature:
-    """What `inspect.signature`, `help` and editors show of a class of values: its fields, by name.
+    """The signature of a class of values for `inspect.signature`, `help` and editors: its fields as keyword arguments.
 
-    It is built when it is asked for: `inspect` is no part of a cold start.
+    It is built on demand, because a cold start does not load `inspect`.
     """
 
     def __get__(self, instance: Value | None, owner: type[Value]) -> Signature:
         if instance is not None or owner.__init__ is not Value.__init__:
-            raise AttributeError("__signature__")  # a value that is called, or an __init__ with a signature of its own
+            raise AttributeError("__signature__")  # an instance, or a class with its own __init__
         from inspect import Parameter, Signature
 
         annotations = {name: kind for base in reversed(owner.__mro__) for name, kind in _annotations_of(base).items()}
@@ -55,10 +54,10 @@ def _annotations_of(cls: type) -> dict[str, Any]:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Value:
-    """A value: its fields are its annotations, given by name and set once, compared and shown.
+    """An immutable value. Its annotations are its fields, which are given by name, compared, and shown in `repr`.
 
     Args:
-        hidden: With the class's name: fields that do not stand in its `repr`.
+        hidden: A class argument: the fields that `repr` does not show.
     """
 
     _fields: ClassVar[frozenset[str]] = frozenset()
@@ -86,19 +85,12 @@ class Value:
             given = {**self._defaults, **given}
         if len(given) != len(names) or not names.issuperset(given):
             self._refuse(given)
-        _set_attribute(self, "__dict__", given)  # at once: a call's keyword arguments are a dict of its own
+        _set_attribute(self, "__dict__", given)  # the dict of the keyword arguments belongs to this call alone
         if self._is_checked:
             self.__post_init__()
 
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Self:
-        """Make one of a dict that holds each of its fields, and is nobody else's: for what every invocation makes."""
-        made = cls.__new__(cls)
-        _set_attribute(made, "__dict__", fields)
-        return made
-
     def __post_init__(self) -> None:
-        """Check the fields, or fill in what was not given, by `vars(self)`."""
+        """Check the fields, or set fields that were not given, through `vars(self)`."""
 
     @classmethod
     def _refuse(cls, fields: dict[str, Any]) -> NoReturn:
@@ -112,13 +104,15 @@ class Value:
         fields = vars(self)
         return type(self)(**{**{name: fields[name] for name in self._fields}, **changes})
 
-    __replace__ = evolve  # what copy.replace calls, from Python 3.13 on
+    __replace__ = evolve  # copy.replace calls it, from Python 3.13 on
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"A {type(self).__name__} does not change; evolve({name}=...) returns another one.")
+        raise AttributeError(
+            f"A {type(self).__name__} is immutable. Use evolve({name}=...), which returns a changed copy."
+        )
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"A {type(self).__name__} does not change, and {name} is a part of it.")
+        raise AttributeError(f"A {type(self).__name__} is immutable: {name} cannot be deleted.")
 
     def _compared(self) -> tuple[object, ...]:
         fields = vars(self)

@@ -1,7 +1,7 @@
-"""What FC tells a function about one invocation, as values.
+"""The context of one invocation as values: `FcContext`, `Credentials` and `Deadline`.
 
-FC's own context object differs by runtime: up to Python 3.10 it carries `credentials` and `service`, on 3.12 it carries
-neither, and a function without a role gets empty strings. `FcContext.read` evens that out.
+FC's own context object differs by runtime: up to Python 3.10 it has `credentials` and `service`, on 3.12 it has neither, and a
+function without a role gets empty strings. `FcContext.read` returns the same fields for all of them.
 Source: FC documentation, "Context" (event handlers of the Python runtimes) and "Environment variables".
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fc_callback.errors import CredentialsNotFound
 from fc_callback.values import validators
@@ -20,22 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# How the AccessKeyIds begin that a local CloudFlow makes: of a long-lived key, of an STS session. Alibaba Cloud's own
-# begin with LTAI and STS. as well, and with random letters and digits behind that.
+_V = TypeVar("_V", bound=Value)
+
+# The prefixes of the AccessKeyIds of a local CloudFlow: for a long-lived key, and for an STS session. Those of Alibaba Cloud
+# begin with LTAI and STS. as well, followed by random letters and digits.
 LOCAL_KEY_PREFIX = "LTAILocalCloudFlow"
 LOCAL_SESSION_PREFIX = "STS.LocalCloudFlow"
 
 
 class Credentials(Masked, Value):
-    """A key pair, with the security token of a role where it is one.
+    """An access key, with the security token if it is the temporary key of a role.
 
     Args:
-        access_key_id: The key's name.
-        access_key_secret: The key's secret.
-        security_token: The STS token; None for a long-lived key.
+        access_key_id: The id of the key.
+        access_key_secret: The secret of the key.
+        security_token: The STS token. None for a long-lived key.
 
     Raises:
-        SettingsError: One of them is no text.
+        SettingsError: An argument is not a text.
     """
 
     access_key_id: str
@@ -43,7 +45,7 @@ class Credentials(Masked, Value):
     security_token: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is no text."""
+        """Check that the fields are texts."""
         validators.text("access_key_id", self.access_key_id, "Give the key's id.")
         validators.text("access_key_secret", self.access_key_secret, "Give the key's secret.")
         if self.security_token is not None and not isinstance(self.security_token, str):
@@ -51,9 +53,9 @@ class Credentials(Masked, Value):
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Credentials | None:
-        """Read `ALIBABA_CLOUD_ACCESS_KEY_ID`, `_ACCESS_KEY_SECRET` and `_SECURITY_TOKEN`; None if not set.
+        """Read `ALIBABA_CLOUD_ACCESS_KEY_ID`, `_ACCESS_KEY_SECRET` and `_SECURITY_TOKEN`. Return None if they are not set.
 
-        FC sets these for a function with a role. They are read at every call, because they rotate.
+        FC sets these variables for a function with a role. They are read at every call, because they rotate.
         """
         source = os.environ if environ is None else environ
         return _credentials(
@@ -63,8 +65,15 @@ class Credentials(Masked, Value):
         )
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that must be masked: the access key secret, and the STS token if there is one."""
+        if self.security_token:
+            return self.access_key_secret, self.security_token
+        return (self.access_key_secret,)
+
+    @property
     def is_local(self) -> bool:
-        """Whether a local CloudFlow or `fc_callback.testing` made them; no Alibaba Cloud account knows them."""
+        """Whether a local CloudFlow or `fc_callback.testing` created this key. Alibaba Cloud does not know it."""
         return self.access_key_id.startswith((LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX))
 
     def __repr__(self) -> str:
@@ -72,53 +81,60 @@ class Credentials(Masked, Value):
         return f"<Credentials {kind} {self.access_key_id[:4]}***>"
 
 
+def _made(kind: type[_V], fields: dict[str, Any]) -> _V:
+    """Build a value from a complete dict without validation. The dict must not be shared."""
+    made = kind.__new__(kind)
+    object.__setattr__(made, "__dict__", fields)
+    return made
+
+
 def _credentials(key_id: object, secret: object, token: object) -> Credentials | None:
     if not (isinstance(key_id, str) and key_id and isinstance(secret, str) and secret):
         return None
     security_token = token if isinstance(token, str) and token else None
-    return Credentials.of({"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
+    return _made(Credentials, {"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
 
 
 class Deadline(Value):
-    """The moment by which an invocation must have ended.
+    """The time at which an invocation must have ended.
 
-    Python on FC has no remaining-time call, so it is the time of entry plus the function's timeout.
+    FC's Python runtimes do not tell the remaining time, so it is the start of the invocation plus the function's timeout.
 
     Args:
-        at: On the clock of `time.monotonic()`, in seconds.
+        at: Seconds on the clock of `time.monotonic()`.
     """
 
     at: float
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
-        """Return the moment `seconds` from now."""
+        """Return the deadline that is `seconds` from now."""
         return cls(at=time.monotonic() + seconds)
 
     def remaining_seconds(self) -> float:
-        """Seconds left; negative when it has passed."""
+        """Return the seconds left. They are negative after the deadline."""
         return self.at - time.monotonic()
 
 
 class FcContext(Value, hidden=("raw",)):
-    """One invocation, as FC describes it; a field that FC does not tell has its default.
+    """FC's data about one invocation. A field that FC does not give has its default.
 
     Attributes:
         request_id: FC's id of this invocation.
-        function_name: The function.
+        function_name: The name of the function.
         handler: The handler string of s.yaml.
-        memory_mb: The function's memory.
-        timeout_seconds: The function's timeout; None where it is not known.
-        region: Like `cn-hangzhou`; None where it is not known.
+        memory_mb: The function's memory in MB.
+        timeout_seconds: The function's timeout in seconds. None if it is not known.
+        region: The region, like `cn-hangzhou`. None if it is not known.
         account_id: The account that owns the function.
-        version_id: The function's version, where one was called.
-        qualifier: The version or alias that was called.
+        version_id: The called version of the function, if a version was called.
+        qualifier: The called version or alias.
         service_name: The service of an FC 2 function.
-        retry_count: How often FC has delivered this event before; 0 where FC does not say.
-        credentials: Those of this invocation; None for a function without a role.
-        deadline: When the invocation must have ended; None where the timeout is not known.
-        cloudflow_endpoint: The local CloudFlow that made this context, like `http://127.0.0.1:8089`; None on FC. Tasks
-            are reported there.
+        retry_count: The number of earlier deliveries of this event. 0 if FC does not give it.
+        credentials: The credentials of this invocation. None for a function without a role.
+        deadline: The time at which the invocation must have ended. None if the timeout is not known.
+        cloudflow_endpoint: The local CloudFlow that created this context and gets the reports, like
+            `http://127.0.0.1:8089`. None on FC.
         raw: FC's own object.
     """
 
@@ -140,12 +156,12 @@ class FcContext(Value, hidden=("raw",)):
 
     @classmethod
     def read(cls, raw: object, *, entered_at: float | None = None) -> FcContext:
-        """Read FC's context object, whatever its generation; an `FcContext` is returned as it is.
+        """Read FC's context object of any runtime. An `FcContext` is returned unchanged.
 
         Args:
-            raw: The second argument of a handler. None and objects with none of the attributes are read as well, so
-                that a handler can be called by hand.
-            entered_at: When the invocation began, on the clock of `time.monotonic()`; now, by default.
+            raw: The second argument of a handler. None and objects without these attributes are accepted, so that a test
+                can call a handler.
+            entered_at: The start of the invocation on the clock of `time.monotonic()`. The default is now.
         """
         if isinstance(raw, FcContext):
             return raw
@@ -160,8 +176,9 @@ class FcContext(Value, hidden=("raw",)):
             )
         deadline = None
         if timeout:
-            deadline = Deadline.of({"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
-        return cls.of(
+            deadline = _made(Deadline, {"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
+        return _made(
+            cls,
             {
                 "request_id": _text(getattr(raw, "request_id", None)) or _text(getattr(raw, "requestId", None)) or "",
                 "function_name": _text(getattr(function, "name", None)) or os.environ.get("FC_FUNCTION_NAME", ""),
@@ -178,7 +195,7 @@ class FcContext(Value, hidden=("raw",)):
                 "deadline": deadline,
                 "cloudflow_endpoint": _text(getattr(raw, "cloudflow_endpoint", None)),
                 "raw": raw,
-            }
+            },
         )
 
     def _compared(self) -> tuple[object, ...]:
@@ -193,18 +210,25 @@ class FcContext(Value, hidden=("raw",)):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A pickled context is one in a log record or a crash report: FC's own object holds its secrets in the clear.
+        # A context is pickled for a log record or a crash report. FC's own object contains secrets, so it is left out.
         shown = {name: value for name, value in vars(self).items() if name not in {"credentials", "raw"}}
         return _from_pickle, (shown,)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts of this invocation that must be masked: the key's secret and the STS token."""
+        return () if self.credentials is None else self.credentials.secrets
+
     def require_credentials(self) -> Credentials:
-        """Return the credentials.
+        """Return the credentials of this invocation.
 
         Raises:
-            CredentialsNotFound: The function has no role.
+            CredentialsNotFound: There are none, because the function has no role.
         """
         if self.credentials is None:
-            raise CredentialsNotFound("This invocation has no credentials to sign a report with.")
+            raise CredentialsNotFound(
+                "This invocation has no credentials to sign a report with: the function has no role."
+            )
         return self.credentials
 
 
@@ -219,7 +243,7 @@ def _read_credentials(raw: object) -> Credentials | None:
         getattr(given, "access_key_secret", None),
         getattr(given, "security_token", None),
     )
-    # The context wins where it has them: they are of this invocation. Python 3.12's has none, only the environment.
+    # The credentials of the context belong to this invocation, so they win. Python 3.12 has them only in the environment.
     return found or Credentials.from_environment()
 
 

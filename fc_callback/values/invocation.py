@@ -1,7 +1,6 @@
-"""One invocation, while it runs: what the helpers know of it from anywhere below its handler.
+"""The running invocation and the running task. All code below a handler can read them.
 
-`task_callback` begins one for every event it serves; a plain handler gets one from the layer
-`fc_callback.middleware.invocation`.
+`task_callback` begins an invocation for every event. For a plain handler, the layer `fc_callback.middleware.invocation` does.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.errors import NoRunningTask
 from fc_callback.values.context import FcContext
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,66 +21,55 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from fc_callback.metrics import TaskRecord
+    from fc_callback.values.task import Task
 
     Observer = Callable[[Any], Any]
 
 
 logger = logging.getLogger("fc_callback")
 
-# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
-LOG_FIELDS = "fc_fields"
-
 
 class Invocation:
-    """What belongs to one invocation.
+    """The data of one invocation.
 
     Attributes:
-        context: What FC says about it.
-        event: What FC delivered.
-        cold_start: Whether it is the first of this process.
-        began: When, on the clock of `time.perf_counter()`.
-        failed: Whether it ended in an exception, or its task in a failure.
-        sampled: Whether the logger writes all its records, by `sample=`.
-        ended: Whether it is over: what was bound to it is gone then.
-        tasks: A record of each task in it.
-        notes: What a helper keeps with it, under a key of its own.
-        at_end: Called, in order, when it ends.
+        context: FC's context.
+        secrets: The texts that must be masked.
+        event: The event that FC delivered.
+        cold_start: Whether it is the first invocation of this process.
+        began: Its start on the clock of `time.perf_counter()`.
+        failed: Whether it raised an exception, or its task failed.
+        sampled: Whether the logger writes all its records, because of `sample=`.
+        ended: Whether it has ended. Then the keys that the log bound are removed.
+        tasks: A `fc_callback.metrics.TaskRecord` for each of its tasks.
+        notes: Data of helpers, each with its own key.
+        at_end: Functions that are called in order when it ends.
     """
 
     def __init__(self, *, context: FcContext, event: Any = None, cold_start: bool = False) -> None:
         self.context = context
+        self.secrets = context.secrets
         self.event = event
         self.cold_start = cold_start
         self.began = time.perf_counter()
         self.failed = False
         self.sampled = False
         self.ended = False
-        self.tasks: list[TaskRecord] = []
+        self.tasks: list[Any] = []
         self.notes: dict[Any, Any] = {}
         self.at_end: list[Callable[[Invocation], None]] = []
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What of it must not be seen."""
-        credentials = self.context.credentials
-        if credentials is None:
-            return ()
-        if credentials.security_token:
-            return credentials.access_key_secret, credentials.security_token
-        return (credentials.access_key_secret,)
 
 
 _current: ContextVar[Invocation | None] = ContextVar("fc_callback_invocation", default=None)
 _process = {"cold": True}
 
-# Secrets this process has seen last. A thread started without the context, and FC's own line about a failed invocation,
-# are outside of every invocation, and must be masked all the same.
+# The last secrets of this process. A thread without the context, and FC's own line about a failed invocation, are outside of
+# every invocation, but must be masked too.
 _recent: deque[str] = deque(maxlen=8)
 
-# What observes invocations, by part. An observer of `invocation`, or of a task's step, gets the `Invocation` or the task's
-# `TaskRecord` when that begins, and returns a context manager around it: OpenTelemetry's spans. An observer of `task` gets
-# the `TaskRecord` at the task's end: the logger, and listeners.
+# The observers of invocations, by part. An observer of `invocation`, or of a step of a task, gets the `Invocation` or the
+# `TaskRecord` at the start, and returns a context manager that ends with the part: a span of OpenTelemetry. An observer of
+# `task` gets the `TaskRecord` at the end of the task: the logger, and listeners.
 observers: dict[str, list[Observer]] = {part: [] for part in ("invocation", "find", "run", "encode", "report", "task")}
 
 
@@ -96,45 +86,47 @@ def observe(part: str, observer: Observer) -> Callable[[], None]:
     return stop
 
 
-# Returns the invocation that this code runs for, one that has ended included; None outside of any. Each log line asks
-# several times, so it is the variable's own method and no function around it.
+# Returns the current invocation, also after its end, or None. It is the method of the variable itself, without another
+# function around it, because each log line calls it several times.
 current_invocation: Callable[[], Invocation | None] = _current.get
 
 
 def remember_secrets(*secrets: str) -> None:
-    """Note what must be masked where no invocation is known."""
+    """Remember secrets that must also be masked outside of every invocation."""
     for secret in secrets:
         if secret not in _recent:
             _recent.append(secret)
 
 
 def recent_secrets() -> tuple[str, ...]:
-    """Return the secrets seen last."""
+    """Return the last secrets of this process."""
     return tuple(_recent)
 
 
-class begin:  # noqa: N801 - it reads as what it does: with begin(context, event) as invocation
-    """Make an invocation the current one for a `with` block; inside of one with the same context, it is that one.
+class invocation_scope:  # noqa: N801 - with invocation_scope(context, event) as invocation: ...
+    """Begin an invocation for a `with` block. Inside an invocation with the same context, continue that one.
 
     Args:
-        context: What FC says about it.
-        event: What FC delivered.
+        raw_context: FC's context, or an `FcContext`.
+        event: The event that FC delivered.
     """
 
-    # A class: a generator would cost each invocation several times as much.
-    __slots__ = ("_context", "_event", "_invocation", "_mark", "_observed")
+    # A class, because a generator would take several times as long in each invocation.
+    __slots__ = ("_event", "_invocation", "_mark", "_observed", "_raw_context")
 
-    def __init__(self, context: FcContext, event: Any = None) -> None:
-        self._context = context
+    def __init__(self, raw_context: object, event: Any = None) -> None:
+        self._raw_context = raw_context
         self._event = event
         self._mark: Token[Invocation | None] | None = None
 
     def __enter__(self) -> Invocation:
         """Begin, and return the invocation."""
         outer = _current.get()
-        if outer is not None and not outer.ended and is_of(outer, self._context.raw or self._context):
+        if outer is not None and not outer.ended and is_of(outer, self._raw_context):
             return outer
-        invocation = Invocation(context=self._context, event=self._event, cold_start=_process["cold"])
+        invocation = Invocation(
+            context=FcContext.read(self._raw_context), event=self._event, cold_start=_process["cold"]
+        )
         _process["cold"] = False
         remember_secrets(*invocation.secrets)
         self._observed = observed("invocation", invocation) if observers["invocation"] else None
@@ -144,7 +136,7 @@ class begin:  # noqa: N801 - it reads as what it does: with begin(context, event
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it: what was held for its end happens, and what was bound to it is gone."""
+        """End the invocation: call the functions in `at_end`."""
         if self._mark is None:
             return
         invocation = self._invocation
@@ -160,16 +152,18 @@ class begin:  # noqa: N801 - it reads as what it does: with begin(context, event
 
 
 def is_of(invocation: Invocation, raw_context: object) -> bool:
-    """Say whether an invocation is the one of this context, FC's own object or what was read from it."""
+    """Return whether an invocation belongs to this context, which is FC's object or an `FcContext`."""
     context = invocation.context
+    if isinstance(raw_context, FcContext) and raw_context.raw is not None:
+        raw_context = raw_context.raw
     return raw_context is not None and (context.raw is raw_context or context is raw_context)
 
 
 def context_of(raw_context: object) -> FcContext:
-    """Return what FC says about an invocation: as it was read when the invocation began, where it is the current one.
+    """Return the `FcContext` of the current invocation if it belongs to this context, else read the context.
 
-    The deadline counts from there. A handler inside of another one that read the context again would take the time before
-    it for time that is left.
+    The deadline counts from the start of the invocation. A handler inside another handler that read the context again would
+    get a deadline that is too late.
     """
     invocation = _current.get()
     if invocation is not None and not invocation.ended and is_of(invocation, raw_context):
@@ -178,13 +172,13 @@ def context_of(raw_context: object) -> FcContext:
 
 
 class observed:  # noqa: N801 - it reads as what it is: a part, observed
-    """Enter the context managers of a part's observers; `__exit__` ends them.
+    """Enter the context managers of a part's observers. `__exit__` ends them.
 
-    An observer that fails is logged and costs nothing else: work must not be left undone, or done twice, because of it.
+    A failure of an observer is only logged. It must not change whether work is done.
 
     Args:
         part: `invocation`, or a step of a task.
-        subject: The `Invocation`, or the step's `TaskRecord`.
+        subject: The `Invocation`, or the `TaskRecord` of the step.
     """
 
     __slots__ = ("_entered", "_part")
@@ -204,7 +198,7 @@ class observed:  # noqa: N801 - it reads as what it is: a part, observed
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End them, innermost first."""
+        """End the context managers, innermost first."""
         for around in reversed(self._entered):
             try:
                 around.__exit__(kind, error, trace)
@@ -213,4 +207,44 @@ class observed:  # noqa: N801 - it reads as what it is: a part, observed
                     self._failed(raised)
 
     def _failed(self, error: Exception) -> None:
-        logger.warning("An observer of the %s failed: %s", self._part, type(error).__name__)
+        log_safely(logger, logging.WARNING, "An observer of the %s failed: %s", self._part, type(error).__name__)
+
+
+_current_task: ContextVar[Task | None] = ContextVar("fc_callback_task", default=None)
+
+
+def current_task() -> Task:
+    """Return the running task.
+
+    It works in asyncio tasks, and in a thread that is started with a copy of the context
+    (`contextvars.copy_context().run`).
+
+    Raises:
+        NoRunningTask: This code does not run inside a function decorated with `task_callback`.
+    """
+    task = _current_task.get()
+    if task is None:
+        raise NoRunningTask("current_task() was called where no task runs.")
+    return task
+
+
+# Returns the running task, or None. For helpers that work with and without a task, and call it for each log line.
+running_task: Callable[[], Task | None] = _current_task.get
+
+
+class task_scope:  # noqa: N801 - with task_scope(task): ...
+    """Make a task the running task for a `with` block."""
+
+    # A class: a generator would take several times as long.
+    __slots__ = ("_mark", "_task")
+
+    def __init__(self, task: Task | None) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._mark: Token[Task | None] = _current_task.set(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        """End, whatever the block ended in."""
+        _current_task.reset(self._mark)

@@ -1,4 +1,4 @@
-"""Text that must not be seen: a base for values that hold a secret."""
+"""`Masked`: the base class of values that contain a secret."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _S = TypeVar("_S", bound="Masked")
 
 
 class Masked:
-    """A value whose text forms, copies in log records included, are its `repr`, and whose `repr` is masked.
+    """A value whose text forms, also in log records, are its `repr`. The subclass masks the secret in `repr`.
 
-    Pickling gives that text and not the value: what a logging queue or a crash report serialises holds no secret.
-    Copying gives the value itself, which is immutable.
+    Pickling gives this text instead of the value, so that a logging queue or a crash report contains no secret. Copying
+    returns the value itself, which is immutable.
     """
 
     __slots__ = ()

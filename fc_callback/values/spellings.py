@@ -12,7 +12,7 @@ from __future__ import annotations
 import binascii
 import re
 import sys
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,24 +27,38 @@ SHORTEST_SECRET = 8
 DEEPEST = 8
 FOLDED = 60  # a line of folded base64 has at least this many characters (64 in PEM, 76 in MIME)
 
-_LETTERS = re.compile(r"[A-Za-z0-9]{4,}")
-_ESCAPE = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a surrogate pair is one character
-    r"|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[^uUx])"
-    r"|%[cdCD][0-9a-fA-F]%[89abAB][0-9a-fA-F]|%[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"  # UTF-8
-    r"|%[fF][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){3}|%[0-9a-fA-F]{2}"
-    rf"|(?<=[A-Za-z0-9+/]{{{FOLDED}}})\r?\n(?=[A-Za-z0-9+/])",
-    re.DOTALL,
-)
-# An escaped letter, digit, or sign of base64: where none is, the letters of a secret stand as they are.
-_HIDDEN = re.compile(
-    r"\\(?:u00[2-7]|U000000[2-7]|x[2-7]|(?<=[A-Za-z0-9]{4}\\)/[A-Za-z0-9+\\])"
-    r"|%(?:25)*(?:2[BbDdFf]|3[0-9Dd]|[46][0-9A-Fa-f]|5[0-9AaCcFf]|7[0-9Aa])(?=[A-Za-z0-9%+/=._~-]{2})"
-)
 _OF_ONE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _STANDARD = str.maketrans("-_", "+/")
-_LETTERS_OF_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-_RUNS = bytes(ord("A") if byte in _LETTERS_OF_BASE64 else ord(" ") for byte in range(256))
+_SHORTEST_MARK = 4
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+# Tables for bytes.translate: what is no letter or digit becomes a space; each sign of base64 becomes an A, all else a space.
+_WORDS = bytes(byte if byte in _LETTERS else ord(" ") for byte in range(256))
+_RUNS = bytes(ord("A") if byte in _LETTERS + b"+/-_" else ord(" ") for byte in range(256))
+
+
+# Compiled when a text is searched, which is rare: together they would take two milliseconds of a cold start.
+
+
+@cache
+def _escapes() -> re.Pattern[str]:
+    """Return the pattern of one escape, or of the end of a line of folded base64."""
+    return re.compile(
+        r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a surrogate pair is one character
+        r"|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[^uUx])"
+        r"|%[cdCD][0-9a-fA-F]%[89abAB][0-9a-fA-F]|%[eE][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){2}"  # UTF-8
+        r"|%[fF][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){3}|%[0-9a-fA-F]{2}"
+        rf"|(?<=[A-Za-z0-9+/]{{{FOLDED}}})\r?\n(?=[A-Za-z0-9+/])",
+        re.DOTALL,
+    )
+
+
+@cache
+def _hidden_signs() -> re.Pattern[str]:
+    """Return the pattern of an escaped letter, digit or sign of base64; without one, a secret's letters stand as they are."""
+    return re.compile(
+        r"\\(?:u00[2-7]|U000000[2-7]|x[2-7]|(?<=[A-Za-z0-9]{4}\\)/[A-Za-z0-9+\\])"
+        r"|%(?:25)*(?:2[BbDdFf]|3[0-9Dd]|[46][0-9A-Fa-f]|5[0-9AaCcFf]|7[0-9Aa])(?=[A-Za-z0-9%+/=._~-]{2})"
+    )
 
 
 class Spellings:
@@ -64,12 +78,10 @@ class Spellings:
         for mark in self._marks:
             if mark in text:
                 return True
-        if not self._run:
-            return False
-        if ("%" in text or "\\" in text) and _HIDDEN.search(text) is not None:
+        if ("%" in text or "\\" in text) and _hidden_signs().search(text) is not None:
             return True
         # A long run of base64's letters; this takes a tenth of the time that the regular expression takes.
-        return self._run in text.encode("utf-8", "surrogatepass").translate(_RUNS)
+        return self._run != b"" and self._run in text.encode("utf-8", "surrogatepass").translate(_RUNS)
 
     def find(self, text: str, shapes: re.Pattern[str] | None = None) -> list[Span]:
         """Return where the secrets stand in a text, in any spelling: from, to; in order, none of them overlapping.
@@ -138,7 +150,8 @@ class _Known:
     def __init__(self, secret: str) -> None:
         self._secret, self._data = secret, secret.encode("utf-8", "surrogatepass")
         # Letters and digits are escaped by hardly anything, so they tell which texts are worth a search.
-        self.mark = max(_LETTERS.findall(secret), key=len, default="")
+        mark = max(self._data.translate(_WORDS).split(), key=len, default=b"").decode()
+        self.mark = mark if len(mark) >= _SHORTEST_MARK else ""
         self.base64_characters = min(-(-len(self._data) * 4 // 3), FOLDED)
 
     @property
@@ -157,7 +170,7 @@ class _Undone:
         pieces: list[str] = []
         self._outside: list[int] = []  # of each character
         done = 0
-        for escape in _ESCAPE.finditer(text):
+        for escape in _escapes().finditer(text):
             start, end = escape.span()
             if text[start] in "\\%" and text[start] not in kind:
                 continue

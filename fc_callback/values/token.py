@@ -1,4 +1,4 @@
-"""The task token: the capability that names one waiting task."""
+"""The task token: a secret that identifies one waiting task and permits to report it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _NUMBER_DIGITS = 19  # of 64 bits
 
 
 class TaskToken(Masked, Value):
-    """A task token; its text forms never show it.
+    """A task token. Its text forms never show the secret.
 
-    A token seen in the wild is `base64("v1#" flow "#" execution "#" event id "#" base64(20 bytes))`. The layout is no
-    documented contract: where it does not hold, `flow`, `execution` and `event_id` are None and nothing else changes.
+    Observed tokens are `base64("v1#" flow "#" execution "#" event id "#" base64(20 bytes))`. This layout is not documented.
+    If a token has another layout, `flow`, `execution` and `event_id` are None, and everything else works.
 
     Args:
-        secret: The token as CloudFlow gave it.
+        secret: The token from CloudFlow.
     """
 
     secret: str
@@ -35,13 +35,13 @@ class TaskToken(Masked, Value):
         vars(self)["secret"] = secret
 
     def reveal(self) -> str:
-        """Return the token itself, to hand it on or to put it away somewhere safe."""
+        """Return the token itself, to store it in a safe place or to send it to another process."""
         return self.secret
 
     # Kept by hand: up to Python 3.11 a cached_property takes a lock, and a token's lines all ask.
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits of the token's SHA-256: the same for the same token, of no use to anyone else."""
+        """Twelve hex digits of the token's SHA-256. They identify the task in logs, and they are not a secret."""
         kept = self.__dict__
         if "fingerprint" not in kept:
             digest = _empty_sha256().copy()
@@ -51,7 +51,7 @@ class TaskToken(Masked, Value):
 
     @property
     def layout(self) -> tuple[str, str, int] | None:
-        """The flow's name, the execution's name and the event id, where the token shows them."""
+        """The flow's name, the execution's name and the event id. None if the token has another layout."""
         kept = self.__dict__
         if "layout" not in kept:
             kept["layout"] = self._read()
@@ -64,7 +64,7 @@ class TaskToken(Masked, Value):
             _, flow, execution, number, _ = _decoded(self.secret).decode().split("#", _LAYOUT_PARTS - 1)
         except ValueError:  # no base64, no UTF-8, or fewer parts
             return None
-        # They stand in log lines, and anyone can write a token.
+        # Log lines contain these names, and a token may come from an attacker.
         if not (0 < len(flow) <= _NAME_CHARACTERS and 0 < len(execution) <= _NAME_CHARACTERS):
             return None
         if not (flow.isprintable() and execution.isprintable() and number.isascii() and number.isdigit()):
@@ -73,17 +73,17 @@ class TaskToken(Masked, Value):
 
     @property
     def flow(self) -> str | None:
-        """The flow's name, where the token shows it."""
+        """The flow's name. None if the token has another layout."""
         return self.layout[0] if self.layout else None
 
     @property
     def execution(self) -> str | None:
-        """The execution's name, where the token shows it."""
+        """The execution's name. None if the token has another layout."""
         return self.layout[1] if self.layout else None
 
     @property
     def event_id(self) -> int | None:
-        """The id of the history event the task began with, where the token shows it."""
+        """The id of the history event that started the task. None if the token has another layout."""
         return self.layout[2] if self.layout else None
 
     def __repr__(self) -> str:
@@ -106,5 +106,5 @@ else:
 
 @cache
 def _empty_sha256() -> Any:
-    """Return a hash to copy, and never to update: for a new one, OpenSSL looks the algorithm up each time."""
+    """Return a hash that is copied and never updated. For each new hash, OpenSSL looks up the algorithm again."""
     return sha256()

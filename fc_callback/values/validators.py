@@ -1,22 +1,19 @@
-"""Checks of options: each refuses what cannot be used while the option is given, and not when the first event comes.
+"""Checks of options. They run when an option is given, and not at the first event.
 
-An error says which option it is, what it got, and what to give. It never shows a value that may be a secret: of texts and
-objects, it tells the length or the type alone.
+An error names the option, says what was given, and what to give instead. It never shows a value that may be a secret: for a
+text it gives the length, for an object the type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from fc_callback.callback.coroutines import is_async
 from fc_callback.errors import SettingsError
+from fc_callback.values.functions import accepts, is_async
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-# What to give where `once()` is asked for, by `task_callback` and `idempotent`.
-ONCE_EXAMPLE = 'Give what once() returns, like once("order.id"), from fc_callback import once.'
+# The hint of `task_callback` and `idempotent` for an option that must be made by `once()`.
+ONCE_EXAMPLE = 'Give the result of once(), like once("order.id"), with: from fc_callback import once.'
 
 _LONGEST_WORD = 20  # regions and choices are shorter, an access key's id has 24
 _HIGHEST = 10**15
@@ -27,8 +24,8 @@ def refuse(option: str, given: object, give: str) -> NoReturn:
 
     Args:
         option: The option's name.
-        given: What cannot be used.
-        give: What to give, as a sentence.
+        given: The invalid value.
+        give: What to give instead, as a sentence.
 
     Raises:
         SettingsError: Always.
@@ -37,7 +34,7 @@ def refuse(option: str, given: object, give: str) -> NoReturn:
 
 
 def kind_of(given: object) -> str:
-    """Say what a value is without showing it, numbers aside: `5`, `a str of 12 characters`, `the class OSError`."""
+    """Describe a value. Only numbers are shown: `5`, `a str of 12 characters`, `the class OSError`."""
     if given is None or isinstance(given, (bool, float)) or (isinstance(given, int) and abs(given) < _HIGHEST):
         return repr(given)
     if isinstance(given, type):
@@ -49,12 +46,12 @@ def kind_of(given: object) -> str:
 
 
 def shown(given: str) -> str:
-    """Return a short text as it is, because it may be misspelled; of a longer one, its length. Secrets are longer."""
+    """Return a short text, because it may be misspelled, or the length of a longer text. Secrets are longer."""
     return repr(given) if given and len(given) <= _LONGEST_WORD and given.isprintable() else kind_of(given)
 
 
 def one_of(option: str, given: object, words: tuple[str, ...]) -> None:
-    """Check an option that is one of a few words."""
+    """Check that an option is one of these words."""
     if isinstance(given, str) and given in words:
         return
     what = shown(given) if isinstance(given, str) else kind_of(given)
@@ -64,7 +61,7 @@ def one_of(option: str, given: object, words: tuple[str, ...]) -> None:
 def number(
     option: str, given: object, *, above: float | None = None, least: float | None = None, most: float | None = None
 ) -> None:
-    """Check an option that is a finite number: above a bound, or within bounds that may be reached."""
+    """Check that an option is a finite number above `above`, or from `least` to `most`."""
     if not (
         isinstance(given, (int, float))
         and not isinstance(given, bool)
@@ -77,7 +74,7 @@ def number(
 
 
 def whole_number(option: str, given: object, *, least: int, most: int | None = None) -> None:
-    """Check an option that is a whole number."""
+    """Check that an option is a whole number from `least` to `most`."""
     is_whole = isinstance(given, int) and not isinstance(given, bool)
     if not is_whole or given < least or (most is not None and given > most):  # type: ignore[operator]  # it is an int
         refuse(option, given, f"Give a whole number{_bounds(None, least, most)}.")
@@ -92,19 +89,19 @@ def _bounds(above: float | None, least: float | None, most: float | None) -> str
 
 
 def flag(option: str, given: object) -> None:
-    """Check an option that is True or False."""
+    """Check that an option is True or False."""
     if not isinstance(given, bool):
         refuse(option, given, "Give True or False.")
 
 
 def text(option: str, given: object, give: str) -> None:
-    """Check an option that is a str, and not empty."""
+    """Check that an option is a str that is not empty."""
     if not isinstance(given, str) or not given.strip():
         refuse(option, given, give)
 
 
 def texts(option: str, given: Any, give: str) -> tuple[str, ...]:
-    """Return the words of an option that takes several; one str would be taken for its letters."""
+    """Return the words of an option that accepts several. A single str is refused: it would count as its letters."""
     if isinstance(given, (str, bytes)) or not hasattr(type(given), "__iter__"):
         refuse(option, given, give)
     words = tuple(given)
@@ -115,34 +112,19 @@ def texts(option: str, given: Any, give: str) -> tuple[str, ...]:
 
 
 def instance_of(option: str, given: object, kind: Any, give: str) -> None:
-    """Check an option that is an object of a class; the class itself is none."""
+    """Check that an option is an instance of a class, and not the class itself."""
     if isinstance(given, type) or not isinstance(given, kind):
         refuse(option, given, give)
 
 
 def function(option: str, given: object, *, gets: tuple[str, ...], give: str) -> None:
-    """Check an option that is a function and no `async def` one, and that it takes these arguments."""
+    """Check that an option is a function that is not `async def` and accepts these arguments."""
     if not callable(given) or isinstance(given, type):
         refuse(option, given, give)
     if is_async(given):
-        raise SettingsError(f"{option}= is an async function, whose result nothing awaits.", hint=give)
+        raise SettingsError(f"{option}= is an async function, but its result is not awaited.", hint=give)
     if not accepts(given, len(gets)):
         raise SettingsError(f"{option}= is a function that cannot be called with ({', '.join(gets)}).", hint=give)
-
-
-def accepts(function: Callable[..., Any], count: int) -> bool:
-    """Say whether a function can be called with so many arguments; one that does not tell, like some builtins, can."""
-    from inspect import signature
-
-    try:
-        parameters = signature(function, follow_wrapped=False)  # the arguments go to what stands in front
-    except (TypeError, ValueError):
-        return True
-    try:
-        parameters.bind(*range(count))
-    except TypeError:
-        return False
-    return True
 
 
 def exception_classes(option: str, given: object) -> tuple[type[BaseException], ...]:
@@ -159,7 +141,7 @@ def exception_classes(option: str, given: object) -> tuple[type[BaseException], 
 
 
 def names_of_exceptions(option: str, given: object, *, most: int) -> dict[type[BaseException], str]:
-    """Return an option that gives exception classes names of up to so many characters."""
+    """Return an option that maps exception classes to names of at most `most` characters."""
     give = f'Give a dict of exception classes and names: {option}={{ValueError: "BadOrder"}}.'
     if not isinstance(given, Mapping):
         refuse(option, given, give)
@@ -174,7 +156,7 @@ def names_of_exceptions(option: str, given: object, *, most: int) -> dict[type[B
             )
         if not name.strip() or not name.isprintable():
             raise SettingsError(
-                f"{option}= gives {kind.__name__} a name that is blank, or that holds characters nobody can see.",
+                f"{option}= gives {kind.__name__} a name that is blank or contains invisible characters.",
                 hint=give,
             )
     return dict(given)

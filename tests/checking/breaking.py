@@ -265,6 +265,12 @@ BREAKS = (
         says="some resources only",
     ),
     Break(
+        rule="role-actions",
+        edit=replaced("policies/function-role.json", '"fnf:ReportTaskFailed"]', '"fnf:ReportTaskFailed"'),
+        at=("policies/function-role.json", ""),
+        says="Fix the JSON syntax",
+    ),
+    Break(
         rule="role-trust",
         edit=replaced("policies/function-role-trust.json", "fc.aliyuncs.com", "ecs.aliyuncs.com"),
         at=("policies/function-role-trust.json", "Statement"),
@@ -294,7 +300,7 @@ BREAKS = (
         rule="flow-token",
         edit=replaced(CLOUDFLOW, "        taskToken.$: $Context.Current.TaskToken\n", ""),
         at=(CLOUDFLOW, "- Type: Task"),
-        says="hands no token on",
+        says="does not pass the token on",
     ),
     Break(
         rule="flow-token",

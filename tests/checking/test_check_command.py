@@ -45,7 +45,7 @@ def test_an_error_is_told_with_file_line_rule_and_remedy(project: Path) -> None:
     code, said = check("--no-imports")
 
     assert code == 1
-    assert f"s.yaml:{line}: error: memSize is no property" in said
+    assert f"s.yaml:{line}: error: memSize is not a property" in said
     assert "[unknown-property]" in said
     assert "Did you mean 'memorySize'?" in said
     assert "1 error, 0 warnings" in said

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from fc_callback import CloudFlowClient, Credentials
 from fc_callback.cli.app import app
 from fc_callback.testing import TaskCloudFlow
-from tests.core.scripted import ScriptedService
+from tests.cloudflow.scripted import ScriptedService
 from tests.runtime.runtime_support import eventually
 
 if TYPE_CHECKING:

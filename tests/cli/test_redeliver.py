@@ -94,7 +94,7 @@ def test_redeliver_finds_a_task_that_has_ended_meanwhile(tasks: WaitingTasks, ur
     CloudFlowClient().report_task_succeeded(task.token, {"by": "hand"})
     ended = run("redeliver", url)
     assert ended.returncode == 0
-    assert "had an end already" in ended.stdout
+    assert "had already ended" in ended.stdout
     assert task.output == {"by": "hand"}
 
 

@@ -18,6 +18,7 @@ from fc_callback.errors import (
     WorkInProgress,
 )
 from fc_callback.idempotency import Once, Record, Store, Work, once
+from fc_callback.idempotency.key import work_key
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
@@ -151,7 +152,7 @@ def test_a_changed_payload_under_the_same_key_is_refused(store: Store, clock: Cl
     options = once("order", store=store)
     enter(options, amount=1).done("{}")
     clock.at += 5
-    with pytest.raises(PayloadChanged, match=r"shop\.handler got this key .* with another payload, 5 s ago\..*check="):
+    with pytest.raises(PayloadChanged, match=r"shop\.handler .* with another payload, 5 s ago\..*check="):
         enter(options, amount=2)
 
 
@@ -183,7 +184,7 @@ def test_nothing_need_agree_without_a_check() -> None:
     assert enter(options, amount=2).stored is not None
 
 
-def test_a_fresh_token_is_no_change_of_the_payload_wherever_it_stands() -> None:
+def test_a_new_token_anywhere_in_the_payload_does_not_change_it() -> None:
     options = once("order", store="memory:")
     enter(options, FIRST, link=f"https://x/?t={FIRST.reveal()}", inner=[{"ticket": FIRST.reveal()}]).done("{}")
     again = enter(options, SECOND, link=f"https://x/?t={SECOND.reveal()}", inner=[{"ticket": SECOND.reveal()}])
@@ -256,7 +257,7 @@ def test_a_duplicate_waits_and_runs_when_the_lease_ends(store: Store, clock: Clo
 def test_a_duplicate_does_not_wait_past_its_own_deadline() -> None:
     options = once("order", store="memory:")
     enter(options)
-    with pytest.raises(WorkInProgress, match="Another delivery is at this work"):
+    with pytest.raises(WorkInProgress, match="Another delivery runs the work"):
         threaded(lambda: enter(options, SECOND, seconds=1.1))
 
 
@@ -299,7 +300,7 @@ def test_without_a_deadline_the_lease_is_a_quarter_of_an_hour(clock: Clock) -> N
     assert 900 <= work.record.lease_until - clock() <= 905
 
 
-def test_who_lost_the_lease_does_not_overwrite_who_took_over(store: Store, clock: Clock) -> None:
+def test_a_delivery_that_lost_its_lease_does_not_overwrite_the_one_that_took_over(store: Store, clock: Clock) -> None:
     options = once("order", store=store)
     slow = enter(options)
     clock.at += 100
@@ -316,7 +317,7 @@ def test_who_lost_the_lease_does_not_overwrite_who_took_over(store: Store, clock
     assert stored.output == '{"by":"fast"}'
 
 
-def test_a_slow_one_whose_work_nobody_took_over_still_records_it(store: Store, clock: Clock) -> None:
+def test_a_slow_delivery_whose_work_was_not_taken_over_still_records_it(store: Store, clock: Clock) -> None:
     options = once("order", store=store)
     slow = enter(options)
     clock.at += 100
@@ -324,7 +325,7 @@ def test_a_slow_one_whose_work_nobody_took_over_still_records_it(store: Store, c
     assert enter(options).stored is not None
 
 
-def test_a_slow_one_records_its_result_when_whoever_took_over_failed(store: Store, clock: Clock) -> None:
+def test_a_slow_delivery_records_its_result_when_the_one_that_took_over_failed(store: Store, clock: Clock) -> None:
     options = once("order", store=store)
     slow = enter(options)
     clock.at += 100
@@ -335,7 +336,7 @@ def test_a_slow_one_records_its_result_when_whoever_took_over_failed(store: Stor
     assert stored.output == '{"by":"slow"}'
 
 
-def test_giving_up_late_does_not_end_the_work_of_whoever_took_over(store: Store, clock: Clock) -> None:
+def test_abandoning_late_does_not_end_the_work_of_the_delivery_that_took_over(store: Store, clock: Clock) -> None:
     options = once("order", store=store, duplicate="raise")
     slow = enter(options)
     clock.at += 100
@@ -361,7 +362,7 @@ def test_work_inside_other_work_has_its_own_record(store: Store) -> None:
 def test_work_that_meets_itself_inside_is_told_so_and_does_not_wait_for_ever(store: Store) -> None:
     options = once("order", store=store)
     enter(options)
-    with pytest.raises(WorkInProgress, match="inside of it"):
+    with pytest.raises(WorkInProgress, match="inside itself"):
         enter(options)
 
 
@@ -404,10 +405,10 @@ def test_a_name_is_shared_by_functions() -> None:
     assert options.enter({"order": 7}, scope="two").stored is not None
 
 
-# Handed on
+# Deferred
 
 
-def test_a_task_that_was_handed_on_is_not_handed_on_again(store: Store) -> None:
+def test_a_deferred_task_is_not_deferred_again(store: Store) -> None:
     options = once("order", store=store)
     enter(options).deferred()
     stored = enter(options).stored
@@ -416,7 +417,7 @@ def test_a_task_that_was_handed_on_is_not_handed_on_again(store: Store) -> None:
     assert list(store.pending()) == []
 
 
-def test_a_fresh_task_for_work_that_was_handed_on_runs_for_whoever_has_it_holds_the_old_token(store: Store) -> None:
+def test_a_new_task_for_deferred_work_runs_because_its_old_token_is_the_wrong_one(store: Store) -> None:
     options = once("order", store=store)
     enter(options).deferred()
     work = enter(options, SECOND)
@@ -425,7 +426,7 @@ def test_a_fresh_task_for_work_that_was_handed_on_runs_for_whoever_has_it_holds_
     assert enter(options, SECOND).stored is not None
 
 
-def test_a_changed_payload_is_refused_for_work_that_was_handed_on() -> None:
+def test_a_changed_payload_is_refused_for_deferred_work() -> None:
     options = once("order", store="memory:")
     enter(options, amount=1).deferred()
     with pytest.raises(PayloadChanged):
@@ -516,6 +517,45 @@ def test_a_change_that_was_made_and_whose_answer_was_lost_counts(store: Store, c
     enter(options, SECOND).reported()
     work.reported()
     assert work.record.state == "REPORTED"
+
+
+# Errors
+
+
+def changed_payload() -> Work:
+    options = once("order", store="memory:")
+    enter(options, order="order-4111")
+    return enter(options, order="order-4111", amount=2)
+
+
+def run_by_another() -> Work:
+    options = once("order", store="memory:", duplicate="raise")
+    enter(options, order="order-4111")
+    return threaded(lambda: enter(options, order="order-4111"))
+
+
+def inside_itself() -> Work:
+    options = once("order", store="memory:")
+    enter(options, order="order-4111")
+    return enter(options, order="order-4111")
+
+
+def taken_over() -> None:
+    clock = Clock()
+    options = once("order", store=MemoryStore(clock=clock))
+    slow = enter(options, order="order-4111")
+    clock.at += 100
+    enter(options, order="order-4111")
+    slow.done("{}")
+
+
+@pytest.mark.parametrize("fail", [changed_payload, run_by_another, inside_itself, taken_over])
+def test_an_error_shows_the_key_that_forget_takes_and_no_value_of_the_event(fail: Callable[[], object]) -> None:
+    with pytest.raises(IdempotencyError) as caught:
+        fail()
+    key = work_key("shop.handler", ("order",), {"order": "order-4111"}, None)
+    assert f"shop.handler ({key})" in str(caught.value)
+    assert "4111" not in str(caught.value).replace(key, "")
 
 
 # Options

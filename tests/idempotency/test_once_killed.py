@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,39 +25,73 @@ from fc_callback.values.context import Deadline
 from fc_callback.values.token import TaskToken
 from tests.idempotency.once_stores import Clock
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 HERE = Path(__file__).parent
 TOKEN = TaskToken("token-of-the-first-and-the-second-delivery")
 OTHER = TaskToken("token-of-another-attempt-of-the-step")
 
 
-@contextmanager
-def delivery(**options: object) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / "deliver.py"), json.dumps(options)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+class Delivery:
+    """A delivery in a process of its own."""
+
+    def __init__(self, address: str, **options: object) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(60)
+        self._socket.connect(address)
+        self._file = self._socket.makefile("rw", encoding="utf-8")
+        self.send(json.dumps(options))
+        self.process = int(self.next_step())
+
+    def next_step(self) -> str:
+        """Return the next step that it has taken; an empty text when it has ended."""
+        return self._file.readline().strip()
+
+    def steps(self) -> list[str]:
+        """Return all the steps from now on, when it has ended."""
+        return self._file.read().split()
+
+    def send(self, line: str) -> None:
+        self._file.write(f"{line}\n")
+        self._file.flush()
+
+    def kill(self) -> None:
+        """Kill the process, which is still at work."""
+        os.kill(self.process, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close the connection; a process that still waits for the test ends itself then."""
+        self._file.close()
+        self._socket.close()
+
+
+Deliver = Callable[..., Delivery]
+
+
+@pytest.fixture(scope="session")
+def deliveries_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    address = str(tmp_path_factory.mktemp("deliveries") / "socket")
+    forking = subprocess.Popen([sys.executable, str(HERE / "deliver.py"), address], stdout=subprocess.PIPE)
     try:
-        yield process
+        assert forking.stdout is not None
+        assert forking.stdout.readline() == b"listening\n"
+        yield address
     finally:
-        process.kill()
-        process.communicate(timeout=10)
+        forking.kill()
+        forking.communicate(timeout=10)
 
 
-def killed_after(step: str, url: str, folder: Path) -> None:
-    with delivery(url=url, folder=str(folder), token=TOKEN.reveal(), stop_at=step) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip() == step:
-                break
-        else:
-            pytest.fail(f"the delivery ended before {step!r}")
-        process.send_signal(signal.SIGKILL)
-        assert process.wait(timeout=10) == -signal.SIGKILL
+@pytest.fixture
+def deliver(deliveries_address: str) -> Iterator[Deliver]:
+    """Start a delivery; its connection is closed when the test has ended."""
+    with ExitStack() as at_end:
+        yield lambda **options: at_end.enter_context(closing(Delivery(deliveries_address, **options)))
+
+
+def killed_after(step: str, deliver: Deliver, url: str, folder: Path) -> None:
+    delivery = deliver(url=url, folder=str(folder), token=TOKEN.reveal(), stop_at=step)
+    taken = iter(delivery.next_step, "")
+    assert step in taken, f"the delivery ended before {step!r}"
+    delivery.kill()
+    assert delivery.steps() == []
 
 
 def later(url: str, seconds: float = 3600) -> Store:
@@ -76,9 +112,9 @@ def lines(folder: Path, name: str) -> list[str]:
 
 @pytest.mark.parametrize("step", ["entered", "worked"])
 def test_killed_before_its_result_the_work_is_guarded_until_the_lease_ends_and_then_runs(
-    step: str, shared_url: str, tmp_path: Path
+    step: str, shared_url: str, deliver: Deliver, tmp_path: Path
 ) -> None:
-    killed_after(step, shared_url, tmp_path)
+    killed_after(step, deliver, shared_url, tmp_path)
     with pytest.raises(WorkInProgress) as caught:
         enter(once("order", store=shared_url, duplicate="raise"))
     assert 0 < caught.value.retry_after_seconds < 63
@@ -94,12 +130,11 @@ def test_killed_before_its_result_the_work_is_guarded_until_the_lease_ends_and_t
 @pytest.mark.parametrize("token", [TOKEN, OTHER], ids=["same token", "new token"])
 @pytest.mark.parametrize("step", ["done", "sent", "reported"])
 def test_killed_after_its_result_the_next_delivery_reports_and_does_not_run(
-    step: str, token: TaskToken, shared_url: str, tmp_path: Path
+    step: str, token: TaskToken, shared_url: str, deliver: Deliver, tmp_path: Path
 ) -> None:
-    killed_after(step, shared_url, tmp_path)
-    with delivery(url=shared_url, folder=str(tmp_path), token=token.reveal()) as process:
-        said, _ = process.communicate(timeout=30)
-    assert said.split() == ["ready", "sent", "reported"]
+    killed_after(step, deliver, shared_url, tmp_path)
+    steps = deliver(url=shared_url, folder=str(tmp_path), token=token.reveal()).steps()
+    assert steps == ["ready", "sent", "reported"]
     (effect,) = lines(tmp_path, "effects")
     assert lines(tmp_path, "reports")[-1] == f'{token.fingerprint} {{"by": {effect}}}'
     assert lines(tmp_path, "reports")[:-1] == ([] if step == "done" else [f'{TOKEN.fingerprint} {{"by": {effect}}}'])
@@ -110,89 +145,62 @@ def test_killed_after_its_result_the_next_delivery_reports_and_does_not_run(
     [("worked", []), ("done", [TOKEN]), ("reported", [])],
 )
 def test_killed_at_any_step_exactly_the_results_without_a_recorded_report_are_pending(
-    step: str, waiting: list[TaskToken], shared_url: str, tmp_path: Path
+    step: str, waiting: list[TaskToken], shared_url: str, deliver: Deliver, tmp_path: Path
 ) -> None:
-    killed_after(step, shared_url, tmp_path)
+    killed_after(step, deliver, shared_url, tmp_path)
     store = once("order", store=shared_url).store
     found = [one.fingerprint for record in store.pending() for one in record.receivers if not one.reported]
     assert found == [token.fingerprint for token in waiting]
 
 
-def test_killed_before_it_entered_nothing_is_left(shared_url: str, tmp_path: Path) -> None:
-    killed_after("ready", shared_url, tmp_path)
+def test_killed_before_it_entered_nothing_is_left(shared_url: str, deliver: Deliver, tmp_path: Path) -> None:
+    killed_after("ready", deliver, shared_url, tmp_path)
     assert enter(once("order", store=shared_url, duplicate="raise")).stored is None
 
 
-def test_four_processes_at_once_do_the_work_once_and_report_the_same_result(shared_url: str, tmp_path: Path) -> None:
+def test_four_processes_at_once_do_the_work_once_and_report_the_same_result(
+    shared_url: str, deliver: Deliver, tmp_path: Path
+) -> None:
     tokens = [TaskToken(f"token-of-delivery-number-{number}") for number in range(4)]
-    race(shared_url, tmp_path, tokens, duplicate="wait")
+    race(deliver, shared_url, tmp_path, tokens, duplicate="wait")
     (effect,) = lines(tmp_path, "effects")
     expected = {f'{token.fingerprint} {{"by": {effect}}}' for token in tokens}
     assert set(lines(tmp_path, "reports")) == expected
     assert list(once("order", store=shared_url).store.pending()) == []
 
 
-def test_of_four_processes_that_do_not_wait_one_works(shared_url: str, tmp_path: Path) -> None:
-    said = race(shared_url, tmp_path, [TOKEN] * 4, duplicate="raise")
+def test_of_four_processes_that_do_not_wait_one_works(shared_url: str, deliver: Deliver, tmp_path: Path) -> None:
+    said = race(deliver, shared_url, tmp_path, [TOKEN] * 4, duplicate="raise")
     assert len(lines(tmp_path, "effects")) == 1
-    assert all(text.split()[-1] in {"reported", "WorkInProgress"} for text in said)
+    assert all(steps[-1] in {"reported", "WorkInProgress"} for steps in said)
 
 
-def race(url: str, folder: Path, tokens: list[TaskToken], *, duplicate: str) -> list[str]:
-    """Start a process for each token, let them all enter at the same moment, and return what they said."""
+def race(deliver: Deliver, url: str, folder: Path, tokens: list[TaskToken], *, duplicate: str) -> list[list[str]]:
+    """Start a process for each token, let them all enter at the same moment, and return their steps."""
     shared = {"url": url, "folder": str(folder), "duplicate": duplicate, "start": True}
-    processes = []
-    try:
-        for token in tokens:
-            process = subprocess.Popen(
-                [sys.executable, str(HERE / "deliver.py"), json.dumps({**shared, "token": token.reveal()})],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            processes.append(process)
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in processes:
-            assert process.stdin is not None
-            process.stdin.write("\n")
-            process.stdin.flush()
-        return [process.communicate(timeout=60)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate(timeout=10)
+    deliveries = [deliver(**shared, token=token.reveal()) for token in tokens]
+    for delivery in deliveries:
+        assert delivery.next_step() == "ready"
+    for delivery in deliveries:
+        delivery.send("go")
+    return [delivery.steps() for delivery in deliveries]
 
 
-WRITER = """
-import sys
-from fc_callback.idempotency import once
-options = once(("round", "number"), store=sys.argv[1])
-for number in range(1_000_000):
-    work = options.enter({"round": sys.argv[2], "number": number}, scope="shop.handler")
-    work.done('{"number": %d}' % number)
-    print(number, flush=True)
-"""
-
-
-def test_a_file_written_to_while_its_process_is_killed_keeps_every_confirmed_result(tmp_path: Path) -> None:
+def test_a_file_written_to_while_its_process_is_killed_keeps_every_confirmed_result(
+    deliver: Deliver, tmp_path: Path
+) -> None:
     url = f"sqlite:///{tmp_path}/once.db"
     options = once(("round", "number"), store=url, duplicate="raise")
     for turn in "abcd":
-        process = subprocess.Popen([sys.executable, "-c", WRITER, url, turn], stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            read = "".join(process.stdout.readline() for _ in range(random.randint(1, 20)))
-        finally:
-            process.kill()
-            rest, _ = process.communicate(timeout=10)
+        delivery = deliver(url=url, round=turn)
+        read = [delivery.next_step() for _ in range(random.randint(1, 20))]
+        delivery.kill()
+        read += delivery.steps()
         connection = sqlite3.connect(tmp_path / "once.db")
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         connection.close()
-        confirmed = [line for line in (read + rest).splitlines(keepends=True) if line.endswith("\n")]
-        assert confirmed
-        for number in range(len(confirmed)):
+        assert read == [str(number) for number in range(len(read))]
+        for number in range(len(read)):
             stored = options.enter({"round": turn, "number": number}, scope="shop.handler").stored
             assert stored is not None
             assert stored.output == f'{{"number": {number}}}'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -219,12 +218,10 @@ class LifeInMemory(Life):
 
 
 class LifeInSqlite(Life):
-    def open(self) -> Store:
-        self.folder = tempfile.TemporaryDirectory()
-        return SqliteStore(Path(self.folder.name) / "once.db", clock=self.clock)
+    folder = Path()
 
-    def teardown(self) -> None:
-        self.folder.cleanup()
+    def open(self) -> Store:
+        return SqliteStore(self.folder / f"{os.urandom(6).hex()}.db", clock=self.clock)
 
 
 class LifeInRedis(Life):
@@ -254,7 +251,8 @@ def test_records_live_as_they_should_in_memory() -> None:
     live(LifeInMemory, 200)
 
 
-def test_records_live_as_they_should_in_sqlite() -> None:
+def test_records_live_as_they_should_in_sqlite(tmp_path: Path) -> None:
+    LifeInSqlite.folder = tmp_path
     live(LifeInSqlite, 20)
 
 

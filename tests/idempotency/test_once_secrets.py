@@ -1,4 +1,4 @@
-"""No task token stands in clear in any record, and every Output comes back with the token of its own delivery."""
+"""No record holds a task token in clear, and every replayed Output has the token of its own delivery."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fc_callback.errors import SettingsError
 from fc_callback.idempotency import Once, Work, once, undelivered
-from fc_callback.idempotency.echo import hide, holds, show
+from fc_callback.idempotency.token_placeholders import holds_token, mask_token, restore_token
 from fc_callback.sealing import TokenSeal
 from fc_callback.values.token import TaskToken
 from tests.spelled import SPELLINGS, opened
@@ -141,9 +141,9 @@ def test_any_nesting_of_spellings_is_hidden_and_shown_again(value: Any, secret: 
     for way in spelled:
         text = ways[way](text)
     token, mark = TaskToken(secret), "0123456789abcdef"
-    hidden = hide(text, token, mark=mark)
-    assert not holds(hidden, token)
-    assert show(hidden, token, mark=mark) == text
+    hidden = mask_token(text, token, mark=mark)
+    assert not holds_token(hidden, token)
+    assert restore_token(hidden, token, mark=mark) == text
 
 
 @pytest.mark.parametrize("ensure_ascii", [True, False])
@@ -172,7 +172,7 @@ def test_a_failure_that_repeats_its_token_comes_back_with_the_token_of_the_deliv
     assert stored.failure == ("Refused", f"<{SECOND.reveal()}>")
 
 
-def test_a_token_that_nobody_asked_for_is_hidden_all_the_same(tmp_path: Path) -> None:
+def test_a_token_in_the_event_of_a_plain_handler_is_hidden_too(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/once.db"
     payload = {"order": 7, "task_token": SECRETS[0]}
     once("order", store=url).enter(payload, scope="plain").done(json.dumps(payload))
@@ -180,11 +180,12 @@ def test_a_token_that_nobody_asked_for_is_hidden_all_the_same(tmp_path: Path) ->
 
 
 def test_nothing_of_a_record_shows_what_a_person_sent_or_got() -> None:
-    options = once("order", store="memory:", seal=TokenSeal(TokenSeal.generate_key()))
+    seal = TokenSeal(TokenSeal.generate_key())
+    options = once("order", store="memory:", seal=seal)
     work = enter(options, SECOND)
     work.done('{"card":"4111"}')
     again = enter(options, SECOND)
-    shown = f"{work.record} {again.stored} {list(undelivered(options.store, options.seal))} {options}"
+    shown = f"{work} {work.record} {again.stored} {list(undelivered(options.store, seal))} {options}"
     assert "4111" not in shown
     assert SECOND.reveal() not in shown
 
@@ -203,5 +204,8 @@ def test_a_seal_without_a_key_is_an_error_before_anything_runs(monkeypatch: pyte
 def test_what_is_hidden_is_shown_again_to_the_letter(value: object, secret: str) -> None:
     text = json.dumps([value, secret, f"a{secret}b"])
     assert (
-        show(hide(text, TaskToken(secret), mark="0123456789abcdef"), TaskToken(secret), mark="0123456789abcdef") == text
+        restore_token(
+            mask_token(text, TaskToken(secret), mark="0123456789abcdef"), TaskToken(secret), mark="0123456789abcdef"
+        )
+        == text
     )

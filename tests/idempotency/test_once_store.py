@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -19,6 +21,7 @@ from fc_callback.idempotency.redis import RedisStore
 from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.values.context import Deadline
 from tests.idempotency.once_stores import Clock, start_redis
+from tests.idempotency.stalling import StoppedServer
 
 
 def a_record(clock: Clock, key: str = "k" * 64, **changes: object) -> Record:
@@ -331,3 +334,60 @@ def test_an_option_of_a_redis_url_changes_no_record(option: str) -> None:
 def test_a_redis_host_that_can_be_no_name_is_a_store_that_is_not_there() -> None:
     with pytest.raises(StoreUnavailable):
         once("id", store="redis://a..b/0").enter({"id": 1}, scope="f", deadline=Deadline.after(5))
+
+
+def test_the_late_answers_of_a_stalled_redis_are_given_to_no_other_call() -> None:
+    server = start_redis()
+    stalling = StoppedServer(server)
+    try:
+        clock = Clock()
+        store = RedisStore(server.url, clock=clock, timeout_seconds=5)
+        records = [a_record(clock, key=str(number) * 64) for number in range(6)]
+        for record in records:
+            store.add(record)
+        stalling.stall()
+        for record in records[:3]:
+            with pytest.raises(StoreUnavailable, match="gave no answer within"):
+                store.get(record.key, timeout=0.1)
+        stalling.resume()
+        for _ in range(5):
+            assert [store.get(record.key) for record in reversed(records)] == records[::-1]
+    finally:
+        server.stop()
+
+
+def test_idle_connections_that_the_server_has_closed_are_replaced(redis_url: str, clock: Clock) -> None:
+    store = RedisStore(redis_url, prefix="closed:", clock=clock, timeout_seconds=1)
+    record = a_record(clock)
+    store.add(record)
+    gate = threading.Barrier(8)
+    threads = [threading.Thread(target=lambda: (gate.wait(10), store.get(record.key))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    with redis.Redis.from_url(redis_url) as client:
+        client.client_kill_filter(_type="normal", skipme=True)
+    assert store.get(record.key, timeout=2) == record
+
+
+FORKING = """
+import os, sys
+from fc_callback.idempotency import once
+options = once("order", store=sys.argv[1])
+options.enter({"order": 0}, scope="f").done("0")
+child = os.fork()
+mine = range(1, 40) if child else range(40, 80)
+for order in mine:
+    options.enter({"order": order}, scope="f").done(str(order))
+    assert options.enter({"order": order}, scope="f").stored.output == str(order)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_process_and_its_fork_share_a_store_and_no_connection(shared_url: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", FORKING, shared_url], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -10,7 +10,7 @@ import pytest
 from fc_callback import CloudFlowClient, Credentials, FcContext, RetryPolicy, SettingsError, task_callback
 from fc_callback.local import LocalCloudFlow
 from fc_callback.testing import TaskCloudFlow, make_context, make_credentials
-from tests.core.scripted import ScriptedService
+from tests.cloudflow.scripted import ScriptedService
 from tests.local.raw_client import CALLBACK_FLOW, until
 
 if TYPE_CHECKING:

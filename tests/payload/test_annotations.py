@@ -71,7 +71,7 @@ class Case:
 TOKEN = "the task token"
 WITH_TOKEN: dict[str, Any] = {"id": 7, "taskToken": TOKEN}
 NO_OBJECT = Refused("the payload is a JSON object, and never a ")
-UNKNOWN = Refused("nothing that pydantic can validate")
+UNKNOWN = Refused("pydantic cannot validate")
 STANDS_ALONE = Refused("Task and FcContext stand alone")
 NOT_AN_EVENT = Refused("Annotate with the class of one trigger's event")
 FORBIDDEN = Invalid(("$.taskToken",))
@@ -301,7 +301,7 @@ CASES: dict[str, Case] = {
     "Fraction": Case(Fraction, NO_OBJECT),
     "set": Case(set[int], NO_OBJECT),
     "frozenset": Case(frozenset, NO_OBJECT),
-    "complex": Case(complex, Refused("the payload is a JSON object|nothing that pydantic")),
+    "complex": Case(complex, Refused("the payload is a JSON object|pydantic cannot validate")),
     "Enum": Case(k.Color, NO_OBJECT),
     "Enum or None": Case(k.Color | None, NO_OBJECT),
     "Literal": Case(Literal["a"], NO_OBJECT),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, field_serializer
 
 from fc_callback import OutputTooLarge, task_callback
 from fc_callback.idempotency import once
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.waiting import WaitingTasks
 
 WRITTEN: list[str] = []

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from fc_callback import PayloadInvalid, event_parser, task_callback
 from fc_callback.events import CloudEvent
 from fc_callback.parser import parse
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.payload import kinds as k
 from tests.payload.test_annotations import STRICT
 from tests.waiting import WaitingTasks

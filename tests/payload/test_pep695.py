@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fc_callback import event_parser, task_callback
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.payload.kinds import Line, Model
 from tests.waiting import WaitingTasks
 

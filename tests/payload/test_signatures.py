@@ -12,7 +12,7 @@ import pytest
 from fc_callback import FcContext, Task, event_parser, task_callback
 from fc_callback.idempotency import idempotent, once
 from fc_callback.middleware import before, layers
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.payload.kinds import Model
 from tests.waiting import WaitingTasks
 
@@ -308,7 +308,7 @@ def test_a_call_that_is_none_of_a_handler_is_a_type_error_and_no_failed_task(giv
     def handler(event: bytes, context: Any) -> Any:
         raise AssertionError
 
-    with pytest.raises(TypeError, match="is called with an event and a context"):
+    with pytest.raises(TypeError, match="must be called with an event and a context"):
         handler(*given, **named)
 
 

@@ -14,7 +14,7 @@ from fc_callback.events import MnsTopicEvent
 from fc_callback.idempotency import idempotent, once
 from fc_callback.parser import parse
 from fc_callback.payload.token_search import Finder
-from tests.core.invoking import fc_context
+from tests.invoking import fc_context
 from tests.payload.kinds import Allowing
 from tests.waiting import WaitingTasks
 

@@ -13,8 +13,8 @@ import pytest
 from fc_callback import CloudFlowClient, initializer
 from fc_callback.runtime import FunctionInstance, FunctionSpec
 from fc_callback.testing import make_credentials
-from tests.core.certificates import server_context
-from tests.core.scripted import ScriptedService
+from tests.cloudflow.certificates import server_context
+from tests.cloudflow.scripted import ScriptedService
 from tests.runtime.reporting import Recorder
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from fc_callback import (
     TaskToken,
     task_callback,
 )
-from fc_callback.cloudflow.throttle import turnstile_for
+from fc_callback.cloudflow.throttle import throttle_queue_for
 from fc_callback.testing import Fault, MockAnswer, MockRequest, MockTransport, make_context, make_credentials
 from fc_callback.testing import no_waiting as skipping
 from fc_callback.transport import Answer, SignedRequest
@@ -375,11 +375,11 @@ def test_turns_that_were_skipped_delay_nothing_afterwards() -> None:
         for _ in range(5):
             client_of(in_turn(THROTTLED, THROTTLED, MockAnswer())).report_task_succeeded(TOKEN, {})
 
-    turnstile = turnstile_for("http://127.0.0.1")
-    first = turnstile.wait_seconds(0.25)
-    second = turnstile.wait_seconds(0.25)
-    turnstile.leave()
-    turnstile.leave()
+    queue = throttle_queue_for("http://127.0.0.1")
+    first = queue.wait_seconds(0.25)
+    second = queue.wait_seconds(0.25)
+    queue.leave()
+    queue.leave()
     assert first == 0.25
     assert second < 1.0
 

@@ -1,4 +1,4 @@
-// `s init` renders s.yaml by itself; the files of files.json hold placeholders too.
+// `s init` only renders s.yaml itself. The files of files.json contain placeholders as well.
 const files = require('./files.json');
 
 exports.postInit = async (input) => {

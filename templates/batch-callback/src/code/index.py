@@ -1,4 +1,4 @@
-"""The function: it charges the orders of one event, several at a time; each completes the step that sent it."""
+"""The function: it charges the orders of one event, several at a time. Each completes the step that sent it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ initialize = initializer
 
 
 # With `batch`, the function runs once for each message of the event, eight at a time, and each reports its own task. A
-# ConnectionError is reported by nobody: it ends the invocation, when all are done, and the whole event is delivered again.
-# What was reported then already stays as it is; work that must not run twice takes `once=` as well.
+# ConnectionError is not reported. When all messages are done, the invocation fails, and the whole event is delivered again.
+# Reported tasks stay completed. If the work must not run twice, also use `once=`.
 @task_callback(batch=8, on_failure="report", transient=(ConnectionError,))
 def handler(payload: Payload) -> dict[str, Any]:
     """Charge one order."""

@@ -1,4 +1,4 @@
-"""Stands where your payment provider's client will stand."""
+"""A placeholder for the client of your payment provider."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from decimal import Decimal
 
 
 def charge(order_id: str, amount: Decimal) -> None:
-    """Charge an amount; like the magic numbers of a real sandbox, `down-` orders find nobody there.
+    """Charge an amount. As in a sandbox, an order whose id begins with `down-` gets no answer.
 
-    It is called by several threads at a time.
+    Several threads call it at the same time.
     """
     if order_id.startswith("down-"):
         raise ConnectionError("the payment provider did not answer")

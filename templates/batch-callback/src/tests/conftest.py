@@ -1,4 +1,4 @@
-"""What the tests share: the flows, with a function in the place of the queue.
+"""Fixtures of the tests: the flows, with a function in place of the queue.
 
 The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
 """
@@ -33,5 +33,5 @@ def flow(language: str) -> dict[str, Any]:
 
 
 def together(*messages: bytes) -> bytes:
-    """Return one event of the events that a trigger would deliver one by one."""
+    """Return one event with the messages of several events."""
     return json.dumps([event for message in messages for event in json.loads(message)]).encode()

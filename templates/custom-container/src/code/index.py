@@ -1,4 +1,4 @@
-"""The function: a long job, page by page, whose result completes the waiting step of the flow."""
+"""The function: a long job in pages. Its result completes the waiting step of the flow."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ logger = logging.getLogger(__name__)
 
 initialize = initializer
 
-# What the longest page may take, in seconds, and a report to CloudFlow after it.
+# Seconds for the longest page, and for a report to CloudFlow after it.
 PAGE_SECONDS = 60.0
 
 
-# The flow does not wait for the call, so an exception is reported, by the name of its class. A job that hangs is reported
-# too, as DeadlineExceeded, a minute before FC ends it.
+# The flow invokes this function asynchronously, so an exception is reported as a failure with the name of its class. A job
+# that hangs is reported as DeadlineExceeded, a minute before FC ends it.
 @task_callback(on_failure="report", deadline_margin_seconds=60)
 def handler(payload: Payload, context: Any, task: Task) -> dict[str, Any]:
-    """Make a report, and stop in good time when there is not enough of it left."""
+    """Create a report, and stop if there is not enough time for another page."""
     report = payload.report
     for page in range(1, report.pages + 1):
         if task.remaining_seconds < 2 * PAGE_SECONDS:

@@ -1,4 +1,4 @@
-"""What the flow hands to the function, and what can be wrong with it."""
+"""The model of the event, and its errors."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel, Field
 
 
 class Report(BaseModel):
-    """The report to make."""
+    """The report to create."""
 
     id: str = Field(min_length=1)
     pages: int = Field(ge=1)
 
 
 class Payload(BaseModel):
-    """The event, as the flows map it; the task token beside it is none of the function's business."""
+    """The event, as the flows map it. It comes without the task token."""
 
     report: Report

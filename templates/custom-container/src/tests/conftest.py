@@ -1,4 +1,4 @@
-"""What the tests share: the function as s.yaml describes it, and the flows.
+"""Fixtures of the tests: the function as s.yaml describes it, and the flows.
 
 The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
 """
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parent.parent
 @pytest.fixture
 def function() -> FunctionSpec:
     props = yaml.safe_load((PROJECT / "s.yaml").read_text("utf-8"))["resources"]["function"]["props"]
-    # What the image runs, without the image: the same function gets the same events and deadline.
+    # The same as in the image: the function gets the same events and deadline.
     return FunctionSpec(
         name=props["functionName"],
         handler="index.handler",

@@ -1,4 +1,4 @@
-"""The function: it charges an order, and what it returns completes the waiting step of the flow."""
+"""The function: it charges an order, and its return value completes the waiting step of the flow."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 initialize = initializer
 
 
-# The flow invokes this function asynchronously, so an exception would never reach the flow by itself: it is reported, by
-# the name of its class. A ConnectionError passes through instead: nothing is reported, and FC delivers the event again.
+# The flow invokes this function asynchronously, so it would not see an exception. Therefore an exception is reported as a
+# failure with the name of its class. A ConnectionError passes through instead, so that FC delivers the event again.
 @task_callback(on_failure="report", transient=(ConnectionError,))
 def handler(payload: Payload, context: Any, task: Task) -> dict[str, Any]:
     """Charge an order."""

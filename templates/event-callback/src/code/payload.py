@@ -1,4 +1,4 @@
-"""What the flow hands to the function, and what can be wrong with it."""
+"""The model of the event, and its errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Order(BaseModel):
 
 
 class Payload(BaseModel):
-    """The event, as the flows map it; the task token beside it is none of the function's business."""
+    """The event, as the flows map it. It comes without the task token."""
 
     order: Order
 
 
 class InvalidAmount(ValueError):
-    """There is nothing to charge."""
+    """The amount is not above zero."""

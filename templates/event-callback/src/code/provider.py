@@ -1,4 +1,4 @@
-"""Stands where your payment provider's client will stand."""
+"""A placeholder for the client of your payment provider."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from decimal import Decimal
 
 
 def charge(order_id: str, amount: Decimal, *, delivery: int) -> None:
-    """Charge an amount; like the magic numbers of a real sandbox, `flaky-` orders get no answer the first time."""
+    """Charge an amount. As in a sandbox, an order whose id begins with `flaky-` gets no answer the first time."""
     if order_id.startswith("flaky-") and delivery == 1:
         raise ConnectionError("the payment provider did not answer")

@@ -1,4 +1,4 @@
-"""What the tests share: the function as s.yaml describes it, and the flows.
+"""Fixtures of the tests: the function as s.yaml describes it, and the flows.
 
 The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
 """

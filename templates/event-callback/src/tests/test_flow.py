@@ -1,4 +1,4 @@
-"""The function in its flows: a process of its own, as FC runs it, called by a local CloudFlow."""
+"""The function in its flows: a local CloudFlow calls it in its own process, as FC does."""
 
 from __future__ import annotations
 

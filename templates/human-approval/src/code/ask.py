@@ -1,4 +1,4 @@
-"""The function that asks: it sends a person a link, and leaves the task waiting for the answer."""
+"""The function that asks: it sends a link to a person and returns. The task waits for the answer."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ initialize = initializer
 
 @task_callback(on_failure="report")
 def handler(question: Question, context: Any, task: Task) -> Any:
-    """Send the link. The task is completed by the other function, when somebody has decided."""
+    """Send the link. The other function completes the task after the decision."""
     decide_url = os.environ.get("DECIDE_URL")
     if not decide_url:
         raise TaskFailed("NotConfigured", cause="DECIDE_URL is not set: put the address of the other function there.")
-    # The token itself never leaves: the link holds it sealed, so that nobody can read it, change it, or use it late.
+    # The link contains the token in sealed form: it cannot be read or changed, and it expires.
     link = f"{decide_url}?{urlencode({'request': TokenSeal().seal(task.token)})}"
     notify(f"{question.subject}\nDecide here: {link}")
     return task.defer()
 
 
 def notify(text: str) -> None:
-    """Tell the people who may decide. Put your own mail or chat here; whoever reads the text may decide."""
+    """Send the link to the people who may decide, and only to them. Replace this by your own mail or chat."""
     url = os.environ.get("NOTIFY_URL")
     if not url:
         raise TaskFailed("NotConfigured", cause="NOTIFY_URL is not set: put the address of a webhook there.")

@@ -18,7 +18,7 @@ DECISIONS = {"approve": "Approve", "reject": "Reject"}
 
 
 def handler(event: bytes, context: Any) -> dict[str, Any]:
-    """Serve one request. A GET changes nothing: mail programs and chats look at links by themselves."""
+    """Serve one request. A GET changes nothing, because mail programs and chats open links automatically."""
     request = HttpEvent.parse(event)
     try:
         token = TokenSeal().open(
@@ -42,7 +42,7 @@ def handler(event: bytes, context: Any) -> dict[str, Any]:
 
 
 def page(status: int, message: str, *, buttons: bool = False) -> dict[str, Any]:
-    """Return a page that nobody keeps, frames, or learns the link from."""
+    """Return a page that is not cached or framed, and that does not reveal its address to other sites."""
     form = "".join(
         f'<button name="decision" value="{value}">{html.escape(label)}</button> ' for value, label in DECISIONS.items()
     )

@@ -1,4 +1,4 @@
-"""What the flow hands to the function that asks."""
+"""The model of the event of the function that asks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, Field
 
 
 class Question(BaseModel):
-    """What a person is to decide."""
+    """The question to a person."""
 
     subject: str = Field(min_length=1, max_length=200)

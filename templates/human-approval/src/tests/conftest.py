@@ -1,4 +1,4 @@
-"""What the tests share: a webhook, both functions' settings, and the flows.
+"""Fixtures of the tests: a webhook, the settings of both functions, and the flows.
 
 The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
 """
@@ -24,7 +24,7 @@ PROJECT = Path(__file__).parent.parent
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleQueue[str]]:
-    """Listen where the messages go, and set both functions up; what comes is in the queue."""
+    """Configure both functions and receive their messages; the result is the queue of received messages."""
     texts: SimpleQueue[str] = SimpleQueue()
 
     class Receive(BaseHTTPRequestHandler):
@@ -69,5 +69,5 @@ def flow(language: str) -> dict[str, Any]:
 
 
 def sealed_in(message: str) -> str:
-    """Return what the link of a message holds."""
+    """Return the sealed token of the link in a message."""
     return message.rpartition("?request=")[2]

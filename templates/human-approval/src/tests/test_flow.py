@@ -1,4 +1,4 @@
-"""Both functions in their flows: the one that asks in a process of its own, as FC runs it."""
+"""Both functions in their flows: the function that asks runs in its own process, as in FC."""
 
 from __future__ import annotations
 

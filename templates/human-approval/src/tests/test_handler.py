@@ -1,4 +1,4 @@
-"""Both functions, given one task: called as FC calls them, reporting to a local CloudFlow."""
+"""Both functions with one task: called as FC calls them, they report to a local CloudFlow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def task(local_cloudflow: TaskCloudFlow) -> WaitingTask:
 
 @pytest.fixture
 def sealed(task: WaitingTask, fc_context: Context, messages: SimpleQueue[str]) -> str:
-    """Ask, and return what the link of the message holds."""
+    """Ask, and return the sealed token of the link in the message."""
     ask.handler(task.event, fc_context())
     return sealed_in(messages.get(timeout=30))
 

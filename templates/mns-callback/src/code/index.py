@@ -1,4 +1,4 @@
-"""The function: it charges the order of an MNS message, and so completes the step that sent the message."""
+"""The function: it charges the order of an MNS message, and completes the step that sent the message."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ logger = logging.getLogger(__name__)
 initialize = initializer
 
 
-# Nobody waits for what a message's function returns or raises, so an exception is reported, by the name of its class. A
-# ConnectionError passes through instead: nothing is reported, and the message is delivered again.
+# MNS does not pass an exception to the flow. Therefore an exception is reported as a failure with the name of its class. A
+# ConnectionError passes through instead, so that the message is delivered again.
 @task_callback(on_failure="report", transient=(ConnectionError,))
 def handler(payload: Payload, context: Any, task: Task) -> dict[str, Any]:
-    """Charge an order. The token is found inside of the message, in each of the formats that a trigger can be set to."""
+    """Charge an order. The token is found in the message, in every format of the trigger."""
     order = payload.order
     if order.amount <= 0:
         raise InvalidAmount(f"order {order.id} has nothing to charge")

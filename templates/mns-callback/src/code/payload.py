@@ -1,4 +1,4 @@
-"""What stands in a message, and what can be wrong with it."""
+"""The model of a message, and its errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Order(BaseModel):
 
 
 class Payload(BaseModel):
-    """The message, as the flows write it; the task token beside it is none of the function's business."""
+    """The message, as the flows write it. It comes without the task token."""
 
     order: Order
 
 
 class InvalidAmount(ValueError):
-    """There is nothing to charge."""
+    """The amount is not above zero."""

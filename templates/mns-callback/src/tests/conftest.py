@@ -1,4 +1,4 @@
-"""What the tests share: the flows, with a function in the place of the topic.
+"""Fixtures of the tests: the flows, with a function in place of the topic.
 
 The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
 """

@@ -1,4 +1,4 @@
-"""The function in its flows: a local CloudFlow writes the messages, the test delivers them."""
+"""The function in its flows: a local CloudFlow sends the messages, and the test delivers them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function, given one message: called as FC calls it, reporting to a local CloudFlow."""
+"""The function with one message: called as FC calls it, it reports to a local CloudFlow."""
 
 from __future__ import annotations
 

@@ -1,0 +1,102 @@
+"""What urllib3 raises when a call gets no answer, as a `ServiceUnreachable` that says what happened and what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    SSLError,
+)
+
+from fc_callback.cloudflow.errors import FINAL_WITHOUT_DOCUMENT
+from fc_callback.cloudflow.tls import certificate_problem
+from fc_callback.errors import ServiceUnreachable
+
+
+class _Failure(NamedTuple):
+    """What happened to a call, whether the request may have been sent, what to do, and whether retrying is useless."""
+
+    what: str
+    sent: bool
+    hint: str
+    final: bool = False
+
+
+_HINT_NETWORK = (
+    "Check that the function may reach the endpoint: internet access or a NAT gateway for the public one, "
+    "CLOUDFLOW_NETWORK=internal inside the region's network."
+)
+_HINT_PROXY = "Check HTTPS_PROXY and NO_PROXY."
+_HINT_TLS = "Check that the endpoint speaks TLS 1.2 or later at this port, and HTTPS_PROXY if it is set."
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's words for the status of a proxy
+
+
+def unreachable(error: Exception, *, endpoint: str, kept: bool, resent: bool) -> ServiceUnreachable:
+    """Describe a call without an answer.
+
+    Args:
+        error: What urllib3 or the socket raised.
+        endpoint: Scheme, host and port that were called.
+        kept: Whether the call used a connection that was open before.
+        resent: Whether an earlier sending of the same call may have reached the service.
+    """
+    failure = _describe(error, kept=kept)
+    return ServiceUnreachable(
+        f"No answer from {endpoint}: {failure.what}.",
+        endpoint=endpoint,
+        ambiguous=failure.sent or resent,
+        retryable=not failure.final,
+        hint=failure.hint,
+    )
+
+
+def is_broken_connection(error: Exception) -> bool:
+    """Say whether the connection ended, in contrast to a time that was up."""
+    return isinstance(error, (ClosedPoolError, ProtocolError, SSLError, OSError)) and not _timed_out(error)
+
+
+def _describe(error: Exception, *, kept: bool) -> _Failure:  # noqa: PLR0911 - one return for each kind of failure
+    if isinstance(error, ClosedPoolError):
+        return _Failure("another thread closed the connection", sent=False, hint=_HINT_NETWORK)
+    certificate = certificate_problem(error)
+    if certificate is not None:
+        return _Failure(certificate[0], sent=False, hint=certificate[1], final=True)
+    if isinstance(error, NameResolutionError):
+        hint = "Check the region (CLOUDFLOW_REGION) and the function's DNS."
+        return _Failure("its name cannot be resolved", sent=False, hint=hint)
+    if isinstance(error, NewConnectionError):
+        return _Failure("the connection was refused", sent=False, hint=_HINT_NETWORK)
+    if isinstance(error, ConnectTimeoutError):
+        return _Failure("the connection was not accepted in time", sent=False, hint=_HINT_NETWORK)
+    if isinstance(error, ProxyError):
+        return _describe_proxy(error)
+    if isinstance(error, SSLError) and not kept:
+        return _Failure("TLS failed", sent=False, hint=_HINT_TLS)
+    if isinstance(error, (ProtocolError, ConnectionError, SSLError)) and not _timed_out(error):
+        return _Failure("the connection was broken off", sent=True, hint=_HINT_NETWORK)
+    return _Failure("the answer did not come in time", sent=True, hint=_HINT_NETWORK)
+
+
+def _describe_proxy(error: ProxyError) -> _Failure:
+    tunnel = _TUNNEL.search(str(error.original_error))
+    if tunnel is None:
+        return _Failure("the proxy did not pass the request on", sent=False, hint=_HINT_PROXY)
+    status = int(tunnel[1])
+    return _Failure(
+        f"the proxy answered with {status}",
+        sent=False,
+        hint=FINAL_WITHOUT_DOCUMENT[status] if status in {403, 407} else _HINT_PROXY,
+        final=status in FINAL_WITHOUT_DOCUMENT,
+    )
+
+
+def _timed_out(error: Exception) -> bool:
+    """Say whether a time was up. urllib3 wraps the timeout of a request's sending as an aborted connection."""
+    return isinstance(error, TimeoutError) or any(isinstance(cause, TimeoutError) for cause in error.args)

@@ -1,0 +1,12 @@
+from fc_callback.callback.idempotent import idempotent as idempotent
+from fc_callback.idempotency.opening import open_store as open_store
+from fc_callback.idempotency.options import Once as Once
+from fc_callback.idempotency.options import once as once
+from fc_callback.idempotency.record import Record as Record
+from fc_callback.idempotency.redelivery import Undelivered as Undelivered
+from fc_callback.idempotency.redelivery import undelivered as undelivered
+from fc_callback.idempotency.store import Store as Store
+from fc_callback.idempotency.unremembered import NO_WORK as NO_WORK
+from fc_callback.idempotency.unremembered import Unremembered as Unremembered
+from fc_callback.idempotency.work import Stored as Stored
+from fc_callback.idempotency.work import Work as Work

@@ -1,0 +1,66 @@
+"""Read a function of s.yaml as the options of a `FunctionSpec`, which runs it on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fc_callback.errors import SettingsError
+from fc_callback.project.reader import read_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fc_callback.project.manifest import Function
+
+
+def function_options(path: Path, resource: str | None = None) -> dict[str, Any]:
+    """Return the arguments of a `FunctionSpec` for a function of s.yaml.
+
+    Args:
+        path: The s.yaml.
+        resource: The resource's key; may be left out if there is one function.
+
+    Raises:
+        SettingsError: The file cannot be read, has no such function, or has several and `resource` names none.
+    """
+    project = read_project(path.resolve().parent)
+    functions = {one.key: one for one in project.functions if one.document.path.name == path.name}
+    if not functions:
+        reason = next((problem.message for problem in project.problems), "it has no resource of component fc3.")
+        raise SettingsError(f"There is no function in {path}: {reason}", hint="`fc-callback check` says more.")
+    if resource is None and len(functions) > 1:
+        raise SettingsError(f"{path} has several functions.", hint=f"Add --resource {' or '.join(functions)}.")
+    function = functions.get(resource or next(iter(functions)))
+    if function is None:
+        raise SettingsError(f"{path} has no function {resource!r}.", hint=f"It has {', '.join(functions)}.")
+    if function.code_dir is None:
+        raise SettingsError(f"The code of {function.key!r} in {path} is not a directory.", hint="Add --code-dir.")
+    return {name: value for name, value in _options(function, function.code_dir).items() if value is not None}
+
+
+def _options(function: Function, code_dir: Path) -> dict[str, Any]:
+    initializer, pre_stop = (function.mapping("instanceLifecycleConfig", name) for name in ("initializer", "preStop"))
+    environment = dict(function.environment)
+    if "PYTHONPATH" in environment:  # FC's /code is the code directory on this machine
+        parts = environment["PYTHONPATH"].split(":")
+        environment["PYTHONPATH"] = ":".join(
+            f"{code_dir}{part.removeprefix('/code')}" if f"{part}/".startswith("/code/") else part for part in parts
+        )
+    return {
+        "name": function.name,
+        "handler": function.text("handler") or function.served_by("customRuntimeConfig"),
+        "code_dir": code_dir,
+        "runtime": "custom" if function.runtime.startswith("custom") else function.runtime,
+        "timeout_seconds": function.timeout_seconds,
+        "memory_mb": _positive_integer(function.props.get("memorySize")),
+        "environment": environment,
+        "initializer": initializer.get("handler"),
+        "initializer_timeout_seconds": _positive_integer(initializer.get("timeout")),
+        "pre_stop": pre_stop.get("handler"),
+        "pre_stop_timeout_seconds": _positive_integer(pre_stop.get("timeout")),
+        "region": function.text("region") or None,
+    }
+
+
+def _positive_integer(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
