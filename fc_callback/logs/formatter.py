@@ -151,6 +151,8 @@ class JsonFormatter(LineFormatter):
     def _shared(self, record: logging.LogRecord) -> tuple[dict[str, Any], str]:
         """Return what the lines of one invocation share, constants, its task and bound keys, and their JSON, made once."""
         invocation, bound = current_invocation(), bound_keys()
+        if invocation is not None and invocation.ended:  # of a thread that outlives it: other secrets are known by now
+            invocation = None
         made_for = running_task(), bound, invocation and invocation.sampled
         kept = None if invocation is None else invocation.notes.get(self)
         if kept is not None and all(map(is_, kept[0], made_for)):
@@ -221,11 +223,17 @@ def _exception(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _head(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the first fields of a line; the message, which comes with the record's own fields, has its place here."""
+    head = _guarded(_head_fields, record)
+    return head if type(head) is dict else {"level": text_of(record.levelname), "message": "", "unwritten": head}
+
+
+def _head_fields(record: logging.LogRecord) -> dict[str, Any]:
     second = int(record.created)
     return {
         "timestamp": f"{_clock(second)}.{int((record.created - second) * 1000):03d}Z",  # 2020-09-22T23:43:40.073Z
         "level": text_of(record.levelname),
-        "message": "",  # it comes with the record's own fields, and stands here
+        "message": "",
         "logger": text_of(record.name),
         "location": f"{record.filename}:{record.lineno}",
     }
