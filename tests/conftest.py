@@ -13,12 +13,18 @@ from fc_callback.cloudflow import transport
 from fc_callback.values.invocation import observers
 from tests import profiles  # noqa: F401 - it loads the profile
 from tests.framed_log import FramedLog
+from tests.parts import missing_parts
 from tests.waiting import WaitingTasks
 from tests.wheel import shared_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+
+def pytest_report_header() -> list[str]:
+    """Say at once what this machine lacks, and what will be skipped for it."""
+    return missing_parts()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
+from tests.parts import skip_or_fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,11 +31,6 @@ def locked(folder: Path) -> Iterator[Path]:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
-
-
-def fail_or_skip(message: str) -> None:
-    """A machine without a network skips what needs one; the gate does not."""
-    pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
 def shared_wheel() -> Path:
@@ -92,7 +87,7 @@ def _make_wheel(folder: Path) -> None:
     )
     shutil.rmtree(checkout)
     if done.returncode:
-        fail_or_skip(f"pip cannot make a wheel: {done.stderr[-300:]}")
+        skip_or_fail(f"pip cannot make a wheel: {done.stderr[-300:]}")
 
 
 def _remove_old(folder: Path) -> None:

@@ -335,7 +335,7 @@ def log_all(loggers: list[Any]) -> int:
                 write(log, number, make())
                 number += 1
     draw = random.Random(7)
-    for _ in range(by_profile(100, 5000)):
+    for _ in range(by_profile(100, 1500)):
         write = draw.choice([*PLACES.values(), *(OF_LOGGER.values() if isinstance(loggers[0], Logger) else ())])
         write(loggers[0], number, [random_value(draw), TOKEN])
         number += 1

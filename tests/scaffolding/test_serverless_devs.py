@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fc_callback.scaffolding import find_template, render_template, template_names
-from tests.wheel import CACHES, fail_or_skip, locked
+from tests.parts import need, skip_or_fail
+from tests.wheel import CACHES, locked
 
 VERSION = "3.1.10"
 _PIPELINES = ("GITHUB", "GITLAB", "JENKINS", "PIPELINE", "CLOUDSHELL", "SERVERLESS_")
@@ -23,8 +24,7 @@ VALUES = {"region": "cn-shanghai", "accountId": "1234567890123456", "flowName": 
 @pytest.fixture(scope="session")
 def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `s`, installed once into the user's cache; its own settings stay in a temporary directory."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("Node and npm are not installed.")
+    need("Node and npm")
     with locked(CACHES / f"serverless-devs-{VERSION}") as folder:
         command = folder / "node_modules" / ".bin" / "s"
         if command.exists():
@@ -37,7 +37,7 @@ def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
             check=False,
         )
     if done.returncode:
-        fail_or_skip(f"npm cannot install @serverless-devs/s: {done.stderr[-300:]}")
+        skip_or_fail(f"npm cannot install @serverless-devs/s: {done.stderr[-300:]}")
     return command
 
 
