@@ -361,3 +361,11 @@ def test_a_layer_of_a_function_stays_a_layer() -> None:
 def test_a_finder_checks_its_option_alone() -> None:
     with pytest.raises(SettingsError, match="token= is a function that cannot be called with"):
         Finder(of_three)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_an_option_that_does_not_exist_is_named_with_those_that_do() -> None:
+    with pytest.raises(
+        TypeError, match=r"task_callback\(\) has no option 'retries'. Its options are token, .*client"
+    ) as caught:
+        task_callback(retries=3)  # type: ignore[call-overload]  # what is tested
+    assert "Options" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""attrs classes in pydantic's schemas: pydantic knows none, and would only take an instance."""
+"""attrs classes in pydantic's schemas. pydantic does not know attrs classes and would only accept an instance."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def schema_with_arbitrary_types(kind: Any) -> CoreSchema:
             )
         except UserWarning as warning:
             what = str(warning).partition(" is not a Python type")[0]
-            raise TypeError(f"{what} is no type that a value can have; for any value, it is typing.Any") from None
+            raise TypeError(f"{what} is not the type of a value; for any value, it is typing.Any") from None
     schema: Any = adapter.core_schema
     for cls in instance_classes(schema):
         if not attrs.has(cls):
