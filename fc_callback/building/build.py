@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 
 from fc_callback.building.errors import BuildError
 from fc_callback.building.size import PackageSize, size_of
+from fc_callback.project.documents import relative_name
 from fc_callback.project.reader import read_project
 from fc_callback.project.requirements import (
     Requirements,
@@ -84,12 +85,15 @@ def build_project(
     if not project.manifests:
         raise BuildError(f"There is no s.yaml in {root} that can be read.", hint="`fc-callback check` says why.")
     if not project.functions:
-        raise BuildError("s.yaml has no resource of the component fc3.", hint="There is nothing to build.")
+        raise BuildError(
+            "s.yaml has no resource of the component fc3.",
+            hint="Add a function with `component: fc3`; there is nothing to build.",
+        )
     built = []
     for code_dir, functions in _by_code_dir(project.functions, on_progress):
         target = _target(functions)
         names = tuple(function.name for function in functions)
-        on_progress(f"{_relative_to_here(code_dir)} for {', '.join(names)}: {target.description}")
+        on_progress(f"{relative_name(code_dir, Path())} for {', '.join(names)}: {target.description}")
         compiled = _build(code_dir, root, target, fc_callback, on_progress)
         size = size_of(code_dir)
         built.append(Built(code_dir=code_dir, functions=names, target=target, compiled=compiled, size=size))
@@ -134,7 +138,9 @@ def _build(
 ) -> bool:
     requirements = read_requirements(code_dir, root, target.marker_environment)
     if requirements.path is None:
-        on_progress(f"{_relative_to_here(code_dir)} has no requirements.txt: there is nothing to put into the package.")
+        on_progress(
+            f"{relative_name(code_dir, Path())} has no requirements.txt: there is nothing to put into the package."
+        )
         return False
     # Beside the code directory: the package never holds unfinished files, and the last step is a rename.
     with tempfile.TemporaryDirectory(prefix=".fc-callback-build-", dir=code_dir.parent) as scratch:
@@ -268,10 +274,3 @@ def _compile(staged: Path, target: TargetPlatform) -> bool:
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
     )
     return True
-
-
-def _relative_to_here(path: Path) -> str:
-    try:
-        return path.relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return str(path)

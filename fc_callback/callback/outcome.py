@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
@@ -36,12 +36,15 @@ DEFERRED = '{"deferred":true}'
 _CAUSE_CHARACTERS = 1000
 
 
-class Succeeded(Value, hidden=("text",)):
-    """The function returned a result. `text` is the Output."""
+class Succeeded(NamedTuple):
+    """The function returned: `text` is the Output."""
 
     text: str
-    error = ""
-    technical = False
+    error: str = ""
+    technical: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Succeeded with {len(self.text)} characters>"  # an Output may repeat the task token
 
 
 class Failed(Value):

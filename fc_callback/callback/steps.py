@@ -130,11 +130,9 @@ class Steps:
                             )
                         return DEFERRED
                     try:
-                        if not is_ended:
+                        if not is_ended:  # 8. Report.
                             until = recording.report_until()
-                            self._report(
-                                client, credentials, task, outcome, until, recording.work, record
-                            )  # 8. Report.
+                            self._report(client, credentials, task, outcome, until, recording.work, record)
                     except Exception:
                         recording.settle(outcome, is_reported=False)
                         raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.flows import Definition, DefinitionError, FlowOutline, outline_flow, read_definition
+from fc_callback.project.documents import value_at
 from fc_callback.project.expressions import UNKNOWN
 
 if TYPE_CHECKING:
@@ -78,7 +79,5 @@ def reaches(task: TaskOutline, function: Function) -> bool:
 def _receives(trigger: dict[str, Any], target: TaskTarget) -> bool:
     if target.kind == "topic":
         return str(trigger.get("sourceArn", "")).endswith(f"/topics/{target.name}")
-    source: Any = trigger
-    for key in ("triggerConfig", "eventSourceConfig", "eventSourceParameters", "sourceMNSParameters"):
-        source = source.get(key) if isinstance(source, dict) else None
-    return isinstance(source, dict) and source.get("QueueName") == target.name
+    source = ("triggerConfig", "eventSourceConfig", "eventSourceParameters", "sourceMNSParameters")
+    return bool(value_at(trigger, *source, "QueueName") == target.name)

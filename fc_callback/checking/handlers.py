@@ -10,6 +10,7 @@ import attrs
 from fc_callback.checking.findings import Finding
 from fc_callback.checking.flows import reaches
 from fc_callback.checking.importing import Imported, import_handlers
+from fc_callback.project.documents import relative_name
 from fc_callback.project.manifest import served_handler
 
 if TYPE_CHECKING:
@@ -141,13 +142,8 @@ def _not_loaded(project: Project, handler: Handler, seen: Imported) -> Finding:
 
 
 def _inside(root: Path, seen: Imported) -> tuple[str, int] | None:
-    path = Path(seen.file)
-    if not seen.file or not path.is_absolute():
-        return None
-    try:
-        return path.resolve().relative_to(root.resolve()).as_posix(), seen.line
-    except ValueError:
-        return None
+    file = relative_name(Path(seen.file), root)
+    return (file, seen.line) if Path(seen.file).is_absolute() and not Path(file).is_absolute() else None
 
 
 def _import_hint(seen: Imported) -> str:

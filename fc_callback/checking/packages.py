@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.handlers import handler_of
 from fc_callback.checking.imports import imports_of
+from fc_callback.project.documents import relative_name
 from fc_callback.project.requirements import Requirements, read_requirements
 from fc_callback.project.wheels import DEPENDENCIES_DIR, DEPENDENCIES_IN_CLOUD, TargetPlatform, incompatible_wheels
 
@@ -53,10 +54,10 @@ def _secrets(project: Project, function: Function, code_dir: Path) -> Iterator[F
             continue
         yield Finding(
             rule="secret-file",
-            file=_relative(path, project.root),
+            file=relative_name(path, project.root),
             line=1,
             message=f"{path.name} goes into the package of {function.name!r}: `s` leaves out only what .fcignore names.",
-            hint=f"Add `{path.name}` to {_relative(code_dir / '.fcignore', project.root)}, or move it beside s.yaml.",
+            hint=f"Add `{path.name}` to {relative_name(code_dir / '.fcignore', project.root)}, or move it beside s.yaml.",
         )
 
 
@@ -92,7 +93,7 @@ def _dependencies(project: Project, function: Function, code_dir: Path, target: 
         problem = _missing(name, requirements, built=built)
         if problem is not None:
             message, hint = problem
-            file = _relative(path, project.root)
+            file = relative_name(path, project.root)
             yield Finding(rule="dependency-missing", file=file, line=line, message=message, hint=hint)
     if third_party and (built or (code_dir / DEPENDENCIES_DIR).is_dir()):
         yield from _pythonpath(function)
@@ -151,16 +152,9 @@ def _platform(project: Project, function: Function, code_dir: Path, target: Targ
         for wheel in incompatible_wheels(folder, target):
             yield Finding(
                 rule="dependency-platform",
-                file=_relative(wheel.path, project.root),
+                file=relative_name(wheel.path, project.root),
                 line=1,
                 message=f"{wheel.name} is built for {wheel.built_for}, and {function.runtime} on FC is "
                 f"{target.description}.",
                 hint="Run `fc-callback build`: it installs wheels for the function's platform.",
             )
-
-
-def _relative(path: Path, root: Path) -> str:
-    try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        return str(path)

@@ -36,11 +36,15 @@ def check(project: Project) -> Iterator[Finding]:
             )
         elif problem := role_problem(role):
             yield finding_at(function, "role-arn", *problem, "role")
-    if _POLICY in project.policies:
-        yield from _actions(project.policies[_POLICY])
-    for name, service in _TRUST.items():
-        if name in project.policies:
-            yield from _trust(project.policies[name], service)
+    for name, document in project.policies.items():
+        if name not in {_POLICY, *_TRUST}:
+            continue
+        if document.error is not None:
+            rule = "role-actions" if name == _POLICY else "role-trust"
+            message, line = f"{document.file} cannot be read: {document.error}.", document.error.line
+            yield Finding(rule=rule, file=document.file, line=line, message=message, hint="Fix the JSON syntax.")
+        else:
+            yield from _actions(document) if name == _POLICY else _trust(document, _TRUST[name])
 
 
 def _actions(document: Document) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import IdempotencyKeyMissing, SettingsError
 from fc_callback.idempotency.token_placeholders import drop_token, holds_token
-from fc_callback.payload.paths import parse_path
+from fc_callback.payload.paths import key_of_step, parse_path
 from fc_callback.payload.token_search import TOKEN_KEYS
 from fc_callback.values import validators
 from fc_callback.values.token import TaskToken
@@ -125,12 +125,10 @@ def _required(payload: Mapping[str, Any], path: str) -> Any:
 def _value_at(payload: Any, path: str) -> Any:
     value = payload
     for step in parse_path(path):
-        if isinstance(value, Mapping):
-            value = value.get(step)
-        elif isinstance(value, (list, tuple)) and step.isdecimal() and int(step) < len(value):
-            value = value[int(step)]
-        else:
+        key = key_of_step(value, step)
+        if key is None:
             return None
+        value = value[key]
     return value
 
 

@@ -6,6 +6,7 @@ An error can show such a path safely. Of a long or unusual key it shows only the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import SettingsError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Trail: TypeAlias = tuple["Trail", str | int] | None
 
 _STEP = re.compile(r"""\.(?P<name>[^.\[\]"]+)|\[(?P<index>[0-9]{1,9})\]|\["(?P<quoted>[^"]+)"\]""")
+_INDEX_DIGITS = 9
 _SHOWN_KEYS = 8
 _SHOWN_KEY_CHARACTERS = 32
 _SHOWN_STEPS = 16
@@ -50,6 +52,15 @@ def parse_path(path: str, *, option: str = "token") -> tuple[str, ...]:
             hint="""Separate keys by dots, `a.b`, write an index as `a.0`, and a key with a dot as `a["b.c"]`.""",
         )
     return tuple(steps)
+
+
+def key_of_step(value: object, step: str) -> str | int | None:
+    """Return the key or the index that a step means in a value; None if the value has no such key or index."""
+    if isinstance(value, Mapping):
+        return step if step in value else None
+    if isinstance(value, (list, tuple)) and step.isascii() and step.isdecimal() and len(step) <= _INDEX_DIGITS:
+        return int(step) if int(step) < len(value) else None
+    return None
 
 
 def show_path(trail: Trail) -> str:

@@ -20,7 +20,7 @@ from fc_callback.payload.json_layers import (
     read_json,
     unwrap_base64,
 )
-from fc_callback.payload.paths import describe, parse_path, show_key, show_path, show_steps
+from fc_callback.payload.paths import describe, key_of_step, parse_path, show_key, show_path, show_steps
 from fc_callback.values import validators
 from fc_callback.values.token import TaskToken
 
@@ -271,14 +271,13 @@ def _follow(steps: tuple[str, ...], root: object) -> TokenMatch | str:
     payload: dict[str, Any] = {}
     for step in steps:
         value, _ = open_layers(value)
-        if isinstance(value, dict) and step in value:
+        key = key_of_step(value, step)
+        if key is None:
+            at, missing = show_path(trail), show_key(step)
+            return f"there is no {show_steps(steps)}, because {at} is {describe(value)}, without {missing}"
+        if isinstance(value, dict):
             payload = value
-            value, trail = value[step], (trail, step)
-        elif isinstance(value, ARRAYS) and step.isdecimal() and int(step) < len(value):
-            value, trail = value[int(step)], (trail, int(step))
-        else:
-            at, key = show_path(trail), show_key(step)
-            return f"there is no {show_steps(steps)}, because {at} is {describe(value)}, without {key}"
+        value, trail = value[key], (trail, key)
     flaw = _why_invalid(value)
     if flaw is not None:
         return f"{show_path(trail)} is {flaw}, not a token"

@@ -1,4 +1,4 @@
-"""A project on this machine, read once: s.yaml and what stands beside it.
+"""A project on this machine, read once: s.yaml and the files beside it.
 
     project = read_project(Path("orders"))
 

@@ -38,24 +38,17 @@ class Document:
         line, value = 1, self.data
         for step in place:
             line = self._lines.get(id(value), {}).get(step, line)
-            value = _below(value, step)
+            value = value_at(value, step)
         return line
 
     def get(self, *place: str | int) -> Any:
         """Return the value at a place; None if there is none."""
-        value = self.data
-        for step in place:
-            value = _below(value, step)
-        return value
+        return value_at(self.data, *place)
 
 
 def read_document(path: Path, root: Path) -> Document:
     """Read a YAML or JSON file; `error` says why it cannot be read."""
-    try:
-        file = path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        file = str(path)
-    text = ""
+    file, text = relative_name(path, root), ""
     try:
         text = path.read_text(encoding="utf-8")
         data, lines = parse_with_lines(text)
@@ -66,7 +59,19 @@ def read_document(path: Path, root: Path) -> Document:
         return Document(path=path, file=file, error=DocumentError(str(error)))
 
 
-def _below(value: Any, step: str | int) -> Any:
-    if isinstance(value, dict):
-        return value.get(step)
-    return value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
+def value_at(value: Any, *place: str | int) -> Any:
+    """Return the value at a place below mappings and lists; None if there is none."""
+    for step in place:
+        if isinstance(value, dict):
+            value = value.get(step)
+        else:
+            value = value[step] if isinstance(value, list) and isinstance(step, int) and step < len(value) else None
+    return value
+
+
+def relative_name(path: Path, root: Path) -> str:
+    """Return a file's name for people: relative to the project if it is inside, with forward slashes."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return str(path)

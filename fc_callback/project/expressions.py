@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError
+from fc_callback.payload.paths import key_of_step
 from fc_callback.project.yaml_reader import MAX_VALUES, DocumentError, parse_yaml
 from fc_callback.project.yaml_scalars import as_text
 
@@ -66,7 +67,9 @@ class Resolver:
             return self._resolve(value, place, depth=0)
         except Undefined as error:  # too many values
             self.report(place, str(error))
-            return UNKNOWN
+        except RecursionError:  # `json()` has no bound of its own
+            self.report(place, "The value is nested too deeply.")
+        return UNKNOWN
 
     def _resolve(self, value: Any, place: Place, *, depth: int) -> Any:
         if next(self._values) > MAX_VALUES:
@@ -134,13 +137,11 @@ class Resolver:
 
     @staticmethod
     def _follow(value: Any, path: str, text: str) -> Any:
-        for key in path.split(".") if path else ():
-            if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-                value = value[int(key)]
-            elif isinstance(value, dict) and key in value:
-                value = value[key]
-            else:
-                raise Undefined(f"${{{text}}} is not defined: there is no {key!r}.")
+        for step in path.split(".") if path else ():
+            key = key_of_step(value, step)
+            if key is None:
+                raise Undefined(f"${{{text}}} is not defined: there is no {step!r}.")
+            value = value[key]
         return value
 
     def _call(self, name: str, arguments: str, place: Place) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.project.documents import value_at
 from fc_callback.runtime.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ class Resource:
 
     def mapping(self, *place: str) -> dict[str, Any]:
         """Return a property that is a mapping; empty for anything else."""
-        value: Any = self.props
-        for name in place:
-            value = value.get(name) if isinstance(value, dict) else None
+        value = value_at(self.props, *place)
         return value if isinstance(value, dict) else {}
 
 

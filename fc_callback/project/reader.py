@@ -112,36 +112,25 @@ def read_project(root: Path, *, environ: Mapping[str, str] | None = None) -> Pro
 def _read_manifests(root: Path, problems: list[ProjectProblem]) -> list[Document]:
     main = next((root / name for name in MANIFEST_NAMES if (root / name).is_file()), None)
     if main is None:
-        problems.append(
-            ProjectProblem(
-                rule="manifest",
-                file=MANIFEST_NAMES[0],
-                line=1,
-                message=f"There is no s.yaml in {root}.",
-                hint="Name the project's directory, or create a project with `fc-callback new`.",
-            )
-        )
+        message, hint = f"There is no s.yaml in {root}.", "Name a project's directory, or run `fc-callback new`."
+        problems.append(ProjectProblem(rule="manifest", file="s.yaml", line=1, message=message, hint=hint))
         return []
     documents = [read_document(path, root) for path in (main, *sorted(set(root.glob("s.*.y*ml")) - {main}))]
-    problems += [problem for document in documents if (problem := _unreadable(document))]
+    problems += [_unreadable(document) for document in documents if not isinstance(document.data, dict)]
     return [document for document in documents if isinstance(document.data, dict)]
 
 
-def _unreadable(document: Document) -> ProjectProblem | None:
+def _unreadable(document: Document) -> ProjectProblem:
     error = document.error
-    if error is None and isinstance(document.data, dict):
-        return None
-    if isinstance(error, DuplicateKey):
-        message = f"{document.file} cannot be read: {error}. `s` says only that the format is incorrect."
-        return ProjectProblem(
-            rule="duplicate-key", file=document.file, line=error.line, message=message, hint="Keep one of them."
-        )
+    message = f"{document.file} cannot be read: {error or 'it is not a mapping'}."
+    hint = "Fix the YAML syntax." if error else "Write `edition: 3.0.0`, and `resources:` with the functions."
+    is_duplicate = isinstance(error, DuplicateKey)
     return ProjectProblem(
-        rule="manifest",
+        rule="duplicate-key" if is_duplicate else "manifest",
         file=document.file,
         line=error.line if error else 1,
-        message=f"{document.file} cannot be read: {error or 'it is not a mapping'}.",
-        hint="Fix the YAML syntax." if error else "Write `edition: 3.0.0`, and `resources:` with the functions.",
+        message=message,
+        hint="Keep one of the two: `s` refuses the file." if is_duplicate else hint,
     )
 
 
@@ -150,37 +139,31 @@ def _resources(document: Document, environ: Mapping[str, str], problems: list[Pr
     # `s` loads the .env beside s.yaml; the shell's variables win.
     variables = {**read_dotenv(document.path.parent / ".env"), **environ}
 
-    def report(place: Place, message: str) -> None:
-        line, hint = document.line(*place), "Define it, or give env() a default: ${env('NAME', 'default')}."
-        problems.append(ProjectProblem(rule="expression", file=document.file, line=line, message=message, hint=hint))
+    def report(rule: Literal["manifest", "expression"], place: Place, message: str, hint: str) -> None:
+        line = document.line(*place)
+        problems.append(ProjectProblem(rule=rule, file=document.file, line=line, message=message, hint=hint))
 
-    resolver = Resolver(data=data, folder=document.path.parent, environ=variables, report=report)
-    for key, entry in _well_formed(data.get("resources"), document, problems):
-        component = component_name(entry["component"])
-        props = resolver.resolve(entry.get("props") or {}, ("resources", key, "props"))
-        kind = Function if component == FUNCTION_COMPONENT else Resource
-        yield kind(key=key, component=component, props=props if isinstance(props, dict) else {}, document=document)
+    def report_expression(place: Place, message: str) -> None:
+        report("expression", place, message, "Define it, or give env() a default: ${env('NAME', 'default')}.")
 
-
-def _well_formed(
-    given: Any, document: Document, problems: list[ProjectProblem]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Return the resources that have a component and props, and report the others."""
-
-    def report(message: str, hint: str, *place: str) -> None:
-        line = document.line("resources", *place)
-        problems.append(ProjectProblem(rule="manifest", file=document.file, line=line, message=message, hint=hint))
-
+    given = data.get("resources")
     if not isinstance(given, dict) or not given:
-        report(f"{document.file} has no resources.", "Write them as a mapping below `resources:`.")
+        hint = "Write them as a mapping below `resources:`."
+        report("manifest", ("resources",), f"{document.file} has no resources.", hint)
         return
+    resolver = Resolver(data=data, folder=document.path.parent, environ=variables, report=report_expression)
     for key, entry in given.items():
-        well_formed = isinstance(entry, dict) and isinstance(entry.get("props", {}), dict)
-        if well_formed and isinstance(entry.get("component"), str):
-            yield key, entry
-        else:
+        component, props = (entry.get("component"), entry.get("props", {})) if isinstance(entry, dict) else (None, None)
+        if not isinstance(component, str) or not isinstance(props, dict):
+            message = f"The resource {key!r} has no component, or its props are not a mapping."
             hint = "Write `component: fc3`, and its properties as a mapping below `props:`."
-            report(f"The resource {key!r} has no component, or its props are not a mapping.", hint, key)
+            report("manifest", ("resources", key), message, hint)
+            continue
+        resolved = resolver.resolve(props, ("resources", key, "props"))
+        name = component_name(component)
+        yield (Function if name == FUNCTION_COMPONENT else Resource)(
+            key=key, component=name, props=resolved if isinstance(resolved, dict) else {}, document=document
+        )
 
 
 def _extended(document: Document) -> dict[str, Any]:

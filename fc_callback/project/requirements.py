@@ -13,11 +13,14 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from fc_callback.errors import SettingsError
+from fc_callback.project.documents import relative_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-FILE = "requirements.txt"
+    from packaging.markers import Marker
+
+REQUIREMENTS_FILE = "requirements.txt"
 _OWN_NAME = "fc-callback"
 _INCLUDE = re.compile(r"(?:-r|--requirement)[ =]*(\S.*)")
 _RELATIVE_OPTION = re.compile(r"^(-c|--constraint|-f|--find-links)[ =]+(?!/|\w+:)(\S+)")
@@ -98,8 +101,15 @@ def applicable(lines: Iterable[str], environment: Mapping[str, str], *, extra: s
     """Return the requirements whose markers hold in an environment. Lines that are not requirements are skipped."""
     for line in lines:
         requirement = parse_requirement(line)
-        if requirement and (not requirement.marker or requirement.marker.evaluate({**environment, "extra": extra})):
+        if requirement and _holds(requirement.marker, {**environment, "extra": extra}):
             yield requirement
+
+
+def _holds(marker: Marker | None, environment: dict[str, str]) -> bool:
+    try:
+        return marker is None or marker.evaluate(environment)
+    except ValueError:  # like `os_name ~= "posix"`, which has no meaning: pip says so
+        return True
 
 
 def parse_requirement(line: str) -> Requirement | None:
@@ -113,9 +123,9 @@ def parse_requirement(line: str) -> Requirement | None:
     except InvalidRequirement:
         pass
     try:
-        path, _, marker = text.partition(" ; ")
-        name = parse_wheel_filename(path.partition("#")[0].rpartition("/")[2])[0]
-        return Requirement(f"{name}; {marker}" if marker else name)
+        path, semicolon, marker = text.partition(";")
+        name = parse_wheel_filename(path.strip().partition("#")[0].rpartition("/")[2])[0]
+        return Requirement(f"{name}{semicolon}{marker}")
     except (InvalidWheelFilename, InvalidRequirement):
         return None
 
@@ -129,13 +139,12 @@ def read_requirements(code_dir: Path, root: Path, environment: Mapping[str, str]
         environment: The variables of the function's environment markers, as `TargetPlatform` gives them.
     """
     for folder in (code_dir, root):
-        path = folder / FILE
+        path = folder / REQUIREMENTS_FILE
         if path.is_file():
             named = tuple(applicable((line for _, line in _lines(path, set())), environment))
-            file = path.resolve().relative_to(root.resolve()).as_posix() if path.is_relative_to(root) else str(path)
             needed = frozenset(closure(named, environment, _requires_of_installed))
-            return Requirements(path=path, file=file, named=named, needed=needed)
-    return Requirements(path=None, file=FILE, named=(), needed=frozenset())
+            return Requirements(path=path, file=relative_name(path, root), named=named, needed=needed)
+    return Requirements(path=None, file=REQUIREMENTS_FILE, named=(), needed=frozenset())
 
 
 def text_for_target(path: Path, environment: Mapping[str, str]) -> str:
@@ -152,8 +161,7 @@ def _line_for_target(line: str, folder: Path, environment: Mapping[str, str]) ->
         return _RELATIVE_OPTION.sub(lambda found: f"{found[1]} {folder / found[2]}", line)
     requirement = parse_requirement(line)
     if requirement and requirement.marker:
-        holds = requirement.marker.evaluate({**environment, "extra": ""})
-        return re.sub(r"\s*;.*?(?=\s--|$)", "", line) if holds else ""
+        return re.sub(r"\s*;.*?(?=\s--|$)", "", line) if [*applicable([line], environment)] else ""
     return str(folder / line) if line.startswith(".") else line
 
 

@@ -265,6 +265,12 @@ BREAKS = (
         says="some resources only",
     ),
     Break(
+        rule="role-actions",
+        edit=replaced("policies/function-role.json", '"fnf:ReportTaskFailed"]', '"fnf:ReportTaskFailed"'),
+        at=("policies/function-role.json", ""),
+        says="Fix the JSON syntax",
+    ),
+    Break(
         rule="role-trust",
         edit=replaced("policies/function-role-trust.json", "fc.aliyuncs.com", "ecs.aliyuncs.com"),
         at=("policies/function-role-trust.json", "Statement"),

@@ -106,6 +106,7 @@ def test_a_key_that_occurs_twice_makes_the_manifest_unreadable_with_its_line(tmp
         'extend: "\\0"\n' + resource('{code: "\\0", definition: "${path(\'a\\0b\')}"}'),
         resource("{customRuntimeConfig: {command: 5, args: x}, runtime: custom}"),
         resource('{environmentVariables: {A: "\\ud83d"}}'),
+        resource(f"{{a: \"${{json('{'[' * 900}{']' * 900}')}}\"}}"),
         resource(f"{{text: \"${{{'env(' * 3000}'x'{')' * 3000}}}\"}}"),
     ],
 )

@@ -36,6 +36,7 @@ PYTHON_312 = TargetPlatform(python=(3, 12), glibc=(2, 31)).marker_environment
         ("x @ https://example.org/x-1.0.zip ; python_version < '3.11'", True, False),
         ("./wheels/x-1.0-py3-none-any.whl ; python_version < '3.11'", True, False),
         ("x==1.0; python_version < '3.11' --hash=sha256:00", True, False),
+        ("x; os_name ~= 'posix'", True, True),
     ],
 )
 def test_a_marker_holds_for_the_functions_python(line: str, on_310: bool, on_312: bool) -> None:
