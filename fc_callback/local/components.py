@@ -97,11 +97,7 @@ class Components:
 
 
 def build_components(options: ServiceOptions, *, endpoint: str) -> Components:
-    """Open the database and connect the other parts to it.
-
-    Args:
-        options: The service's options.
-        endpoint: The URL that functions report their tasks to.
+    """Open the database and connect the other parts to it; functions report their tasks to `endpoint`.
 
     Raises:
         SettingsError: The database cannot be used.

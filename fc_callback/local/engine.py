@@ -25,12 +25,7 @@ MAX_TIMER_NAP_SECONDS = 3600.0
 class Engine:
     """Runs every execution of the database.
 
-    Args:
-        store: The database.
-        clock: The service's clock.
-        invoker: Invokes functions.
-        conflict: Whether a report that comes before a synchronous invocation has returned is refused with
-            TaskInvalidState.
+    With `conflict`, a report that comes before a synchronous invocation has returned is refused with TaskInvalidState.
     """
 
     def __init__(self, store: Store, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:

@@ -43,11 +43,7 @@ class RunContext:
 
 
 class ExecutionRecord:
-    """The stored side of an execution.
-
-    Args:
-        context: The service.
-        row: The execution's row in `executions`.
+    """An execution, loaded from its row in the database.
 
     Attributes:
         step_name: The current step; None after the end.

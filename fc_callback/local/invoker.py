@@ -61,12 +61,7 @@ class _Attempt:
 class Invoker:
     """The functions and their invocations.
 
-    Args:
-        store: The database.
-        clock: The service's clock.
-        options: The service's options.
-        endpoint: The URL that every function reports its tasks to. A process gets it in its environment, a callable in
-            its context.
+    Functions report their tasks to `endpoint`: a process finds it in its environment, a callable in its context.
     """
 
     def __init__(self, store: Store, clock: Clock, options: ServiceOptions, *, endpoint: str) -> None:

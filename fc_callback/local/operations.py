@@ -57,13 +57,7 @@ def _number_parameter(parameters: Mapping[str, str], name: str, default: int, lo
 
 
 class Operations:
-    """Performs the operations for an account.
-
-    Args:
-        store: The database.
-        clock: The service's clock.
-        engine: Runs the executions.
-    """
+    """Performs the operations of the API for an account."""
 
     def __init__(self, store: Store, clock: Clock, engine: Engine) -> None:
         self._store = store

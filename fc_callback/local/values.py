@@ -126,22 +126,12 @@ class FunctionInvocation:
     @classmethod
     def read(cls, row: Row, store: Store) -> FunctionInvocation:
         """Build an instance from a row of the store."""
-        masked = store.masked
-        return cls(
-            request_id=row["request_id"],
-            function=row["function"],
-            asynchronous=bool(row["asynchronous"]),
-            status=row["status"],
-            retry_count=row["retry_count"],
-            event=masked(row["event"]),
-            result=masked(row["result"]),
-            log=masked(row["log"]),
-            error_type=row["error_type"],
-            error_name=masked(row["error_name"]),
-            error_message=masked(row["error_message"]),
-            queued=iso_milliseconds(row["queued"]),
-            ended=iso_milliseconds(row["ended"]),
-        )
+        values = {field.name: row[field.name] for field in attrs.fields(cls)}
+        for name in ("event", "result", "log", "error_name", "error_message"):
+            values[name] = store.masked(values[name])
+        for name in ("queued", "ended"):
+            values[name] = iso_milliseconds(values[name])
+        return cls(**{**values, "asynchronous": bool(values["asynchronous"])})
 
 
 def read_invocations(store: Store, function: str | None) -> list[FunctionInvocation]:
