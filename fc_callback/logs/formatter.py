@@ -61,7 +61,7 @@ class LineFormatter(logging.Formatter):
         self._redactor = redactor
         self._constants: dict[str, Any] = redactor.value_by_name(dict(constants))
         self._reserved = _RESERVED | self._constants.keys()
-        self._processors = processors
+        self._processors = processors or None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -95,7 +95,7 @@ class LineFormatter(logging.Formatter):
     def _entry(self, record: logging.LogRecord) -> dict[str, Any] | None:
         """Return the fields of a line as JSON can hold them, values under telling names masked; None to drop the record."""
         masked = self._redactor.members_by_name
-        if not self._processors:
+        if self._processors is None:
             return {**_head(record), **self._shared_fields(record), **masked(self._own_fields(record))}
         given = {**_head(record), **self._constants, **_place(record), **self._renamed(bound_keys())}
         processed = self._processors.apply({**given, **self._own_fields(record)})

@@ -58,7 +58,9 @@ def exception_text(exc_info: Any) -> str:
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call gave to its record, with `extra=` or as keyword arguments of `Logger`."""
     own = record.__dict__
-    fields = {text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)}
+    fields = {
+        name if type(name) is str else text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)
+    }
     given: Any = own.get(LOG_FIELDS)
     if type(given) is dict:
         fields.update({name if type(name) is str else text_of(name): value for name, value in given.items()})

@@ -31,9 +31,15 @@ _OF_ONE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _STANDARD = str.maketrans("-_", "+/")
 _SHORTEST_MARK = 4
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-# Tables for bytes.translate: what is no letter or digit becomes a space; each sign of base64 becomes an A, all else a space.
-_WORDS = bytes(byte if byte in _LETTERS else ord(" ") for byte in range(256))
-_RUNS = bytes(ord("A") if byte in _LETTERS + b"+/-_" else ord(" ") for byte in range(256))
+
+
+def _table(kept: dict[int, int]) -> bytes:
+    """Return a table for `bytes.translate` that makes a space of every byte that is not named."""
+    return bytes(kept.get(byte, ord(" ")) for byte in range(256))
+
+
+_WORDS = _table({byte: byte for byte in _LETTERS})
+_RUNS = _table(dict.fromkeys(_LETTERS + b"+/-_", ord("A")))
 
 
 # Compiled when a text is searched, which is rare: together they would take two milliseconds of a cold start.
