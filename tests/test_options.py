@@ -136,6 +136,7 @@ TABLE: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (Logger, "form", ["", "xml", True, 5, ["json"], "JSON"]),
     (Logger, "fields", ["service", 5, True, ["service"], [("service", "orders")], {5: "x"}, {"": "x"}, {None: 1}]),
     (Logger, "task_record", NOT_FLAGS),
+    (Logger, "processors", ["drop", 5, True, len, ["drop"], [5], [lambda: None], [lambda one, two: None]]),
     (Redactor, "names", ["card", b"card", 5, None, [""], [" _"], ["card", 5], [["card"]]]),
     (Redactor, "enabled", NOT_FLAGS),
     (RedactionFilter, "names", ["card", 5, None, [""], [5]]),
