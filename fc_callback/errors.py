@@ -176,7 +176,7 @@ class OutputTooLarge(OutputError):
 
 
 class TaskFailed(FcCallbackError):
-    """Raise it in a function to fail its task by name, whatever `on_failure` is.
+    """Raise it in a function to fail its task by name, with both values of `on_failure`.
 
     Args:
         error: The name for the flow's Catch and Retry, 1 to 128 characters.

@@ -273,7 +273,7 @@ def _look_through(kind: Any) -> Any:
             )
         else:
             return kind
-    raise TypeError("an alias in it stands for itself")
+    raise TypeError("an alias in it refers to itself")
 
 
 def _core(kind: Any) -> tuple[Any, bool]:
@@ -285,7 +285,7 @@ def _core(kind: Any) -> tuple[Any, bool]:
             return kind, is_validated
         kind, *metadata = get_args(kind)
         is_validated = is_validated or any(map(_is_validation, metadata))
-    raise TypeError("an alias in it stands for itself")
+    raise TypeError("an alias in it refers to itself")
 
 
 def _is_validation(metadata: Any) -> bool:

@@ -105,5 +105,5 @@ def test_a_type_parameter_alone_is_refused() -> None:
 @pytest.mark.parametrize("name", ["itself", "each_other"])
 def test_an_alias_that_stands_for_itself_is_refused(name: str) -> None:
     for decorate in (task_callback, event_parser):
-        with pytest.raises(TypeError, match="an alias in it stands for itself"):
+        with pytest.raises(TypeError, match="an alias in it refers to itself"):
             decorate(module()[name])
