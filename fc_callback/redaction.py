@@ -193,7 +193,7 @@ def known_secrets(also: Iterable[str] = ()) -> Spellings:
     kept = invocation.notes.get(known_secrets)  # each log line asks
     if kept is None or kept[0] is not task:
         kept = invocation.notes[known_secrets] = task, spellings_of((*invocation.secrets, *of_task))
-    return kept[1]
+    return kept[1]  # which this function has put there
 
 
 def may_hold_secrets(text: str, known: Spellings | None = None) -> bool:

@@ -1,4 +1,4 @@
-r"""How a secret may be spelled inside a text: the one list that every masker uses.
+r"""Find secrets in a text in every spelling: the one list of spellings, which every masker uses.
 
 - as it is;
 - with escapes: of JSON (`\/`, `\u003d`), of a Python repr, of a URL (`%2B`, `%2b`, `+` for a space), each quoted again any
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     Span = tuple[int, int]
 
-# A shorter text may stand anywhere by chance, and masking it would tear texts apart. Tokens of the service have a hundred
+# A shorter text may stand anywhere by chance, and masking it would make texts unreadable. Task tokens have a hundred
 # characters and more, access key secrets thirty.
 SHORTEST_SECRET = 8
-# Quoted or encoded more often than this, a secret is not found.
+# A secret that is quoted or encoded more often than this is not found.
 DEEPEST = 8
 FOLDED = 60  # a line of folded base64 has at least this many characters (64 in PEM, 76 in MIME)
 
@@ -80,7 +80,7 @@ class Spellings:
         self._run = b"A" * min([one.base64_characters for one in known], default=0)
 
     def may_stand_in(self, text: str) -> bool:
-        """Say whether a text is worth a search; nearly always it is not."""
+        """Say whether a text has to be searched; nearly every text has not."""
         for mark in self._marks:
             if mark in text:
                 return True
@@ -130,7 +130,7 @@ class Spellings:
                 for start, end in self._spans(decoded(text[offset : run.end()]), depth - 1, None):
                     yield offset - (-start * 8 // 6), min(offset - (-end * 8 // 6), run.end())
 
-    # Made when something is found: a task's token is new each time, and nearly every text holds none.
+    # Made when something is found: each task has a new token, and nearly no text holds it.
     @cached_property
     def _plain(self) -> tuple[str, ...]:
         return tuple(form for one in self._known for form in one.plain)
@@ -149,13 +149,13 @@ spellings_of = lru_cache(maxsize=32)(Spellings)
 
 
 class _Known:
-    """What one secret is looked for by."""
+    """What tells that a text may hold one secret."""
 
     __slots__ = ("_data", "_secret", "base64_characters", "mark")
 
     def __init__(self, secret: str) -> None:
         self._secret, self._data = secret, secret.encode("utf-8", "surrogatepass")
-        # Letters and digits are escaped by hardly anything, so they tell which texts are worth a search.
+        # Hardly any escaping changes letters and digits: a text without this run of them need not be searched for the plain secret.
         mark = max(self._data.translate(_WORDS).split(), key=len, default=b"").decode()
         self.mark = mark if len(mark) >= _SHORTEST_MARK else ""
         self.base64_characters = min(-(-len(self._data) * 4 // 3), FOLDED)
