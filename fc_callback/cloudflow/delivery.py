@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
-from fc_callback.cloudflow.pauses import pause
-from fc_callback.cloudflow.throttle import throttle_queue_for
+from fc_callback.cloudflow.throttle import pause, throttle_queue_for
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
 from fc_callback.values.base import Value
 from fc_callback.values.context import Deadline

@@ -571,7 +571,7 @@ from fc_callback.cloudflow import sockets, throttle, transport
 held, ended = threading.Event(), threading.Event()
 
 def hold():
-    with transport._lock, throttle._lock, sockets._lock:
+    with transport._lock, throttle.throttle_queue_for("http://127.0.0.1:1")._lock, sockets._lock:
         held.set()
         ended.wait(30)
 
