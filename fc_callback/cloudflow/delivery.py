@@ -176,10 +176,10 @@ def _result(seen: _Attempts, document: dict[str, Any], *, already_completed: boo
 def _undelivered(
     action: str, seen: _Attempts, problem: CloudFlowError | ServiceUnreachable | None
 ) -> ReportUndelivered:
-    why = f" The last one: {problem.args[0]}" if problem is not None else ""
+    why = f" The last call: {problem.args[0]}" if problem is not None else ""
     calls = "1 call" if seen.made == 1 else f"{seen.made} calls"
     return ReportUndelivered(
-        f"{action} was not delivered before the time was up, with {calls}.{why}",
+        f"{action} was not delivered before the deadline, after {calls}.{why}",
         attempts=seen.made,
         ambiguous=seen.ambiguous,
         last_error=problem,
