@@ -1,7 +1,7 @@
-"""A record of each task: how long its steps took, and what came of it.
+"""Records of tasks: the duration of each step, and the outcome.
 
-`Logger` writes it as one line of JSON, which SLS can chart; `log_records()` does so without `Logger`, `listen()` hands it
-to code of your own.
+`Logger` writes each record as one line of JSON, which SLS can chart. `log_records()` writes it without `Logger`. `listen()`
+passes it to your own code.
 """
 
 from __future__ import annotations
@@ -28,33 +28,32 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback.metrics")
 
 STEPS = ("find", "run", "encode", "report")
-FIELDS = frozenset(  # that a record can have
+FIELDS = frozenset(  # all that a record can have
     {"record", "outcome", "error", *(f"{step}_ms" for step in STEPS), "total_ms", "attempt", "report_attempts"}
     | {"event_bytes", "output_bytes", "throttled", "replayed", "already_completed"}
 )
-
 
 Outcome = Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"]
 
 
 class TaskRecord:
-    """What one task took.
+    """The outcome of one task, with its durations and sizes.
 
     Attributes:
-        task: The task; None where the event held no token.
-        outcome: `succeeded`, `failed` (reported as such), `deferred`, `deadline_exceeded`, or `raised`: an exception
+        task: The task. None if the event has no token.
+        outcome: `succeeded`, `failed` (reported as a failure), `deferred`, `deadline_exceeded`, or `raised`: an exception
             passed through, and nothing was reported.
-        error: The name of the failure, or the class of the exception; empty otherwise.
+        error: The name of the failure, or the class of the exception. Else empty.
         cold_start: Whether this was the first invocation of its process.
         attempt: 1 for the first delivery of the event.
-        replayed: Whether the outcome was stored already (`once=`), and the function did not run.
-        seconds: How long each step took: `find`, `run`, `encode`, `report`; a step that did not happen is not there.
-        total_seconds: From the entry of the task to its end.
-        event_bytes: The size of what FC delivered; None where it is not bytes or text.
-        output_bytes: The size of the Output; None where there is none.
-        report_attempts: How many calls the report took; 0 where there was none.
-        throttled: How many of them were answered with 429.
-        already_completed: Whether the task had an end before.
+        replayed: Whether `once=` had stored the outcome before, and the function did not run.
+        seconds: The duration of each step: `find`, `run`, `encode`, `report`. A step that did not run is missing.
+        total_seconds: The duration from the start of the task to its end.
+        event_bytes: The size of FC's event. None if the event is not bytes or text.
+        output_bytes: The size of the Output. None without an Output.
+        report_attempts: The number of calls of the report. 0 without a report.
+        throttled: The number of these calls with the answer 429.
+        already_completed: Whether the task had ended before the report.
     """
 
     task: Task | None = None
@@ -77,37 +76,37 @@ class TaskRecord:
         self._is_closed = False
 
     def begins(self, task: Task) -> None:
-        """Take over the task that was found."""
+        """Add the task of the event."""
         self.task, self.attempt = task, task.context.retry_count + 1
         remember_secrets(task.token.secret)
 
     def ended(self, output: str, *, error: str = "") -> None:
-        """Take over what the function's work came to.
+        """Add the outcome of the function.
 
         Args:
-            output: The text that FC gets: the Output, for a task that succeeded.
-            error: The failure's name, for one that did not.
+            output: The text that FC gets: the Output, if the task succeeded.
+            error: The name of the failure. Empty if the task succeeded.
         """
         if error:
             self.outcome, self.error = "failed", error
         else:
-            self.output_bytes = _size(output)
+            self.output_bytes = _size_bytes(output)
 
     def reported(self, result: ReportResult) -> None:
-        """Take over what a report took."""
+        """Add the result of the report."""
         self.report_attempts = result.attempts
         self.throttled = result.throttled
         self.already_completed = result.already_completed
 
     def exceeds_deadline(self) -> None:
-        """Close the record of a task whose `DeadlineExceeded` is reported, while its function still runs."""
+        """Close the record of a task whose `DeadlineExceeded` is reported while its function still runs."""
         self.close("deadline_exceeded")
 
     def close(self, outcome: Outcome | None = None, *, error: str = "") -> None:
-        """Close the record and tell the listeners, once.
+        """Close the record and call the listeners. Later calls do nothing.
 
         Args:
-            outcome: What the task ended in; as it was set, by default.
+            outcome: The outcome of the task. None keeps the outcome that is set.
             error: The class of the exception that passed through.
         """
         with self._closing:
@@ -118,12 +117,12 @@ class TaskRecord:
                 self.outcome, self.error = outcome, error
             self.total_seconds = time.perf_counter() - self._began
         if self.task is not None or self.outcome == "raised":
-            _tell(self)
+            _call_listeners(self)
 
     def fields(self) -> dict[str, Any]:
-        """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`.
+        """Return the record as fields of a log line: durations in milliseconds, with names that end in `_ms`.
 
-        What did not happen is not there: a step, an error, a 429, a replay.
+        A field is missing if it does not apply: a step that did not run, no error, no 429, no replay.
         """
         fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
         if self.error:
@@ -147,23 +146,23 @@ class TaskRecord:
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Call `listener` with the record of each task, at its end; return what stops that.
+    """Call `listener` with the record of each task at its end. Return a function that stops this.
 
-    An exception of the listener's is logged and costs nothing else.
+    An exception of the listener is logged. It has no other effect.
 
     Raises:
-        SettingsError: It is no function of a record.
+        SettingsError: The argument is not a function of a record.
     """
     validators.function("listener", listener, gets=("record",), give="Give a function that gets each TaskRecord.")
 
-    def tell(record: TaskRecord) -> None:  # one of its own for each call: equal listeners are told apart
+    def tell(record: TaskRecord) -> None:  # new for each call, because `observe` adds equal functions once
         listener(record)
 
     return observe("task", tell)
 
 
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
-    """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
+    """Write each task's record to the logger `fc_callback.metrics` at INFO. False stops this."""
     validators.flag("on", on)
     stop = observe("task", _write_record)
     if not on:
@@ -173,15 +172,15 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
 def _write_record(record: TaskRecord) -> None:
     message = f"Task {record.outcome.replace('_', ' ')}."
     if logger.isEnabledFor(logging.INFO):
-        with task_scope(record.task):  # the line names its task, which has ended
+        with task_scope(record.task):  # the task has ended, but the line must name it
             log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
 
 
 class task_record:  # noqa: N801 - with task_record(event) as record: ...
-    """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
+    """Keep the record of a task for a `with` block. The listeners get the record at the end.
 
     Args:
-        event: What FC delivered.
+        event: The event that FC delivered.
     """
 
     __slots__ = ("_invocation", "_record")
@@ -189,7 +188,9 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
         self._invocation = invocation
-        self._record = TaskRecord(event_bytes=_size(event), cold_start=invocation is not None and invocation.cold_start)
+        self._record = TaskRecord(
+            event_bytes=_size_bytes(event), cold_start=invocation is not None and invocation.cold_start
+        )
 
     def __enter__(self) -> TaskRecord:
         """Begin, and return the record."""
@@ -198,7 +199,7 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
         return self._record
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Close the record and tell the listeners."""
+        """Close the record and call the listeners."""
         record = self._record
         if error is None:
             record.close()
@@ -208,19 +209,19 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
             self._invocation.failed = True
 
 
-def _tell(record: TaskRecord) -> None:
+def _call_listeners(record: TaskRecord) -> None:
     for listener in tuple(observers["task"]):
         try:
             listener(record)
-        except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
+        except Exception as error:  # noqa: BLE001, PERF203 - a failed measurement must not lose a finished result
             log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
 class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
-    """Add the time of a `with` block to a task's record, and tell the observers of the step.
+    """Add the time of a `with` block to a task's record, and call the observers of the step.
 
     Args:
-        record: The task's record; None for a handler that is no task, which has none.
+        record: The task's record. None for a handler without a task.
         step: One of `STEPS`.
     """
 
@@ -239,7 +240,7 @@ class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, however the block ended."""
+        """Add the time and end the observers."""
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took
@@ -251,7 +252,7 @@ def _milliseconds(seconds: float) -> float:
     return int(seconds * 1e6) / 1000
 
 
-def _size(event: object) -> int | None:
+def _size_bytes(event: object) -> int | None:
     if isinstance(event, str):
         return len(event.encode("utf-8", "replace"))
     return len(event) if isinstance(event, (bytes, bytearray)) else None
