@@ -1,7 +1,7 @@
-"""Records of tasks: the duration of each step, and the outcome.
+"""A record of each task: how long its steps took, and what came of it.
 
-`Logger` writes each record as one line of JSON, which SLS can chart. `log_records()` writes it without `Logger`. `listen()`
-passes it to your own code.
+`Logger` writes it as one line of JSON, which SLS can chart; `log_records()` does so without `Logger`, `listen()` hands it
+to code of your own.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ Outcome = Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raise
 
 
 class TaskRecord:
-    """The outcome of one task, with its durations and sizes.
+    """What one task took.
 
     Attributes:
-        task: The task. None if the event has no token.
-        outcome: `succeeded`, `failed` (reported as a failure), `deferred`, `deadline_exceeded`, or `raised`: an exception
+        task: The task; None where the event held no token.
+        outcome: `succeeded`, `failed` (reported as such), `deferred`, `deadline_exceeded`, or `raised`: an exception
             passed through, and nothing was reported.
-        error: The name of the failure, or the class of the exception. Else empty.
+        error: The name of the failure, or the class of the exception; empty otherwise.
         cold_start: Whether this was the first invocation of its process.
         attempt: 1 for the first delivery of the event.
-        replayed: Whether `once=` had stored the outcome before, and the function did not run.
-        seconds: The duration of each step: `find`, `run`, `encode`, `report`. A step that did not run is missing.
-        total_seconds: The duration from the start of the task to its end.
-        event_bytes: The size of FC's event. None if the event is not bytes or text.
-        output_bytes: The size of the Output. None without an Output.
-        report_attempts: The number of calls of the report. 0 without a report.
-        throttled: The number of these calls with the answer 429.
-        already_completed: Whether the task had ended before the report.
+        replayed: Whether the outcome was stored already (`once=`), and the function did not run.
+        seconds: How long each step took: `find`, `run`, `encode`, `report`; a step that did not happen is not there.
+        total_seconds: From the entry of the task to its end.
+        event_bytes: The size of what FC delivered; None where it is not bytes or text.
+        output_bytes: The size of the Output; None where there is none.
+        report_attempts: How many calls the report took; 0 where there was none.
+        throttled: How many of them were answered with 429.
+        already_completed: Whether the task had an end before.
     """
 
     task: Task | None = None
@@ -76,16 +76,16 @@ class TaskRecord:
         self._is_closed = False
 
     def begins(self, task: Task) -> None:
-        """Add the task of the event."""
+        """Take over the task that was found."""
         self.task, self.attempt = task, task.context.retry_count + 1
         remember_secrets(task.token.secret)
 
     def ended(self, output: str, *, error: str = "") -> None:
-        """Add the outcome of the function.
+        """Take over what the function's work came to.
 
         Args:
-            output: The text that FC gets: the Output, if the task succeeded.
-            error: The name of the failure. Empty if the task succeeded.
+            output: The text that FC gets: the Output, for a task that succeeded.
+            error: The failure's name, for one that did not.
         """
         if error:
             self.outcome, self.error = "failed", error
@@ -93,7 +93,7 @@ class TaskRecord:
             self.output_bytes = _size_bytes(output)
 
     def reported(self, result: ReportResult) -> None:
-        """Add the result of the report."""
+        """Take over what a report took."""
         self.report_attempts = result.attempts
         self.throttled = result.throttled
         self.already_completed = result.already_completed
@@ -106,7 +106,7 @@ class TaskRecord:
         """Close the record and call the listeners. Later calls do nothing.
 
         Args:
-            outcome: The outcome of the task. None keeps the outcome that is set.
+            outcome: What the task ended in; as it was set, by default.
             error: The class of the exception that passed through.
         """
         with self._closing:
@@ -120,9 +120,9 @@ class TaskRecord:
             _call_listeners(self)
 
     def fields(self) -> dict[str, Any]:
-        """Return the record as fields of a log line: durations in milliseconds, with names that end in `_ms`.
+        """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`.
 
-        A field is missing if it does not apply: a step that did not run, no error, no 429, no replay.
+        What did not happen is not there: a step, an error, a 429, a replay.
         """
         fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
         if self.error:
@@ -146,16 +146,16 @@ class TaskRecord:
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Call `listener` with the record of each task at its end. Return a function that stops this.
+    """Call `listener` with the record of each task, at its end; return what stops that.
 
-    An exception of the listener is logged. It has no other effect.
+    An exception of the listener's is logged and costs nothing else.
 
     Raises:
-        SettingsError: The argument is not a function of a record.
+        SettingsError: It is no function of a record.
     """
     validators.function("listener", listener, gets=("record",), give="Give a function that gets each TaskRecord.")
 
-    def tell(record: TaskRecord) -> None:  # new for each call, because `observe` adds equal functions once
+    def tell(record: TaskRecord) -> None:  # one of its own for each call: equal listeners are told apart
         listener(record)
 
     return observe("task", tell)
@@ -177,10 +177,10 @@ def _write_record(record: TaskRecord) -> None:
 
 
 class task_record:  # noqa: N801 - with task_record(event) as record: ...
-    """Keep the record of a task for a `with` block. The listeners get the record at the end.
+    """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
 
     Args:
-        event: The event that FC delivered.
+        event: What FC delivered.
     """
 
     __slots__ = ("_invocation", "_record")
@@ -188,9 +188,8 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
         self._invocation = invocation
-        self._record = TaskRecord(
-            event_bytes=_size_bytes(event), cold_start=invocation is not None and invocation.cold_start
-        )
+        cold_start = invocation is not None and invocation.cold_start
+        self._record = TaskRecord(event_bytes=_size_bytes(event), cold_start=cold_start)
 
     def __enter__(self) -> TaskRecord:
         """Begin, and return the record."""
@@ -213,15 +212,15 @@ def _call_listeners(record: TaskRecord) -> None:
     for listener in tuple(observers["task"]):
         try:
             listener(record)
-        except Exception as error:  # noqa: BLE001, PERF203 - a failed measurement must not lose a finished result
+        except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
             log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
 class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
-    """Add the time of a `with` block to a task's record, and call the observers of the step.
+    """Add the time of a `with` block to a task's record, and tell the observers of the step.
 
     Args:
-        record: The task's record. None for a handler without a task.
+        record: The task's record; None for a handler that is no task, which has none.
         step: One of `STEPS`.
     """
 
@@ -240,7 +239,7 @@ class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Add the time and end the observers."""
+        """End, however the block ended."""
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took
