@@ -151,6 +151,8 @@ class JsonFormatter(LineFormatter):
     def _shared(self, record: logging.LogRecord) -> tuple[dict[str, Any], str]:
         """Return what the lines of one invocation share, constants, its task and bound keys, and their JSON, made once."""
         invocation, bound = current_invocation(), bound_keys()
+        if invocation is not None and invocation.ended:  # of a thread that outlives it: other secrets are known by now
+            invocation = None
         made_for = running_task(), bound, invocation and invocation.sampled
         kept = None if invocation is None else invocation.notes.get(self)
         if kept is not None and all(map(is_, kept[0], made_for)):
@@ -221,11 +223,17 @@ def _exception(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _head(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the first fields of a line; the message, which comes with the record's own fields, has its place here."""
+    head = _guarded(_head_fields, record)
+    return head if type(head) is dict else {"level": text_of(record.levelname), "message": "", "unwritten": head}
+
+
+def _head_fields(record: logging.LogRecord) -> dict[str, Any]:
     second = int(record.created)
     return {
         "timestamp": f"{_clock(second)}.{int((record.created - second) * 1000):03d}Z",  # 2020-09-22T23:43:40.073Z
         "level": text_of(record.levelname),
-        "message": "",  # it comes with the record's own fields, and stands here
+        "message": "",
         "logger": text_of(record.name),
         "location": f"{record.filename}:{record.lineno}",
     }
@@ -298,24 +306,3 @@ def _shortened(value: Any, room: int) -> Any:
         return {name: _shortened(part, room // 4) for name, part in {**value, "stack": stack}.items()}
     shown = (value if isinstance(value, str) else text)[: room // 6]  # an escape takes six characters
     return f"{shown}... ({len(text)} characters)"
-
-
-class ProcessorFilter(logging.Filter):
-    """Builds the line of each record before its handler does, because only a filter can drop a record.
-
-    Args:
-        formatter: The handler's formatter.
-    """
-
-    def __init__(self, formatter: LineFormatter) -> None:
-        super().__init__()
-        self._formatter = formatter
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Store the line on the record for the formatter. Return False if a processor dropped the record."""
-        if not self._formatter.has_line(record):
-            line = self._formatter.line(record)
-            if line is None:
-                return False
-            self._formatter.keep_line(record, line)
-        return True
