@@ -28,11 +28,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fc_callback.metrics")
 
 STEPS = ("find", "run", "encode", "report")
-FIELDS = frozenset(  # that a record can have
+FIELDS = frozenset(  # all that a record can have
     {"record", "outcome", "error", *(f"{step}_ms" for step in STEPS), "total_ms", "attempt", "report_attempts"}
     | {"event_bytes", "output_bytes", "throttled", "replayed", "already_completed"}
 )
-
 
 Outcome = Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raised"]
 
@@ -91,7 +90,7 @@ class TaskRecord:
         if error:
             self.outcome, self.error = "failed", error
         else:
-            self.output_bytes = _size(output)
+            self.output_bytes = _size_bytes(output)
 
     def reported(self, result: ReportResult) -> None:
         """Set the data of the report."""
@@ -100,11 +99,11 @@ class TaskRecord:
         self.already_completed = result.already_completed
 
     def exceeds_deadline(self) -> None:
-        """Close the record of a task whose `DeadlineExceeded` is reported, while its function still runs."""
+        """Close the record of a task whose `DeadlineExceeded` is reported while its function still runs."""
         self.close("deadline_exceeded")
 
     def close(self, outcome: Outcome | None = None, *, error: str = "") -> None:
-        """Close the record and tell the listeners, once.
+        """Close the record and call the listeners. Later calls do nothing.
 
         Args:
             outcome: The outcome of the task. The default is the outcome that was set before.
@@ -118,7 +117,7 @@ class TaskRecord:
                 self.outcome, self.error = outcome, error
             self.total_seconds = time.perf_counter() - self._began
         if self.task is not None or self.outcome == "raised":
-            _tell(self)
+            _call_listeners(self)
 
     def fields(self) -> dict[str, Any]:
         """Return the record as fields of a log line. Times are in milliseconds, with names that end in `_ms`.
@@ -165,7 +164,7 @@ def listen(listener: Listener) -> Callable[[], None]:
 
 
 def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
-    """Write each task's record to the logger `fc_callback.metrics`, at INFO."""
+    """Write each task's record to the logger `fc_callback.metrics` at INFO. False stops this."""
     validators.flag("on", on)
     stop = observe("task", _write_record)
     if not on:
@@ -175,7 +174,7 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
 def _write_record(record: TaskRecord) -> None:
     message = f"Task {record.outcome.replace('_', ' ')}."
     if logger.isEnabledFor(logging.INFO):
-        with task_scope(record.task):  # the line names its task, which has ended
+        with task_scope(record.task):  # the task has ended, but the line must name it
             log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
 
 
@@ -191,7 +190,8 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
     def __init__(self, event: object) -> None:
         invocation = current_invocation()
         self._invocation = invocation
-        self._record = TaskRecord(event_bytes=_size(event), cold_start=invocation is not None and invocation.cold_start)
+        cold_start = invocation is not None and invocation.cold_start
+        self._record = TaskRecord(event_bytes=_size_bytes(event), cold_start=cold_start)
 
     def __enter__(self) -> TaskRecord:
         """Begin, and return the record."""
@@ -200,7 +200,7 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
         return self._record
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Close the record and tell the listeners."""
+        """Close the record and call the listeners."""
         record = self._record
         if error is None:
             record.close()
@@ -210,7 +210,7 @@ class task_record:  # noqa: N801 - with task_record(event) as record: ...
             self._invocation.failed = True
 
 
-def _tell(record: TaskRecord) -> None:
+def _call_listeners(record: TaskRecord) -> None:
     for listener in tuple(observers["task"]):
         try:
             listener(record)
@@ -253,7 +253,7 @@ def _milliseconds(seconds: float) -> float:
     return int(seconds * 1e6) / 1000
 
 
-def _size(event: object) -> int | None:
+def _size_bytes(event: object) -> int | None:
     if isinstance(event, str):
         return len(event.encode("utf-8", "replace"))
     return len(event) if isinstance(event, (bytes, bytearray)) else None

@@ -28,7 +28,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 from fc_callback.errors import HandlerInvalid, LayerError
-from fc_callback.payload.annotations import check_function
+from fc_callback.payload.annotations import check_function, name_of
 from fc_callback.payload.signatures import instances_of
 from fc_callback.values import validators
 from fc_callback.values.base import Value
@@ -60,9 +60,9 @@ class Call(Value, hidden=("arguments", "named", "owner")):
 
     Attributes:
         function: The handler below the layers.
-        arguments: Its positional arguments; below `task_callback`, what its annotations ask for.
+        arguments: Its positional arguments. Below `task_callback`, they are what its annotations ask for.
         named: Its keyword arguments.
-        owner: The instance, where the handler is a method.
+        owner: The instance in a tuple if the handler is a method. Else empty.
     """
 
     function: Callable[..., Any]
@@ -77,7 +77,7 @@ class Call(Value, hidden=("arguments", "named", "owner")):
 
     @cached_property
     def context(self) -> FcContext:
-        """The invocation, as FC describes it."""
+        """FC's data about the invocation."""
         invocation = current_invocation()
         if invocation is not None and not invocation.ended:
             return invocation.context
@@ -132,7 +132,7 @@ def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
         LayerError: A layer called its `call_next` a second time.
     """
     for layer in around:
-        _check("layers", layer, "call", "call_next")
+        _check_argument("layers", layer, "call", "call_next")
 
     def decorate(decorated: Callable[P, R]) -> LayeredHandler[P, R]:
         function: Callable[..., Any] = decorated
@@ -147,27 +147,27 @@ def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
 
             @wraps(function)
             async def handler(*given: Any, **named: Any) -> Any:
-                return await _run_async(chain, call_of(given, named))
+                return await _run_chain_async(chain, call_of(given, named))
 
         else:
 
             @wraps(function)
             def handler(*given: Any, **named: Any) -> Any:
-                return _run(chain, call_of(given, named))
+                return _run_chain(chain, call_of(given, named))
 
-        handler.__layers__ = (*around, *layers_of(function))  # type: ignore[attr-defined]  # an attribute of ours
+        handler.__layers__ = (*around, *layers_of(function))  # type: ignore[attr-defined]  # our own attribute
         return cast("LayeredHandler[P, R]", handler)
 
     return decorate
 
 
 def layers_of(handler: Callable[..., Any]) -> tuple[Layer, ...]:
-    """Return the layers around a handler, outermost first, those above and below other decorators included."""
+    """Return the layers around a handler, outermost first, also those above and below other decorators."""
     return getattr(handler, "__layers__", ())
 
 
 def invocation(call: Call, call_next: CallNext) -> Any:
-    """Begin an invocation for a plain handler. Keys that the log binds end with it. `task_callback` begins one itself."""
+    """Begin an invocation for a plain handler. Its end removes the keys that the log bound. `task_callback` does this itself."""
     with invocation_scope(call.context, call.event):
         return call_next(call)
 
@@ -186,7 +186,7 @@ def before(function: Callable[[Call], Any]) -> Layer:
     Raises:
         HandlerInvalid: The argument is not a plain function of a call.
     """
-    _check("before", function, "call")
+    _check_argument("before", function, "call")
 
     def layer(call: Call, call_next: CallNext) -> Any:
         changed = function(call)
@@ -199,14 +199,14 @@ def before(function: Callable[[Call], Any]) -> Layer:
 
 
 def after(function: Callable[[Call, Any], Any]) -> Layer:
-    """Make a layer of a function that gets the call and the result. What it returns, unless None, replaces the result.
+    """Make a layer of a function that gets the call and the result. Its return value replaces the result, unless it is None.
 
     It is not called for a deferred task, which has no result yet.
 
     Raises:
         HandlerInvalid: The argument is not a plain function of a call and a result.
     """
-    _check("after", function, "call", "result")
+    _check_argument("after", function, "call", "result")
 
     def replaced(call: Call, result: Any) -> Any:
         instead = None if isinstance(result, Deferred) else function(call, result)
@@ -224,12 +224,12 @@ def after(function: Callable[[Call, Any], Any]) -> Layer:
 def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
     """Make a layer of a function that gets the call and the exception of the handler or of an inner layer.
 
-    What it returns, unless None, is the result. On None the exception passes through.
+    Its return value is the result. If it returns None, the exception passes through.
 
     Raises:
         HandlerInvalid: The argument is not a plain function of a call and an error.
     """
-    _check("on_error", function, "call", "error")
+    _check_argument("on_error", function, "call", "error")
 
     def layer(call: Call, call_next: CallNext) -> Any:
         try:
@@ -253,7 +253,7 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
 
 
 class _CallNext:
-    """The `call_next` of a chain's first layer, for one call: it runs the other layers and the handler, once."""
+    """The `call_next` of a chain's first layer, for one call. It runs the inner layers and the handler once."""
 
     __slots__ = ("_inner", "_is_called", "_layer", "_result")
 
@@ -264,41 +264,41 @@ class _CallNext:
 
     def __call__(self, call: Call) -> Any:
         self._begin(call)
-        self._result = _run(self._inner, call)
+        self._result = _run_chain(self._inner, call)
         return self._result
 
     def _begin(self, call: Call) -> None:
         if not isinstance(call, Call):
             raise HandlerInvalid(
-                f"The layer {_name(self._layer)} gives call_next {validators.kind_of(call)}. Give it the call, or what "
+                f"The layer {name_of(self._layer)} gives call_next {validators.kind_of(call)}. Give it the call, or what "
                 "call.with_event(...) returns."
             )
         if self._is_called:
-            raise LayerError(f"The layer {_name(self._layer)} called call_next a second time.")
+            raise LayerError(f"The layer {name_of(self._layer)} called call_next a second time.")
         self._is_called = True
 
     def final(self, result: Any) -> Any:
-        """Return the layer's result, or the deferred task's: another system has its token, and reports it."""
+        """Return the layer's result. A deferred task keeps its own, because another process reports the task."""
         return self._result if isinstance(self._result, Deferred) else result
 
 
 class _AsyncCallNext(_CallNext):
-    """The same around an `async def` handler."""
+    """The `call_next` around an `async def` handler."""
 
     async def __call__(self, call: Call) -> Any:
         self._begin(call)
-        self._result = await _run_async(self._inner, call)
+        self._result = await _run_chain_async(self._inner, call)
         return self._result
 
 
-def _run(chain: tuple[Layer, ...], call: Call) -> Any:
+def _run_chain(chain: tuple[Layer, ...], call: Call) -> Any:
     if not chain:
         return call.function(*call.owner, *call.arguments, **call.named)
     call_next = _CallNext(chain)
     return call_next.final(chain[0](call, call_next))
 
 
-async def _run_async(chain: tuple[Layer, ...], call: Call) -> Any:
+async def _run_chain_async(chain: tuple[Layer, ...], call: Call) -> Any:
     if not chain:
         return await call.function(*call.owner, *call.arguments, **call.named)
     call_next = _AsyncCallNext(chain)
@@ -306,14 +306,14 @@ async def _run_async(chain: tuple[Layer, ...], call: Call) -> Any:
 
 
 def _with_async_form(function: Callable[..., Any], layer: Layer, async_layer: Layer) -> Layer:
-    """Return a layer for both kinds of handlers, named like the function that it was made of."""
+    """Return a layer for both kinds of handlers, with the name of the function."""
     layer, async_layer = wraps(function)(layer), wraps(function)(async_layer)
     setattr(layer, _FORMS, (layer, async_layer))
     return layer
 
 
 def _form_for(function: Callable[..., Any], layer: Layer) -> Layer:
-    """Return the form of a layer that serves this handler, or raise a TypeError where it has none."""
+    """Return the form of a layer for this handler. Raise a TypeError if the layer does not have this form."""
     wanted = is_async(function)
     form, async_form = getattr(layer, _FORMS, (layer, layer))
     # functools.wraps copies attributes, so a layer that wraps another one has the forms of that one.
@@ -321,29 +321,25 @@ def _form_for(function: Callable[..., Any], layer: Layer) -> Layer:
     if is_async(form) is not wanted:
         needed = "an async def function, and await call_next(call)" if wanted else "a plain function"
         raise HandlerInvalid(
-            f"The layer {_name(layer)} and the handler {_name(function)}: one is async, the other is not. "
+            f"The layer {name_of(layer)} and the handler {name_of(function)}: one is async, the other is not. "
             f"Write the layer as {needed}."
         )
     return form
 
 
-def _check(name: str, function: Any, *gets: str) -> None:
-    """Raise a TypeError for what is not a function of these arguments; for all but `layers`, not a plain one."""
+def _check_argument(name: str, function: Any, *gets: str) -> None:
+    """Raise a TypeError if the argument is not a function of these parameters. Only `layers` accepts `async def`."""
     if not callable(function) or isinstance(function, type):
         given = validators.kind_of(function)
     elif inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        given = f"the generator function {_name(function)}"
+        given = f"the generator function {name_of(function)}"
     elif name != "layers" and is_async(function):
-        given = f"the async function {_name(function)}"
+        given = f"the async function {name_of(function)}"
     elif not accepts(function, len(gets)):
-        given = f"{_name(function)}, which cannot be called with ({', '.join(gets)})"
+        given = f"{name_of(function)}, which cannot be called with ({', '.join(gets)})"
     else:
         return
     give = "Write code that awaits as a layer, async def layer(call, call_next)."
     if name == "layers":
         give = "For a function with other arguments, use before(function), after(function) or on_error(function)."
     raise HandlerInvalid(f"{name}() got {given}. Give it a function ({', '.join(gets)}). {give}")
-
-
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", None) or validators.kind_of(function)

@@ -1,4 +1,4 @@
-"""urllib3's connection pools for one endpoint: through the environment's proxy, with one TLS context, and with log lines that hold no secret."""
+"""urllib3's connection pools for one endpoint: proxy, TLS context, and log lines without secrets."""
 
 from __future__ import annotations
 

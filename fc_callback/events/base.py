@@ -128,7 +128,7 @@ class Carrier(Part):
     def text(self) -> str:
         """The content as text. Base64 of a text is decoded. An object or an array is written as JSON."""
         content = self._content()
-        return _plain_text(content) if isinstance(content, str) else json_text(content)
+        return _without_base64(content) if isinstance(content, str) else json_text(content)
 
     def json(self) -> Any:  # type: ignore[override]  # the name in requests and Starlette; pydantic 2 does not use it
         """Read the content as JSON, through base64 and JSON in strings.
@@ -180,7 +180,7 @@ def json_in(content: Any, *, owner: str) -> Any:
     raise PayloadInvalid(f"The content of {owner} is not JSON ({reason}).", hint="Read its .text instead.")
 
 
-def _plain_text(text: str) -> str:
+def _without_base64(text: str) -> str:
     decoded = decode_base64(text) if len(text.strip()) % 4 == 0 else None
     if not decoded:
         return text

@@ -153,7 +153,7 @@ class HttpResponse:
 
     def render(self) -> dict[str, Any]:
         """Return the dict that a handler returns to FC: statusCode, headers, isBase64Encoded and body."""
-        body, content_type = _rendered(self.body)
+        body, content_type = _rendered_body(self.body)
         headers = {name: str(value) for name, value in self.headers.items()}
         if content_type and not any(name.lower() == "content-type" for name in headers):
             headers["Content-Type"] = content_type
@@ -166,7 +166,7 @@ class HttpResponse:
         }
 
 
-def _rendered(body: Any) -> tuple[str | bytes, str | None]:
+def _rendered_body(body: Any) -> tuple[str | bytes, str | None]:
     if body is None:
         return "", None
     if isinstance(body, str):

@@ -23,7 +23,7 @@ def _none_if_unfit(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
-def _as_text(value: Any) -> str:
+def _message_text(value: Any) -> str:
     return value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
@@ -32,7 +32,7 @@ _Text = Annotated[str | None, WrapValidator(_none_if_unfit)]
 _Moment = Annotated[Milliseconds | None, WrapValidator(_none_if_unfit)]
 
 
-def _text(event: bytes) -> str:
+def _stream_text(event: bytes) -> str:
     """Return the text of a message in STREAM format. Invalid bytes become U+FFFD.
 
     Raises:
@@ -60,7 +60,7 @@ class MnsTopicEvent(Carrier, Event):
 
     model_config = ConfigDict(alias_generator=to_pascal)
 
-    message: Annotated[str, BeforeValidator(_as_text)]
+    message: Annotated[str, BeforeValidator(_message_text)]
     attrs: Properties = Field(default_factory=dict, alias="attrs")
     topic_owner: _Text = None
     topic_name: _Text = None
@@ -75,7 +75,7 @@ class MnsTopicEvent(Carrier, Event):
         if isinstance(event, memoryview | bytearray):
             event = bytes(event)
         if isinstance(event, bytes):
-            event = _text(event)
+            event = _stream_text(event)
         fields = event
         if isinstance(event, str):
             try:

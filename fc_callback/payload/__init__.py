@@ -1,1 +1,1 @@
-"""What a function's parameters ask for, and the one gate that validates it."""
+"""Find the token in an event, validate the payload, build a function's arguments, and encode its result."""

@@ -140,7 +140,7 @@ class PlainDelivery(Delivery):
     def payload(self) -> Mapping[str, Any] | None:
         """The JSON object for the function."""
         if self._token_keys is None:
-            self._payload, self._token_keys = self._read()
+            self._payload, self._token_keys = self._read_payload()
         return self._payload
 
     @property
@@ -148,7 +148,7 @@ class PlainDelivery(Delivery):
         """The keys that held the task token and are left out of the payload."""
         return self._token_keys if self.payload is not None and self._token_keys else ()
 
-    def _read(self) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    def _read_payload(self) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
         decoded, task, token = decoded_event(self.event), self.task, self.token
         if task is None or token is None:
             return (decoded, ()) if isinstance(decoded, dict) else (None, ())
@@ -231,16 +231,16 @@ class ArgumentBinding(Value):
         return given[:count], pair[0], pair[1]
 
 
-def _event(one: Delivery) -> Any:
+def _event_of(one: Delivery) -> Any:
     return one.event
 
 
-def _raw_context(one: Delivery) -> Any:
+def _raw_context_of(one: Delivery) -> Any:
     return one.raw_context
 
 
 # The arguments that FC gives every handler.
-FC_ARGUMENTS: tuple[Resolver, ...] = (_event, _raw_context)
+FC_ARGUMENTS: tuple[Resolver, ...] = (_event_of, _raw_context_of)
 
 
 def decoded_event(event: Any) -> Any:

@@ -27,16 +27,16 @@ def walk(root: object, visit: Callable[[dict[str, Any], Trail], bool]) -> bool:
     queue: deque[tuple[Any, Trail, int]] = deque([(root, None, 0)])
     taken = 1
     while queue:
-        value, way, layers = queue.popleft()
+        value, trail, layers = queue.popleft()
         value, layers = open_layers(value, layers)
-        if isinstance(value, dict) and visit(value, way):
+        if isinstance(value, dict) and visit(value, trail):
             continue
         for step, child in _children(value):
             if isinstance(child, CONTAINERS) or (isinstance(child, str) and looks_wrapped(child)):
                 taken += 1
                 if taken > MAX_VALUES:
                     return False
-                queue.append((child, (way, step), layers))
+                queue.append((child, (trail, step), layers))
     return True
 
 

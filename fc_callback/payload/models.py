@@ -47,7 +47,7 @@ class Model:
     def __init__(self, kind: Any, *, where: str) -> None:
         self.name = written(kind)
         try:
-            schema, self._validator = _built(kind)
+            schema, self._validator = _schema_and_validator(kind)
             self.takes_objects = accepts_object(schema)
             self.declared = declared_keys(schema)
         except Exception as error:
@@ -136,7 +136,7 @@ def _why_not_json(error: Exception) -> str:
     return "a value in it is not JSON"
 
 
-def _built(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
+def _schema_and_validator(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
     """Build the schema and the validator of a type, which may contain attrs classes."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
@@ -149,14 +149,14 @@ def _built(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
         schema = adapter.core_schema
         schema["type"]  # builds the schema if `defer_build` has delayed it
         if not any(map(_is_attrs, instance_classes(schema))):
-            return schema, _complete(adapter)
+            return schema, _validator_of(adapter)
     from fc_callback.payload.attrs_classes import with_attrs_classes
 
     schema = with_attrs_classes(schema)
     return schema, SchemaValidator(schema)
 
 
-def _complete(adapter: TypeAdapter[Any]) -> SchemaValidator:
+def _validator_of(adapter: TypeAdapter[Any]) -> SchemaValidator:
     """Return an adapter's validator, also if the type delays it until the first use."""
     validate: Any = adapter.validator.validate_json
     validator: SchemaValidator = validate.__self__

@@ -53,7 +53,7 @@ def encode_output(value: object, *, limit_bytes: int | None = None) -> OutputTex
     try:
         size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError:
-        raise _explained(value, "a lone surrogate is not a text") from None
+        raise _output_error(value, "a lone surrogate is not a text") from None
     if limit_bytes is not None and size > limit_bytes:
         raise OutputTooLarge(size=size, limit=limit_bytes, largest=_largest_members(text))
     return text
@@ -63,9 +63,9 @@ def _object_text(value: object) -> str:
     if value is None:
         return "{}"
     if isinstance(value, (str, bytes)) and not _is_enum(value):
-        text = _as_text(value)
-        return text if _holds_object(text) else _dump({"result": text})
-    text = _dump(value)
+        text = _decoded_text(value)
+        return text if _holds_object(text) else _json_text({"result": text})
+    text = _json_text(value)
     return text if text.startswith("{") else f'{{"result":{text}}}'
 
 
@@ -74,7 +74,7 @@ def _is_enum(value: object) -> bool:
     return hasattr(type(value), "__members__")
 
 
-def _as_text(value: str | bytes) -> str:
+def _decoded_text(value: str | bytes) -> str:
     if isinstance(value, str):
         return value
     try:
@@ -89,52 +89,52 @@ def _holds_object(text: str) -> bool:
     if not text.lstrip().startswith("{"):
         return False
     try:
-        return isinstance(json.loads(text, parse_constant=_refuse_constant), dict)
+        return isinstance(json.loads(text, parse_constant=_refuse_nan_or_infinity), dict)
     except (ValueError, RecursionError):
         return False
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_nan_or_infinity(name: str) -> None:
     raise OutputError(
         f"The returned JSON text contains {name}, which is not JSON.", hint="Return null or a string instead."
     )
 
 
-def _dump(value: object) -> str:
+def _json_text(value: object) -> str:
     try:
         try:
-            text = _compact(value)
-            if not _has_twins(text):
+            text = _compact_json(value)
+            if not _has_duplicate_keys(text):
                 return text
         except TypeError as error:
             if not str(error).startswith("keys must be"):
                 raise
-        return _compact(_with_text_keys(value, "$"))
+        return _compact_json(_with_text_keys(value, "$"))
     except OutputError:
         raise
     except (TypeError, ValueError, RecursionError, OverflowError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    # Outside of the except block, because the encoder's own error adds nothing.
-    raise _explained(value, reason)
+    # Outside of the except block, so that the encoder's error is not its context.
+    raise _output_error(value, reason)
 
 
-def _compact(value: object) -> str:
-    return json.dumps(value, default=_convert, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+def _compact_json(value: object) -> str:
+    return json.dumps(value, default=_to_json_type, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _has_twins(text: str) -> bool:
-    """Return whether an object has one key twice. `json` writes 1 and "1" alike, and a reader would keep one of them."""
-    found = False
+def _has_duplicate_keys(text: str) -> bool:
+    """Return whether an object has a key twice: `json` writes 1 and "1" as the same key, and a reader keeps one of them."""
+    has_duplicate = False
 
-    def look(pairs: list[tuple[str, object]]) -> None:
-        nonlocal found
-        found = found or len({key for key, _ in pairs}) < len(pairs)
+    def check_keys(pairs: list[tuple[str, object]]) -> None:
+        nonlocal has_duplicate
+        has_duplicate = has_duplicate or len({key for key, _ in pairs}) < len(pairs)
 
-    json.loads(text, object_pairs_hook=look)
-    return found
+    json.loads(text, object_pairs_hook=check_keys)
+    return has_duplicate
 
 
-def _convert(value: Any) -> Any:
+def _to_json_type(value: Any) -> Any:
     """Convert a value that `json` does not know into one that it knows, one level at a time."""
     if isinstance(value, Masked):
         raise TypeError(f"a {type(value).__name__} contains a secret")
@@ -147,10 +147,10 @@ def _convert(value: Any) -> Any:
     serializer = getattr(value, "__pydantic_serializer__", None)
     try:
         if serializer is not None:  # a model or a pydantic dataclass, with its own configuration
-            return serializer.to_python(value, mode="json", fallback=_convert)
+            return serializer.to_python(value, mode="json", fallback=_to_json_type)
         if hasattr(type(value), "__dataclass_fields__"):
             return _dataclass_members(value)
-        return to_jsonable_python(value, fallback=_refuse)
+        return to_jsonable_python(value, fallback=_refuse_value)
     except PydanticSerializationError as error:
         raise TypeError(str(error)) from None
     except (OutputError, TypeError, ValueError, RecursionError):
@@ -169,9 +169,9 @@ def _dataclass_members(value: Any) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _refuse(value: Any) -> Any:
+def _refuse_value(value: Any) -> Any:
     if hasattr(type(value), "__attrs_attrs__") or hasattr(type(value), "__dataclass_fields__"):  # inside a set, say
-        return json.loads(_dump(value))
+        return json.loads(_json_text(value))
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
@@ -180,7 +180,7 @@ def _with_text_keys(value: object, path: str) -> object:
     if isinstance(value, (list, tuple)):
         return [_with_text_keys(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):
-        return value if _is_plain(value) else _with_text_keys(_convert(value), path)
+        return value if _is_json_scalar(value) else _with_text_keys(_to_json_type(value), path)
     written: dict[str, object] = {}
     for key, item in value.items():
         name = _key_text(key, path)
@@ -209,23 +209,23 @@ def _key_text(key: object, path: str) -> str:
         ) from None
 
 
-def _is_plain(value: object) -> bool:
+def _is_json_scalar(value: object) -> bool:
     return value is None or isinstance(value, (str, int, float))
 
 
-def _explained(value: object, reason: str) -> OutputError:
+def _output_error(value: object, reason: str) -> OutputError:
     """Return the error for a value that cannot be written, with the path of the invalid part."""
-    path, found = next(_trouble(value, "$", ()), ("$", reason))
+    path, problem = next(_invalid_parts(value, "$", ()), ("$", reason))
     if len(path) > _PATH_SHOWN:
         path = f"{path[:_PATH_SHOWN]}..."
     return OutputError(
-        f"The function's result cannot be written as JSON: at {path}, {found}.",
+        f"The function's result cannot be written as JSON: at {path}, {problem}.",
         path=path,
         hint="Return JSON types, or pydantic models, dataclasses or attrs classes made of them.",
     )
 
 
-def _trouble(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+def _invalid_parts(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     if id(value) in above:
         yield path, "the value contains itself"
         return
@@ -235,22 +235,22 @@ def _trouble(value: object, path: str, above: tuple[int, ...]) -> Iterator[tuple
     inside = (*above, id(value))
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _key_trouble(key, path)
-            yield from _trouble(item, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key!r}]", inside)
+            yield from _invalid_key(key, path)
+            yield from _invalid_parts(item, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key!r}]", inside)
     elif isinstance(value, (list, tuple, set, frozenset)):
         for index, item in enumerate(value):
-            yield from _trouble(item, f"{path}[{index}]", inside)
+            yield from _invalid_parts(item, f"{path}[{index}]", inside)
     elif _has_serializer(value):
-        yield from _model_trouble(value, path, inside)
-    elif members := _members(value):
+        yield from _invalid_fields(value, path, inside)
+    elif members := _fields_of(value):
         for name, item in members.items():
-            yield from _trouble(item, f"{path}.{name}", inside)
-        yield from _own_trouble(value, path)
+            yield from _invalid_parts(item, f"{path}.{name}", inside)
+        yield from _invalid_value(value, path)
     else:
-        yield from _own_trouble(value, path)
+        yield from _invalid_value(value, path)
 
 
-def _key_trouble(key: object, path: str) -> Iterator[tuple[str, str]]:
+def _invalid_key(key: object, path: str) -> Iterator[tuple[str, str]]:
     try:
         _key_text(key, path).encode()
     except UnicodeEncodeError:
@@ -259,9 +259,9 @@ def _key_trouble(key: object, path: str) -> Iterator[tuple[str, str]]:
         yield path, f"a key of type {_type_name(key)} cannot be written as JSON"
 
 
-def _own_trouble(value: object, path: str) -> Iterator[tuple[str, str]]:
+def _invalid_value(value: object, path: str) -> Iterator[tuple[str, str]]:
     try:
-        text = json.dumps(value, default=_convert, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, default=_to_json_type, ensure_ascii=False, allow_nan=False)
         text.encode()
     except UnicodeEncodeError:
         yield path, "the text contains a lone surrogate"
@@ -287,33 +287,33 @@ def _has_serializer(value: object) -> bool:
     return not isinstance(value, type) and hasattr(value, "__pydantic_serializer__")
 
 
-def _model_trouble(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+def _invalid_fields(value: Any, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     """Find the invalid part of a model or a pydantic dataclass: write its fields one by one."""
     kind = type(value)
     if getattr(kind, "__pydantic_root_model__", False):
-        yield from _trouble(value.root, path, above)
+        yield from _invalid_parts(value.root, path, above)
         return
     extra = getattr(value, "__pydantic_extra__", None) or {}
     for name in [*kind.__pydantic_fields__, *kind.__pydantic_decorators__.computed_fields, *extra]:
         written = _written_alone(value, name)
         if written is None:
-            yield from _unwritten_trouble(value, name, path, above)
+            yield from _invalid_field(value, name, path, above)
         elif isinstance(written, dict):
             for key, item in written.items():
-                yield from _trouble(item, f"{path}.{name if len(written) == 1 else key}", above)
+                yield from _invalid_parts(item, f"{path}.{name if len(written) == 1 else key}", above)
         else:  # a model whose serializer returns another type
-            yield from _trouble(written, path, above)
-    yield from _own_trouble(value, path)
+            yield from _invalid_parts(written, path, above)
+    yield from _invalid_value(value, path)
 
 
-def _unwritten_trouble(value: Any, name: str, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
+def _invalid_field(value: Any, name: str, path: str, above: tuple[int, ...]) -> Iterator[tuple[str, str]]:
     """Find the invalid part of a field: its value, or its serializer."""
     try:
         item = getattr(value, name, None)
     except Exception as error:  # noqa: BLE001 - a user's property may raise anything
         yield f"{path}.{name}", f"reading it raises {type(error).__name__}"
         return
-    yield from _trouble(item, f"{path}.{name}", above)
+    yield from _invalid_parts(item, f"{path}.{name}", above)
     if not type(value).__pydantic_decorators__.model_serializers:  # it writes all fields, and fails for each
         yield f"{path}.{name}", f"a value of type {_type_name(item)} is not written by its serializer"
 
@@ -321,12 +321,12 @@ def _unwritten_trouble(value: Any, name: str, path: str, above: tuple[int, ...])
 def _written_alone(value: Any, name: str) -> Any:
     """Return the serialized form of one field of a model, or None if that fails."""
     try:
-        return value.__pydantic_serializer__.to_python(value, mode="json", include={name}, fallback=_convert)
+        return value.__pydantic_serializer__.to_python(value, mode="json", include={name}, fallback=_to_json_type)
     except Exception:  # noqa: BLE001 - a user's serializer may raise anything
         return None
 
 
-def _members(value: Any) -> dict[str, Any]:
+def _fields_of(value: Any) -> dict[str, Any]:
     if isinstance(value, (type, Masked)):
         return {}
     if hasattr(type(value), "__dataclass_fields__"):
@@ -339,5 +339,5 @@ def _largest_members(text: str) -> tuple[tuple[str, int], ...]:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return ()
-    sizes = [(key, len(_dump(item).encode())) for key, item in document.items()]
+    sizes = [(key, len(_json_text(item).encode())) for key, item in document.items()]
     return tuple(sorted(sizes, key=lambda pair: -pair[1])[:_LARGEST_SHOWN])

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from fc_callback.payload.paths import Trail
 
-_SHOWN = 5
-_LEAVES = 1000
+_PROBLEMS_SHOWN = 5
+_MOST_TEXTS = 1000
 _MASKED_FROM_CHARACTERS = 4
-# The types of errors with pydantic's own messages. A PydanticCustomError may have any other type.
-_PYDANTICS = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
+# The types of the errors whose messages pydantic wrote. A PydanticCustomError may have any other type.
+_PYDANTIC_TYPES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 # Replacements for messages of pydantic that quote the input.
-_QUOTING = {
+_REPLACED_MESSAGES = {
     "union_tag_invalid": "The tag matches none of the expected ones",
     "uuid_parsing": "Input should be a valid UUID",
 }
@@ -46,34 +46,37 @@ def payload_invalid(
         subject: The validated data, as the beginning of the text.
         hint: What to do next.
     """
-    problems = tuple((_path(detail["loc"]), _words(detail)) for detail in error.errors(include_url=False))
-    listed = "; ".join(f"{path}: {words}" for path, words in problems[:_SHOWN])
-    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    problems = tuple(
+        (_path_of_location(detail["loc"]), _message_without_values(detail))
+        for detail in error.errors(include_url=False)
+    )
+    listed = "; ".join(f"{path}: {message}" for path, message in problems[:_PROBLEMS_SHOWN])
+    more = f"; and {len(problems) - _PROBLEMS_SHOWN} more" if len(problems) > _PROBLEMS_SHOWN else ""
     return PayloadInvalid(
         f"{subject} does not fit {name or error.title}: {listed}{more}.", problems=problems, hint=hint
     )
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def _path_of_location(location: tuple[int | str, ...]) -> str:
     trail: Trail = None
     for step in location:
         trail = (trail, step)
     return show_path(trail)
 
 
-def _words(detail: ErrorDetails) -> str:
-    words = _QUOTING.get(detail["type"]) or detail["msg"]
-    if detail["type"] in _PYDANTICS:
-        return words
+def _message_without_values(detail: ErrorDetails) -> str:
+    message = _REPLACED_MESSAGES.get(detail["type"]) or detail["msg"]
+    if detail["type"] in _PYDANTIC_TYPES:
+        return message
     # A validator of the user's model wrote this message, and may have quoted the value.
-    for leaf in sorted(_leaves(detail["input"]), key=len, reverse=True):
-        words = words.replace(leaf, "***")
-    return words
+    for text in sorted(_texts_in(detail["input"]), key=len, reverse=True):
+        message = message.replace(text, "***")
+    return message
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _texts_in(value: Any) -> Iterator[str]:
     waiting = [value]
-    for _ in range(_LEAVES):
+    for _ in range(_MOST_TEXTS):
         if not waiting:
             return
         value = waiting.pop()

@@ -1,7 +1,7 @@
 """Read pydantic's core schema of a type: whether it accepts a JSON object, and which keys it reads.
 
-A core schema is a tree of dicts, each with its `type` (pydantic documentation, "pydantic_core.core_schema"). What is not
-known here is taken for something that may accept anything: then the event decides.
+A core schema is a tree of dicts, each with its `type` (pydantic documentation, "pydantic_core.core_schema"). A schema of an
+unknown type counts as one that may accept anything. Then the event decides.
 """
 
 from __future__ import annotations
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
 # The keys of the inner schema in a schema that wraps another one. `json-or-python` and `lax-or-strict` have one for each mode;
 # only JSON is validated.
 _INNER = ("schema", "json_schema", "lax_schema", "strict_schema")
-_OF_OBJECTS = {
-    "model-fields",
-    "dataclass-args",
-    "typed-dict",
-    "arguments",
-    "arguments-v3",
-    "named-tuple",
-    "dict",
-    "any",
-}
 _OF_FUNCTIONS = {"function-before", "function-wrap", "function-plain"}
 _AROUND = {
     "definitions",
@@ -122,7 +112,7 @@ def _definitions(schema: Any) -> dict[str, Any]:
 
 
 def _object_schemas(schema: Any, definitions: dict[str, Any], above: set[str]) -> Iterator[Any]:
-    """Yield the schemas in a schema that may get the whole object."""
+    """Yield the schemas in a schema that may validate the whole object."""
     kind = schema["type"]
     if kind == "definition-ref":
         if schema["schema_ref"] not in above:

@@ -29,7 +29,7 @@ def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
     Raises:
         HandlerInvalid: The function cannot be a handler, or no event can serve one of its annotations or parameters.
     """
-    if _is_plain(function):
+    if _is_event_and_context(function):
         return ArgumentBinding(function=function, name=function.__qualname__, positional=FC_ARGUMENTS, named={})
     from fc_callback.payload.annotations import check_function, name_of, read_parameters
 
@@ -55,7 +55,7 @@ def instances_of(function: Callable[..., Any]) -> int:
     return int(code.co_argcount > 0 and code.co_varnames[0] in _INSTANCE_NAMES)
 
 
-def _is_plain(function: Any) -> bool:
+def _is_event_and_context(function: Any) -> bool:
     """Return whether a function is `def handler(event, context)`, as in FC's documentation. It needs no further reading."""
     if type(function) is not FunctionType or function.__annotations__ or vars(function):
         return False

@@ -31,15 +31,15 @@ TokenOption = str | Sequence[str] | Callable[[Any], str | TaskToken | None] | No
 
 TOKEN_KEYS = ("taskToken", "TaskToken", "task_token")
 MAX_TOKEN_CHARACTERS = 8192  # a token has at most about 430 characters, and may be sent in a query string
-_SHOWN = 5
+_PLACES_SHOWN = 5
 
-_MAP_IT = (
+_HINT = (
     "Map the token into the step's input: in Serverless Workflow `{target: taskToken, source: $context.task.token}` "
     "under inputMappings, in CloudFlow `taskToken.$: $Context.Current.TaskToken` in the body. "
     'If the token is at another place, give its path with token="a.b.c".'
 )
 
-_WHERE_IT_IS = (
+_OPTION_HINT = (
     'Give a path like token="data.ticket", several paths, or a function of the event. Without token=, the handler looks for '
     "taskToken everywhere."
 )
@@ -79,7 +79,7 @@ class Finder:
 
     def __init__(self, token: TokenOption = None) -> None:
         if callable(token):
-            validators.function("token", token, gets=("event",), give=_WHERE_IT_IS)
+            validators.function("token", token, gets=("event",), give=_OPTION_HINT)
         self._ask = token if callable(token) else None
         self._paths = () if token is None or callable(token) else _parse_paths(token)
 
@@ -93,7 +93,7 @@ class Finder:
             TaskTokenNotFound: There is no token, or the value at its place is not a token.
             TokenAmbiguous: There are several different tokens, and no path says which one to use.
         """
-        return self._look(_decode(event)) if self._ask is None else _answer(self._ask, event)
+        return self._find_in(_decode_event(event)) if self._ask is None else _match_of_callable(self._ask, event)
 
     @staticmethod
     def elements(event: object) -> list[Any] | None:
@@ -102,21 +102,21 @@ class Finder:
         Raises:
             TaskTokenNotFound: The event cannot be read.
         """
-        decoded, _ = open_layers(_decode(event))
+        decoded, _ = open_layers(_decode_event(event))
         return list(decoded) if isinstance(decoded, ARRAYS) else None
 
-    def _look(self, decoded: object) -> TokenMatch:
+    def _find_in(self, decoded: object) -> TokenMatch:
         if self._paths:
-            return _follow_first(self._paths, decoded)
+            return _follow_first_path(self._paths, decoded)
         if type(decoded) is dict:  # a direct call with the token at the top needs no search
             value = decoded.get("taskToken")
-            alone = "TaskToken" not in decoded and "task_token" not in decoded
-            if alone and value is not None and _why_invalid(value) is None:
+            is_only_key = "TaskToken" not in decoded and "task_token" not in decoded
+            if is_only_key and value is not None and _why_invalid(value) is None:
                 return TokenMatch(token=TaskToken(value), payload=decoded, path="$.taskToken")
         return _Search(decoded).result()
 
 
-def _decode(event: object) -> Any:
+def _decode_event(event: object) -> Any:
     """Decode an event that must be JSON or base64 of JSON, like an MNS message in STREAM format."""
     if isinstance(event, memoryview):
         event = event.tobytes()
@@ -127,7 +127,7 @@ def _decode(event: object) -> Any:
     except NotJson as error:
         reason, is_utf8 = str(error), not isinstance(error, NotUtf8)
     if not event.strip():
-        raise TaskTokenNotFound("The event is empty.", hint=_MAP_IT)
+        raise TaskTokenNotFound("The event is empty.", hint=_HINT)
     if is_utf8:
         try:
             # Only base64 is possible here, which is ASCII. Other bytes must not be replaced by U+FFFD: different names would
@@ -142,7 +142,7 @@ def _decode(event: object) -> Any:
     unit = "characters" if isinstance(event, str) else "bytes"
     raise TaskTokenNotFound(
         f"The event holds no task token: its {len(event)} {unit} are not JSON ({reason}).",
-        hint="Send the token in a JSON object, or give token= a function that reads it from the bytes. " + _MAP_IT,
+        hint="Send the token in a JSON object, or give token= a function that reads it from the bytes. " + _HINT,
     )
 
 
@@ -164,9 +164,6 @@ def _why_invalid(value: object) -> str | None:
     return None
 
 
-# Searching everywhere
-
-
 class _Search:
     """One search for the usual keys."""
 
@@ -179,17 +176,17 @@ class _Search:
 
     def visit(self, holder: dict[str, Any], trail: Trail) -> bool:
         self.objects += 1
-        held = False
+        has_token = False
         for key in TOKEN_KEYS:
             if key not in holder:
                 continue
             flaw = _why_invalid(holder[key])
             if flaw is None:
-                held = True
+                has_token = True
                 self.found.setdefault(holder[key], (holder, (trail, key)))
-            elif len(self.flaws) < _SHOWN:
+            elif len(self.flaws) < _PLACES_SHOWN:
                 self.flaws.append(((trail, key), flaw))
-        return held
+        return has_token
 
     def result(self) -> TokenMatch:
         if len(self.found) > 1:
@@ -201,21 +198,21 @@ class _Search:
             )
         for token, (holder, trail) in self.found.items():
             return TokenMatch(token=TaskToken(token), payload=holder, path=show_path(trail))
-        raise self.nothing()
+        raise self.not_found()
 
-    def nothing(self) -> TaskTokenNotFound:
+    def not_found(self) -> TaskTokenNotFound:
         root, _ = open_layers(self.root)
         _refuse_garbled(self.root)
         if self.flaws:
             flaws = "; ".join(f"{show_path(trail)} is {flaw}, not a token" for trail, flaw in self.flaws)
-            return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_MAP_IT)
+            return TaskTokenNotFound(f"The event holds no task token: {flaws}.", hint=_HINT)
         if not isinstance(root, CONTAINERS):
-            return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_MAP_IT)
+            return TaskTokenNotFound(f"The event holds no task token: it is {describe(root)}.", hint=_HINT)
         searched = f"{self.objects} object{'' if self.objects == 1 else 's'}"
         return TaskTokenNotFound(
             f"The event holds no task token: none of the keys {', '.join(TOKEN_KEYS)} is in the {searched} searched. The event "
             f"is {describe(root)}.",
-            hint=_MAP_IT,
+            hint=_HINT,
         )
 
 
@@ -228,9 +225,9 @@ def _refuse_garbled(root: object) -> None:
 
 
 def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous:
-    paths = [show_path(trail) for _, (_, trail) in zip(range(_SHOWN), found.values(), strict=False)]
+    paths = [show_path(trail) for _, (_, trail) in zip(range(_PLACES_SHOWN), found.values(), strict=False)]
     places = "; ".join(f"{path} ({TaskToken(token).fingerprint})" for path, token in zip(paths, found, strict=False))
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    more = f"; and {len(found) - _PLACES_SHOWN} more" if len(found) > _PLACES_SHOWN else ""
     return TokenAmbiguous(
         f"The event holds {len(found)} different task tokens, at {places}{more}.",
         paths=tuple(paths),
@@ -239,33 +236,30 @@ def _ambiguous(found: dict[str, tuple[dict[str, Any], Trail]]) -> TokenAmbiguous
     )
 
 
-# Following paths
-
-
 def _parse_paths(option: object) -> tuple[tuple[str, ...], ...]:
     paths = (option,) if isinstance(option, str) else option
     if not isinstance(paths, Sequence) or isinstance(paths, bytes | bytearray | memoryview):
-        validators.refuse("token", option, _WHERE_IT_IS)
+        validators.refuse("token", option, _OPTION_HINT)
     if not paths:
-        raise SettingsError("token= contains no path.", hint=_WHERE_IT_IS)
+        raise SettingsError("token= contains no path.", hint=_OPTION_HINT)
     for path in paths:
         if not isinstance(path, str):
-            raise SettingsError(f"token= contains {validators.kind_of(path)}.", hint=_WHERE_IT_IS)
+            raise SettingsError(f"token= contains {validators.kind_of(path)}.", hint=_OPTION_HINT)
     return tuple(parse_path(path) for path in paths)
 
 
-def _follow_first(paths: tuple[tuple[str, ...], ...], root: object) -> TokenMatch:
+def _follow_first_path(paths: tuple[tuple[str, ...], ...], root: object) -> TokenMatch:
     problems: list[str] = []
     for steps in paths:
-        found = _follow(steps, root)
+        found = _follow_path(steps, root)
         if isinstance(found, TokenMatch):
             return found
         problems.append(found)
     _refuse_garbled(root)
-    raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_SHOWN])}.", hint=_MAP_IT)
+    raise TaskTokenNotFound(f"The event holds no task token: {'; '.join(problems[:_PLACES_SHOWN])}.", hint=_HINT)
 
 
-def _follow(steps: tuple[str, ...], root: object) -> TokenMatch | str:
+def _follow_path(steps: tuple[str, ...], root: object) -> TokenMatch | str:
     trail: Trail = None
     value: Any = root
     payload: dict[str, Any] = {}
@@ -284,12 +278,9 @@ def _follow(steps: tuple[str, ...], root: object) -> TokenMatch | str:
     return TokenMatch(token=TaskToken(value), payload=payload, path=show_path(trail))
 
 
-# Asking a callable
-
-
-def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> TokenMatch:
+def _match_of_callable(ask: Callable[[Any], str | TaskToken | None], event: object) -> TokenMatch:
     try:
-        decoded, _ = open_layers(_decode(event))
+        decoded, _ = open_layers(_decode_event(event))
     except TaskTokenNotFound:
         decoded = event
     try:
@@ -306,7 +297,7 @@ def _answer(ask: Callable[[Any], str | TaskToken | None], event: object) -> Toke
         reason = f"returned {'None' if token is None else flaw}, not a token"
     raise TaskTokenNotFound(
         f"The event holds no task token: the callable given as token= {reason}.",
-        hint=f"The event is {describe(decoded)}. " + _MAP_IT,
+        hint=f"The event is {describe(decoded)}. " + _HINT,
     )
 
 

@@ -1,1 +1,1 @@
-"""The values that the rooms pass to each other: context, token, task, invocation. No I/O."""
+"""The values that all other modules use: context, token, task, invocation. No I/O."""

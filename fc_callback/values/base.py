@@ -84,7 +84,7 @@ class Value:
         if len(given) != len(names):
             given = {**self._defaults, **given}
         if len(given) != len(names) or not names.issuperset(given):
-            self._refuse(given)
+            self._refuse_fields(given)
         _set_attribute(self, "__dict__", given)  # the dict of the keyword arguments belongs to this call alone
         if self._is_checked:
             self.__post_init__()
@@ -93,7 +93,7 @@ class Value:
         """Check the fields, or set fields that were not given, through `vars(self)`."""
 
     @classmethod
-    def _refuse(cls, fields: dict[str, Any]) -> NoReturn:
+    def _refuse_fields(cls, fields: dict[str, Any]) -> NoReturn:
         unknown, missing = fields.keys() - cls._fields, cls._fields - fields.keys() - cls._defaults.keys()
         words = [f"does not know {', '.join(sorted(unknown))}"] if unknown else []
         words += [f"needs {', '.join(sorted(missing))}"] if missing else []

@@ -81,18 +81,18 @@ class Credentials(Masked, Value):
         return f"<Credentials {kind} {self.access_key_id[:4]}***>"
 
 
-def _made(kind: type[_V], fields: dict[str, Any]) -> _V:
+def _built(kind: type[_V], fields: dict[str, Any]) -> _V:
     """Build a value from a complete dict without validation. The dict must not be shared."""
-    made = kind.__new__(kind)
-    object.__setattr__(made, "__dict__", fields)
-    return made
+    value = kind.__new__(kind)
+    object.__setattr__(value, "__dict__", fields)
+    return value
 
 
 def _credentials(key_id: object, secret: object, token: object) -> Credentials | None:
     if not (isinstance(key_id, str) and key_id and isinstance(secret, str) and secret):
         return None
     security_token = token if isinstance(token, str) and token else None
-    return _made(Credentials, {"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
+    return _built(Credentials, {"access_key_id": key_id, "access_key_secret": secret, "security_token": security_token})
 
 
 class Deadline(Value):
@@ -167,41 +167,38 @@ class FcContext(Value, hidden=("raw",)):
             return raw
         function = getattr(raw, "function", None)
         service = getattr(raw, "service", None)  # FC 2's; most contexts have none
-        timeout = _number(getattr(function, "timeout", None))
-        version, qualifier = getattr(function, "version_id", None), getattr(function, "qualifier", None)
+        timeout = _int_attribute(function, "timeout")
+        version, qualifier = _text_attribute(function, "version_id"), _text_attribute(function, "qualifier")
         if service is not None:
-            version, qualifier = (
-                version or getattr(service, "version_id", None),
-                qualifier or getattr(service, "qualifier", None),
-            )
+            version = version or _text_attribute(service, "version_id")
+            qualifier = qualifier or _text_attribute(service, "qualifier")
         deadline = None
         if timeout:
-            deadline = _made(Deadline, {"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
-        return _made(
+            deadline = _built(Deadline, {"at": (time.monotonic() if entered_at is None else entered_at) + timeout})
+        return _built(
             cls,
             {
-                "request_id": _text(getattr(raw, "request_id", None)) or _text(getattr(raw, "requestId", None)) or "",
-                "function_name": _text(getattr(function, "name", None)) or os.environ.get("FC_FUNCTION_NAME", ""),
-                "handler": _text(getattr(function, "handler", None)) or "",
-                "memory_mb": _number(getattr(function, "memory", None)),
+                "request_id": _text_attribute(raw, "request_id") or _text_attribute(raw, "requestId") or "",
+                "function_name": _text_attribute(function, "name") or os.environ.get("FC_FUNCTION_NAME", ""),
+                "handler": _text_attribute(function, "handler") or "",
+                "memory_mb": _int_attribute(function, "memory"),
                 "timeout_seconds": timeout,
-                "region": _text(getattr(raw, "region", None)) or os.environ.get("FC_REGION") or None,
-                "account_id": _text(getattr(raw, "account_id", None)) or os.environ.get("FC_ACCOUNT_ID") or None,
-                "version_id": _text(version),
-                "qualifier": _text(qualifier),
-                "service_name": _text(getattr(service, "name", None)) if service is not None else None,
-                "retry_count": _number(getattr(raw, "retry_count", None)) or 0,
+                "region": _text_attribute(raw, "region") or os.environ.get("FC_REGION") or None,
+                "account_id": _text_attribute(raw, "account_id") or os.environ.get("FC_ACCOUNT_ID") or None,
+                "version_id": version,
+                "qualifier": qualifier,
+                "service_name": _text_attribute(service, "name") if service is not None else None,
+                "retry_count": _int_attribute(raw, "retry_count") or 0,
                 "credentials": _read_credentials(raw),
                 "deadline": deadline,
-                "cloudflow_endpoint": _text(getattr(raw, "cloudflow_endpoint", None)),
+                "cloudflow_endpoint": _text_attribute(raw, "cloudflow_endpoint"),
                 "raw": raw,
             },
         )
 
     def _compared(self) -> tuple[object, ...]:
-        return tuple(
-            value for name, value in sorted(vars(self).items()) if name != "raw"
-        )  # an object of FC's, or a test's
+        # `raw` is not compared, because it is an object of FC or of a test.
+        return tuple(value for name, value in sorted(vars(self).items()) if name != "raw")
 
     def __copy__(self) -> FcContext:
         return self
@@ -212,7 +209,7 @@ class FcContext(Value, hidden=("raw",)):
     def __reduce__(self) -> tuple[Any, ...]:
         # A context is pickled for a log record or a crash report. FC's own object contains secrets, so it is left out.
         shown = {name: value for name, value in vars(self).items() if name not in {"credentials", "raw"}}
-        return _from_pickle, (shown,)
+        return _context_from_pickle, (shown,)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -232,7 +229,7 @@ class FcContext(Value, hidden=("raw",)):
         return self.credentials
 
 
-def _from_pickle(fields: dict[str, Any]) -> FcContext:
+def _context_from_pickle(fields: dict[str, Any]) -> FcContext:
     return FcContext(**fields)
 
 
@@ -247,11 +244,13 @@ def _read_credentials(raw: object) -> Credentials | None:
     return found or Credentials.from_environment()
 
 
-def _text(value: object) -> str | None:
+def _text_attribute(holder: object, name: str) -> str | None:
+    value = getattr(holder, name, None)
     return value if isinstance(value, str) and value else None
 
 
-def _number(value: Any) -> int | None:
+def _int_attribute(holder: object, name: str) -> int | None:
+    value: Any = getattr(holder, name, None)
     if type(value) is int:
         return value
     if value is None or value == "":

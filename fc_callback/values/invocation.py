@@ -171,7 +171,7 @@ def context_of(raw_context: object) -> FcContext:
     return FcContext.read(raw_context)
 
 
-class observed:  # noqa: N801 - it reads as what it is: a part, observed
+class observed:  # noqa: N801 - called like a function
     """Enter the context managers of a part's observers. `__exit__` ends them.
 
     A failure of an observer is only logged. It must not change whether work is done.
@@ -235,7 +235,7 @@ running_task: Callable[[], Task | None] = _current_task.get
 class task_scope:  # noqa: N801 - with task_scope(task): ...
     """Make a task the running task for a `with` block."""
 
-    # A class: a generator would take several times as long.
+    # A class, for the same reason as `invocation_scope`.
     __slots__ = ("_mark", "_task")
 
     def __init__(self, task: Task | None) -> None:

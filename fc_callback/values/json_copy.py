@@ -1,4 +1,4 @@
-"""Copy any value as JSON can hold it, with a bound on its size, whatever the value's own methods do."""
+"""Copy any value into JSON types, with a bound on the size, also if the value's own methods raise."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 MASK = "***"
 
 _DEEPEST = 10
-_MOST_CHARACTERS = 128 * 1024  # of one value; each part of it counts `_PART` more than its text
+_MOST_CHARACTERS = 128 * 1024  # of one value; each of its parts counts `_PART` and the length of its text
 _PART = 16
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308
 _PLAIN_NUMBER = 10**7  # a smaller number has fewer digits than a secret has characters
 
 
 def json_copy(value: Any, mask: Callable[[str], str], is_secret: Callable[[str], bool]) -> Any:
-    """Return a copy of a value that JSON can hold, with secrets masked; this raises nothing.
+    """Return a copy of a value in JSON types, with secrets masked. It never raises.
 
-    Mappings, sequences, sets, and the fields of attrs, dataclass and pydantic objects are copied member by member; any other
-    object becomes its text. What raises when it is read is named by its class.
+    Mappings, sequences, sets, and the fields of attrs, dataclass and pydantic objects are copied member by member. Any other
+    object becomes its text. A field that raises becomes the name of the exception's class.
 
     Args:
         value: The value.
-        mask: Masks each text, names of members included.
-        is_secret: Says whether the value under a name is masked.
+        mask: Masks a text. It is called for each text and for each name of a member.
+        is_secret: Returns whether the value with this name must be masked.
     """
     kind = type(value)
     if kind is str:
@@ -40,12 +40,12 @@ def json_copy(value: Any, mask: Callable[[str], str], is_secret: Callable[[str],
 
 
 def is_maskable(value: object) -> bool:
-    """Say whether a value under a telling name needs its mask: None and values that mask themselves do not."""
+    """Return whether a value must be masked if its name is that of a secret: not None, and not a `Masked` value."""
     return value is not None and not issubclass(type(value), Masked)
 
 
 class _Copy:
-    """One copy, and the room that is left for it."""
+    """Copies one value, and counts the characters that are left."""
 
     def __init__(self, mask: Callable[[str], str], is_secret: Callable[[str], bool]) -> None:
         self._mask = mask
@@ -68,25 +68,25 @@ class _Copy:
             return self._of_object(value, kind, depth)
         except PASSING_THROUGH:
             raise
-        except BaseException:  # noqa: BLE001 - a person's object may raise anything
+        except BaseException:  # noqa: BLE001 - a user's object may raise anything
             return self.of(text_of(value), depth)
 
     def _of_object(self, value: Any, kind: type, depth: int) -> Any:
-        # By its type: what an object gives as its `__class__` may be anything.
+        # The type decides, because the `__class__` of an object may be anything.
         if issubclass(kind, dict):
             return self._of_members(value.items(), depth)
         if issubclass(kind, (list, tuple, set, frozenset)):
-            return [self.of(item, depth + 1) for item in self._bounded(value)]
+            return [self.of(item, depth + 1) for item in self._bounded_items(value)]
         if hasattr(kind, "__members__"):  # an enum
             return self.of(value.value, depth)
         names = None if issubclass(kind, Masked) else _field_names(kind)
         if names is not None:
-            return self._of_members(((name, _field(value, name)) for name in names), depth)
+            return self._of_members(((name, _field_value(value, name)) for name in names), depth)
         return self.of(text_of(value), depth)
 
     def _of_members(self, members: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
         copy: dict[str, Any] = {}
-        for key, member in self._bounded(members):
+        for key, member in self._bounded_items(members):
             name = key if type(key) is str else text_of(key)
             hidden = self._is_secret(name) and is_maskable(member)
             copy[self._mask(name)] = MASK if hidden else self.of(member, depth + 1)
@@ -103,8 +103,8 @@ class _Copy:
             return masked
         return value if type(value) is int or _LOWEST < value < _HIGHEST else text  # JSON has no NaN and no infinity
 
-    def _bounded(self, items: Iterable[Any]) -> Iterator[Any]:
-        """Yield as many items as there is room for; where they raise or change meanwhile, those before."""
+    def _bounded_items(self, items: Iterable[Any]) -> Iterator[Any]:
+        """Yield items up to the bound. If the iteration raises, because the items changed for example, yield those before."""
         iterator = iter(items)
         while self._left >= _PART:
             self._left -= _PART
@@ -120,7 +120,7 @@ class _Copy:
 
 
 def _field_names(kind: type) -> Iterable[str] | None:
-    """Return the names of the fields that an object of a class shows; None where it is no class of fields."""
+    """Return the names of the fields that an object's `repr` shows. None for a class without fields."""
     if issubclass(kind, Value):
         return kind.shown_fields()
     fields = getattr(kind, "__attrs_attrs__", None)
@@ -132,10 +132,10 @@ def _field_names(kind: type) -> Iterable[str] | None:
     return tuple(name for name, field in fields.items() if field.repr) if isinstance(fields, dict) else None
 
 
-def _field(value: object, name: str) -> Any:
+def _field_value(value: object, name: str) -> Any:
     try:
         return getattr(value, name, None)
     except PASSING_THROUGH:
         raise
-    except BaseException as error:  # noqa: BLE001 - one field that raises does not cost the others
+    except BaseException as error:  # noqa: BLE001 - the other fields are still copied
         return f"<{type(error).__name__}>"

@@ -1,4 +1,4 @@
-"""Read a log record whose values may raise when they are read, or have no text."""
+"""The text of a log record, also if its values raise when they are read or have no text."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ LOG_FIELDS = "fc_fields"
 # The attribute that holds a line which was made before the handler asks for it, and the formatter that made it.
 WRITTEN_LINE = "fc_line"
 
-# The exceptions that are never caught, because they end the process: FC's own timeout is a SystemExit.
+# Exceptions that are not caught, because they end the process. FC's own timeout is a SystemExit.
 PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-# FC's handler and filter put a request id on every record, which is wrong where an instance runs several requests at once.
+# FC adds its id to every record, in its handler and in a filter. It is wrong if FC runs several requests at a time.
 _NOT_BROUGHT = STANDARD | {LOG_FIELDS, WRITTEN_LINE, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
 MOST_BITS = 2000  # of an int; Python writes 640 digits whatever limit is set, which is 2125 bits
 
 
 def text_of(value: object) -> str:
-    """Return an object's text, or the name of its class where it has none; this raises nothing."""
+    """Return an object's text, or the name of its class if it has none. It never raises."""
     kind = type(value)
     if kind is str:
         return value  # type: ignore[return-value]
@@ -36,27 +36,27 @@ def text_of(value: object) -> str:
         return str.__str__(str(value))
     except PASSING_THROUGH:
         raise
-    except BaseException:  # noqa: BLE001 - a person's own __str__ may raise anything
+    except BaseException:  # noqa: BLE001 - a user's __str__ may raise anything, but the line must be written
         return f"<{type.__dict__['__name__'].__get__(kind)} without text>"
 
 
 def writable(text: str) -> str:
-    """Return a text that can be written as UTF-8: lone surrogates become escapes."""
+    """Return a text that a stream can encode: UTF-8 cannot encode a lone surrogate."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def exception_text(exc_info: Any) -> str:
-    """Return an exception as Python writes it, or its class where that raises."""
+    """Return an exception as Python writes it, or the name of its class if that raises."""
     try:
         return logging.Formatter().formatException(exc_info)
     except PASSING_THROUGH:
         raise
-    except BaseException:  # noqa: BLE001 - a person's exception may raise anything
+    except BaseException:  # noqa: BLE001 - a user's exception may raise anything
         return f"<{type.__dict__['__name__'].__get__(type(exc_info[1]))}, which cannot be written>"
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields that a call put on its record, in `extra=` or as keyword arguments of a `Logger`."""
+    """Return the fields that a call gave to its record, with `extra=` or as keyword arguments of `Logger`."""
     own = record.__dict__
     fields = {
         name if type(name) is str else text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)
@@ -70,12 +70,12 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return a record's message; where its arguments do not fit it, the message and the arguments."""
+    """Return a record's message. If its arguments do not match it, return the message followed by the arguments."""
     try:
         return text_of(record.getMessage())
     except PASSING_THROUGH:
         raise
-    except BaseException:  # noqa: BLE001 - a wrong format string, or a person's own __str__
+    except BaseException:  # noqa: BLE001 - a wrong format string or a user's __str__; the line must be written
         return _message_of_parts(text_of(record.msg), record.args)
 
 

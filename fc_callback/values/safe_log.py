@@ -32,7 +32,7 @@ def log_safely(logger: logging.Logger, level: int, message: str, *args: object, 
 
 
 def handle_safely(handler: logging.Handler, record: logging.LogRecord) -> None:
-    """Pass a record to a handler; what the handler or one of its filters raises costs the record and nothing else."""
+    """Pass a record to a handler. If the handler or one of its filters raises, only the record is lost."""
     try:
         handler.handle(record)
     except PASSING_THROUGH:

@@ -1,10 +1,10 @@
 r"""Find secrets in a text in every spelling: the one list of spellings, which every masker uses.
 
-- as it is;
-- with escapes: of JSON (`\/`, `\u003d`), of a Python repr, of a URL (`%2B`, `%2b`, `+` for a space), each quoted again any
-  number of times, and each in the other;
-- inside base64: both alphabets, with and without padding, at any offset, in lines of 64 or 76 characters, in each other
-  and in all of the above.
+- unchanged;
+- with escapes: of JSON (`\/`, `\u003d`), of a Python repr, of a URL (`%2B`, `%2b`, `+` for a space), each escaped again up to
+  `DEEPEST` times, and each inside the other;
+- in base64: both alphabets, with and without padding, at any offset, in lines of 64 or 76 characters, also inside base64 and
+  inside all of the above.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WORDS = _table({byte: byte for byte in _LETTERS})
 _RUNS = _table(dict.fromkeys(_LETTERS + b"+/-_", ord("A")))
 
 
-# Compiled when a text is searched, which is rare: together they would take two milliseconds of a cold start.
+# Compiled when a text is searched, which is rare, and not in a cold start.
 
 
 @cache
@@ -60,7 +60,7 @@ def _escapes() -> re.Pattern[str]:
 
 @cache
 def _hidden_signs() -> re.Pattern[str]:
-    """Return the pattern of an escaped letter, digit or sign of base64; without one, a secret's letters stand as they are."""
+    """Return the pattern of an escaped letter, digit or sign of base64. Without one, no letter of a secret is escaped."""
     return re.compile(
         r"\\(?:u00[2-7]|U000000[2-7]|x[2-7]|(?<=[A-Za-z0-9]{4}\\)/[A-Za-z0-9+\\])"
         r"|%(?:25)*(?:2[BbDdFf]|3[0-9Dd]|[46][0-9A-Fa-f]|5[0-9AaCcFf]|7[0-9Aa])(?=[A-Za-z0-9%+/=._~-]{2})"
@@ -71,7 +71,7 @@ class Spellings:
     """All the spellings of some secrets.
 
     Args:
-        secrets: The secrets; one that is too short to be told from other text is left out.
+        secrets: The secrets. One with fewer than `SHORTEST_SECRET` characters is left out.
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
@@ -86,15 +86,15 @@ class Spellings:
                 return True
         if ("%" in text or "\\" in text) and _hidden_signs().search(text) is not None:
             return True
-        # A long run of base64's letters; this takes a tenth of the time that the regular expression takes.
+        # A long run of the characters of base64.
         return self._run != b"" and self._run in text.encode("utf-8", "surrogatepass").translate(_RUNS)
 
     def find(self, text: str, shapes: re.Pattern[str] | None = None) -> list[Span]:
-        """Return where the secrets stand in a text, in any spelling: from, to; in order, none of them overlapping.
+        """Return the start and the end of each secret in a text, in any spelling, sorted and without overlaps.
 
         Args:
             text: The text.
-            shapes: What else is looked for, in each form of the text but what base64 holds: its group, or all of it.
+            shapes: Another pattern to find, but not inside base64. Its last group is the span, or the whole match.
         """
         spans: list[Span] = []
         for start, end in sorted(self._spans(text, DEEPEST, shapes)):
@@ -106,7 +106,7 @@ class Spellings:
         return spans
 
     def stand_in(self, text: str) -> bool:
-        """Say whether one of the secrets stands in a text, in any spelling."""
+        """Return whether a text contains one of the secrets, in any spelling."""
         return self.may_stand_in(text) and next(self._spans(text, DEEPEST, None), None) is not None
 
     def _spans(self, text: str, depth: int, shapes: re.Pattern[str] | None) -> Iterator[Span]:
@@ -141,7 +141,7 @@ class Spellings:
 
     @property
     def _kinds(self) -> tuple[str, ...]:
-        # Undoing both kinds of escapes at once would also undo what stands in such a secret itself.
+        # A secret with one of these characters would itself be changed if both kinds of escapes were undone at once.
         return ("\\%", "\\", "%") if any("%" in form or "\\" in form for form in self._plain) else ("\\%",)
 
 
@@ -162,7 +162,7 @@ class _Known:
 
     @property
     def plain(self) -> tuple[str, ...]:
-        """As it is, with the `+` of a query, and its UTF-8 as a repr of bytes or base64 has it."""
+        """The secret unchanged, with the `+` of a query, and as the bytes of its UTF-8, one character for each byte."""
         return tuple(dict.fromkeys((self._secret, self._secret.replace(" ", "+"), self._data.decode("latin-1"))))
 
 
@@ -170,7 +170,7 @@ _known = lru_cache(maxsize=64)(_Known)
 
 
 class _Undone:
-    """A text with its outermost escapes undone, and the way back to where each character came from."""
+    """A text with its outermost escapes undone, and the position of each character in the original text."""
 
     def __init__(self, text: str, kind: str) -> None:
         pieces: list[str] = []
@@ -190,12 +190,12 @@ class _Undone:
         self._outside += range(done, len(text) + 1)
 
     def outside(self, position: int) -> int:
-        """Return where a position of this text is in the other one."""
+        """Return the position in the original text."""
         return self._outside[position]
 
 
 def _halves_an_escape(text: str, start: int) -> bool:
-    """Say whether the character here belongs to the backslash before it, as in a newline followed by a secret."""
+    """Return whether the character at `start` belongs to the backslash before it, as in a newline before a secret."""
     before = start
     while before and text[before - 1] == "\\":
         before -= 1
@@ -216,11 +216,11 @@ def _unescaped(escape: str) -> str:
 
 
 def unquoted_bytes(codes: str) -> bytes:
-    """Return the bytes that `%2B%2f` stands for."""
+    """Return the bytes of percent-encoded text, like `%2B%2f`."""
     return bytes.fromhex(codes.replace("%", ""))
 
 
 def decoded(base64: str) -> str:
-    """Return what base64 of either alphabet holds, a character for each byte; a rest that is no whole byte is left out."""
+    """Decode base64 of either alphabet to a character for each byte. Bits after the last whole byte are left out."""
     whole = base64[: len(base64) - (len(base64) % 4 == 1)].translate(_STANDARD)
     return binascii.a2b_base64(whole + "=" * (-len(whole) % 4)).decode("latin-1")

@@ -56,7 +56,7 @@ class Task(Value, hidden=("payload", "context")):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A task is pickled for a log record or a crash report. So the payload, which may contain secrets, is left out.
-        return _from_pickle, (self.context, self.path, str(self.token))
+        return _task_from_pickle, (self.context, self.path, str(self.token))
 
     def defer(self) -> Deferred:
         """Return a value that tells `task_callback` not to report this task: another process will report it.
@@ -67,7 +67,7 @@ class Task(Value, hidden=("payload", "context")):
         return Deferred(token=self.token)
 
 
-def _from_pickle(context: FcContext, path: str, shown: str) -> Task:
+def _task_from_pickle(context: FcContext, path: str, shown: str) -> Task:
     from fc_callback.values.token import TaskToken
 
     return Task(token=TaskToken(shown), payload={}, context=context, path=path)

@@ -38,7 +38,7 @@ class TaskToken(Masked, Value):
         """Return the token itself, to store it in a safe place or to send it to another process."""
         return self.secret
 
-    # Kept by hand: up to Python 3.11 a cached_property takes a lock, and a token's lines all ask.
+    # Stored by hand: up to Python 3.11 a cached_property takes a lock, and each log line of a task reads this.
     @property
     def fingerprint(self) -> str:
         """Twelve hex digits of the token's SHA-256. They identify the task in logs, and they are not a secret."""
@@ -61,7 +61,7 @@ class TaskToken(Masked, Value):
         if not self.secret.startswith(TOKEN_START):
             return None
         try:
-            _, flow, execution, number, _ = _decoded(self.secret).decode().split("#", _LAYOUT_PARTS - 1)
+            _, flow, execution, number, _ = _decode_base64(self.secret).decode().split("#", _LAYOUT_PARTS - 1)
         except ValueError:  # no base64, no UTF-8, or fewer parts
             return None
         # Log lines contain these names, and a token may come from an attacker.
@@ -93,12 +93,12 @@ class TaskToken(Masked, Value):
 
 if sys.version_info >= (3, 11):
 
-    def _decoded(text: str) -> bytes:
+    def _decode_base64(text: str) -> bytes:
         return binascii.a2b_base64(text, strict_mode=True)
 
 else:
 
-    def _decoded(text: str) -> bytes:
+    def _decode_base64(text: str) -> bytes:
         from base64 import b64decode
 
         return b64decode(text, validate=True)
