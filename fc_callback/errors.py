@@ -95,7 +95,7 @@ class CredentialsNotFound(FcCallbackError, LookupError):
     hint = (
         "Give the function a role: `role: acs:ram::<account id>:role/<name>` in s.yaml, or Configuration > Role in the "
         "console. The role must trust fc.aliyuncs.com and allow fnf:ReportTaskSucceeded and fnf:ReportTaskFailed on '*'. "
-        "Outside FC, set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET."
+        "Outside FC, set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET. In a test, use the fixture fc_context."
     )
 
 
@@ -162,7 +162,7 @@ class OutputTooLarge(OutputError):
 
     hint = (
         "Store the data (in OSS, in a table) and return a reference to it, or give large_output= a function that does "
-        "this. CLOUDFLOW_OUTPUT_LIMIT sets the limit."
+        "this."
     )
 
     def __init__(self, *, size: int, limit: int, largest: tuple[tuple[str, int], ...]) -> None:
@@ -176,7 +176,7 @@ class OutputTooLarge(OutputError):
 
 
 class TaskFailed(FcCallbackError):
-    """Raise it in a function to fail its task by name, whatever `on_failure` is.
+    """Raise it in a function to fail its task by name, with both values of `on_failure`.
 
     Args:
         error: The name for the flow's Catch and Retry, 1 to 128 characters.

@@ -1,7 +1,7 @@
-"""A record of each task: how long its steps took, and what came of it.
+"""A record of each task: its outcome, and the time of its steps.
 
-`Logger` writes it as one line of JSON, which SLS can chart; `log_records()` does so without `Logger`, `listen()` hands it
-to code of your own.
+`Logger` writes it as one line of JSON, from which SLS can make charts. `log_records()` writes it without `Logger`, and
+`listen()` passes it to your own code.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ Outcome = Literal["succeeded", "failed", "deferred", "deadline_exceeded", "raise
 
 
 class TaskRecord:
-    """What one task took.
+    """The outcome and the times of one task.
 
     Attributes:
-        task: The task; None where the event held no token.
-        outcome: `succeeded`, `failed` (reported as such), `deferred`, `deadline_exceeded`, or `raised`: an exception
-            passed through, and nothing was reported.
-        error: The name of the failure, or the class of the exception; empty otherwise.
+        task: The task. None if the event held no token.
+        outcome: `succeeded`, `failed` (reported with this failure), `deferred`, `deadline_exceeded`, or `raised`: an
+            exception passed through, and nothing was reported.
+        error: The name of the failure, or the class of the exception. Empty without one.
         cold_start: Whether this was the first invocation of its process.
         attempt: 1 for the first delivery of the event.
-        replayed: Whether the outcome was stored already (`once=`), and the function did not run.
-        seconds: How long each step took: `find`, `run`, `encode`, `report`; a step that did not happen is not there.
-        total_seconds: From the entry of the task to its end.
-        event_bytes: The size of what FC delivered; None where it is not bytes or text.
-        output_bytes: The size of the Output; None where there is none.
-        report_attempts: How many calls the report took; 0 where there was none.
-        throttled: How many of them were answered with 429.
-        already_completed: Whether the task had an end before.
+        replayed: Whether `once=` had stored the outcome and the function did not run.
+        seconds: The time of each step: `find`, `run`, `encode`, `report`. A step that did not run is missing.
+        total_seconds: The time from the start of the task to its end.
+        event_bytes: The size of the event. None if it is not bytes or text.
+        output_bytes: The size of the Output. None without an Output.
+        report_attempts: The number of calls of the report. 0 without a report.
+        throttled: The number of calls with the answer 429.
+        already_completed: Whether the task had already ended.
     """
 
     task: Task | None = None
@@ -76,16 +76,16 @@ class TaskRecord:
         self._is_closed = False
 
     def begins(self, task: Task) -> None:
-        """Take over the task that was found."""
+        """Set the task."""
         self.task, self.attempt = task, task.context.retry_count + 1
         remember_secrets(task.token.secret)
 
     def ended(self, output: str, *, error: str = "") -> None:
-        """Take over what the function's work came to.
+        """Set the outcome of the function.
 
         Args:
-            output: The text that FC gets: the Output, for a task that succeeded.
-            error: The failure's name, for one that did not.
+            output: The text for FC. It is the Output if the task succeeded.
+            error: The name of the failure if the task failed.
         """
         if error:
             self.outcome, self.error = "failed", error
@@ -93,7 +93,7 @@ class TaskRecord:
             self.output_bytes = _size_bytes(output)
 
     def reported(self, result: ReportResult) -> None:
-        """Take over what a report took."""
+        """Set the data of the report."""
         self.report_attempts = result.attempts
         self.throttled = result.throttled
         self.already_completed = result.already_completed
@@ -106,7 +106,7 @@ class TaskRecord:
         """Close the record and call the listeners. Later calls do nothing.
 
         Args:
-            outcome: What the task ended in; as it was set, by default.
+            outcome: The outcome of the task. The default is the outcome that was set before.
             error: The class of the exception that passed through.
         """
         with self._closing:
@@ -120,9 +120,9 @@ class TaskRecord:
             _call_listeners(self)
 
     def fields(self) -> dict[str, Any]:
-        """Return the record as fields of a log line: durations in milliseconds, names ending in `_ms`.
+        """Return the record as fields of a log line. Times are in milliseconds, with names that end in `_ms`.
 
-        What did not happen is not there: a step, an error, a 429, a replay.
+        A field is missing if it does not apply: a step that did not run, no error, no 429, no replay.
         """
         fields: dict[str, Any] = {"record": "task", "outcome": self.outcome}
         if self.error:
@@ -146,16 +146,18 @@ class TaskRecord:
 
 
 def listen(listener: Listener) -> Callable[[], None]:
-    """Call `listener` with the record of each task, at its end; return what stops that.
+    """Call `listener` with the record of each task when it ends. Return a function that stops this.
 
-    An exception of the listener's is logged and costs nothing else.
+    An exception of the listener is only logged.
 
     Raises:
-        SettingsError: It is no function of a record.
+        SettingsError: `listener` is not a function with one parameter.
     """
     validators.function("listener", listener, gets=("record",), give="Give a function that gets each TaskRecord.")
 
-    def tell(record: TaskRecord) -> None:  # one of its own for each call: equal listeners are told apart
+    def tell(
+        record: TaskRecord,
+    ) -> None:  # a new function for each call, so that equal listeners are different observers
         listener(record)
 
     return observe("task", tell)
@@ -177,10 +179,10 @@ def _write_record(record: TaskRecord) -> None:
 
 
 class task_record:  # noqa: N801 - with task_record(event) as record: ...
-    """Keep a record for a `with` block that finds a task and works on it; the listeners get it at the end.
+    """Keep a record for a `with` block that finds and runs a task. The listeners get the record at the end.
 
     Args:
-        event: What FC delivered.
+        event: The event that FC delivered.
     """
 
     __slots__ = ("_invocation", "_record")
@@ -212,15 +214,15 @@ def _call_listeners(record: TaskRecord) -> None:
     for listener in tuple(observers["task"]):
         try:
             listener(record)
-        except Exception as error:  # noqa: BLE001, PERF203 - a finished result must not be lost for a measurement
+        except Exception as error:  # noqa: BLE001, PERF203 - a listener must not make a finished result fail
             log_safely(logger, logging.WARNING, "A listener of task records failed: %s", type(error).__name__)
 
 
 class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
-    """Add the time of a `with` block to a task's record, and tell the observers of the step.
+    """Add the time of a `with` block to a task's record, and call the observers of the step.
 
     Args:
-        record: The task's record; None for a handler that is no task, which has none.
+        record: The record of the task. None for a handler without a task.
         step: One of `STEPS`.
     """
 
@@ -239,7 +241,7 @@ class timed_step:  # noqa: N801 - with timed_step(record, "run"): ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End, however the block ended."""
+        """End, also after an exception."""
         if self._record is not None:
             took = time.perf_counter() - self._began
             self._record.seconds[self._step] = self._record.seconds.get(self._step, 0.0) + took

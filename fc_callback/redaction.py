@@ -184,11 +184,16 @@ def masked_traceback(error: BaseException) -> str:
 
 def known_secrets(also: Iterable[str] = ()) -> Spellings:
     """Return the secrets of the running invocation and its task; outside of any, those this process has seen last."""
-    invocation = current_invocation()
+    invocation, task = current_invocation(), running_task()
     if invocation is None or invocation.ended:
         return spellings_of((*recent_secrets(), *also))
-    task = running_task()
-    return spellings_of((*invocation.secrets, *also, *(() if task is None else (task.token.secret,))))
+    of_task = () if task is None else (task.token.secret,)
+    if also:
+        return spellings_of((*invocation.secrets, *of_task, *also))
+    kept = invocation.notes.get(known_secrets)  # each log line asks
+    if kept is None or kept[0] is not task:
+        kept = invocation.notes[known_secrets] = task, spellings_of((*invocation.secrets, *of_task))
+    return kept[1]  # which this function has put there
 
 
 def may_hold_secrets(text: str, known: Spellings | None = None) -> bool:

@@ -11,11 +11,27 @@ import pytest
 
 from fc_callback.cloudflow import transport
 from fc_callback.values.invocation import observers
+from tests import profiles  # noqa: F401 - it loads the profile
 from tests.framed_log import FramedLog
+from tests.parts import missing_parts
 from tests.waiting import WaitingTasks
+from tests.wheel import shared_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+
+def pytest_report_header() -> list[str]:
+    """Say at once what this machine lacks, and what will be skipped for it."""
+    return missing_parts()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what has more to do in the thorough profile; hypothesis's tests need not say so themselves."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.thorough)
 
 
 def pytest_collection_finish() -> None:
@@ -70,6 +86,12 @@ def _as_before() -> Iterator[None]:
     root.setLevel(level)
     for part, of_part in observing.items():
         observers[part][:] = of_part
+
+
+@pytest.fixture(scope="session")
+def wheel() -> Path:
+    """This checkout as a wheel."""
+    return shared_wheel()
 
 
 @pytest.fixture(scope="session")

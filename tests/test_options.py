@@ -136,6 +136,7 @@ TABLE: list[tuple[Callable[..., Any], str, list[Any]]] = [
     (Logger, "form", ["", "xml", True, 5, ["json"], "JSON"]),
     (Logger, "fields", ["service", 5, True, ["service"], [("service", "orders")], {5: "x"}, {"": "x"}, {None: 1}]),
     (Logger, "task_record", NOT_FLAGS),
+    (Logger, "processors", ["drop", 5, True, len, ["drop"], [5], [lambda: None], [lambda one, two: None]]),
     (Redactor, "names", ["card", b"card", 5, None, [""], [" _"], ["card", 5], [["card"]]]),
     (Redactor, "enabled", NOT_FLAGS),
     (RedactionFilter, "names", ["card", 5, None, [""], [5]]),
@@ -361,3 +362,11 @@ def test_a_layer_of_a_function_stays_a_layer() -> None:
 def test_a_finder_checks_its_option_alone() -> None:
     with pytest.raises(SettingsError, match="token= is a function that cannot be called with"):
         Finder(of_three)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_an_option_that_does_not_exist_is_named_with_those_that_do() -> None:
+    with pytest.raises(
+        TypeError, match=r"task_callback\(\) has no option 'retries'. Its options are token, .*client"
+    ) as caught:
+        task_callback(retries=3)  # type: ignore[call-overload]  # what is tested
+    assert "Options" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,31 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
         [*command, *options, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
     return done.stdout + done.stderr
+
+
+NEEDING = """
+from tests.parts import need
+
+def test_with_redis():
+    need("redis-server")
+"""
+
+
+@pytest.mark.parametrize(("ci", "told"), [("", "1 skipped"), ("true", "1 failed")])
+def test_what_a_machine_lacks_is_told_at_the_head_of_the_run_and_is_a_failure_in_the_gate(
+    tmp_path: Path, ci: str, told: str
+) -> None:
+    (tmp_path / "test_needing.py").write_text(NEEDING, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest"]
+    options = ["-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    environment = {**os.environ, "PATH": "/nowhere", "CI": ci}
+    done = subprocess.run(
+        [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    head, _, rest = done.stdout.partition("collected 1 item")
+    assert "redis-server is missing: the Redis store of `once` will be skipped (apt-get install redis-server)" in head
+    assert "Node and npm" in head
+    assert told in rest
 
 
 def test_a_test_that_hangs_ends_in_time_in_its_fixtures_too(said: str) -> None:

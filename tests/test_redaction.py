@@ -232,6 +232,21 @@ def test_a_password_in_an_encoded_url_is_masked_before_the_process_has_seen_any_
     assert ran.stdout == "https%3A%2F%2Fu%3A***%40host\n"
 
 
+def test_a_cold_start_that_masks_nothing_compiles_no_pattern() -> None:
+    code = """
+import logging, re, traceback, fc_callback.values.invocation, fc_callback.values.task
+compiled, compile = [], re.compile
+re.compile = lambda *given: compiled.append(given) or compile(*given)
+from fc_callback.redaction import Redactor, mask_secrets
+Redactor(["card"]).value({"amount": 3, "message": "Charged"}), mask_secrets("Charged")
+print(len(compiled))
+mask_secrets("djEj")
+print(len(compiled))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ran.stdout == "0\n1\n"
+
+
 def test_masking_twice_changes_nothing_more() -> None:
     once = Redactor().text("{'password': 'x', \"token\": 1} secret=abc Authorization: Bearer 1")
 

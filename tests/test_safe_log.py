@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fc_callback import Logger, metrics, task_callback
+from fc_callback.testing import Fault
 from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from fc_callback.testing import TaskCloudFlow
+    from tests.framed_log import FramedLog
 
 logger = logging.getLogger("fc_callback.test_safe_log")
 
@@ -70,3 +75,97 @@ def test_a_line_has_the_place_of_the_code_that_wrote_it(caplog: pytest.LogCaptur
 
     [record] = caplog.records
     assert (record.getMessage(), record.filename, vars(record)["more"]) == ("words of a task", "test_safe_log.py", 1)
+
+
+@pytest.fixture
+def raising_filters() -> Iterator[list[str]]:
+    """A person's filter on each logger of this package, which raises; the names of the loggers that asked it."""
+    asked: list[str] = []
+
+    def broken(record: logging.LogRecord) -> bool:
+        asked.append(record.name)
+        raise LookupError("no tenant")
+
+    loggers = [logging.getLogger(name) for name in ("fc_callback", "fc_callback.metrics")]
+    for one in loggers:
+        one.addFilter(broken)
+    yield asked
+    for one in loggers:
+        one.removeFilter(broken)
+
+
+def test_a_filter_that_raises_on_the_record_of_a_task_does_not_fail_the_task(
+    local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Callable[..., Any], raising_filters: list[str]
+) -> None:
+    Logger("orders")
+    task = local_cloudflow.new_task({"id": 1})
+
+    @task_callback
+    def handler(order: dict[str, Any], context: object) -> dict[str, Any]:
+        return {"id": order["id"]}
+
+    assert handler(task.event, fc_context()) == '{"id":1}'
+    task.assert_succeeded_with({"id": 1})
+    assert raising_filters == ["fc_callback.metrics"]
+
+
+def test_a_listener_and_a_filter_that_both_raise_do_not_fail_the_task(
+    local_cloudflow: TaskCloudFlow, fc_context: Callable[..., Any], raising_filters: list[str]
+) -> None:
+    def broken(record: object) -> None:
+        raise RuntimeError
+
+    stop = metrics.listen(broken)
+    task = local_cloudflow.new_task({"id": 1})
+
+    @task_callback
+    def handler(order: dict[str, Any], context: object) -> dict[str, Any]:
+        return {"id": order["id"]}
+
+    try:
+        assert handler(task.event, fc_context()) == '{"id":1}'
+    finally:
+        stop()
+    task.assert_succeeded()
+    assert "fc_callback.metrics" in raising_filters
+
+
+def test_a_filter_that_raises_after_a_repeated_report_does_not_fail_the_task(
+    local_cloudflow: TaskCloudFlow, fc_context: Callable[..., Any], raising_filters: list[str]
+) -> None:
+    task = local_cloudflow.new_task({"id": 1})
+    local_cloudflow.inject(Fault("error-before"))
+
+    @task_callback
+    def handler(order: dict[str, Any], context: object) -> dict[str, Any]:
+        return {"id": order["id"]}
+
+    logging.getLogger("fc_callback").setLevel(logging.INFO)
+    try:
+        assert handler(task.event, fc_context()) == '{"id":1}'
+    finally:
+        logging.getLogger("fc_callback").setLevel(logging.NOTSET)
+    task.assert_succeeded()
+    assert "fc_callback" in raising_filters
+
+
+def test_a_filter_that_raises_on_records_held_back_does_not_change_how_the_invocation_ends(
+    local_cloudflow: TaskCloudFlow, fc_log: FramedLog, fc_context: Callable[..., Any]
+) -> None:
+    log = Logger("orders", hold_debug=True)
+
+    def broken(record: logging.LogRecord) -> bool:
+        if record.levelno == logging.DEBUG:
+            raise LookupError("no tenant")
+        return True
+
+    fc_log.addFilter(broken)
+    task = local_cloudflow.new_task({"id": 1})
+
+    @task_callback(on_failure="report")
+    def handler(order: dict[str, Any], context: object) -> dict[str, Any]:
+        log.debug("detail")
+        raise ValueError("no card")
+
+    handler(task.event, fc_context())
+    task.assert_failed_with("ValueError")

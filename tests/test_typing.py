@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,17 +9,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-import pytest
+from tests.parts import need
 
 ROOT = Path(__file__).parents[1]
 CASES = Path(__file__).with_name("typing_cases.py")
 
 
 def checked_by(tool: str, *arguments: str) -> str:
-    if importlib.util.find_spec(tool) is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{tool} is not installed, and CI must not pass without it")
-        pytest.skip(f"{tool} is not installed here")
+    need(tool)
     done = subprocess.run(
         [sys.executable, "-m", tool, *arguments],
         cwd=ROOT,

@@ -148,8 +148,9 @@ def _build(
         staged.mkdir()
         text = _requirements_text(requirements.path, target, fc_callback, Path(scratch))
         on_progress(f"Installing the packages of {requirements.file}")
-        _install(text, staged, target)
-        _install_missing(requirements, staged, target)
+        _install(text, staged, target, cwd=requirements.path.parent)
+        options = [line for line in text.splitlines() if line.startswith("-")]
+        _install_missing(requirements, options, staged, target, cwd=requirements.path.parent)
         _check(staged, target)
         _trim(staged)
         compiled = _compile(staged, target)
@@ -182,7 +183,7 @@ def _wheel(tree: Path, scratch: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _install(requirements: str, staged: Path, target: TargetPlatform) -> None:
+def _install(requirements: str, staged: Path, target: TargetPlatform, *, cwd: Path) -> None:
     file = staged.parent / "requirements.txt"
     file.write_text(requirements, encoding="utf-8")
     _pip(
@@ -190,11 +191,13 @@ def _install(requirements: str, staged: Path, target: TargetPlatform) -> None:
         *("--requirement", str(file), "--target", str(staged), "--no-compile", "--upgrade"),
         *("--only-binary", ":all:", "--implementation", "cp", "--python-version", target.version, "--abi", target.abi),
         *(argument for platform in target.platforms for argument in ("--platform", platform)),
-        cwd=staged.parent,
+        cwd=cwd,
     )
 
 
-def _install_missing(requirements: Requirements, staged: Path, target: TargetPlatform) -> None:
+def _install_missing(
+    requirements: Requirements, options: list[str], staged: Path, target: TargetPlatform, *, cwd: Path
+) -> None:
     """Install what dependencies need on the target only: pip evaluates their markers for the Python that runs pip."""
     for _attempt in range(_MAX_ROUNDS):
         installed: dict[str, metadata.Distribution] = {
@@ -212,7 +215,9 @@ def _install_missing(requirements: Requirements, staged: Path, target: TargetPla
             requirement.marker = None
         constraints = staged.parent / "constraints.txt"
         constraints.write_text("".join(f"{name}=={each.version}\n" for name, each in installed.items()), "utf-8")
-        _install("".join(f"{one}\n" for one in missing) + f"-c {constraints}\n", staged, target)
+        lines = [*options, f"-c {constraints}", *map(str, missing)]
+        _install("\n".join(lines) + "\n", staged, target, cwd=cwd)
+    raise BuildError("The dependencies need each other in too long a chain.", hint="Name them in requirements.txt.")
 
 
 def _pip(command: str, *arguments: str, cwd: Path) -> None:

@@ -111,6 +111,11 @@ def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpa
         ReportUndelivered: The service did not accept the report before the deadline.
         StoreUnavailable: With `once`, the store does not answer before the work. The function did not run.
     """
+    unknown = options.keys() - TaskOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(
+            f"task_callback() has no option {min(unknown)!r}. Its options are {', '.join(TaskOptions.__annotations__)}."
+        )
     checked = Options(**options)  # type: ignore[arg-type]  # error_names=None is read as no names
 
     def decorate(plain: Callable[..., Any]) -> Any:

@@ -119,7 +119,7 @@ def check(
         for hook, of_hook in zip(hooks_of(function), hooks, strict=False):
             if of_hook.problem:
                 yield _not_loaded(project, hook, of_hook)
-        if not seen.decorated and _receives_tasks(flows, function):
+        if not seen.on_failure and _receives_tasks(flows, function):
             file, line = _inside(project.root, seen) or (handler.file, handler.line)
             yield Finding(
                 rule="handler-decorated",

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -33,8 +33,7 @@ class Imported:
         file: Where the problem is, if that is known; the file of the function itself if there is no problem.
         line: The line there.
         module: The module that was not found, if that is the problem.
-        decorated: Whether task_callback decorates it.
-        on_failure: `raise` or `report`, if it is decorated.
+        on_failure: `raise` or `report` if task_callback decorates it, else empty.
     """
 
     problem: str = ""
@@ -42,7 +41,6 @@ class Imported:
     file: str = ""
     line: int = 1
     module: str | None = None
-    decorated: bool = False
     on_failure: str = ""
 
 
@@ -91,7 +89,7 @@ def import_handlers(
             problem = f"Importing it ended the process (exit code {process.returncode}). {tail}".strip()
             missing = Imported(problem=problem)
         lines = result.read_text("utf-8").splitlines() if result.is_file() else []
-        seen = [_imported(json.loads(line)) for line in lines]
+        seen = [Imported(**json.loads(line)) for line in lines]
         return seen if len(seen) == len(handlers) else [*seen, missing]
 
 
@@ -99,13 +97,3 @@ def _kill_session(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)  # the session holds the processes that the import has started, too
     process.communicate()
-
-
-def _imported(seen: dict[str, Any]) -> Imported:
-    if seen["kind"]:
-        return Imported(
-            problem=seen["message"], kind=seen["kind"], file=seen["file"], line=seen["line"], module=seen["module"]
-        )
-    if not seen["callable"]:
-        return Imported(problem="It exists, and is not a function.", kind="HandlerNotFound")
-    return Imported(file=seen["file"], line=seen["line"], decorated=seen["decorated"], on_failure=seen["on_failure"])

@@ -14,29 +14,23 @@ from typing import Any
 
 
 def describe_handler(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
-    """Import a handler and return what it is, or why it cannot be imported."""
+    """Import a handler and return the attributes of its `Imported`."""
     from fc_callback.runtime.worker import LoadError, load_handler
 
     try:
-        function = load_handler(handler, runtime)
+        function: Any = load_handler(handler, runtime)
     except LoadError as error:
         cause = error.__cause__ or error
         file, line = _place_in_code(cause, code_dir)
-        return {
-            "kind": error.kind,
-            "message": str(error),
-            "file": file,
-            "line": line,
-            "module": getattr(cause, "name", None) if isinstance(cause, ModuleNotFoundError) else None,
-        }
-    on_failure = _on_failure(function)
+        module = cause.name if isinstance(cause, ModuleNotFoundError) else None
+        return {"problem": str(error), "kind": error.kind, "file": file, "line": line, "module": module}
+    if not callable(function):
+        return {"problem": "It exists, and is not a function.", "kind": "HandlerNotFound"}
+    code = getattr(_innermost(function), "__code__", None)
     return {
-        "kind": "",
-        "callable": callable(function),
-        "decorated": bool(on_failure),
-        "on_failure": on_failure,
-        "line": getattr(getattr(_innermost(function), "__code__", None), "co_firstlineno", 1),
-        "file": getattr(getattr(_innermost(function), "__code__", None), "co_filename", ""),
+        "on_failure": _on_failure(function),
+        "line": getattr(code, "co_firstlineno", 1),
+        "file": getattr(code, "co_filename", ""),
     }
 
 

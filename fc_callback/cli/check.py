@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from fc_callback.errors import FcCallbackError
@@ -37,7 +38,9 @@ def command(
 
     if list_rules:
         for rule in RULES.values():
-            typer.echo(json.dumps(_fields(rule)) if as_json else f"{rule.name:<22} {rule.severity:<8} {rule.summary}")
+            typer.echo(
+                json.dumps(attrs.asdict(rule)) if as_json else f"{rule.name:<22} {rule.severity:<8} {rule.summary}"
+            )
         return
     try:
         findings = check_project(directory, ignore=ignore or (), imports=imports)
@@ -46,17 +49,11 @@ def command(
         raise typer.Exit(2) from None
     counts = Counter(finding.severity for finding in findings)
     if as_json:
-        listed = [{**_fields(finding), "severity": finding.severity} for finding in findings]
+        listed = [{**attrs.asdict(finding), "severity": finding.severity} for finding in findings]
         typer.echo(json.dumps({"errors": counts["error"], "warnings": counts["warning"], "findings": listed}, indent=2))
     else:
         _show(findings, counts)
     raise typer.Exit(1 if counts["error"] else 0)
-
-
-def _fields(value: object) -> dict[str, object]:
-    import attrs
-
-    return attrs.asdict(value)  # type: ignore[arg-type]  # rules and findings are attrs classes
 
 
 def _show(findings: list[Finding], counts: Mapping[Severity, int]) -> None:

@@ -55,7 +55,7 @@ def command(
             _show_templates(as_json=as_json)
             return
         chosen = find_template(_given_or_asked("TEMPLATE", template, asks=asks, ask=_ask_template))
-        target = Path(_given_or_asked("DIR", directory, asks=asks, ask=_ask_directory))
+        target = Path(_given_or_asked("DIR", directory, asks=asks, ask=lambda: str(typer.prompt("Directory"))))
         require_room(target)
         values = _template_values(chosen, settings or [], asks=asks)
         render_template(chosen.folder, target, values, fc_callback_requirement=fc_callback)
@@ -78,11 +78,6 @@ def _given_or_asked(name: str, given: object, *, asks: bool, ask: Callable[[], s
         err=True,
     )
     raise typer.Exit(2)
-
-
-def _ask_directory() -> str:
-    answer: str = typer.prompt("Directory")
-    return answer
 
 
 def _ask_template() -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fc_callback import settings
+from fc_callback.cloudflow.errors import CloudFlowError
 from fc_callback.errors import FcCallbackError, SettingsError, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -73,7 +75,6 @@ def command(
 
 
 def _open_store(url: str | None) -> SqliteStore | RedisStore:
-    from fc_callback import settings
     from fc_callback.idempotency.redelivery import open_existing
 
     named = settings.text("CLOUDFLOW_ONCE_STORE", url)
@@ -147,7 +148,6 @@ def _waiting_results(found: Iterator[Undelivered]) -> tuple[list[Undelivered], S
 
 
 def _token_seal() -> TokenSeal | None:
-    from fc_callback import settings
     from fc_callback.sealing import TokenSeal
 
     return TokenSeal() if settings.text("CLOUDFLOW_SEAL_KEY") else None
@@ -155,8 +155,6 @@ def _token_seal() -> TokenSeal | None:
 
 def _redelivered(one: Undelivered, client: CloudFlowClient | None) -> tuple[str, str]:
     """Report one result; return the outcome as a sentence and as one word."""
-    from fc_callback.cloudflow.errors import CloudFlowError
-
     if one.token is None:
         receiver = one.record.receiver(one.fingerprint)
         return (_NOT_OPENED if receiver is not None and receiver.sealed else _NOT_KEPT), "left"

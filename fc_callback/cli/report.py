@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from fc_callback.errors import FcCallbackError
-
-if TYPE_CHECKING:
-    from fc_callback.values.token import TaskToken
+from fc_callback.values.token import TaskToken
 
 
 def command(
@@ -41,7 +41,6 @@ def command(
     if cause and error is None:
         raise typer.BadParameter("--cause needs --error.")
     from fc_callback.cloudflow.client import CloudFlowClient
-    from fc_callback.values.token import TaskToken
 
     try:
         task_token = _task_token(token or _read_token(), sealed=sealed)
@@ -53,7 +52,6 @@ def command(
     except (FcCallbackError, ValueError, OSError) as problem:
         typer.echo(f"fc-callback report: {problem}", err=True)
         raise typer.Exit(1) from None
-    assert isinstance(task_token, TaskToken)
     if as_json:
         typer.echo(json.dumps(vars(result)))
         return
@@ -62,20 +60,13 @@ def command(
 
 
 def _read_token() -> str:
-    if sys.stdin.isatty():
-        from getpass import getpass
-
-        given = getpass("Task token (not shown): ")
-    else:
-        given = sys.stdin.readline()
+    given = getpass("Task token (not shown): ") if sys.stdin.isatty() else sys.stdin.readline()
     if not given.strip():
         raise typer.BadParameter("There is no token. Pass it on standard input: fc-callback report < token.txt")
     return given.strip()
 
 
 def _task_token(text: str, *, sealed: bool) -> TaskToken:
-    from fc_callback.values.token import TaskToken
-
     if not sealed:
         return TaskToken(text)
     from fc_callback.sealing import TokenSeal
@@ -92,8 +83,6 @@ def _output_text(output: str | None) -> str:
     if output is None:
         return "{}"
     if output.startswith("@"):
-        from pathlib import Path
-
         output = Path(output[1:]).read_text(encoding="utf-8")
     try:
         document = json.loads(output)

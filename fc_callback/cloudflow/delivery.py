@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.cloudflow.errors import CloudFlowError, TaskAlreadyCompleted
-from fc_callback.cloudflow.pauses import pause
-from fc_callback.cloudflow.throttle import throttle_queue_for
+from fc_callback.cloudflow.throttle import pause, throttle_queue_for
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
 from fc_callback.values.base import Value
 from fc_callback.values.context import Deadline
@@ -177,10 +176,10 @@ def _result(seen: _Attempts, document: dict[str, Any], *, already_completed: boo
 def _undelivered(
     action: str, seen: _Attempts, problem: CloudFlowError | ServiceUnreachable | None
 ) -> ReportUndelivered:
-    why = f" The last one: {problem.args[0]}" if problem is not None else ""
+    why = f" The last call: {problem.args[0]}" if problem is not None else ""
     calls = "1 call" if seen.made == 1 else f"{seen.made} calls"
     return ReportUndelivered(
-        f"{action} was not delivered before the time was up, with {calls}.{why}",
+        f"{action} was not delivered before the deadline, after {calls}.{why}",
         attempts=seen.made,
         ambiguous=seen.ambiguous,
         last_error=problem,

@@ -35,6 +35,13 @@ _HINT_NETWORK = (
 )
 _HINT_PROXY = "Check HTTPS_PROXY and NO_PROXY."
 _HINT_TLS = "Check that the endpoint speaks TLS 1.2 or later at this port, and HTTPS_PROXY if it is set."
+_HINT_NAME = "Check the region (CLOUDFLOW_REGION) and the function's DNS."
+_NEVER_SENT: tuple[tuple[type[Exception], str, str], ...] = (
+    (ClosedPoolError, "another thread closed the connection", _HINT_NETWORK),
+    (NameResolutionError, "its name cannot be resolved", _HINT_NAME),
+    (NewConnectionError, "the connection was refused", _HINT_NETWORK),
+    (ConnectTimeoutError, "the connection was not accepted in time", _HINT_NETWORK),
+)
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's words for the status of a proxy
 
 
@@ -62,19 +69,13 @@ def is_broken_connection(error: Exception) -> bool:
     return isinstance(error, (ClosedPoolError, ProtocolError, SSLError, OSError)) and not _timed_out(error)
 
 
-def _describe(error: Exception, *, kept: bool) -> _Failure:  # noqa: PLR0911 - one return for each kind of failure
-    if isinstance(error, ClosedPoolError):
-        return _Failure("another thread closed the connection", sent=False, hint=_HINT_NETWORK)
+def _describe(error: Exception, *, kept: bool) -> _Failure:
     certificate = certificate_problem(error)
     if certificate is not None:
         return _Failure(certificate[0], sent=False, hint=certificate[1], final=True)
-    if isinstance(error, NameResolutionError):
-        hint = "Check the region (CLOUDFLOW_REGION) and the function's DNS."
-        return _Failure("its name cannot be resolved", sent=False, hint=hint)
-    if isinstance(error, NewConnectionError):
-        return _Failure("the connection was refused", sent=False, hint=_HINT_NETWORK)
-    if isinstance(error, ConnectTimeoutError):
-        return _Failure("the connection was not accepted in time", sent=False, hint=_HINT_NETWORK)
+    for kind, what, hint in _NEVER_SENT:
+        if isinstance(error, kind):
+            return _Failure(what, sent=False, hint=hint)
     if isinstance(error, ProxyError):
         return _describe_proxy(error)
     if isinstance(error, SSLError) and not kept:

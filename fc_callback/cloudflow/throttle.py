@@ -1,4 +1,4 @@
-"""The process-wide queue that throttled threads wait in.
+"""Waiting between the attempts of reports: pauses, and the process-wide queue for throttled threads.
 
 Threads of one process share the account's quota. After a 429 they queue, and each gets a turn at the pace of the quota.
 Other instances are only observable through further 429s: if a thread is throttled again after its turn, another instance
@@ -71,31 +71,36 @@ class ThrottleQueue:
 
 
 _queues: dict[str, ThrottleQueue] = {}
-_lock = threading.Lock()
+# The skipped pauses in seconds; None if pauses are not skipped. One for the process, because a batch has threads.
+_skipped: list[float] | None = None
 
 
 def throttle_queue_for(endpoint: str) -> ThrottleQueue:
     """Return this process's queue for an endpoint."""
-    with _lock:
-        return _queues.setdefault(endpoint, ThrottleQueue())
+    return _queues.setdefault(endpoint, ThrottleQueue())
+
+
+def pause(seconds: float) -> float:
+    """Wait and return 0.0. If pauses are skipped, return the seconds at once, so that the caller's clock counts them."""
+    skipped = _skipped
+    if skipped is None:
+        time.sleep(seconds)
+        return 0.0
+    skipped.append(seconds)
+    return seconds
 
 
 @contextmanager
-def separate_throttle_queues() -> Iterator[None]:
-    """Use new queues within a block, and the earlier ones after it."""
-    global _queues  # noqa: PLW0603 - the turns of skipped pauses must not delay later calls
-    before, _queues = _queues, {}
+def pauses_skipped() -> Iterator[list[float]]:
+    """Skip every pause of this process within a block, with queues of its own, and collect their lengths in seconds."""
+    global _queues, _skipped
+    before = _queues, _skipped
+    _queues, _skipped = {}, []
     try:
-        yield
+        yield _skipped
     finally:
-        _queues = before
+        _queues, _skipped = before
 
 
-def _begin_again() -> None:
-    """Forget, in a forked child, the threads that wait in its parent."""
-    global _lock  # noqa: PLW0603 - only the parent's thread can release a lock that it holds
-    _lock = threading.Lock()
-    _queues.clear()
-
-
-os.register_at_fork(after_in_child=_begin_again)
+# A forked child must not wait for threads of its parent, nor for a lock that one of them holds.
+os.register_at_fork(after_in_child=lambda: _queues.clear())  # noqa: PLW0108 - the queues of that moment

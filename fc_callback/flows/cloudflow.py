@@ -19,6 +19,7 @@ from fc_callback.flows.definition import (
     JsonObject,
     RetryRule,
     Step,
+    StepEnd,
     TaskCall,
     compact,
     require_size,
@@ -99,10 +100,9 @@ class StateMachine:
         timeout = fields.number("Timeout", None, low=0, high=31_536_000)
         return cls(steps=steps, first=first, timeout_seconds=timeout or None)
 
-    def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
+    def begin(self, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first state."""
-        del context
-        return {"input": start_input, "global": {}}
+        return {"input": context.execution_input, "global": {}}
 
     def entered(self, scope: JsonObject) -> JsonObject:
         """Return the input."""
@@ -112,25 +112,24 @@ class StateMachine:
         """Return the output, which is the next state's input."""
         return {"output": scope["input"]}
 
-    def step_input(self, step: State, scope: JsonObject, context: EvaluationContext) -> JsonObject:
+    def step_input(self, step: State, context: EvaluationContext) -> JsonObject:
         """Return the result of the InputConstructor; without one the unchanged input."""
+        given: JsonObject = dict(context.scope["input"])
         if step.input_constructor is None:
-            return dict(scope["input"])
-        result = step.input_constructor(_values(step, scope, scope["input"], None, context))
+            return given
+        result = step.input_constructor(_values(step, attrs.evolve(context, step_input=given)))
         require_size(f"State {step.name!r}: the input", size_bytes(result), self.limit_bytes)
         return result
 
-    def wait_until(
-        self, step: State, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
-    ) -> float:
+    def wait_until(self, step: State, context: EvaluationContext, now: float) -> float:
         """Return the end of the wait."""
         assert step.seconds is not None  # a wait has it
-        value = step.seconds(_values(step, scope, step_input, None, context))
+        value = step.seconds(_values(step, context))
         return now + _running_number(f"State {step.name!r}: 'Seconds'", value, low=1, high=MAX_WAIT_SECONDS)
 
-    def task_call(self, step: State, scope: JsonObject, step_input: JsonObject, context: EvaluationContext) -> TaskCall:
+    def task_call(self, step: State, context: EvaluationContext) -> TaskCall:
         """Return the call of a task: `Parameters`, evaluated; `body` is the function's event."""
-        values = _values(step, scope, step_input, None, context)
+        values = _values(step, context)
         given = {} if step.parameters is None else step.parameters(values)
         body = given.get("body", "")
         kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
@@ -148,20 +147,13 @@ class StateMachine:
             timeout_seconds=timeout or None,
         )
 
-    def complete(
-        self,
-        step: State,
-        scope: JsonObject,
-        step_input: JsonObject,
-        result: JsonObject | None,
-        context: EvaluationContext,
-    ) -> tuple[JsonObject, JsonObject]:
+    def complete(self, step: State, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
         """Build the output, then the globals, which see the raw output and not the constructed one."""
-        raw = step_input if result is None else result
+        raw = context.step_input if result is None else result
         require_size(f"State {step.name!r}: the result", size_bytes(raw), self.limit_bytes)
-        values = _values(step, scope, step_input, raw, context)
+        values = _values(step, context, output=raw)
         output = raw if step.output_constructor is None else step.output_constructor(values)
-        merged = scope["global"]
+        merged = context.scope["global"]
         if step.global_constructor is not None:
             merged = {**merged, **step.global_constructor(values)}
             for name, value in merged.items():
@@ -169,29 +161,22 @@ class StateMachine:
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
         return output, {"input": output, "global": merged}
 
-    def caught(
-        self, step: State, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
-    ) -> tuple[JsonObject, JsonObject]:
+    def caught(self, step: State, rule: CatchRule, context: EvaluationContext) -> StepEnd:
         """Return the result of the rule's OutputConstructor; without one the state's own input."""
-        output = step_input
-        if rule.output is not None:
-            output = rule.output(_values(step, scope, step_input, None, context))
+        output = context.step_input if rule.output is None else rule.output(_values(step, context))
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
-        return output, {"input": output, "global": scope["global"]}
+        return output, {"input": output, "global": context.scope["global"]}
 
-    def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
+    def output(self, context: EvaluationContext) -> JsonObject:
         """Return the last state's output."""
-        del context
-        result: JsonObject = scope["input"]
+        result: JsonObject = context.scope["input"]
         return result
 
 
-def _values(
-    step: State, scope: JsonObject, step_input: JsonObject, output: JsonObject | None, context: EvaluationContext
-) -> dict[str, Any]:
+def _values(step: State, context: EvaluationContext, *, output: JsonObject | None = None) -> dict[str, Any]:
     current = {
         "Name": step.name,
-        "Input": step_input,
+        "Input": context.step_input,
         "Output": output,
         "Error": {"Code": context.error, "Detail": context.cause},
         "RetryCount": context.retry_count,
@@ -199,9 +184,9 @@ def _values(
     }
     execution = {"Name": context.execution_name, "Input": context.execution_input, "RoleArn": context.role_arn}
     return {
-        "$Input": step_input,
+        "$Input": context.step_input,
         "$Output": output,
-        "$Global": scope["global"],
+        "$Global": context.scope["global"],
         "$Context": {"Execution": execution, "Current": current},
     }
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JsonObject = dict[str, Any]
+# The output of a step, and the scope after it.
+StepEnd = tuple[JsonObject, JsonObject]
 # The keys and indexes that lead to a part of a document.
 Place = tuple[str | int, ...]
 
@@ -160,6 +162,8 @@ class EvaluationContext:
     flow_name: str
     execution_name: str
     execution_input: JsonObject
+    scope: JsonObject = attrs.field(factory=dict)
+    step_input: JsonObject = attrs.field(factory=dict)
     role_arn: str = ""
     event_id: int = 0
     task_token: str | None = attrs.field(default=None, repr=False)
@@ -190,7 +194,7 @@ class Flow(Protocol):
     def limit_bytes(self) -> int:
         """The limit of a step's data."""
 
-    def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
+    def begin(self, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
 
     def entered(self, scope: JsonObject) -> JsonObject:
@@ -199,33 +203,22 @@ class Flow(Protocol):
     def exited(self, scope: JsonObject) -> JsonObject:
         """Return the detail of the event StepExited."""
 
-    def step_input(self, step: Any, scope: JsonObject, context: EvaluationContext) -> JsonObject:
-        """Return the input of a step."""
+    def step_input(self, step: Any, context: EvaluationContext) -> JsonObject:
+        """Return the input of a step. For the methods below, the context holds it."""
 
-    def wait_until(
-        self, step: Any, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
-    ) -> float:
+    def wait_until(self, step: Any, context: EvaluationContext, now: float) -> float:
         """Return the end of a wait, in seconds since the epoch."""
 
-    def task_call(self, step: Any, scope: JsonObject, step_input: JsonObject, context: EvaluationContext) -> TaskCall:
+    def task_call(self, step: Any, context: EvaluationContext) -> TaskCall:
         """Return the call of a task."""
 
-    def complete(
-        self,
-        step: Any,
-        scope: JsonObject,
-        step_input: JsonObject,
-        result: JsonObject | None,
-        context: EvaluationContext,
-    ) -> tuple[JsonObject, JsonObject]:
+    def complete(self, step: Any, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
         """Return the output of a step and the scope after it; `result` is the result of a task."""
 
-    def caught(
-        self, step: Any, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
-    ) -> tuple[JsonObject, JsonObject]:
+    def caught(self, step: Any, rule: CatchRule, context: EvaluationContext) -> StepEnd:
         """Return the same for a task whose error was caught; the context holds the error."""
 
-    def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
+    def output(self, context: EvaluationContext) -> JsonObject:
         """Return the output of the execution."""
 
 

@@ -21,6 +21,7 @@ from fc_callback.flows.definition import (
     JsonObject,
     RetryRule,
     Step,
+    StepEnd,
     TaskCall,
     compact,
     require_size,
@@ -99,9 +100,10 @@ class LegacyFlow:
             outputs=parse_mappings(fields, "outputMappings", roots=("input", "local", "context")),
         )
 
-    def begin(self, start_input: JsonObject, context: EvaluationContext) -> JsonObject:
+    def begin(self, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
-        mapped = start_input if self.inputs is None else apply_mappings(self.inputs, {"input": start_input}, context)
+        given = context.execution_input
+        mapped = given if self.inputs is None else apply_mappings(self.inputs, {"input": given}, context)
         return {"input": mapped, "local": {}}
 
     def entered(self, scope: JsonObject) -> JsonObject:
@@ -112,19 +114,16 @@ class LegacyFlow:
         """Return the flow's local after the step."""
         return {"local": scope["local"]}
 
-    def step_input(self, step: LegacyStep, scope: JsonObject, context: EvaluationContext) -> JsonObject:
+    def step_input(self, step: LegacyStep, context: EvaluationContext) -> JsonObject:
         """Return the mapped targets; without mappings the flow's input, updated with its local."""
         if step.inputs is None:
-            return {**scope["input"], **scope["local"]}
-        return apply_mappings(step.inputs, scope, context)
+            return {**context.scope["input"], **context.scope["local"]}
+        return apply_mappings(step.inputs, context.scope, context)
 
-    def wait_until(
-        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, context: EvaluationContext, now: float
-    ) -> float:
+    def wait_until(self, step: LegacyStep, context: EvaluationContext, now: float) -> float:
         """Return the end of the wait; a timestamp in the past ends it at once."""
-        del scope, context
         given = step.timestamp if step.duration is None else step.duration
-        value = read_path(step_input, given.segments) if isinstance(given, InputPath) else given
+        value = read_path(context.step_input, given.segments) if isinstance(given, InputPath) else given
         label = f"Step {step.name!r}"
         try:
             if step.duration is not None:
@@ -136,61 +135,46 @@ class LegacyFlow:
             raise FlowError(RUNTIME_ERROR, f"{label}: the timestamp is more than two days away.")
         return due
 
-    def task_call(
-        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
-    ) -> TaskCall:
+    def task_call(self, step: LegacyStep, context: EvaluationContext) -> TaskCall:
         """Return the call of a task: the step's input is the function's event."""
-        del scope, context
-        waits_for = "report" if step.callback else "function" if step.pattern == "sync" else "call"
         return TaskCall(
             resource_arn=step.resource_arn,
-            event=compact(step_input),
+            event=compact(context.step_input),
             asynchronous=step.asynchronous,
-            waits_for=waits_for,
+            waits_for="report" if step.callback else "function" if step.pattern == "sync" else "call",
             timeout_seconds=step.timeout_seconds,
         )
 
-    def complete(
-        self,
-        step: LegacyStep,
-        scope: JsonObject,
-        step_input: JsonObject,
-        result: JsonObject | None,
-        context: EvaluationContext,
-    ) -> tuple[JsonObject, JsonObject]:
+    def complete(self, step: LegacyStep, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
         """Map the output and merge it into the flow's local."""
         local = {} if result is None else result
         output = local
         if step.outputs is not None:
-            output = apply_mappings(step.outputs, {"input": step_input, "local": local}, context)
-        return self._merged(step, scope, step_input, local, output)
+            output = apply_mappings(step.outputs, {"input": context.step_input, "local": local}, context)
+        return self._merged(step, local, output, context)
 
-    def caught(
-        self, step: LegacyStep, rule: CatchRule, scope: JsonObject, step_input: JsonObject, context: EvaluationContext
-    ) -> tuple[JsonObject, JsonObject]:
+    def caught(self, step: LegacyStep, _rule: CatchRule, context: EvaluationContext) -> StepEnd:
         """Return what the errorMappings build; without them the flow does not see the error."""
-        del rule
         local = {"error": context.error, "cause": context.cause}
-        output = apply_mappings(step.errors or (), {"local": local}, context)
-        return self._merged(step, scope, step_input, local, output)
+        return self._merged(step, local, apply_mappings(step.errors or (), {"local": local}, context), context)
 
-    def output(self, scope: JsonObject, context: EvaluationContext) -> JsonObject:
+    def output(self, context: EvaluationContext) -> JsonObject:
         """Return the flow's mapped output, or its local."""
-        result: JsonObject = scope["local"]
+        result: JsonObject = context.scope["local"]
         if self.outputs is not None:
-            result = apply_mappings(self.outputs, scope, context)
+            result = apply_mappings(self.outputs, context.scope, context)
         require_size("The flow's output", size_bytes(result), self.limit_bytes)
         return result
 
-    def _merged(
-        self, step: LegacyStep, scope: JsonObject, step_input: JsonObject, local: JsonObject, output: JsonObject
-    ) -> tuple[JsonObject, JsonObject]:
+    def _merged(self, step: LegacyStep, local: JsonObject, output: JsonObject, context: EvaluationContext) -> StepEnd:
         # Without mappings the output is the local, and counts once.
-        size = size_bytes(step_input) + size_bytes(local) + (0 if output is local else size_bytes(output))
-        require_size(f"Step {step.name!r}: input, local and output together", size, self.limit_bytes)
-        merged = {**scope["local"], **output}
+        parts = [context.step_input, local] if output is local else [context.step_input, local, output]
+        require_size(
+            f"Step {step.name!r}: input, local and output together", sum(map(size_bytes, parts)), self.limit_bytes
+        )
+        merged = {**context.scope["local"], **output}
         require_size(f"The flow's local after step {step.name!r}", size_bytes(merged), self.limit_bytes)
-        return output, {"input": scope["input"], "local": merged}
+        return output, {"input": context.scope["input"], "local": merged}
 
 
 @attrs.frozen

@@ -63,12 +63,7 @@ class ApiRequest:
 
 
 class Authenticator:
-    """Finds the account that signed a call.
-
-    Args:
-        issuer: Verifies credentials.
-        clock: The service's clock, for skew and expiry.
-    """
+    """Finds the account that signed a call."""
 
     def __init__(self, issuer: TokenIssuer, clock: Clock) -> None:
         self._issuer = issuer

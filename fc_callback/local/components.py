@@ -16,7 +16,7 @@ from fc_callback.local.faults import Faults
 from fc_callback.local.invoker import Invoker
 from fc_callback.local.operations import Operations
 from fc_callback.local.quota import Quota
-from fc_callback.local.store import Store
+from fc_callback.local.store import ServiceStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Components:
     """
 
     options: ServiceOptions
-    store: Store
+    store: ServiceStore
     clock: Clock
     authenticator: Authenticator
     invoker: Invoker
@@ -97,16 +97,12 @@ class Components:
 
 
 def build_components(options: ServiceOptions, *, endpoint: str) -> Components:
-    """Open the database and connect the other parts to it.
-
-    Args:
-        options: The service's options.
-        endpoint: The URL that functions report their tasks to.
+    """Open the database and connect the other parts to it; functions report their tasks to `endpoint`.
 
     Raises:
         SettingsError: The database cannot be used.
     """
-    store = Store(options.database)
+    store = ServiceStore(options.database)
     clock = Clock(
         moved_seconds=float(store.setting("moved_seconds") or 0),
         skewed_seconds=float(store.setting("skewed_seconds") or 0),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from fc_callback.errors import SettingsError
 from fc_callback.flows.definition import TASK_TIMEOUT, parse_object
 from fc_callback.local.api_errors import ApiError, invalid_argument
-from fc_callback.local.execution import Run
+from fc_callback.local.execution import ExecutionRun
 from fc_callback.local.execution_record import RunContext, parsed_flow
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
     from fc_callback.local.invoker import InvocationEnd, Invoker
-    from fc_callback.local.store import Row, Store
+    from fc_callback.local.store import Row, ServiceStore
 
 MAX_TIMER_NAP_SECONDS = 3600.0
 
@@ -25,15 +25,10 @@ MAX_TIMER_NAP_SECONDS = 3600.0
 class Engine:
     """Runs every execution of the database.
 
-    Args:
-        store: The database.
-        clock: The service's clock.
-        invoker: Invokes functions.
-        conflict: Whether a report that comes before a synchronous invocation has returned is refused with
-            TaskInvalidState.
+    With `conflict`, a report that comes before a synchronous invocation has returned is refused with TaskInvalidState.
     """
 
-    def __init__(self, store: Store, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:
+    def __init__(self, store: ServiceStore, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:
         self._store = store
         self._clock = clock
         self._conflict = conflict
@@ -122,7 +117,7 @@ class Engine:
             raise ApiError("AccessDenied")
         return task
 
-    def _require_waiting(self, task: Row, run: Run) -> None:
+    def _require_waiting(self, task: Row, run: ExecutionRun) -> None:
         if task["status"] == "ended":
             raise ApiError("TaskAlreadyCompleted", f"{run.row['flow_name']}/{run.row['name']}/{task['event']}")
         if task["status"] == "scheduled":
@@ -153,10 +148,10 @@ class Engine:
                 run.task_submitted()
             self._after_change(run.id)
 
-    def _load(self, execution: int) -> Run:
+    def _load(self, execution: int) -> ExecutionRun:
         row = self._store.one("SELECT * FROM executions WHERE id = ?", execution)
         assert row is not None
-        return Run(self._context, row)
+        return ExecutionRun(self._context, row)
 
     def _after_change(self, execution: int) -> None:
         self._store.after_commit(lambda: self._notify(execution))

@@ -1,7 +1,7 @@
 """One execution, driven from step to step within one transaction.
 
 The code is the same for both languages; the `Flow` defines the inputs and outputs. Every method runs inside
-`Store.transaction`. Afterwards the execution has ended, or waits for a task, a time or a retry.
+`ServiceStore.transaction`. Afterwards the execution has ended, or waits for a task, a time or a retry.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_EVENTS = 5_000
 _EVENTS_OF_A_STEP = 10  # at most; a step begins only if there is room for its events
 
 
-class Run(ExecutionRecord):
+class ExecutionRun(ExecutionRecord):
     """An execution that was loaded to be continued; for the arguments see `ExecutionRecord`."""
 
     next_name: str | None = None
@@ -39,7 +39,7 @@ class Run(ExecutionRecord):
         if self.flow.timeout_seconds is not None:
             self.add_timer("execution", self.clock.now() + self.flow.timeout_seconds)
         try:
-            self.scope = self.flow.begin(self.input, self._context())
+            self.scope = self.flow.begin(self._context())
         except FlowError as error:
             self.fail(error.error, error.cause)
         else:
@@ -97,6 +97,8 @@ class Run(ExecutionRecord):
             flow_name=self.row["flow_name"],
             execution_name=self.row["name"],
             execution_input=self.input,
+            scope=self.scope,
+            step_input=self.step_input,
             role_arn=self.row["role_arn"],
             event_id=self.entered,
             retry_count=sum(self.retries.values()),
@@ -144,12 +146,11 @@ class Run(ExecutionRecord):
             self.add_event("StepFailed", step.name, {"error": step.error, "cause": step.cause})
             self.fail(step.error, step.cause)
             return False
-        context = self._context()
-        self.step_input = self.flow.step_input(step, self.scope, context)
+        self.step_input = self.flow.step_input(step, self._context())
         self.add_event("StepStarted", step.name, {"input": self.step_input})
         if step.kind == "wait":
             now = self.clock.now()
-            due = self.flow.wait_until(step, self.scope, self.step_input, context, now)
+            due = self.flow.wait_until(step, self._context(), now)
             if due > now:
                 self.add_timer("wait", due)
                 return False
@@ -161,11 +162,11 @@ class Run(ExecutionRecord):
         is_retry = bool(self.retries)
         # A published token carries the id of its step's StepEntered event. A retry must have another token.
         token = self.open_task(step.name, self.events + 1 if is_retry else self.entered)
-        context = self._context(task_token=token if step.callback else None)
-        self.step_input = self.flow.step_input(step, self.scope, context)
+        shown_token = token if step.callback else None
+        self.step_input = self.flow.step_input(step, self._context(task_token=shown_token))
         if not is_retry:
             self.add_event("StepStarted", step.name, {"input": self.step_input})
-        call = self.flow.task_call(step, self.scope, self.step_input, context)
+        call = self.flow.task_call(step, self._context(task_token=shown_token))
         self.store.update("tasks", self.task, waits_for=call.waits_for)
         self.add_event("TaskScheduled", step.name, {"input": self.step_input, "resourceArn": call.resource_arn})
         self.add_event("TaskStarted", step.name, {})
@@ -217,7 +218,7 @@ class Run(ExecutionRecord):
         context = self._context(error=error, cause=cause)
 
         def leave_step() -> bool:
-            _output, self.scope = self.flow.caught(step, rule, self.scope, self.step_input, context)
+            _output, self.scope = self.flow.caught(step, rule, context)
             self.add_event("StepExited", step.name, self.flow.exited(self.scope))
             self.next_name = rule.goto
             return True
@@ -238,7 +239,7 @@ class Run(ExecutionRecord):
 
     def _complete(self, result: JsonObject | None) -> bool:
         """End the step; `next_name` can begin."""
-        output, self.scope = self.flow.complete(self.step, self.scope, self.step_input, result, self._context())
+        output, self.scope = self.flow.complete(self.step, result, self._context())
         self.add_event("StepSucceeded", self.step.name, {"output": output})
         self.add_event("StepExited", self.step.name, self.flow.exited(self.scope))
         self.next_name = self.step.following
@@ -246,7 +247,7 @@ class Run(ExecutionRecord):
 
     def _succeed(self) -> None:
         try:
-            output = self.flow.output(self.scope, self._context())
+            output = self.flow.output(self._context())
         except FlowError as error:
             self.fail(error.error, error.cause)
         else:

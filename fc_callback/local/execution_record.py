@@ -1,6 +1,6 @@
 """What the database holds about one execution: its state, its history, its tasks and its timers.
 
-Every method runs inside `Store.transaction`.
+Every method runs inside `ServiceStore.transaction`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fc_callback.local.tokens import token_digest
 if TYPE_CHECKING:
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.clock import Clock
-    from fc_callback.local.store import Row, Store
+    from fc_callback.local.store import Row, ServiceStore
 
 parsed_flow = functools.lru_cache(maxsize=256)(parse_flow)
 
@@ -37,17 +37,13 @@ class FunctionQueue(Protocol):
 class RunContext:
     """The parts of the service that an execution uses."""
 
-    store: Store
+    store: ServiceStore
     clock: Clock
     functions: FunctionQueue
 
 
 class ExecutionRecord:
-    """The stored side of an execution.
-
-    Args:
-        context: The service.
-        row: The execution's row in `executions`.
+    """An execution, loaded from its row in the database.
 
     Attributes:
         step_name: The current step; None after the end.

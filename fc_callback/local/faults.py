@@ -124,11 +124,7 @@ class _Armed:
 
 
 class Faults:
-    """The injected faults. Scripted faults come first, in their order, then random ones.
-
-    Args:
-        now: The clock, for `dead`.
-    """
+    """The injected faults. Scripted faults come first, in their order, then random ones."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

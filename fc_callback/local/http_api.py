@@ -68,13 +68,7 @@ class TrackedProtocol(H11Protocol):
 
 
 class BrokenResponse(Response):
-    """No response, or the beginning of one, followed by a broken connection.
-
-    Args:
-        transports: The open connections by client address.
-        begin: Bytes that are sent first.
-        reset: Whether to reset the connection instead of closing it.
-    """
+    """Sends `begin`, and then closes the connection, or resets it."""
 
     def __init__(self, transports: Transports, *, begin: bytes, reset: bool) -> None:
         super().__init__()
@@ -101,11 +95,7 @@ class BrokenResponse(Response):
 
 
 class HttpApi:
-    """Answers the requests of the HTTP API. One event loop calls it; only the long poll and the slow fault wait.
-
-    Args:
-        components: The service.
-    """
+    """Answers the requests of the HTTP API. One event loop calls it; only the long poll and the slow fault wait."""
 
     def __init__(self, components: Components) -> None:
         self._components = components

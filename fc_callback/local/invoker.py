@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from fc_callback.local.clock import Clock
     from fc_callback.local.options import ServiceOptions
-    from fc_callback.local.store import Row, Store
+    from fc_callback.local.store import Row, ServiceStore
     from fc_callback.runtime import FunctionSpec
     from fc_callback.values.context import Credentials
 
@@ -61,15 +61,10 @@ class _Attempt:
 class Invoker:
     """The functions and their invocations.
 
-    Args:
-        store: The database.
-        clock: The service's clock.
-        options: The service's options.
-        endpoint: The URL that every function reports its tasks to. A process gets it in its environment, a callable in
-            its context.
+    Functions report their tasks to `endpoint`: a process finds it in its environment, a callable in its context.
     """
 
-    def __init__(self, store: Store, clock: Clock, options: ServiceOptions, *, endpoint: str) -> None:
+    def __init__(self, store: ServiceStore, clock: Clock, options: ServiceOptions, *, endpoint: str) -> None:
         self._store = store
         self._clock = clock
         self._options = options

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fc_callback.local.clock import Clock
-    from fc_callback.local.store import Row, Store
+    from fc_callback.local.store import Row, ServiceStore
 
 API_VERSION = "2019-03-15"
 # The service itself creates names that begin with a digit (UUIDs), so callers may use them too.
@@ -57,15 +57,9 @@ def _number_parameter(parameters: Mapping[str, str], name: str, default: int, lo
 
 
 class Operations:
-    """Performs the operations for an account.
+    """Performs the operations of the API for an account."""
 
-    Args:
-        store: The database.
-        clock: The service's clock.
-        engine: Runs the executions.
-    """
-
-    def __init__(self, store: Store, clock: Clock, engine: Engine) -> None:
+    def __init__(self, store: ServiceStore, clock: Clock, engine: Engine) -> None:
         self._store = store
         self._clock = clock
         self._engine = engine

@@ -28,12 +28,7 @@ class _Bucket:
 
 
 class Quota:
-    """Limits the calls of each account.
-
-    Args:
-        now: Returns the time.
-        enabled: False allows all calls.
-    """
+    """Limits the calls of each account, if `enabled`."""
 
     def __init__(self, now: Callable[[], float], *, enabled: bool) -> None:
         self.enabled = enabled

@@ -80,13 +80,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """Serves an application on a socket that listens already, so callers need not wait for the server.
-
-    Args:
-        application: The ASGI application.
-        listening: The socket; closed at the end.
-        protocol: uvicorn's HTTP protocol, or one built on it.
-    """
+    """Serves an application on a socket that listens already, so callers need not wait for the server."""
 
     def __init__(self, application: ASGIApp, listening: socket.socket, *, protocol: Any) -> None:
         self._server = _Uvicorn(

@@ -78,7 +78,7 @@ class StoreClosedError(FcCallbackError):
     """The service was closed while another thread still had something to write."""
 
 
-class Store:
+class ServiceStore:
     """The database and its one connection.
 
     Args:

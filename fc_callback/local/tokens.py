@@ -15,11 +15,7 @@ TOKEN_PREFIX = "djEj"  # noqa: S105 - base64 of "v1#", how every task token begi
 
 
 class TokenIssuer:
-    """Creates and verifies secrets.
-
-    Args:
-        secret: The database's secret.
-    """
+    """Creates and verifies secrets."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret

@@ -10,7 +10,7 @@ import attrs
 from fc_callback.local.clock import iso_milliseconds
 
 if TYPE_CHECKING:
-    from fc_callback.local.store import Row, Store
+    from fc_callback.local.store import Row, ServiceStore
 
 
 @attrs.frozen(kw_only=True)
@@ -40,7 +40,7 @@ class Execution:
     stopped: str
 
     @classmethod
-    def read(cls, row: Row, store: Store) -> Execution:
+    def read(cls, row: Row, store: ServiceStore) -> Execution:
         """Build an instance from a row of the store."""
         output = store.masked(row["output"])
         return cls(
@@ -77,7 +77,7 @@ class HistoryEvent:
     detail: dict[str, Any]
 
     @classmethod
-    def read(cls, row: Row, store: Store) -> HistoryEvent:
+    def read(cls, row: Row, store: ServiceStore) -> HistoryEvent:
         """Build an instance from a row of the store."""
         return cls(
             id=row["id"],
@@ -124,27 +124,17 @@ class FunctionInvocation:
     ended: str
 
     @classmethod
-    def read(cls, row: Row, store: Store) -> FunctionInvocation:
+    def read(cls, row: Row, store: ServiceStore) -> FunctionInvocation:
         """Build an instance from a row of the store."""
-        masked = store.masked
-        return cls(
-            request_id=row["request_id"],
-            function=row["function"],
-            asynchronous=bool(row["asynchronous"]),
-            status=row["status"],
-            retry_count=row["retry_count"],
-            event=masked(row["event"]),
-            result=masked(row["result"]),
-            log=masked(row["log"]),
-            error_type=row["error_type"],
-            error_name=masked(row["error_name"]),
-            error_message=masked(row["error_message"]),
-            queued=iso_milliseconds(row["queued"]),
-            ended=iso_milliseconds(row["ended"]),
-        )
+        values = {field.name: row[field.name] for field in attrs.fields(cls)}
+        for name in ("event", "result", "log", "error_name", "error_message"):
+            values[name] = store.masked(values[name])
+        for name in ("queued", "ended"):
+            values[name] = iso_milliseconds(values[name])
+        return cls(**{**values, "asynchronous": bool(values["asynchronous"])})
 
 
-def read_invocations(store: Store, function: str | None) -> list[FunctionInvocation]:
+def read_invocations(store: ServiceStore, function: str | None) -> list[FunctionInvocation]:
     """Return the invocations of one function, or of all functions for None, the oldest first."""
     rows = store.all("SELECT * FROM invocations WHERE ? IS NULL OR function = ? ORDER BY id", function, function)
     return [FunctionInvocation.read(row, store) for row in rows]

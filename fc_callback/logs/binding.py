@@ -1,4 +1,4 @@
-"""Keys that every record of an invocation carries, and then none: kept in the context, not on a logger."""
+"""Bind keys to the running invocation, so that each of its records carries them: kept in the context, not on a logger."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from fc_callback.values.invocation import Invocation
 
 
-# Keys and the invocation they were bound in; a thread that outlives it finds them void.
+# The keys and the invocation in which they were bound: they are not valid in a thread that outlives it.
 _bound: ContextVar[tuple[Invocation | None, Mapping[str, Any]] | None] = ContextVar(
     "fc_callback_log_keys", default=None
 )
-# What `bound_keys` goes by, as it is: as long as this gives the same for an invocation, so does that.
-current_binding = _bound.get
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -41,10 +39,10 @@ def bound_keys() -> Mapping[str, Any]:
 
 
 def bind(**keys: Any) -> None:
-    """Put keys on every record of this invocation, from here on; outside of an invocation nothing happens.
+    """Put keys on every record of this invocation from here on; outside of an invocation, do nothing.
 
-    They are gone when it ends, in threads and asyncio tasks as well. An asyncio task, and a thread started with a copy of
-    the context, have what was bound before they began, and add to it for themselves.
+    They end with the invocation, in threads and asyncio tasks too. An asyncio task, and a thread started with a copy of the
+    context, have the keys that were bound before they began; the keys that they bind are their own.
     """
     owner = _owner()
     if owner is not None:
@@ -52,7 +50,7 @@ def bind(**keys: Any) -> None:
 
 
 def unbind(*names: str) -> None:
-    """Take keys away again; names that are not bound do no harm."""
+    """Remove keys; names that are not bound are ignored."""
     owner = _owner()
     if owner is not None:
         _bound.set((owner, {name: value for name, value in bound_keys().items() if name not in names}))

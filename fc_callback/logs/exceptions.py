@@ -33,7 +33,7 @@ def _describe(error: BaseException, seen: set[int]) -> dict[str, Any]:
             part = read(error, seen)
         except PASSING_THROUGH:
             raise
-        except BaseException:  # noqa: BLE001, S112 - a person's exception may do anything; the log must still be written
+        except BaseException:  # noqa: BLE001, S112 - a person's exception may raise anything
             continue
         if part is not None:
             described[name] = part

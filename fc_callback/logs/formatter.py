@@ -44,6 +44,8 @@ _RESERVED = frozenset(
 _NOT_ON_CONSOLE = _RESERVED - {"flow", "execution"}
 _UNWRITABLE = '{"level":"ERROR","message":"A log record could not be written, and is left out."}'
 
+_NOTHING_SHARED: tuple[dict[str, Any], str] = ({}, "{}")
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -61,7 +63,7 @@ class LineFormatter(logging.Formatter):
         self._redactor = redactor
         self._constants: dict[str, Any] = redactor.value_by_name(dict(constants))
         self._reserved = _RESERVED | self._constants.keys()
-        self._processors = processors
+        self._processors = processors or None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -81,25 +83,21 @@ class LineFormatter(logging.Formatter):
     def line(self, record: logging.LogRecord) -> str | None:
         """Return the line of a record with secrets masked; None where a processor dropped the record."""
         try:
-            entry = self._entry(record)
-            return None if entry is None else self._written(entry, record)
+            return self._line(record)
         except PASSING_THROUGH:
             raise
         except BaseException:  # noqa: BLE001 - each part is guarded; this is for a full stack or memory
             return _UNWRITABLE
 
-    def _written(self, entry: dict[str, Any], record: logging.LogRecord) -> str:
-        """Return the line of an entry whose values under telling names are masked."""
+    def _line(self, record: logging.LogRecord) -> str | None:
         raise NotImplementedError
 
     def _entry(self, record: logging.LogRecord) -> dict[str, Any] | None:
         """Return the fields of a line as JSON can hold them, values under telling names masked; None to drop the record."""
-        masked = self._redactor.members_by_name
-        if not self._processors:
-            return {**_head(record), **self._shared_fields(record), **masked(self._own_fields(record))}
-        given = {**_head(record), **self._constants, **_place(record), **self._renamed(bound_keys())}
-        processed = self._processors.apply({**given, **self._own_fields(record)})
-        return None if processed is None else masked(processed)
+        entry = {**_head(record), **self._constants, **_place(record), **self._renamed(bound_keys())}
+        entry.update(self._own_fields(record))
+        processed = entry if self._processors is None else self._processors.apply(entry)
+        return None if processed is None else self._redactor.members_by_name(processed)
 
     def _own_fields(self, record: logging.LogRecord) -> dict[str, Any]:
         """Return what only this record has: message, fields, exception, stack."""
@@ -115,20 +113,6 @@ class LineFormatter(logging.Formatter):
             own["stack"] = text_of(record.stack_info)
         return own
 
-    def _shared_fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return what the lines of one invocation share: constants, the invocation, its task, bound keys."""
-        invocation, bound = current_invocation(), bound_keys()
-        if invocation is None:
-            return {**self._constants, **_place(record), **self._redactor.members_by_name(self._renamed(bound))}
-        made_for = running_task(), bound, invocation.sampled
-        kept = invocation.notes.get(self)
-        if kept is not None and all(map(is_, kept[0], made_for)):
-            return kept[1]  # type: ignore[no-any-return]  # which this method has put there
-        fields = {**self._constants, **_place(record), **self._redactor.members_by_name(self._renamed(bound))}
-        if all(map(_is_immutable, bound.values())):
-            invocation.notes[self] = made_for, fields
-        return fields
-
     def _renamed(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return fields with `_` behind each name that a line uses itself."""
         if self._reserved.isdisjoint(fields):
@@ -139,12 +123,45 @@ class LineFormatter(logging.Formatter):
 class JsonFormatter(LineFormatter):
     """Writes each record as one line of JSON."""
 
-    def _written(self, entry: dict[str, Any], record: logging.LogRecord) -> str:  # noqa: ARG002 - the console's needs it
+    def _line(self, record: logging.LogRecord) -> str | None:
+        shared, shared_json = _NOTHING_SHARED
+        entry: dict[str, Any] | None
+        if self._processors is not None:
+            entry = self._entry(record)
+            if entry is None:
+                return None
+        else:
+            entry = {**_head(record), **self._redactor.members_by_name(self._own_fields(record))}
+            shared, shared_json = self._shared(record)
+            if not shared.keys().isdisjoint(entry):  # a field of this record has the name of a bound key
+                entry, (shared, shared_json) = {**shared, **entry}, _NOTHING_SHARED
+        entry, line = self._masked_json(entry)
+        if shared:
+            line = f"{line[:-1]},{shared_json[1:]}"
+        return line if len(line) <= RECORD_MAX_BYTES and line.isascii() else _fitting({**entry, **shared}, line)
+
+    def _masked_json(self, entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Return an entry without known secrets, and its JSON."""
         line = _encode(entry)
         if self._redactor.may_change(line):
             entry = self._redactor.entry_by_line(entry)
             line = _encode(entry)
-        return line if len(line) <= RECORD_MAX_BYTES and line.isascii() else _fitting(entry, line)
+        return entry, line
+
+    def _shared(self, record: logging.LogRecord) -> tuple[dict[str, Any], str]:
+        """Return what the lines of one invocation share, constants, its task and bound keys, and their JSON, made once."""
+        invocation, bound = current_invocation(), bound_keys()
+        if invocation is not None and invocation.ended:  # of a thread that outlives it: other secrets are known by now
+            invocation = None
+        made_for = running_task(), bound, invocation and invocation.sampled
+        kept = None if invocation is None else invocation.notes.get(self)
+        if kept is not None and all(map(is_, kept[0], made_for)):
+            return kept[1]  # type: ignore[no-any-return]  # which this method has put there
+        own = self._redactor.members_by_name(self._renamed(bound))
+        made = self._masked_json({**self._constants, **_place(record), **own})
+        if invocation is not None and all(map(_is_immutable, bound.values())):
+            invocation.notes[self] = made_for, made
+        return made
 
 
 class ConsoleFormatter(LineFormatter):
@@ -155,7 +172,10 @@ class ConsoleFormatter(LineFormatter):
         self._colour = colour
         self._hidden = _NOT_ON_CONSOLE | self._constants.keys()
 
-    def _written(self, entry: dict[str, Any], record: logging.LogRecord) -> str:
+    def _line(self, record: logging.LogRecord) -> str | None:
+        entry = self._entry(record)
+        if entry is None:
+            return None
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = f"{_plain_text(entry.get('level', '')):<8}"
         if self._colour:
@@ -203,10 +223,17 @@ def _exception(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _head(record: logging.LogRecord) -> dict[str, Any]:
+    """Return the first fields of a line; the message, which comes with the record's own fields, has its place here."""
+    head = _guarded(_head_fields, record)
+    return head if type(head) is dict else {"level": text_of(record.levelname), "message": "", "unwritten": head}
+
+
+def _head_fields(record: logging.LogRecord) -> dict[str, Any]:
     second = int(record.created)
     return {
         "timestamp": f"{_clock(second)}.{int((record.created - second) * 1000):03d}Z",  # 2020-09-22T23:43:40.073Z
         "level": text_of(record.levelname),
+        "message": "",
         "logger": text_of(record.name),
         "location": f"{record.filename}:{record.lineno}",
     }
@@ -279,3 +306,24 @@ def _shortened(value: Any, room: int) -> Any:
         return {name: _shortened(part, room // 4) for name, part in {**value, "stack": stack}.items()}
     shown = (value if isinstance(value, str) else text)[: room // 6]  # an escape takes six characters
     return f"{shown}... ({len(text)} characters)"
+
+
+class ProcessorFilter(logging.Filter):
+    """Builds the line of each record before its handler does, because only a filter can drop a record.
+
+    Args:
+        formatter: The handler's formatter.
+    """
+
+    def __init__(self, formatter: LineFormatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Store the line on the record for the formatter. Return False if a processor dropped the record."""
+        if not self._formatter.has_line(record):
+            line = self._formatter.line(record)
+            if line is None:
+                return False
+            self._formatter.keep_line(record, line)
+        return True

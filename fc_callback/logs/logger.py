@@ -144,7 +144,7 @@ class Logger(_Adapter):
 
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         """Return the message, and the keyword arguments for `logging`, the fields of the call in `extra`."""
-        if kwargs.keys() <= _LOGGING_ARGUMENTS:
+        if _LOGGING_ARGUMENTS.issuperset(kwargs):
             return msg, kwargs
         known = {name: value for name, value in kwargs.items() if name in _LOGGING_ARGUMENTS}
         fields = {name: value for name, value in kwargs.items() if name not in _LOGGING_ARGUMENTS}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ from fc_callback.values.record_text import PASSING_THROUGH, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from fc_callback.logs.formatter import LineFormatter
 
     Processor = Callable[[dict[str, Any]], "dict[str, Any] | None"]
 
@@ -86,24 +83,3 @@ def _checked_fields(given: Any) -> dict[str, Any]:
     if not issubclass(type(given), dict):
         raise _NoFields(f"it returned {validators.kind_of(given)}")
     return {name if type(name) is str else text_of(name): value for name, value in dict.items(given)}
-
-
-class ProcessorFilter(logging.Filter):
-    """Makes the line of each record before its handler does, because only a filter can drop a record.
-
-    Args:
-        formatter: The handler's formatter.
-    """
-
-    def __init__(self, formatter: LineFormatter) -> None:
-        super().__init__()
-        self._formatter = formatter
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Leave the line on the record for the formatter; return False where a processor dropped the record."""
-        if not self._formatter.has_line(record):
-            line = self._formatter.line(record)
-            if line is None:
-                return False
-            self._formatter.keep_line(record, line)
-        return True

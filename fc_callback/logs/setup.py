@@ -6,9 +6,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.logs.formatter import ConsoleFormatter, JsonFormatter, LineFormatter
+from fc_callback.logs.formatter import ConsoleFormatter, JsonFormatter, LineFormatter, ProcessorFilter
 from fc_callback.logs.holding import HoldFilter
-from fc_callback.logs.processors import ProcessorFilter
 from fc_callback.values.record_text import text_of
 from fc_callback.values.safe_log import say_that_a_line_is_lost
 
@@ -49,14 +48,14 @@ def set_up(
         else:
             formatter = JsonFormatter(redactor=redactor, constants=fields, processors=processors)
         handler.setFormatter(formatter)
-        for earlier in [one for one in handler.filters if isinstance(one, (HoldFilter, ProcessorFilter))]:
+        for earlier in [one for one in handler.filters if isinstance(one, (HoldFilter, _ProcessorFilter))]:
             handler.removeFilter(earlier)
         handler.setLevel(level)
         if hold_debug or sample:
             handler.setLevel(logging.NOTSET)
             handler.addFilter(HoldFilter(handler, formatter, level=level, hold=hold_debug, sample=sample))
         if processors:
-            handler.addFilter(ProcessorFilter(formatter))
+            handler.addFilter(_ProcessorFilter(formatter))
 
 
 def is_set_up() -> bool:
@@ -79,6 +78,27 @@ class _StandardError(_StreamHandler):
     def stream(self) -> Any:
         """The stream that lines are written to."""
         return sys.stderr
+
+
+class _ProcessorFilter(logging.Filter):
+    """Makes the line of each record before its handler does, because only a filter can drop a record.
+
+    Args:
+        formatter: The handler's formatter.
+    """
+
+    def __init__(self, formatter: LineFormatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave the line on the record for the formatter; return False where a processor dropped the record."""
+        if not self._formatter.has_line(record):
+            line = self._formatter.line(record)
+            if line is None:
+                return False
+            self._formatter.keep_line(record, line)
+        return True
 
 
 def _writes_lines(handler: logging.Handler) -> bool:

@@ -1,4 +1,4 @@
-"""What the parameters of a function ask for, read when the function is decorated."""
+"""Read the annotations of a function's parameters when it is decorated."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _RAW_EVENT, _RAW_CONTEXT = FC_ARGUMENTS
 _EVENTS = "fc_callback.events"
 _OBJECTS = (dict, Mapping, MutableMapping)
 _ANYTHING = (inspect.Parameter.empty, Any, object)
-# What belongs to pydantic in an Annotated[...]; anything else, a text for readers for one, says nothing about the value.
+# Packages whose metadata in Annotated[...] pydantic uses. Other metadata, such as a text for readers, does not matter.
 _VALIDATION = ("pydantic", "pydantic_core", "annotated_types")
-_MOST_LAYERS = 100  # aliases of aliases: one that stands for itself has no end
+_MOST_LAYERS = 100  # of aliases; an alias of itself would never end
 _OURS_BY_NAME = re.compile(r"\b(Task|FcContext)\b")
 
 
 class Unresolved(Value):
-    """An annotation whose text names something that does not exist at run time."""
+    """An annotation with a name that does not exist at run time."""
 
     text: str
     reason: str
 
 
 def check_function(function: Any, *, decorator: str) -> None:
-    """Refuse what cannot be a handler.
+    """Check that a decorated object can be a handler.
 
     Raises:
-        HandlerInvalid: It cannot.
+        HandlerInvalid: It cannot be a handler.
     """
     if isinstance(function, (staticmethod, classmethod, property)):
         kind = type(function).__name__
@@ -54,11 +54,11 @@ def check_function(function: Any, *, decorator: str) -> None:
         )
     if getattr(_undecorated(function), "__globals__", {}).get("__name__") == "contextlib":
         raise HandlerInvalid(
-            f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside of a handler."
+            f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside a handler."
         )
     if inspect.isasyncgenfunction(_undecorated(function)):
         raise HandlerInvalid(
-            f"{name_of(function)} is an async generator function, and nothing reads what it yields. Return one result."
+            f"{name_of(function)} is an async generator function, but its values are not read. Return one result."
         )
 
 
@@ -68,32 +68,32 @@ def name_of(function: Any) -> str:
 
 
 def _undecorated(function: Any) -> Any:
-    """Look through partials and callable objects, and not through decorators."""
+    """Return the function inside partials and callable objects, with its decorators."""
     while isinstance(function, partial):
         function = function.func
-    return function if inspect.isroutine(function) else getattr(type(function), "__call__", function)  # noqa: B004 - the method, for what it is
+    return function if inspect.isroutine(function) else getattr(type(function), "__call__", function)  # noqa: B004 - the method itself is wanted
 
 
 def _innermost(function: Any) -> Any:
-    """Return the function that the annotations were written on."""
+    """Return the innermost function, which has the annotations."""
     return inspect.unwrap(_undecorated(inspect.unwrap(function)))
 
 
 def read_parameters(
     function: Callable[..., Any], *, instances: int, decorator: str
 ) -> tuple[list[Resolver], dict[str, Resolver]]:
-    """Return where each positional and each named argument of a function comes from.
+    """Return functions that get each positional and each named argument from a delivery.
 
-    The first parameter that is neither a `Task` nor an `FcContext` is the event; the second is FC's context, unless a
+    The first parameter that is neither a `Task` nor an `FcContext` is the event. The second one is FC's context, unless a
     parameter before it is an `FcContext`.
 
     Args:
         function: The function.
-        instances: How many parameters stand before those: 1 for a method.
-        decorator: The decorator's name.
+        instances: The number of parameters before the event: 1 for a method.
+        decorator: The name of the decorator.
 
     Raises:
-        HandlerInvalid: An annotation cannot be served, or a parameter has nothing to get.
+        HandlerInvalid: No event can serve an annotation or a parameter.
     """
     try:
         signature = inspect.signature(function)
@@ -106,7 +106,7 @@ def read_parameters(
 
 
 class _Reader:
-    """Reads one parameter after the other."""
+    """Reads the parameters of one function, one after the other."""
 
     def __init__(self, function: Callable[..., Any], decorator: str) -> None:
         inner = _innermost(function)
@@ -138,19 +138,19 @@ class _Reader:
             self.positional.append(resolver)
 
     def _read_rest(self, parameter: inspect.Parameter) -> None:
-        """`*arguments` get what is left of the event and the context."""
+        """Give `*arguments` the event and the context, unless earlier parameters get them."""
         if self.skipped:
             return
         if self.given < len(FC_ARGUMENTS) and _core(self._resolved(parameter))[0] not in _ANYTHING:
             raise HandlerInvalid(
-                f"{self._place(parameter)} is annotated, and gets the event and the context as FC delivers them. Take them "
-                "as two parameters."
+                f"{self._place(parameter)} is annotated, but gets the unchanged event and context of FC. Use two parameters "
+                "instead."
             )
         self.positional.extend(FC_ARGUMENTS[self.given :])
         self.given = len(FC_ARGUMENTS)
 
     def _resolver(self, parameter: inspect.Parameter) -> Resolver | None:
-        """Return where a parameter's value comes from; None where its default is kept."""
+        """Return a function that gets a parameter's value, or None if the parameter keeps its default."""
         kind = self._resolved(parameter)
         ours = None if isinstance(kind, Unresolved) else self._task_or_context(kind, parameter)
         if ours is not None:
@@ -169,14 +169,14 @@ class _Reader:
             self._refuse_unresolved(kind, parameter)
         elif parameter.default is parameter.empty:
             raise HandlerInvalid(
-                f"{self.name} takes {parameter.name!r}, and there is nothing left to give it. A handler takes the event, the "
-                "context (without an annotation, or annotated FcContext), and parameters annotated FcContext or Task. Give "
-                "it a default."
+                f"{self.name} has the parameter {parameter.name!r}, but there is no argument for it. A handler gets the event, "
+                "the context (without an annotation, or annotated FcContext), and parameters annotated FcContext or Task. "
+                "Give the parameter a default."
             )
         return None
 
     def _resolved(self, parameter: inspect.Parameter) -> Any:
-        """Return a parameter's annotation, with the names in it looked up."""
+        """Return a parameter's annotation with its names resolved."""
         given = parameter.annotation
         if given is parameter.empty:
             return given
@@ -185,14 +185,14 @@ class _Reader:
             hints = typing.get_type_hints(
                 holder, globalns=self.globals, localns=self.type_parameters, include_extras=True
             )
-            list(_parts(hints["it"]))  # an alias is looked up here as well, and not at the first event
-        except Exception as error:  # noqa: BLE001 - whatever an annotation raises, it cannot be resolved
+            list(_parts(hints["it"]))  # resolves aliases too, so that this does not fail at the first event
+        except Exception as error:  # noqa: BLE001 - resolving an annotation may raise anything
             text = given if isinstance(given, str) else repr(given)
             return Unresolved(text=text, reason=f"{type(error).__name__}: {error}".splitlines()[0])
         return hints["it"]
 
     def _refuse_unresolved(self, kind: Unresolved, parameter: inspect.Parameter) -> None:
-        # A default is kept under any name but our own: Task | None = None would be None for ever.
+        # A parameter with a default keeps it, unless it names Task or FcContext: `Task | None = None` would always be None.
         if parameter.default is not parameter.empty and not _OURS_BY_NAME.search(kind.text):
             return
         raise HandlerInvalid(
@@ -207,16 +207,18 @@ class _Reader:
         if not any(one is Task or one is FcContext for one, _ in members):
             return None
         if len(members) > 1 or is_validated or members[0][1]:
-            raise self._unservable(parameter, "Task and FcContext stand alone, or with None, and are not validated.")
+            raise self._unservable(parameter, "Use Task and FcContext alone, or with None. They are not validated.")
         if members[0][0] is FcContext:
             self.has_typed_context = True
             return lambda one: one.context
         if self.decorator != "task_callback" and core is Task:
-            raise HandlerInvalid(f"{self.name} asks for a Task, which only task_callback has to give.")
+            raise HandlerInvalid(
+                f"{self.name} asks for a Task, which only task_callback provides. Use task_callback, or annotate Task | None."
+            )
         return lambda one: one.task
 
     def _event(self, kind: Any, parameter: inspect.Parameter) -> Resolver:
-        """Return what makes the event into the form that an annotation names."""
+        """Return a function that converts the event as its annotation says."""
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
             raise HandlerInvalid(f"{self._place(parameter)} is the event, and {kind.text!r} cannot be resolved.")
@@ -227,11 +229,11 @@ class _Reader:
             return Delivery.required_payload
         parts = list(_parts(kind))
         if isinstance(core, typing.TypeVar):
-            raise self._unservable(parameter, f"{core} stands for no type at run time. Name the type.")
+            raise self._unservable(parameter, f"{core} is not a type at run time. Name the type.")
         if core is bytes:
-            raise self._unservable(parameter, "bytes are the event as it came, and are not validated.")
+            raise self._unservable(parameter, "bytes is the unchanged event, which is not validated.")
         if Task in parts or FcContext in parts:
-            raise self._unservable(parameter, "a Task or an FcContext is no part of an event.")
+            raise self._unservable(parameter, "a Task or an FcContext is not a part of an event.")
         if _is_of_events(core) and hasattr(core, "parse"):
             from fc_callback.payload.models import event_reader
 
@@ -239,7 +241,7 @@ class _Reader:
         if any(_is_of_events(one) for one in parts):
             raise self._unservable(
                 parameter,
-                f"{written(kind)} is made of fc_callback.events, but no event of a trigger by itself. Annotate with the class "
+                f"{written(kind)} has a class of fc_callback.events, but is not the event of a trigger. Annotate with the class "
                 "of one trigger's event, like HttpEvent or EventBridgeEvents[Order].",
             )
         from fc_callback.payload.models import payload_reader
@@ -254,7 +256,7 @@ class _Reader:
 
 
 def _look_through(kind: Any) -> Any:
-    """Return what an alias or a NewType at the top of an annotation stands for."""
+    """Return the type behind aliases and NewTypes at the top of an annotation."""
     for _ in range(_MOST_LAYERS):
         if isinstance(kind, typing.NewType):
             kind = kind.__supertype__
@@ -271,11 +273,11 @@ def _look_through(kind: Any) -> Any:
             )
         else:
             return kind
-    raise TypeError("an alias in it stands for itself")
+    raise TypeError("an alias in it refers to itself")
 
 
 def _core(kind: Any) -> tuple[Any, bool]:
-    """Return the type inside of aliases and Annotated, and whether pydantic has something to validate around it."""
+    """Return the type inside aliases and Annotated, and whether Annotated has metadata for pydantic."""
     is_validated = False
     for _ in range(_MOST_LAYERS):
         kind = _look_through(kind)
@@ -283,7 +285,7 @@ def _core(kind: Any) -> tuple[Any, bool]:
             return kind, is_validated
         kind, *metadata = get_args(kind)
         is_validated = is_validated or any(map(_is_validation, metadata))
-    raise TypeError("an alias in it stands for itself")
+    raise TypeError("an alias in it refers to itself")
 
 
 def _is_validation(metadata: Any) -> bool:
@@ -298,23 +300,23 @@ def _members(kind: Any) -> tuple[Any, ...]:
 
 
 def _may_be_anything(kind: Any) -> bool:
-    """Tell no annotation, Any and object, also beside None."""
+    """Return whether a parameter has no annotation, Any or object, also with None."""
     members = [_core(one)[0] for one in _members(_core(kind)[0])]
     return any(one in _ANYTHING for one in members) and all(one in (*_ANYTHING, type(None)) for one in members)
 
 
 def _parts(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
-    """Yield a type and all that its brackets hold."""
+    """Yield a type and all types in its brackets."""
     core, _ = _core(kind)
     yield core
-    if get_origin(core) is typing.Literal or kind in above:  # an alias may hold itself
+    if get_origin(core) is typing.Literal or kind in above:  # an alias may contain itself
         return
     for argument in get_args(core):
         yield from _parts(argument, (*above, kind))
 
 
 def _is_object(kind: Any) -> bool:
-    """Tell the payload as it is: a dict or a Mapping, or None beside it."""
+    """Return whether an annotation is a dict or a Mapping, also with None: the payload is not validated."""
     members = [one for one in (_core(member)[0] for member in _members(kind)) if one is not type(None)]
     if len(members) != 1 or any(_core(member)[1] for member in _members(kind)):
         return False

@@ -1,4 +1,4 @@
-"""attrs classes in pydantic's schemas: pydantic knows none, and would only take an instance."""
+"""attrs classes in pydantic's schemas. pydantic does not know attrs classes and would only accept an instance."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from pydantic_core import CoreSchema, core_schema
 
 from fc_callback.payload.schemas import NO_SCHEMAS, instance_classes
 
-# What a class's own code raises over a value: a converter like Decimal an ArithmeticError, a look-up in a dict a KeyError.
+# Exceptions of a class's own code for an invalid value: ArithmeticError of a converter like Decimal, KeyError of a dict, etc.
 _REFUSALS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def schema_with_arbitrary_types(kind: Any) -> CoreSchema:
-    """Return a type's core schema in which every class that pydantic does not know is wanted as an instance.
+    """Return a type's core schema. It requires an instance of each class that pydantic does not know.
 
     Raises:
-        PydanticSchemaGenerationError: One of those classes is no attrs class.
-        TypeError: Something in it is no type, the function `any` for one.
+        PydanticSchemaGenerationError: One of these classes is not an attrs class.
+        TypeError: A part of it is not a type, for example the function `any`.
     """
     with catch_warnings():
-        # Pydantic warns of what is no type at all, and then takes anything for it.
+        # Pydantic only warns about an object that is not a type, and then accepts any value for it.
         filterwarnings("error", ".* is not a Python type", UserWarning)
         try:
-            # In a tuple, because pydantic takes a configuration for no model or dataclass itself.
+            # In a tuple, because pydantic does not accept a configuration for a model or a dataclass itself.
             adapter: TypeAdapter[Any] = TypeAdapter(
                 cast("Any", GenericAlias(tuple, (kind,))), config=ConfigDict(arbitrary_types_allowed=True)
             )
         except UserWarning as warning:
             what = str(warning).partition(" is not a Python type")[0]
-            raise TypeError(f"{what} is no type that a value can have; for any value, it is typing.Any") from None
+            raise TypeError(f"{what} is not the type of a value; for any value, it is typing.Any") from None
     schema: Any = adapter.core_schema
     for cls in instance_classes(schema):
         if not attrs.has(cls):
-            TypeAdapter(cls)  # says so, or is a class that pydantic knows
+            TypeAdapter(cls)  # raises the error, unless pydantic knows the class
     if schema["type"] == "definitions":
         return {**schema, "schema": schema["schema"]["items_schema"][0]}
     inner: CoreSchema = schema["items_schema"][0]
@@ -47,10 +47,10 @@ def schema_with_arbitrary_types(kind: Any) -> CoreSchema:
 
 
 def with_attrs_classes(schema: CoreSchema) -> Any:
-    """Return a schema in which attrs classes are made from JSON objects.
+    """Return a schema that creates attrs classes from JSON objects.
 
     Raises:
-        TypeError: One stands where it cannot be made.
+        TypeError: An attrs class is at a place where this is not possible.
     """
     completion = _Completion()
     completed = completion.of(schema)
@@ -60,7 +60,7 @@ def with_attrs_classes(schema: CoreSchema) -> Any:
 
 
 class _Completion:
-    """Goes through a schema, and puts a definition of each attrs class in the place of its `is-instance` schema."""
+    """Replaces the `is-instance` schema of each attrs class in a schema by a definition of the class."""
 
     def __init__(self) -> None:
         self.definitions: dict[str, Any] = {}
@@ -86,26 +86,24 @@ class _Completion:
                 )
             return self._reference(cls)
         if kind in {"model", "dataclass"} and "__pydantic_validator__" in vars(cls):
-            inside = getattr(
-                cls, "__name__", kind
-            )  # validated by a validator of its own, which was built with the class
-        # A schema that stands in one place needs no name, and two schemas must not have the same one.
+            inside = getattr(cls, "__name__", kind)  # its own validator, which was built with the class, validates it
+        # A schema that is used once needs no name, and two schemas must not have the same name.
         return {key: one if key in NO_SCHEMAS else self.of(one, inside) for key, one in node.items() if key != "ref"}
 
     def _reference(self, cls: type[Any]) -> CoreSchema:
         ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         if ref not in self.definitions:
-            self.definitions[ref] = None  # being made: it may hold itself
+            self.definitions[ref] = None  # in progress: the class may contain itself
             self.definitions[ref] = {**self._made(cls), "ref": ref}
         return core_schema.definition_reference_schema(ref)
 
     def _made(self, cls: type[Any]) -> CoreSchema:
-        """Return the schema of an object with the constructor's arguments as keys, which makes an instance."""
+        """Return a schema that creates an instance from an object whose keys are the constructor's arguments."""
         attrs.resolve_types(cls)
         fields = {
             field.alias: core_schema.typed_dict_field(
                 self._of_field(cls, field),
-                # Where a key is absent the class fills in its own default.
+                # If a key is missing, the class sets its own default.
                 required=field.default is attrs.NOTHING,
             )
             for field in attrs.fields(cls)
@@ -120,7 +118,7 @@ class _Completion:
         def build(given: dict[str, Any]) -> Any:
             try:
                 return cls(**given)
-            except _REFUSALS as error:  # from the class's own validators and converters: they quote values
+            except _REFUSALS as error:  # the class's own validators and converters, which quote values
                 raise ValueError(f"{cls.__name__} refuses it ({type(error).__name__})") from None
 
         return core_schema.no_info_after_validator_function(build, core_schema.typed_dict_schema(fields))

@@ -88,7 +88,7 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
     model = None if kind in _NO_PAYLOADS or isfunction(kind) else Model(kind, where=where)
     if model is None or not model.takes_objects:
         raise HandlerInvalid(
-            f"The annotation of {where} cannot be served: the payload is a JSON object, and never a {written(kind)}. Use "
+            f"The annotation of {where} cannot be served: the payload is a JSON object, which {written(kind)} is not. Use "
             "bytes for the unchanged event, dict for the payload, or a model of it."
         )
     declared = model.declared

@@ -1,4 +1,4 @@
-"""What pydantic's core schema says about a type: whether a JSON object can be one, and which keys it reads.
+"""Read pydantic's core schema of a type: whether it accepts a JSON object, and which keys it reads.
 
 A core schema is a tree of dicts, each with its `type` (pydantic documentation, "pydantic_core.core_schema"). A schema of an
 unknown type counts as one that may accept anything. Then the event decides.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Where the schema of what is validated stands, in schemas that put something around another one. `json-or-python` and
-# `lax-or-strict` have one for each mode; only JSON comes in.
+# The keys of the inner schema in a schema that wraps another one. `json-or-python` and `lax-or-strict` have one for each mode;
+# only JSON is validated.
 _INNER = ("schema", "json_schema", "lax_schema", "strict_schema")
 _OF_FUNCTIONS = {"function-before", "function-wrap", "function-plain"}
 _AROUND = {
@@ -29,17 +29,17 @@ _AROUND |= {"call", "json-or-python", "lax-or-strict", "custom-error"}
 _NEVER = {"none", "bool", "int", "float", "decimal", "str", "bytes", "date", "time", "datetime", "timedelta", "literal"}
 _NEVER |= {"missing-sentinel", "enum", "is-instance", "is-subclass", "callable", "list", "tuple", "set", "frozenset"}
 _NEVER |= {"generator", "url", "multi-host-url", "uuid", "complex", "json", "invalid", "deque", "ellipsis", "fraction"}
-# Parts of a schema that hold other things than schemas.
+# Parts of a schema that do not contain schemas.
 NO_SCHEMAS = {"metadata", "default", "config", "serialization", "expected", "cls", "ref"}
 
 
 def accepts_object(schema: Any) -> bool:
-    """Say whether a JSON object can ever be valid."""
+    """Return whether a JSON object can be valid."""
     return any(map(_can_be_complete, _object_schemas(schema, _definitions(schema), set())))
 
 
 def declared_keys(schema: Any) -> frozenset[str]:
-    """Return the keys that the fields of a type are read from, at its top level, in any member of a union."""
+    """Return the keys of a type's fields at its top level, of all members of a union."""
     keys: set[str] = set()
     for one in _object_schemas(schema, _definitions(schema), set()):
         for name, field in _fields(one):
@@ -48,7 +48,7 @@ def declared_keys(schema: Any) -> frozenset[str]:
 
 
 def instance_classes(schema: Any) -> Iterator[Any]:
-    """Yield the classes of which a schema wants instances: pydantic has no schema for them."""
+    """Yield the classes whose instances a schema requires, because pydantic does not know them."""
     for one in nodes(schema):
         if one["type"] == "is-instance" and isinstance(one["cls"], type):
             yield one["cls"]
@@ -74,7 +74,7 @@ def _fields(schema: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def _can_be_complete(schema: Any) -> bool:
-    """Say whether JSON has a value for each field that must be there."""
+    """Return whether JSON has a value for each required field."""
     for _, field in _fields(schema):
         inner = field["schema"]
         if field.get("required", inner["type"] != "default") and _is_impossible(inner):
@@ -83,7 +83,7 @@ def _can_be_complete(schema: Any) -> bool:
 
 
 def _is_impossible(schema: Any) -> bool:
-    """Say whether no JSON value can be valid: an instance of a class that pydantic does not know, or a callable."""
+    """Return whether no JSON value can be valid, as for an instance of a class that pydantic does not know, or a callable."""
     kind = schema["type"]
     if kind == "union":
         return all(_is_impossible(one[0] if isinstance(one, tuple) else one) for one in schema["choices"])
@@ -93,7 +93,7 @@ def _is_impossible(schema: Any) -> bool:
 
 
 def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
-    # A serialization alias is none of them: it names what the field is written as.
+    # A serialization alias is not one of them, because it is the key for writing the field.
     for alias in (name, field.get("validation_alias"), field.get("alias")):
         if isinstance(alias, str):
             yield alias
@@ -103,7 +103,7 @@ def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
 
 
 def _is_pydantics(function: Any) -> bool:
-    """Tell a function of pydantic's own (around a URL, say) from a person's, which may take anything."""
+    """Return whether a function is pydantic's own (around a URL, for example). A user's function may accept anything."""
     return str(getattr(function.get("function"), "__module__", "")).startswith("pydantic.")
 
 

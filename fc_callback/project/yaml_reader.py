@@ -1,6 +1,8 @@
 """Read YAML as js-yaml 4.1 does, which Serverless Devs reads s.yaml with: its structure, its tags, its merge keys.
 
-The cost of a text is bounded: its length, its depth, and the number of values that its aliases expand to.
+The cost of a text is bounded: its length, its depth, and the number of values that its aliases expand to. Known differences
+from js-yaml: an alias inside of its own value is an error, a key on one line has at most 1,024 characters, and U+0085,
+U+2028 and U+2029 end a line, as in YAML 1.1.
 """
 
 from __future__ import annotations
@@ -66,9 +68,9 @@ def parse_with_lines(text: str) -> tuple[Any, Lines]:
         return builder.document(), builder.lines
     except DocumentError:
         raise
-    except (OverflowError, ValueError):  # from chr(): "\\UFFFFFFFF"
+    except (OverflowError, ValueError):  # PyYAML lets those of chr() and int() pass: "\\UFFFFFFFF"
         line, column = events.line + 1, events.column + 1
-        raise DocumentError("an escape names a character that does not exist", line, column) from None
+        raise DocumentError("an escape or a version number is out of range", line, column) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)

@@ -21,12 +21,7 @@ _TARGETS = {"invoke": "POST /invoke", "initialize": "POST /initialize", "pre_sto
 
 
 class ServedProcess(FunctionProcess):
-    """A process that serves the function on an inherited socket; the parent keeps one connection to it.
-
-    Args:
-        spec: The function.
-        environment: The whole environment of the process.
-    """
+    """A process that serves the function on an inherited socket; the parent keeps one connection to it."""
 
     ends_when_closed = False
 

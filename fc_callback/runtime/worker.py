@@ -180,11 +180,7 @@ class RequestLogHandler(logging.Handler):
 
 
 class Worker:
-    """Runs one request at a time.
-
-    Args:
-        config: The instance's configuration.
-    """
+    """Runs one request at a time, with the instance's configuration."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
@@ -220,28 +216,22 @@ class Worker:
         Returns:
             Whether it succeeded, and the encoded result or the error document.
         """
-        phase = _PHASES[call["kind"]]
         self.log.request_id = call["request_id"]
         if self.config["runtime"] == "python3.12":
             # It is not documented when FC renews them on a warm instance. Here each request has new ones.
             os.environ.update(zip(CREDENTIAL_VARIABLES, call["credentials"], strict=True))
-        write_log_line(f"FC {phase} Start RequestId: {call['request_id']}")
-        self._busy = True
-        try:
+
+        def run() -> bytes:
             function = self._load(call["handler"])
             context_class = FCContext312 if self.config["runtime"] == "python3.12" else FCContext310
             context = context_class(self.config, call)
-            result = function(event, context) if call["kind"] == "invoke" else function(context)
-            body, failed = encode_result(result), False
-        except Exception as error:  # noqa: BLE001 - FC reports every one of them
-            text = json.dumps(error_document(error))
-            logging.getLogger().error(text)
-            body, failed = text.encode(), True
+            return encode_result(function(event, context) if call["kind"] == "invoke" else function(context))
+
+        self._busy = True
+        try:
+            return run_phase(_PHASES[call["kind"]], call["request_id"], run, caught=Exception)
         finally:
             self._busy = False
-        ending = ", Error: Unhandled function error" if failed else ""
-        write_log_line(f"FC {phase} End RequestId: {call['request_id']}{ending}")
-        return not failed, body
 
     def _load(self, handler: str) -> Callable[..., Any]:
         if handler not in self._loaded:
@@ -258,6 +248,21 @@ class Worker:
             with suppress(OSError):  # the parent may have ended, and the log with it
                 os.write(2, "".join(lines).encode(errors="backslashreplace"))
         sys.exit(TIMEOUT_EXIT_CODE)
+
+
+def run_phase(
+    phase: str, request_id: str, run: Callable[[], bytes], *, caught: type[BaseException]
+) -> tuple[bool, bytes]:
+    """Call `run` between FC's own log lines; return whether it succeeded, and its result or the error document."""
+    write_log_line(f"FC {phase} Start RequestId: {request_id}")
+    try:
+        succeeded, body, ending = True, run(), ""
+    except caught as error:
+        text = json.dumps(error_document(error))
+        logging.getLogger().error(text)
+        succeeded, body, ending = False, text.encode(), ", Error: Unhandled function error"
+    write_log_line(f"FC {phase} End RequestId: {request_id}{ending}")
+    return succeeded, body
 
 
 def load_handler(handler: str, runtime: str) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.errors import FcCallbackError
 from fc_callback.runtime.headers import HeaderContext, current_request_id
 from fc_callback.runtime.serving import REQUEST_MAX_BYTES, set_up_logging
-from fc_callback.runtime.worker import LoadError, encode_result, error_document, load_handler, write_log_line
+from fc_callback.runtime.worker import LoadError, encode_result, load_handler, run_phase
 from fc_callback.values import validators
 from fc_callback.values.invocation import current_invocation
 
@@ -153,18 +153,15 @@ class FunctionApp:
     def _run(self, phase: str, environ: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
         context = HeaderContext(_headers(environ), handler=self._names[phase])
         current_request_id.set(context.request_id)
-        write_log_line(f"FC {phase} Start RequestId: {context.request_id}")
-        try:
+
+        def run() -> bytes:
             function = self._function(phase)
-            result = function(event, context) if phase == _INVOKE else function(context)
-            body, failed = (encode_result(result) if phase == _INVOKE else b""), False
-        except BaseException as error:  # noqa: BLE001 - SystemExit too: other requests share this process
-            text = json.dumps(error_document(error))
-            logging.getLogger().error(text)
-            body, failed = text.encode(), True
-        ending = ", Error: Unhandled function error" if failed else ""
-        write_log_line(f"FC {phase} End RequestId: {context.request_id}{ending}")
-        return not failed, body
+            if phase == _INVOKE:
+                return encode_result(function(event, context))
+            function(context)
+            return b""
+
+        return run_phase(phase, context.request_id, run, caught=BaseException)  # other requests share this process
 
     def _function(self, phase: str) -> Callable[..., Any]:
         function = self._functions[phase]

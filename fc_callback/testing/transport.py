@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from fc_callback.cloudflow.pauses import pauses_skipped
-from fc_callback.cloudflow.throttle import separate_throttle_queues
+from fc_callback.cloudflow.throttle import pauses_skipped
 from fc_callback.errors import ServiceUnreachable, SettingsError
 from fc_callback.transport import Answer
 from fc_callback.values import validators
@@ -23,20 +22,10 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Deadline
 
 # Parameters that every call has beside those of its operation. Signature V1 sends them in the form.
-_COMMON = frozenset(
-    {
-        "Action",
-        "Version",
-        "Format",
-        "AccessKeyId",
-        "SecurityToken",
-        "Signature",
-        "SignatureMethod",
-        "SignatureNonce",
-        "SignatureVersion",
-        "Timestamp",
-    }
-)
+_COMMON = {
+    "Action", "Version", "Format", "AccessKeyId", "SecurityToken", "Timestamp",
+    "Signature", "SignatureMethod", "SignatureNonce", "SignatureVersion",
+}  # fmt: skip
 _RETURN = 'Return a MockAnswer, like MockAnswer({"RequestId": "r-1", "EventId": 7}) or MockAnswer(status=429).'
 
 
@@ -168,5 +157,5 @@ def no_waiting() -> Iterator[list[float]]:
     Yields:
         The pauses, in seconds, in the order in which they began.
     """
-    with separate_throttle_queues(), pauses_skipped() as waits:
+    with pauses_skipped() as waits:
         yield waits

@@ -246,5 +246,5 @@ class task_scope:  # noqa: N801 - with task_scope(task): ...
         self._mark: Token[Task | None] = _current_task.set(self._task)
 
     def __exit__(self, *_: object) -> None:
-        """End, whatever the block ended in."""
+        """End, also after an exception."""
         _current_task.reset(self._mark)

@@ -6,7 +6,7 @@ import logging
 from itertools import filterfalse
 from typing import Any
 
-# The attribute of a log record with the fields of one call, as a dict. They may have any names.
+# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
 LOG_FIELDS = "fc_fields"
 # The attribute that holds a line which was made before the handler asks for it, and the formatter that made it.
 WRITTEN_LINE = "fc_line"
@@ -18,7 +18,7 @@ STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 # FC adds its id to every record, in its handler and in a filter. It is wrong if FC runs several requests at a time.
 _NOT_BROUGHT = STANDARD | {LOG_FIELDS, WRITTEN_LINE, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
-MOST_BITS = 2000  # of an int; Python writes 640 digits, which are 2125 bits, with every limit
+MOST_BITS = 2000  # of an int; Python writes 640 digits whatever limit is set, which is 2125 bits
 
 
 def text_of(value: object) -> str:
@@ -58,7 +58,9 @@ def exception_text(exc_info: Any) -> str:
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call gave to its record, with `extra=` or as keyword arguments of `Logger`."""
     own = record.__dict__
-    fields = {text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)}
+    fields = {
+        name if type(name) is str else text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)
+    }
     given: Any = own.get(LOG_FIELDS)
     if type(given) is dict:
         fields.update({name if type(name) is str else text_of(name): value for name, value in given.items()})

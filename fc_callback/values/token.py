@@ -47,7 +47,7 @@ class TaskToken(Masked, Value):
             digest = _empty_sha256().copy()
             digest.update(self.secret.encode("utf-8", "surrogatepass"))
             kept["fingerprint"] = digest.hexdigest()[:12]
-        return kept["fingerprint"]  # type: ignore[no-any-return]  # what stands there is a text
+        return kept["fingerprint"]  # type: ignore[no-any-return]  # it is a text
 
     @property
     def layout(self) -> tuple[str, str, int] | None:
@@ -55,7 +55,7 @@ class TaskToken(Masked, Value):
         kept = self.__dict__
         if "layout" not in kept:
             kept["layout"] = self._read()
-        return kept["layout"]  # type: ignore[no-any-return]  # what stands there is what _read gives
+        return kept["layout"]  # type: ignore[no-any-return]  # it is the result of _read
 
     def _read(self) -> tuple[str, str, int] | None:
         if not self.secret.startswith(TOKEN_START):

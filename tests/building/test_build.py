@@ -105,6 +105,19 @@ def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_
     assert not held & ({"older", "newer"} - {kept})
 
 
+def test_what_the_target_alone_needs_comes_from_where_the_requirements_say(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    make_wheel(index, "old_only")
+    make_wheel(index, "top", requires=("old-only; python_version < '3.11'",))
+    project = make_project(tmp_path / "project", f"--find-links {index}\ntop\n", runtime="python3.10")
+
+    build_project(project)
+
+    assert (project / "code" / "python" / "old_only").is_dir()
+
+
 def test_what_the_target_alone_needs_keeps_the_versions_that_are_there(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "shared", version="1.0")
     make_wheel(index, "shared", version="2.0")

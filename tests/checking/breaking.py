@@ -140,6 +140,18 @@ BREAKS = (
         at=(S, "timeout:"),
         says="without quotes",
     ),
+    Break(
+        rule="property-value",
+        edit=replaced(S, "${env('LOG_LEVEL', 'INFO')}", "2024-01-01"),
+        at=(S, "2024-01-01"),
+        says='must be text, not a date. Put it in quotes: "2024-01-01"',
+    ),
+    Break(
+        rule="property-value",
+        edit=replaced(S, "${env('LOG_LEVEL', 'INFO')}", "0o17"),
+        at=(S, "0o17"),
+        says='not 15, which is a whole number. Put it in quotes: "15"',
+    ),
     Break(rule="property-value", edit=replaced(S, "memorySize: 512", "memorySize: 500"), at=(S, "500"), says="512"),
     Break(
         rule="property-value",

@@ -34,7 +34,7 @@ def check(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_a_good_project_ends_well(project: Path) -> None:
+def test_a_good_project_passes(project: Path) -> None:
     assert check() == (0, "Nothing found.\n")
 
 

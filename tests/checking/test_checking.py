@@ -236,6 +236,48 @@ def test_templates_and_bases_of_a_manifest_are_read_as_s_reads_them(project: Pat
     assert rules(project) == []
 
 
+@pytest.mark.parametrize("value", ["on", "no", "12:30:45", "0o9", "1.2.3"])
+def test_a_text_of_yaml_1_2_is_a_text_for_an_environment_variable(project: Path, value: str) -> None:
+    replace(project / "s.yaml", "${env('LOG_LEVEL', 'INFO')}", value)
+
+    assert rules(project) == []
+
+
+@pytest.mark.parametrize("value", ["0o74", "6e1", "60.0", "6_0", "0x3C", "+060"])
+def test_a_whole_number_in_any_form_of_yaml_is_a_timeout(project: Path, value: str) -> None:
+    replace(project / "s.yaml", "timeout: 60", f"timeout: {value}")
+
+    assert rules(project) == []
+
+
+def test_a_finding_in_a_property_that_is_merged_points_to_the_line_it_comes_from(project: Path) -> None:
+    replace(project / "s.yaml", "name: event-callback\n", "name: event-callback\nx-common: &common\n  memSize: 1\n")
+    replace(project / "s.yaml", "      timeout: 60\n", "      timeout: 60\n      <<: *common\n")
+
+    (finding,) = check_project(project, imports=False, environ={})
+
+    lines = (project / "s.yaml").read_text(encoding="utf-8").splitlines()
+    assert (finding.rule, lines[finding.line - 1]) == ("unknown-property", "  memSize: 1")
+
+
+def test_a_definition_inside_of_a_manifest_is_checked_with_its_lines(project: Path) -> None:
+    replace(project / "flows" / "cloudflow.yaml", "TaskMode: WaitForCustomCallback", "TaskMode: RequestComplete")
+    replace(project / "flows" / "legacy.yaml", "pattern: waitForCallback", "pattern: requestResponse")
+    definition = (
+        "definition:\n        Type: StateMachine\n        SpecVersion: v1\n        Name: order-flow\n        StartAt: gone\n"
+        "        States:\n          - Type: Task\n            Name: ask\n            Action: FC:InvokeFunction\n"
+        "            Parameters:\n              resourceArn: acs:fc:::functions/order-callback/LATEST\n"
+        "              body: {taskToken.$: $Context.Current.TaskToken}\n"
+        "            TaskMode: WaitForCustomCallback\n            End: true\n"
+    )
+    replace(project / "s.flow.yaml", "definition: ${path('./flows/cloudflow.yaml')}\n", definition)
+    lines = (project / "s.flow.yaml").read_text(encoding="utf-8").splitlines()
+
+    found = {(one.rule, lines[one.line - 1].strip()) for one in check_project(project, imports=False, environ={})}
+
+    assert found == {("flow-definition", "definition:"), ("flow-timeout", "- Type: Task")}
+
+
 def test_what_only_a_deployment_knows_is_passed_over(project: Path) -> None:
     replace(project / "s.yaml", "timeout: 60", "timeout: ${resources.other.output.timeout}")
     replace(project / "s.yaml", "resources:\n", "resources:\n  other:\n    component: vpc\n    props: {}\n")

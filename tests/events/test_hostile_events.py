@@ -7,13 +7,15 @@ from functools import partial
 from typing import Any
 
 import cbor2
+import pytest
 
 from fc_callback.errors import PayloadInvalid
 from fc_callback.events import Batch, Event, TablestoreEvent
 from tests.events.event_samples import CLASSES, SAMPLES, TOKEN, decoded
+from tests.profiles import by_profile
 
 SEED = 20250102
-EXAMPLES = 2500
+EXAMPLES = by_profile(300, 10_000)
 _PROPERTIES = (
     "text",
     "body_bytes",
@@ -63,6 +65,7 @@ def read(cls: type[Event], raw: bytes | bytearray) -> None:
             assert TOKEN[:24] not in said
 
 
+@pytest.mark.thorough
 def test_misshapen_events_are_read_or_refused_with_a_typed_error_that_shows_no_token() -> None:
     print(f"seed {SEED}")
     outcomes = {"read": 0, "refused": 0}
@@ -75,6 +78,7 @@ def test_misshapen_events_are_read_or_refused_with_a_typed_error_that_shows_no_t
     assert min(outcomes.values()) > EXAMPLES // 4, outcomes
 
 
+@pytest.mark.thorough
 def test_broken_cbor_is_read_or_refused() -> None:
     print(f"seed {SEED}")
     dice = random.Random(SEED)

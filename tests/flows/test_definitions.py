@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fc_callback.flows import DefinitionError, parse_flow
 from fc_callback.local import ApiError, LocalCloudFlow
 from tests.local.raw_client import DATA, RawClient
+from tests.profiles import by_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -323,7 +324,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(part, (*path, key))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=by_profile(100, 3000), suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_stands_in_a_definition_it_is_read_or_refused(data: st.DataObject) -> None:
     document = copy.deepcopy(data.draw(st.sampled_from(EXAMPLES)))

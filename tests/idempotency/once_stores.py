@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -11,6 +9,8 @@ import time
 import attrs
 import pytest
 import redis
+
+from tests.parts import need
 
 
 @attrs.define
@@ -34,15 +34,11 @@ class RedisServer:
 
 
 def start_redis(port: int | None = None) -> RedisServer:
-    program = shutil.which("redis-server")
-    if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("redis-server is not installed, and CI must test the Redis store")
-        pytest.skip("redis-server is not installed")
+    need("redis-server")
     for _ in range(5):
         chosen = port or _free_port()
         process = subprocess.Popen(
-            [program, "--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            ["redis-server", "--port", str(chosen), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
             stdout=subprocess.DEVNULL,
             cwd="/",
         )

@@ -21,6 +21,7 @@ from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.values.context import Deadline
 from fc_callback.values.token import TaskToken
 from tests.idempotency.once_stores import Clock
+from tests.profiles import by_profile
 
 EXPIRES, LEASE = 1000.0, 100.0
 ORDERS = st.sampled_from([1, 2])
@@ -242,20 +243,23 @@ class LifeInRedis(Life):
 def live(machine: type[Life], examples: int) -> None:
     case = machine.TestCase
     case.settings = settings(
-        max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=examples, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow]
     )
     case().runTest()
 
 
+@pytest.mark.thorough
 def test_records_live_as_they_should_in_memory() -> None:
-    live(LifeInMemory, 200)
+    live(LifeInMemory, by_profile(60, 2000))
 
 
+@pytest.mark.thorough
 def test_records_live_as_they_should_in_sqlite(tmp_path: Path) -> None:
     LifeInSqlite.folder = tmp_path
-    live(LifeInSqlite, 20)
+    live(LifeInSqlite, by_profile(10, 200))
 
 
+@pytest.mark.thorough
 def test_records_live_as_they_should_in_redis(redis_url: str) -> None:
     LifeInRedis.url = redis_url
-    live(LifeInRedis, 25)
+    live(LifeInRedis, by_profile(10, 200))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import redis
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fc_callback.errors import SettingsError
@@ -125,7 +125,6 @@ def test_a_retry_of_the_flow_s_is_the_same_work_however_its_payload_spells_the_t
     assert len(work.record.receivers) == 3
 
 
-@settings(deadline=None)
 @given(
     value=st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
     secret=st.text(min_size=8),

@@ -26,6 +26,7 @@ from fc_callback.metrics import task_record
 from fc_callback.redaction import RedactionFilter
 from fc_callback.values.invocation import invocation_scope, task_scope
 from fc_callback.values.token import TaskToken
+from tests.profiles import by_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -176,7 +177,7 @@ class Huge(int):
 
 def deep() -> Any:
     value: Any = [TOKEN]
-    for number in range(20_000):
+    for number in range(by_profile(3000, 20_000)):
         value = {"deep": value} if number % 2 else [value]
     return value
 
@@ -240,8 +241,8 @@ KINDS: dict[str, Callable[[], Any]] = {
     "controls": lambda: f"\x00\x1b[0m\n{TOKEN}\r\u2028",
     "huge int": lambda: 10**5000,
     "huge float": lambda: float("inf"),
-    "huge text": lambda: "x" * 300_000 + TOKEN,
-    "many": lambda: [TOKEN] * 100_000,
+    "huge text": lambda: "x" * by_profile(40_000, 300_000) + TOKEN,
+    "many": lambda: [TOKEN] * by_profile(3000, 100_000),
     "deep": deep,
     "circle": in_a_circle,
     "released": released,
@@ -333,7 +334,7 @@ def log_all(loggers: list[Any]) -> int:
                 write(log, number, make())
                 number += 1
     draw = random.Random(7)
-    for _ in range(300):
+    for _ in range(by_profile(100, 1500)):
         write = draw.choice([*PLACES.values(), *(OF_LOGGER.values() if isinstance(loggers[0], Logger) else ())])
         write(loggers[0], number, [random_value(draw), TOKEN])
         number += 1

@@ -15,6 +15,7 @@ import pytest
 
 from fc_callback.logs.logger import Logger
 from fc_callback.redaction import RedactionFilter, Redactor
+from tests.profiles import by_profile
 
 if TYPE_CHECKING:
     from tests.framed_log import FramedLog
@@ -29,7 +30,7 @@ def hostile_run(form: str) -> tuple[int, list[str], bytes]:
         [sys.executable, "-m", "tests.logs.hostile_run", form, TOKEN],
         cwd=ROOT,
         capture_output=True,
-        timeout=100,
+        timeout=by_profile(100, 300),
         check=False,
     )
     assert ran.returncode == 0, ran.stderr.decode()[-2000:]
@@ -48,10 +49,12 @@ def as_json() -> tuple[int, list[str], bytes]:
     return hostile_run("json")
 
 
+@pytest.mark.thorough
 def test_no_hostile_value_in_any_place_of_a_record_shows_the_token(as_json: tuple[int, list[str], bytes]) -> None:
     assert_no_token(as_json[2])
 
 
+@pytest.mark.thorough
 def test_every_record_with_a_hostile_value_is_written_as_json_within_the_limit(
     as_json: tuple[int, list[str], bytes],
 ) -> None:
@@ -63,6 +66,7 @@ def test_every_record_with_a_hostile_value_is_written_as_json_within_the_limit(
     assert max(len(line.encode()) for line in lines) <= 32_000
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", ["console", "filter"])
 def test_neither_the_console_nor_a_filter_on_anyone_s_handler_shows_the_token(form: str) -> None:
     count, _, content = hostile_run(form)
@@ -71,12 +75,14 @@ def test_neither_the_console_nor_a_filter_on_anyone_s_handler_shows_the_token(fo
     assert b"Logging error" not in content
 
 
+@pytest.mark.thorough
 def test_records_that_were_held_back_show_no_token_either() -> None:
     _, lines, content = hostile_run("held")
     assert_no_token(content)
     assert len([json.loads(line) for line in lines]) > 50
 
 
+@pytest.mark.thorough
 def test_a_handler_that_cannot_write_says_so_without_the_message_and_its_arguments() -> None:
     count, _, content = hostile_run("failing")
     assert_no_token(content)

@@ -318,6 +318,69 @@ def test_a_secret_among_the_constants_is_masked_as_soon_as_it_is_one(
     assert [line["boot"] for line in fc_log.records[-2:]] == ["***", "***"]
 
 
+def test_a_secret_among_the_constants_is_masked_in_a_thread_that_outlives_its_invocation(
+    fc_log: FramedLog, fc_context: Callable[..., Any]
+) -> None:
+    secret = "no-other-test-has-this-secret"
+    log = Logger("orders", fields={"boot": secret})
+    outliving: list[contextvars.Context] = []
+
+    def body() -> None:
+        log.info("inside")
+        outliving.append(contextvars.copy_context())
+
+    run(body, fc_context())
+    outliving[0].run(log.info, "before it is a secret")
+    run(lambda: None, fc_context(credentials=Credentials(access_key_id="LTAI-x", access_key_secret=secret)))
+    outliving[0].run(log.info, "after")
+
+    assert [record["boot"] for record in fc_log.records] == [secret, secret, "***"]
+
+
+def test_a_field_of_a_call_takes_the_place_of_the_bound_key_of_that_name(
+    fc_log: FramedLog, fc_context: Callable[..., Any]
+) -> None:
+    log = Logger("orders")
+
+    def body() -> None:
+        log.bind(order=1)
+        for order in (None, 2):
+            log.info("x", **({} if order is None else {"order": order}))
+        log.info("x", extra={"order": 3})
+        log.info("x")
+
+    run(body, fc_context())
+
+    assert [record["order"] for record in fc_log.records] == [1, 2, 3, 1]
+    assert all(line.count('"order":') == 1 for line in fc_log.lines)
+
+
+def test_a_bound_list_is_written_as_it_is_at_each_line(fc_log: FramedLog, fc_context: Callable[..., Any]) -> None:
+    log = Logger("orders")
+    done: list[int] = []
+
+    def body() -> None:
+        log.bind(done=done)
+        log.info("first")
+        done.append(7)
+        log.info("second")
+
+    run(body, fc_context())
+
+    assert [record["done"] for record in fc_log.records] == [[], [7]]
+
+
+def test_a_record_whose_time_cannot_be_read_is_written_without_it(fc_log: FramedLog) -> None:
+    Logger("orders")
+    record = logging.makeLogRecord(
+        {"name": "theirs", "levelno": 30, "levelname": "WARNING", "msg": "odd", "created": "now"}
+    )
+
+    fc_log.handle(record)
+
+    assert (fc_log.last["message"], fc_log.last["level"]) == ("odd", "WARNING")
+
+
 def test_constants_are_on_every_record(fc_log: FramedLog) -> None:
     Logger("orders", fields={"service": "shop"}).info("x")
 

@@ -70,9 +70,9 @@ class Case:
 
 TOKEN = "the task token"
 WITH_TOKEN: dict[str, Any] = {"id": 7, "taskToken": TOKEN}
-NO_OBJECT = Refused("the payload is a JSON object, and never a ")
+NO_OBJECT = Refused("the payload is a JSON object, which ")
 UNKNOWN = Refused("pydantic cannot validate")
-STANDS_ALONE = Refused("Task and FcContext stand alone")
+STANDS_ALONE = Refused("Use Task and FcContext alone")
 NOT_AN_EVENT = Refused("Annotate with the class of one trigger's event")
 FORBIDDEN = Invalid(("$.taskToken",))
 
@@ -99,8 +99,8 @@ CASES: dict[str, Case] = {
     "Annotated bytes with Doc": Case(Annotated[bytes, Doc("as it came")], raw),
     "Annotated alias of bytes": Case(Annotated[k.RawAlias, "as it came"], raw),
     "Annotated Any": Case(Annotated[Any, "as it came"], raw),
-    "validated bytes": Case(Annotated[bytes, AfterValidator(len)], Refused("are not validated")),
-    "bytes of a length": Case(Annotated[bytes, Field(max_length=3)], Refused("are not validated")),
+    "validated bytes": Case(Annotated[bytes, AfterValidator(len)], Refused("is not validated")),
+    "bytes of a length": Case(Annotated[bytes, Field(max_length=3)], Refused("is not validated")),
     "bytes or None": Case(bytes | None, NO_OBJECT),
     "Optional bytes": Case(Optional[bytes], NO_OBJECT),  # noqa: UP045 - people write it
     "bytearray": Case(bytearray, NO_OBJECT),
@@ -324,7 +324,7 @@ CASES: dict[str, Case] = {
     "model that wants a plain class": Case(k.ModelWithPlain, NO_OBJECT),
     "model that may have one": Case(k.ModelWithMaybePlain, is_(k.ModelWithMaybePlain, id=7)),
     "model that wants a callable": Case(k.ModelWithCallable, NO_OBJECT),
-    "TypeVar": Case(k.T, Refused("stands for no type")),
+    "TypeVar": Case(k.T, Refused("is not a type at run time")),
     # Classes of events
     "event class": Case(
         TimerEvent,
@@ -353,8 +353,8 @@ CASES: dict[str, Case] = {
     "validated context": Case(Annotated[FcContext, AfterValidator(str)], STANDS_ALONE),
     "task or model": Case(Task | k.Model, STANDS_ALONE),
     "task or context": Case(Task | FcContext, STANDS_ALONE),
-    "list of tasks": Case(list[Task], Refused("a Task or an FcContext is no part of an event")),
-    "dict of contexts": Case(dict[str, FcContext], Refused("a Task or an FcContext is no part of an event")),
+    "list of tasks": Case(list[Task], Refused("a Task or an FcContext is not a part of an event")),
+    "dict of contexts": Case(dict[str, FcContext], Refused("a Task or an FcContext is not a part of an event")),
 }
 
 

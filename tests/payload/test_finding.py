@@ -19,6 +19,7 @@ from fc_callback.payload.event_walk import MAX_VALUES
 from fc_callback.payload.json_layers import MAX_LAYERS
 from fc_callback.payload.token_search import Finder, TokenMatch
 from fc_callback.values.token import TaskToken
+from tests.profiles import by_profile
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
 TOKEN = "djEjZGVtby1mbG93I3J1bi0xIzUjNit6dDd1L3c4Zkx6OVBYMjkvajUrdnY4L2Y0PQ=="
@@ -427,7 +428,7 @@ _LAYERS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=by_profile(50, 5000))
 @given(
     name=st.sampled_from(["taskToken", "TaskToken", "task_token"]),
     token=st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=80),
@@ -513,7 +514,7 @@ def test_five_megabytes_of_near_base64_are_an_ordinary_text() -> None:
 
 
 HOSTILE_SEED = 20250102
-HOSTILE_EXAMPLES = 10_000
+HOSTILE_EXAMPLES = by_profile(500, 20_000)
 
 
 def hostile_events(seed: int, count: int) -> Iterator[bytes]:
@@ -566,7 +567,8 @@ def hostile_events(seed: int, count: int) -> Iterator[bytes]:
         yield bytes(event)
 
 
-def test_ten_thousand_hostile_events_give_a_token_or_a_typed_error_that_shows_none() -> None:
+@pytest.mark.thorough
+def test_hostile_events_give_a_token_or_a_typed_error_that_shows_none() -> None:
     print(f"seed {HOSTILE_SEED}")
     finder, outcomes = Finder(), {"found": 0, "refused": 0}
     secrets = (TOKEN[:24], TOKEN[-24:])
@@ -582,7 +584,7 @@ def test_ten_thousand_hostile_events_give_a_token_or_a_typed_error_that_shows_no
     assert min(outcomes.values()) > HOSTILE_EXAMPLES // 10, outcomes
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=by_profile(100, 10_000))
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_bytes_of_any_kind_give_a_typed_error(event: Any) -> None:
     with pytest.raises(TaskTokenNotFound):

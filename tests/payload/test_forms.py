@@ -368,5 +368,5 @@ def test_a_type_that_no_payload_can_be_is_a_type_error_that_helps(kind: Any) -> 
     ids=["a third parameter", "a keyword alone"],
 )
 def test_a_parameter_that_nothing_can_be_given_to_is_a_type_error_that_helps(function: Any) -> None:
-    with pytest.raises(TypeError, match="Give it a default"):
+    with pytest.raises(TypeError, match="Give the parameter a default"):
         task_callback(function)

@@ -194,7 +194,7 @@ def test_a_parameter_behind_a_typed_context_that_has_no_default_is_refused() -> 
     def handler(event: bytes, context: FcContext, db) -> Any:  # type: ignore[no-untyped-def]
         return db
 
-    with pytest.raises(TypeError, match="handler takes 'db', and there is nothing left to give it"):
+    with pytest.raises(TypeError, match="handler has the parameter 'db', but there is no argument for it"):
         event_parser(handler)
 
 
@@ -223,7 +223,7 @@ def test_a_second_parameter_with_another_annotation_and_no_default_is_refused(ki
 
     handler.__annotations__["context"] = kind
     for decorate in (task_callback, event_parser, idempotently):
-        with pytest.raises(TypeError, match=r"nothing left to give it|cannot be resolved"):
+        with pytest.raises(TypeError, match=r"there is no argument for it|cannot be resolved"):
             decorate(handler)
 
 
@@ -392,14 +392,14 @@ def test_a_generator_function_is_a_handler_whose_result_is_an_array(tasks: Waiti
 def test_arguments_in_a_star_cannot_be_annotated_with_a_form() -> None:
     def handler(*arguments: Model) -> None: ...
 
-    with pytest.raises(TypeError, match="Take them as two parameters"):
+    with pytest.raises(TypeError, match="Use two parameters instead"):
         task_callback(handler)
 
 
 @pytest.mark.parametrize("function", [lambda event, context, more: None, lambda event, *, only: None])
 def test_a_parameter_that_nothing_can_be_given_to_is_refused_by_each_decorator(function: Any) -> None:
     for decorate in (task_callback, event_parser, idempotently):
-        with pytest.raises(TypeError, match="Give it a default"):
+        with pytest.raises(TypeError, match="Give the parameter a default"):
             decorate(function)
 
 

@@ -153,10 +153,11 @@ MERGED = "a0: &a0 {k: x}\n" + "".join(f"a{n}: &a{n} {{l: *a{n - 1}, r: *a{n - 1}
         ("a: !!python/name:os.system\n", "the tag !!python/name:os.system"),
         ("!!python/object/new:type [x]\n", "the tag !!python/object/new:type"),
         ("a: !Ref b\n", "the tag !Ref is not known"),
-        ('a: "\\UFFFFFFFF"\n', "a character that does not exist"),
+        ("%YAML 1." + "1" * 5000 + "\n--- a\n", "an escape or a version number is out of range"),
+        ('a: "\\UFFFFFFFF"\n', "an escape or a version number is out of range"),
     ],
     ids=["laughs", "mappings", "lists", "dashes", "flow-mappings", "blocks", "self", "merged-self", "length"]
-    + ["apply", "name", "new", "local-tag", "escape"],
+    + ["apply", "name", "new", "local-tag", "version", "escape"],
 )
 def test_a_hostile_text_is_refused_within_seconds(text: str, problem: str) -> None:
     before = time.monotonic()

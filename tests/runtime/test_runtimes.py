@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fc_callback.checking.properties import runtimes as runtimes_of_fc3
@@ -49,3 +51,14 @@ def test_one_debian_release_has_one_glibc() -> None:
 def test_a_context_can_be_made_for_every_profile() -> None:
     for profile in PROFILES:
         assert make_context(profile, region="cn-beijing").region == "cn-beijing"  # type: ignore[arg-type]  # the table's
+
+
+@pytest.mark.parametrize("name", [name for name in RUNTIMES if name.startswith("custom.")])
+def test_the_page_about_runtimes_says_what_the_table_says(name: str) -> None:
+    runtime = RUNTIMES[name]
+    assert runtime.python is not None
+    page = (Path(__file__).parents[2] / "docs" / "runtimes.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+
+    assert "| {}.{} |".format(*runtime.python) in row
+    assert (runtime.path_line or "nothing") in row

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
+from tests.parts import UWSGI, need
 from tests.runtime.reporting import Recorder
 from tests.runtime.runtime_support import CREDENTIALS, eventually
 from tests.runtime.serving_support import headers_for
@@ -50,7 +50,6 @@ WAITRESS = (
     "import sys; sys.path.insert(0, '.'); from application import application; from waitress import serve; "
     "serve(application, listen=sys.argv[1], threads=4, channel_timeout=1200)"
 )
-UWSGI = shutil.which("uwsgi", path=Path(sys.executable).parent)  # one on PATH may be built for another Python
 
 
 def _command(server: str, address: str) -> list[str]:
@@ -140,10 +139,8 @@ def recorder() -> Iterator[Recorder]:
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, recorder: Recorder
 ) -> Iterator[Server]:
-    if request.param == "uwsgi" and UWSGI is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("uWSGI is missing: pip install uwsgi")
-        pytest.skip("uWSGI is not installed: it is built with a C compiler (pip install uwsgi)")
+    if request.param == "uwsgi":
+        need("uWSGI")
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "application.py").write_text(textwrap.dedent(APPLICATION), encoding="utf-8")
     server = Server(request.param, folder, recorder.environment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -25,6 +24,7 @@ from fc_callback.project.wheels import TargetPlatform
 from fc_callback.scaffolding import render_template, template_names
 from fc_callback.sealing import TokenSeal
 from fc_callback.testing import TaskCloudFlow, events
+from tests.wheel import shared_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -60,38 +60,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout as a wheel, after its own s.yaml was built and its templates' tests have run in place."""
-    folder: Path = tmp_path_factory.mktemp("wheel")
-    checkout = folder / "checkout"
-    for name in ("fc_callback", "templates"):
-        shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__", "python"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, checkout)
-    source = checkout / "templates" / "event-callback" / "src"
-    for left in ("code/python/requests/__init__.py", "code/__pycache__/index.pyc", ".pytest_cache/README.md"):
-        (source / left).parent.mkdir(parents=True)
-        (source / left).touch()
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(checkout)],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.returncode:
-        message = f"pip cannot make a wheel: {done.stderr[-300:]}"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
-def dependencies() -> dict[str, Path]:
-    """What has been built for which requirements.txt: templates that ask for the same get the same."""
-    return {}
-
-
 @pytest.fixture
 def service() -> Iterator[TaskCloudFlow]:
     with TaskCloudFlow() as service:
@@ -122,24 +90,24 @@ def notified() -> Iterator[tuple[str, SimpleQueue[str]]]:
 
 
 @pytest.fixture
-def build(
-    wheel: Path, dependencies: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Path]:
+def build(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Make a project and build it, for this Python instead of FC's, so that it can be run; return what becomes /code."""
 
     def build(template: str) -> Path:
         project = tmp_path / "project"
         render_template(template, project, {"accountId": "1234567890123456"})
         code = project / "code"
-        requirements = (code / "requirements.txt").read_text()
-        if requirements in dependencies:
-            shutil.copytree(dependencies[requirements], code / "python")
-            return code
-        here = TargetPlatform(python=sys.version_info[:2], glibc=(2, 28))
-        monkeypatch.setattr(building, "_target", lambda _functions: here)
-        (package,) = build_project(project, fc_callback=str(wheel))
-        assert package.compiled
-        dependencies[requirements] = code / "python"
+
+        def packages() -> Path:
+            here = TargetPlatform(python=sys.version_info[:2], glibc=(2, 28))
+            monkeypatch.setattr(building, "_target", lambda _functions: here)
+            (package,) = build_project(project, fc_callback=str(wheel))
+            assert package.compiled
+            return code / "python"
+
+        # Templates that ask for the same get the same.
+        shared = shared_packages(wheel, (code / "requirements.txt").read_text(), packages)
+        shutil.copytree(shared, code / "python", dirs_exist_ok=True)
         return code
 
     return build

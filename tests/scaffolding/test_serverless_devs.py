@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from fc_callback.scaffolding import find_template, render_template, template_names
+from tests.parts import need, skip_or_fail
+from tests.wheel import CACHES, locked
 
 VERSION = "3.1.10"
 _PIPELINES = ("GITHUB", "GITLAB", "JENKINS", "PIPELINE", "CLOUDSHELL", "SERVERLESS_")
@@ -23,14 +24,9 @@ VALUES = {"region": "cn-shanghai", "accountId": "1234567890123456", "flowName": 
 @pytest.fixture(scope="session")
 def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The command `s`, installed once into the user's cache; its own settings stay in a temporary directory."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("Node and npm are not installed.")
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = caches / "fc-callback" / f"serverless-devs-{VERSION}"
-    command = folder / "node_modules" / ".bin" / "s"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers share the cache
+    need("Node and npm")
+    with locked(CACHES / f"serverless-devs-{VERSION}") as folder:
+        command = folder / "node_modules" / ".bin" / "s"
         if command.exists():
             return command
         done = subprocess.run(
@@ -41,8 +37,7 @@ def s(tmp_path_factory: pytest.TempPathFactory) -> Path:
             check=False,
         )
     if done.returncode:
-        message = f"npm cannot install @serverless-devs/s: {done.stderr[-300:]}"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        skip_or_fail(f"npm cannot install @serverless-devs/s: {done.stderr[-300:]}")
     return command
 
 
