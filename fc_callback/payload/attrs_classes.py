@@ -52,14 +52,14 @@ def with_attrs_classes(schema: CoreSchema) -> Any:
     Raises:
         TypeError: An attrs class is at a place where this is not possible.
     """
-    completion = _Completion()
+    completion = _AttrsClasses()
     completed = completion.of(schema)
     if not completion.definitions:
         return completed
     return core_schema.definitions_schema(completed, list(completion.definitions.values()))
 
 
-class _Completion:
+class _AttrsClasses:
     """Replaces the `is-instance` schema of each attrs class in a schema by a definition of the class."""
 
     def __init__(self) -> None:
@@ -94,15 +94,15 @@ class _Completion:
         ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         if ref not in self.definitions:
             self.definitions[ref] = None  # in progress: the class may contain itself
-            self.definitions[ref] = {**self._made(cls), "ref": ref}
+            self.definitions[ref] = {**self._class_schema(cls), "ref": ref}
         return core_schema.definition_reference_schema(ref)
 
-    def _made(self, cls: type[Any]) -> CoreSchema:
+    def _class_schema(self, cls: type[Any]) -> CoreSchema:
         """Return a schema that creates an instance from an object whose keys are the constructor's arguments."""
         attrs.resolve_types(cls)
         fields = {
             field.alias: core_schema.typed_dict_field(
-                self._of_field(cls, field),
+                self._field_schema(cls, field),
                 # If a key is missing, the class sets its own default.
                 required=field.default is attrs.NOTHING,
             )
@@ -123,7 +123,7 @@ class _Completion:
 
         return core_schema.no_info_after_validator_function(build, core_schema.typed_dict_schema(fields))
 
-    def _of_field(self, cls: type[Any], field: Any) -> CoreSchema:
+    def _field_schema(self, cls: type[Any], field: Any) -> CoreSchema:
         if field.type is None or field.converter is not None:
             return core_schema.any_schema()
         if _has_type_variable(field.type):
