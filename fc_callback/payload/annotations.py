@@ -52,11 +52,11 @@ def check_function(function: Any, *, decorator: str) -> None:
         raise HandlerInvalid(
             f"{decorator} decorates functions, not {what}. Pass a function, or an object with __call__."
         )
-    if getattr(_undecorated(function), "__globals__", {}).get("__name__") == "contextlib":
+    if getattr(_function_inside(function), "__globals__", {}).get("__name__") == "contextlib":
         raise HandlerInvalid(
             f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside a handler."
         )
-    if inspect.isasyncgenfunction(_undecorated(function)):
+    if inspect.isasyncgenfunction(_function_inside(function)):
         raise HandlerInvalid(
             f"{name_of(function)} is an async generator function, but its values are not read. Return one result."
         )
@@ -64,19 +64,19 @@ def check_function(function: Any, *, decorator: str) -> None:
 
 def name_of(function: Any) -> str:
     """Return the function's name, for errors."""
-    return getattr(_innermost(function), "__qualname__", type(function).__name__)
+    return getattr(_innermost_function(function), "__qualname__", type(function).__name__)
 
 
-def _undecorated(function: Any) -> Any:
+def _function_inside(function: Any) -> Any:
     """Return the function inside partials and callable objects, with its decorators."""
     while isinstance(function, partial):
         function = function.func
     return function if inspect.isroutine(function) else getattr(type(function), "__call__", function)  # noqa: B004 - the method itself is wanted
 
 
-def _innermost(function: Any) -> Any:
+def _innermost_function(function: Any) -> Any:
     """Return the innermost function, which has the annotations."""
-    return inspect.unwrap(_undecorated(inspect.unwrap(function)))
+    return inspect.unwrap(_function_inside(inspect.unwrap(function)))
 
 
 def read_parameters(
@@ -109,7 +109,7 @@ class _ParameterReader:
     """Reads the parameters of one function, one after the other."""
 
     def __init__(self, function: Callable[..., Any], decorator: str) -> None:
-        inner = _innermost(function)
+        inner = _innermost_function(function)
         self.name = name_of(function)
         self.decorator = decorator
         self.globals: dict[str, Any] = getattr(inner, "__globals__", {})

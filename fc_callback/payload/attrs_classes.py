@@ -1,4 +1,4 @@
-"""attrs classes in pydantic's schemas. pydantic does not know attrs classes and would only accept an instance."""
+"""Add attrs classes to pydantic's schemas. Pydantic does not know attrs classes and would only accept an instance."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class _AttrsClasses:
         if kind == "is-instance" and isinstance(cls, type) and attrs.has(cls):
             if inside:
                 raise TypeError(
-                    f"the attrs class {cls.__name__} in the pydantic class {inside} is only taken as an instance; make one "
-                    "of both"
+                    f"the attrs class {cls.__name__} in the pydantic class {inside} is only accepted as an instance; "
+                    "make both attrs classes or both pydantic classes"
                 )
             return self._reference(cls)
         if kind in {"model", "dataclass"} and "__pydantic_validator__" in vars(cls):
@@ -113,13 +113,13 @@ class _AttrsClasses:
         try:
             signature(cls).bind(**dict.fromkeys(fields))
         except TypeError:
-            raise TypeError(f"the attrs class {cls.__name__} has an __init__ that does not take its fields") from None
+            raise TypeError(f"the attrs class {cls.__name__} has an __init__ that does not accept its fields") from None
 
         def build(given: dict[str, Any]) -> Any:
             try:
                 return cls(**given)
             except _REFUSALS as error:  # the class's own validators and converters, which quote values
-                raise ValueError(f"{cls.__name__} refuses it ({type(error).__name__})") from None
+                raise ValueError(f"{cls.__name__} does not accept the value ({type(error).__name__})") from None
 
         return core_schema.no_info_after_validator_function(build, core_schema.typed_dict_schema(fields))
 
