@@ -224,7 +224,7 @@ def current_task() -> Task:
     """
     task = _current_task.get()
     if task is None:
-        raise NoRunningTask("current_task() was called where no task runs.")
+        raise NoRunningTask("current_task() was called, but no task is running.")
     return task
 
 
