@@ -101,6 +101,7 @@ class Steps:
                 credentials = None
                 if client.credentials is None:
                     credentials = context.credentials or context.require_credentials()
+                    client.check_local(credentials)
                 # 4. Is the work done? The watch starts later, because waiting for another delivery is not running.
                 work = NO_WORK if options.once is None else self._enter_once(options.once, context, task)
                 recording = Recording(work, context.deadline)

@@ -95,7 +95,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
         fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
         if isinstance(self.credentials, Credentials):
-            self._check_local(self.credentials)
+            self.check_local(self.credentials)
         fields["_clock"] = _Clock()
 
     def evolve(self, **changes: Any) -> Self:
@@ -300,10 +300,15 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             raise CredentialsNotFound("There are no credentials to sign a report with.")
         if not isinstance(found, Credentials):
             validators.refuse("credentials", found, _CREDENTIALS)
-        self._check_local(found)
+        self.check_local(found)
         return found
 
-    def _check_local(self, credentials: Credentials) -> None:
+    def check_local(self, credentials: Credentials) -> None:
+        """Check that credentials that a local CloudFlow made are not used for an endpoint on another machine.
+
+        Raises:
+            SettingsError: They would be.
+        """
         if not vars(self)["_is_loopback"] and credentials.is_local:
             raise SettingsError(
                 f"These credentials were made by a local CloudFlow, and {self.endpoint} is not on this machine.",
