@@ -48,14 +48,14 @@ def set_up(
         else:
             formatter = JsonFormatter(redactor=redactor, constants=fields, processors=processors)
         handler.setFormatter(formatter)
-        for earlier in [one for one in handler.filters if isinstance(one, (HoldFilter, _ProcessorFilter))]:
+        for earlier in [one for one in handler.filters if isinstance(one, (HoldFilter, ProcessorFilter))]:
             handler.removeFilter(earlier)
         handler.setLevel(level)
         if hold_debug or sample:
             handler.setLevel(logging.NOTSET)
             handler.addFilter(HoldFilter(handler, formatter, level=level, hold=hold_debug, sample=sample))
         if processors:
-            handler.addFilter(_ProcessorFilter(formatter))
+            handler.addFilter(ProcessorFilter(formatter))
 
 
 def is_set_up() -> bool:
@@ -78,27 +78,6 @@ class _StandardError(_StreamHandler):
     def stream(self) -> Any:
         """The stream that lines are written to."""
         return sys.stderr
-
-
-class _ProcessorFilter(logging.Filter):
-    """Makes the line of each record before its handler does, because only a filter can drop a record.
-
-    Args:
-        formatter: The handler's formatter.
-    """
-
-    def __init__(self, formatter: LineFormatter) -> None:
-        super().__init__()
-        self._formatter = formatter
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Leave the line on the record for the formatter; return False where a processor dropped the record."""
-        if not self._formatter.has_line(record):
-            line = self._formatter.line(record)
-            if line is None:
-                return False
-            self._formatter.keep_line(record, line)
-        return True
 
 
 def _writes_lines(handler: logging.Handler) -> bool:
