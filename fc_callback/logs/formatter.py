@@ -306,3 +306,24 @@ def _shortened(value: Any, room: int) -> Any:
         return {name: _shortened(part, room // 4) for name, part in {**value, "stack": stack}.items()}
     shown = (value if isinstance(value, str) else text)[: room // 6]  # an escape takes six characters
     return f"{shown}... ({len(text)} characters)"
+
+
+class ProcessorFilter(logging.Filter):
+    """Builds the line of each record before its handler does, because only a filter can drop a record.
+
+    Args:
+        formatter: The handler's formatter.
+    """
+
+    def __init__(self, formatter: LineFormatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Store the line on the record for the formatter. Return False if a processor dropped the record."""
+        if not self._formatter.has_line(record):
+            line = self._formatter.line(record)
+            if line is None:
+                return False
+            self._formatter.keep_line(record, line)
+        return True

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.logs.formatter import ConsoleFormatter, JsonFormatter, LineFormatter
+from fc_callback.logs.formatter import ConsoleFormatter, JsonFormatter, LineFormatter, ProcessorFilter
 from fc_callback.logs.holding import HoldFilter
 from fc_callback.values.record_text import text_of
 from fc_callback.values.safe_log import say_that_a_line_is_lost
