@@ -12,7 +12,7 @@
     │   └── OutputTooLarge                       the Output is larger than the flow's limit
     ├── TaskFailed                               the function raises it to fail its task by name
     ├── BatchFailed                              some tasks of an event with several tasks failed
-    ├── NoRunningTask (LookupError)              current_task() was called where no task runs
+    ├── NoRunningTask (LookupError)              current_task() was called, but no task is running
     ├── LayerError (RuntimeError)                a middleware layer called call_next twice
     ├── IdempotencyError                         once= does not know whether the work is done, or must not run it
     │   ├── IdempotencyKeyMissing (LookupError)  the payload has no value for the key

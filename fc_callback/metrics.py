@@ -43,7 +43,7 @@ class TaskRecord:
         task: The task. None if the event held no token.
         outcome: `succeeded`, `failed` (reported with this failure), `deferred`, `deadline_exceeded`, or `raised`: an
             exception passed through, and nothing was reported.
-        error: The name of the failure, or the class of the exception. Empty without one.
+        error: The name of the failure, or the class of the exception. Else empty.
         cold_start: Whether this was the first invocation of its process.
         attempt: 1 for the first delivery of the event.
         replayed: Whether `once=` had stored the outcome and the function did not run.
@@ -53,7 +53,7 @@ class TaskRecord:
         output_bytes: The size of the Output. None without an Output.
         report_attempts: The number of calls of the report. 0 without a report.
         throttled: The number of calls with the answer 429.
-        already_completed: Whether the task had already ended.
+        already_completed: Whether the task had ended before the report.
     """
 
     task: Task | None = None
@@ -155,9 +155,8 @@ def listen(listener: Listener) -> Callable[[], None]:
     """
     validators.function("listener", listener, gets=("record",), give="Give a function that gets each TaskRecord.")
 
-    def tell(
-        record: TaskRecord,
-    ) -> None:  # a new function for each call, so that equal listeners are different observers
+    # A new function for each call, so that equal listeners are different observers.
+    def tell(record: TaskRecord) -> None:
         listener(record)
 
     return observe("task", tell)

@@ -39,7 +39,7 @@ def event_parser(function: Callable[P, R_co]) -> PlainHandler[P, R_co, Any]:
     trigger's shape. `FcContext`: the typed context. An `async def` function is awaited. Below `task_callback` the object is
     the running task's payload, without the task token.
 
-    FC gets the function's result as it is, and the JSON of a pydantic model, dataclass or attrs object.
+    FC gets the function's result unchanged. A pydantic model, dataclass or attrs object becomes its JSON.
 
     Raises:
         TypeError: An annotation asks for a value that cannot be given, such as a `Task`.

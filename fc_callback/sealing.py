@@ -44,7 +44,7 @@ def _keys(given: str | bytes | Sequence[str | bytes] | None) -> tuple[str, ...] 
         validators.refuse("key", given, _KEY_HINT)
     for one in each:
         if not isinstance(one, (str, bytes)):
-            raise SettingsError(f"key= holds {validators.kind_of(one)}.", hint=_KEY_HINT)
+            raise SettingsError(f"key= contains {validators.kind_of(one)}.", hint=_KEY_HINT)
     texts = (one.decode("ascii", "replace") if isinstance(one, bytes) else one for one in each)
     keys = tuple(key for text in texts for part in text.split(",") if (key := part.strip()))
     for number, key in enumerate(keys, 1):

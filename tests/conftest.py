@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,6 +55,15 @@ def _sendable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_sendable(entry) for entry in value)
     return value
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let temporary folders, also those of processes that are killed, stand in a folder that pytest removes."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("temporary")))
+        patched.setattr(tempfile, "tempdir", None)  # it keeps what it found first
+        yield
 
 
 @pytest.fixture(autouse=True)

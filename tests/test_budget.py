@@ -30,9 +30,6 @@ UNNEEDED = [
     "sqlite3",
     "redis",
     "cryptography",
-    "requests",
-    "charset_normalizer",
-    "idna",
     "multiprocessing",
     "concurrent.futures.thread",
     "unittest",
@@ -46,7 +43,7 @@ UNNEEDED = [
     "fc_callback.testing",
 ]
 # What belongs to HTTP: helpers for plain handlers do without it.
-HTTP = ["urllib3", "ssl", "fc_callback.cloudflow"]
+HTTP = ["requests", "urllib3", "ssl", "fc_callback.cloudflow"]
 STANDARD_LIBRARY = sys.stdlib_module_names
 COLD_START = """
 import json, sys
@@ -92,7 +89,7 @@ def found(modules: Iterable[str], names: list[str]) -> set[str]:
 def test_decorating_a_plain_function_loads_what_a_report_needs_and_nothing_else(code: str) -> None:
     loaded = loaded_by(code)
     assert found(loaded, UNNEEDED) == set()
-    assert {"urllib3", "ssl", "fc_callback.cloudflow.transport"} <= set(loaded)
+    assert {"requests", "ssl", "fc_callback.cloudflow.transport"} <= set(loaded)
 
 
 REPORTING = """

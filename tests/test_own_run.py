@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,15 @@ def test_what_a_machine_lacks_is_told_at_the_head_of_the_run_and_is_a_failure_in
     assert "redis-server is missing: the Redis store of `once` will be skipped (apt-get install redis-server)" in head
     assert "Node and npm" in head
     assert told in rest
+
+
+def test_what_a_killed_process_leaves_behind_is_in_a_folder_of_this_run(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    command = [sys.executable, "-c", "import tempfile; print(tempfile.gettempdir())"]
+    there = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+    assert Path(there).is_relative_to(tmp_path_factory.getbasetemp())
+    assert there == tempfile.gettempdir()
 
 
 def test_a_test_that_hangs_ends_in_time_in_its_fixtures_too(said: str) -> None:

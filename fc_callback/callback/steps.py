@@ -24,6 +24,7 @@ from fc_callback.idempotency.unremembered import NO_WORK
 from fc_callback.metrics import task_record, timed_step
 from fc_callback.payload.arguments import Delivery
 from fc_callback.payload.token_search import Finder
+from fc_callback.values.context import FcContext
 from fc_callback.values.invocation import invocation_scope, task_scope
 from fc_callback.values.safe_log import log_safely
 from fc_callback.values.task import Deferred
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from fc_callback.idempotency.work import Work
     from fc_callback.metrics import TaskRecord
     from fc_callback.payload.arguments import ArgumentBinding
-    from fc_callback.values.context import Credentials, Deadline, FcContext
+    from fc_callback.values.context import Credentials, Deadline
     from fc_callback.values.task import Task
 
 logger = logging.getLogger("fc_callback")
@@ -74,7 +75,9 @@ class Steps:
             The text for FC: the Output.
         """
         with invocation_scope(raw_context, event) as invocation:  # 1. Read the context.
-            context, limit = invocation.context, self._options.batch
+            # A handler above this one may have changed the context that it passes on.
+            context = raw_context if isinstance(raw_context, FcContext) else invocation.context
+            limit = self._options.batch
             delivery = Delivery(event=event, raw_context=raw_context, context=context, bound=bound, further=further)
             elements = None if limit is None else self._finder.elements(event)
             if elements is None:
@@ -101,6 +104,7 @@ class Steps:
                 credentials = None
                 if client.credentials is None:
                     credentials = context.credentials or context.require_credentials()
+                    client.check_credentials(credentials)
                 # 4. Is the work done? The watch starts later, because waiting for another delivery is not running.
                 work = NO_WORK if options.once is None else self._enter_once(options.once, context, task)
                 recording = Recording(work, context.deadline)

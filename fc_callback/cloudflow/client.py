@@ -54,22 +54,22 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
 
     Args:
         region: The flow's region.
-        endpoint: A host or URL that overrides it; plain http only to loopback.
+        endpoint: A host or URL in place of the region's endpoint. Plain http is only accepted for loopback.
         network: `public`, or `internal` for the `-internal` host.
-        credentials: Fixed ones, or a function that returns the current ones.
+        credentials: Fixed credentials, or a function that returns the current ones.
         signature: `v1` (HMAC-SHA1, the default): every parameter travels in the body. Or `v3` (ACS3-HMAC-SHA256): the
             task token travels in the URL, and tools that record URLs record it.
         connect_timeout: Seconds for opening a connection: name look-up, all addresses, proxy and TLS together.
         read_timeout: Seconds for an answer. If less than twice as much time is left, a report waits for its first answer
             for a third of it, so that a silent connection leaves time for a second attempt.
-        retry: How a report is repeated.
+        retry: The rules for repeating a report.
         already_completed: What a report does if the task has already been completed by another reporter: `accept`, which
             the result shows, or `raise`.
         transport: Carries requests and answers, as `fc_callback.transport.Transport` says. The default is the process's
             transport for the endpoint, which keeps connections.
 
     Raises:
-        SettingsError: A setting cannot be used, there is no region, or the credentials were made by a local CloudFlow and
+        SettingsError: A setting is invalid, there is no region, or the credentials were made by a local CloudFlow and
             the endpoint is not on this machine.
     """
 
@@ -95,7 +95,7 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
         fields["connect_timeout"] = settings.seconds("CLOUDFLOW_CONNECT_TIMEOUT", self.connect_timeout, default=3)
         fields["read_timeout"] = settings.seconds("CLOUDFLOW_READ_TIMEOUT", self.read_timeout, default=10)
         if isinstance(self.credentials, Credentials):
-            self._check_local(self.credentials)
+            self.check_credentials(self.credentials)
         fields["_clock"] = _Clock()
 
     def evolve(self, **changes: Any) -> Self:
@@ -300,10 +300,11 @@ class CloudFlowClient(Value, hidden=("network", "credentials", "retry", "transpo
             raise CredentialsNotFound("There are no credentials to sign a report with.")
         if not isinstance(found, Credentials):
             validators.refuse("credentials", found, _CREDENTIALS)
-        self._check_local(found)
+        self.check_credentials(found)
         return found
 
-    def _check_local(self, credentials: Credentials) -> None:
+    def check_credentials(self, credentials: Credentials) -> None:
+        """Raise a SettingsError for credentials of a local CloudFlow, if the endpoint is not on this machine."""
         if not vars(self)["_is_loopback"] and credentials.is_local:
             raise SettingsError(
                 f"These credentials were made by a local CloudFlow, and {self.endpoint} is not on this machine.",

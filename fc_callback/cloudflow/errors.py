@@ -12,7 +12,7 @@ from fc_callback.errors import FcCallbackError
 
 
 class CloudFlowError(FcCallbackError):
-    """An error answer of the service. This class itself stands for an answer without a documented code.
+    """An error answer of the service. An answer without a documented code is an instance of this class itself.
 
     Attributes:
         code: The service's `Code`, such as `TaskAlreadyCompleted`; empty if the answer has none.

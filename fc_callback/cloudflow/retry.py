@@ -17,10 +17,10 @@ def _draw() -> float:
 
 
 class RetryPolicy(Value, hidden=("draw",)):
-    """How a report is repeated until it is certain or the time is up.
+    """Rules for repeating a report until it is certain or the time is over.
 
     Waits have full jitter: they are uniform between zero and a bound that grows from `base_seconds` by the factor `growth`
-    with every attempt, up to `cap_seconds`. After a 429 other bounds hold and a wait is at least half of its bound. The
+    with every attempt, up to `cap_seconds`. After a 429 other bounds apply, and a wait is at least half of its bound. The
     account's quota is 10 calls at once and then 2 a second (CloudFlow documentation, "Limits"): when a hundred functions
     end together, an early retry wastes a call, and a long last wait wastes time.
 

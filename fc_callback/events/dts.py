@@ -65,19 +65,19 @@ class DtsRecord(Part):
     @property
     def before(self) -> dict[str, Any] | None:
         """The row before the change, by column. None if the row did not exist."""
-        return self._row(self.before_image)
+        return self._decoded_row(self.before_image)
 
     @property
     def after(self) -> dict[str, Any] | None:
         """The row after the change, by column. None if the row was deleted."""
-        return self._row(self.after_image)
+        return self._decoded_row(self.after_image)
 
     @property
     def identity(self) -> tuple[object, ...]:
         """Topic, partition and offset: unique in the subscription."""
         return self.topic_partition.topic, self.topic_partition.partition, self.offset
 
-    def _row(self, image: DtsImage | None) -> dict[str, Any] | None:
+    def _decoded_row(self, image: DtsImage | None) -> dict[str, Any] | None:
         if image is None:
             return None
         schema = image.record_schema if image.record_schema and image.record_schema.record_fields else self.table
@@ -99,7 +99,7 @@ def decode_value(value: Any) -> Any:
     data = value["data"]
     if not isinstance(data, dict) or "hb" not in data:
         return data
-    content = _buffer(data)
+    content = _buffer_bytes(data)
     if content is None:
         return value
     charset = value.get("charset")
@@ -111,7 +111,7 @@ def decode_value(value: Any) -> Any:
         return content
 
 
-def _buffer(dump: Properties) -> bytes | None:
+def _buffer_bytes(dump: Properties) -> bytes | None:
     """Read a Java ByteBuffer. Its bytes are signed, and its limit may be larger than the number of dumped bytes."""
     held = dump["hb"]
     bounds = [dump.get("offset", 0), dump.get("position", 0), dump.get("limit")]

@@ -49,7 +49,7 @@ def checked_paths(names: str | Paths, *, option: str, hint: str = KEY_HINT) -> P
         raise SettingsError(f"{option}= names no field of the payload.", hint=hint)
     for path in paths:
         if not isinstance(path, str):
-            raise SettingsError(f"{option}= holds {validators.kind_of(path)}.", hint=hint)
+            raise SettingsError(f"{option}= contains {validators.kind_of(path)}.", hint=hint)
         steps = parse_path(path, option=option)
         if _TOKEN_NAMES.intersection(steps):
             raise SettingsError(f"{option}={path!r} names the task token.", hint=_NEW_EACH_TIME)

@@ -55,20 +55,20 @@ _CHECK_HINT = 'Use "payload", name fields of it, like check=("order.id", "amount
 
 
 class Once:
-    """Say what makes two deliveries the same work, and where its result is remembered.
+    """Define which deliveries are the same work, and where its result is stored.
 
-    A result is remembered, and so is a business failure (`TaskFailed`). Any other exception is not: the next delivery runs
-    again.
+    A result is stored, and so is a business failure (`TaskFailed`). After any other exception, the next delivery runs the
+    work again.
 
     Args:
         key: A path into the payload (`"order.id"`), several, or a callable that gets the payload without its token and
             returns a JSON value. Never the task token.
-        store: A store, or its URL as `open_store` reads it; CLOUDFLOW_ONCE_STORE by default.
-        expires_after_seconds: How long a result is remembered; seven days by default.
-        duplicate: What a delivery does while another one runs: `"wait"` for the result, or `"raise"` WorkInProgress.
-        name: Separates these keys from those of other functions in the same store; by default the function's name in FC
+        store: A store, or its URL as `open_store` reads it. The default is CLOUDFLOW_ONCE_STORE.
+        expires_after_seconds: How long a result is stored. The default is seven days.
+        duplicate: What a delivery does while another one runs the work: `"wait"` for the result, or `"raise"` WorkInProgress.
+        name: Separates these keys from those of other functions in the same store. The default is the function's name in FC
             and in Python. With a name, functions can share results, and a renamed function keeps its results.
-        check: What must not change under the same key: the whole `"payload"` (its token aside), some fields, or None.
+        check: What must not change under the same key: the whole `"payload"` without its token, some fields, or None.
         seal: A `TokenSeal` that encrypts the tokens of waiting tasks, so that `fc-callback redeliver` can report them.
             Without a seal, no token is stored in any form.
         lease_seconds: How long a delivery without a known deadline may take before another one takes its work over.

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from fc_callback.errors import HandlerInvalid
-from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery, written
+from fc_callback.payload.arguments import FC_ARGUMENTS, Delivery, type_text
 from fc_callback.values.base import Value
 from fc_callback.values.context import FcContext
 from fc_callback.values.task import Task
@@ -52,11 +52,11 @@ def check_function(function: Any, *, decorator: str) -> None:
         raise HandlerInvalid(
             f"{decorator} decorates functions, not {what}. Pass a function, or an object with __call__."
         )
-    if getattr(_undecorated(function), "__globals__", {}).get("__name__") == "contextlib":
+    if getattr(_function_inside(function), "__globals__", {}).get("__name__") == "contextlib":
         raise HandlerInvalid(
             f"{name_of(function)} is a context manager, and {decorator} decorates functions. Call it inside a handler."
         )
-    if inspect.isasyncgenfunction(_undecorated(function)):
+    if inspect.isasyncgenfunction(_function_inside(function)):
         raise HandlerInvalid(
             f"{name_of(function)} is an async generator function, but its values are not read. Return one result."
         )
@@ -64,19 +64,19 @@ def check_function(function: Any, *, decorator: str) -> None:
 
 def name_of(function: Any) -> str:
     """Return the function's name, for errors."""
-    return getattr(_innermost(function), "__qualname__", type(function).__name__)
+    return getattr(_innermost_function(function), "__qualname__", type(function).__name__)
 
 
-def _undecorated(function: Any) -> Any:
+def _function_inside(function: Any) -> Any:
     """Return the function inside partials and callable objects, with its decorators."""
     while isinstance(function, partial):
         function = function.func
     return function if inspect.isroutine(function) else getattr(type(function), "__call__", function)  # noqa: B004 - the method itself is wanted
 
 
-def _innermost(function: Any) -> Any:
+def _innermost_function(function: Any) -> Any:
     """Return the innermost function, which has the annotations."""
-    return inspect.unwrap(_undecorated(inspect.unwrap(function)))
+    return inspect.unwrap(_function_inside(inspect.unwrap(function)))
 
 
 def read_parameters(
@@ -99,17 +99,17 @@ def read_parameters(
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have none
         return list(FC_ARGUMENTS), {}
-    reader = _Reader(function, decorator)
+    reader = _ParameterReader(function, decorator)
     for parameter in list(signature.parameters.values())[instances:]:
         reader.read(parameter)
     return reader.positional, reader.named
 
 
-class _Reader:
+class _ParameterReader:
     """Reads the parameters of one function, one after the other."""
 
     def __init__(self, function: Callable[..., Any], decorator: str) -> None:
-        inner = _innermost(function)
+        inner = _innermost_function(function)
         self.name = name_of(function)
         self.decorator = decorator
         self.globals: dict[str, Any] = getattr(inner, "__globals__", {})
@@ -126,7 +126,7 @@ class _Reader:
         if parameter.kind is parameter.VAR_POSITIONAL:
             self._read_rest(parameter)
             return
-        resolver = self._resolver(parameter)
+        resolver = self._resolver_of(parameter)
         if parameter.kind is parameter.POSITIONAL_ONLY:
             default = parameter.default
             self.positional.append(resolver or (lambda _: default))
@@ -141,17 +141,17 @@ class _Reader:
         """Give `*arguments` the event and the context, unless earlier parameters get them."""
         if self.skipped:
             return
-        if self.given < len(FC_ARGUMENTS) and _core(self._resolved(parameter))[0] not in _ANYTHING:
+        if self.given < len(FC_ARGUMENTS) and _core_type(self._annotation_of(parameter))[0] not in _ANYTHING:
             raise HandlerInvalid(
-                f"{self._place(parameter)} is annotated, but gets the unchanged event and context of FC. Use two parameters "
+                f"{self._label(parameter)} is annotated, but gets the unchanged event and context of FC. Use two parameters "
                 "instead."
             )
         self.positional.extend(FC_ARGUMENTS[self.given :])
         self.given = len(FC_ARGUMENTS)
 
-    def _resolver(self, parameter: inspect.Parameter) -> Resolver | None:
+    def _resolver_of(self, parameter: inspect.Parameter) -> Resolver | None:
         """Return a function that gets a parameter's value, or None if the parameter keeps its default."""
-        kind = self._resolved(parameter)
+        kind = self._annotation_of(parameter)
         ours = None if isinstance(kind, Unresolved) else self._task_or_context(kind, parameter)
         if ours is not None:
             if self.given == 1 and self.has_typed_context:
@@ -160,10 +160,10 @@ class _Reader:
         by_name = parameter.kind is parameter.KEYWORD_ONLY
         if self.given == 0:
             self.given = 2 if self.has_typed_context else 1
-            return self._event(kind, parameter)
+            return self._event_resolver(kind, parameter)
         if self.given == 1 and (not by_name or parameter.name == "context"):
             self.given = 2
-            if not isinstance(kind, Unresolved) and _may_be_anything(kind):
+            if not isinstance(kind, Unresolved) and _accepts_anything(kind):
                 return _RAW_CONTEXT
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
@@ -175,7 +175,7 @@ class _Reader:
             )
         return None
 
-    def _resolved(self, parameter: inspect.Parameter) -> Any:
+    def _annotation_of(self, parameter: inspect.Parameter) -> Any:
         """Return a parameter's annotation with its names resolved."""
         given = parameter.annotation
         if given is parameter.empty:
@@ -185,7 +185,7 @@ class _Reader:
             hints = typing.get_type_hints(
                 holder, globalns=self.globals, localns=self.type_parameters, include_extras=True
             )
-            list(_parts(hints["it"]))  # resolves aliases too, so that this does not fail at the first event
+            list(_types_in(hints["it"]))  # resolves aliases too, so that this does not fail at the first event
         except Exception as error:  # noqa: BLE001 - resolving an annotation may raise anything
             text = given if isinstance(given, str) else repr(given)
             return Unresolved(text=text, reason=f"{type(error).__name__}: {error}".splitlines()[0])
@@ -196,14 +196,14 @@ class _Reader:
         if parameter.default is not parameter.empty and not _OURS_BY_NAME.search(kind.text):
             return
         raise HandlerInvalid(
-            f"The annotation {kind.text!r} of {self._place(parameter)} cannot be resolved ({kind.reason}). Import the type "
+            f"The annotation {kind.text!r} of {self._label(parameter)} cannot be resolved ({kind.reason}). Import the type "
             "where the function can see it when it runs: at the top of the module, not under TYPE_CHECKING and not inside "
             "another function."
         )
 
     def _task_or_context(self, kind: Any, parameter: inspect.Parameter) -> Resolver | None:
-        core, is_validated = _core(kind)
-        members = [_core(one) for one in _members(core) if one is not type(None)]
+        core, is_validated = _core_type(kind)
+        members = [_core_type(one) for one in _union_members(core) if one is not type(None)]
         if not any(one is Task or one is FcContext for one, _ in members):
             return None
         if len(members) > 1 or is_validated or members[0][1]:
@@ -217,45 +217,45 @@ class _Reader:
             )
         return lambda one: one.task
 
-    def _event(self, kind: Any, parameter: inspect.Parameter) -> Resolver:
+    def _event_resolver(self, kind: Any, parameter: inspect.Parameter) -> Resolver:
         """Return a function that converts the event as its annotation says."""
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
-            raise HandlerInvalid(f"{self._place(parameter)} is the event, and {kind.text!r} cannot be resolved.")
-        core, is_validated = _core(kind)
+            raise HandlerInvalid(f"{self._label(parameter)} is the event, and {kind.text!r} cannot be resolved.")
+        core, is_validated = _core_type(kind)
         if not is_validated and (core is bytes or core in _ANYTHING):
             return _RAW_EVENT
-        if not is_validated and _is_object(core):
+        if not is_validated and _is_plain_object(core):
             return Delivery.required_payload
-        parts = list(_parts(kind))
+        parts = list(_types_in(kind))
         if isinstance(core, typing.TypeVar):
             raise self._unservable(parameter, f"{core} is not a type at run time. Name the type.")
         if core is bytes:
             raise self._unservable(parameter, "bytes is the unchanged event, which is not validated.")
         if Task in parts or FcContext in parts:
             raise self._unservable(parameter, "a Task or an FcContext is not a part of an event.")
-        if _is_of_events(core) and hasattr(core, "parse"):
+        if _is_event_class(core) and hasattr(core, "parse"):
             from fc_callback.payload.models import event_reader
 
-            return event_reader(core, kind, where=self._place(parameter))
-        if any(_is_of_events(one) for one in parts):
+            return event_reader(core, kind, where=self._label(parameter))
+        if any(_is_event_class(one) for one in parts):
             raise self._unservable(
                 parameter,
-                f"{written(kind)} has a class of fc_callback.events, but is not the event of a trigger. Annotate with the class "
+                f"{type_text(kind)} has a class of fc_callback.events, but is not the event of a trigger. Annotate with the class "
                 "of one trigger's event, like HttpEvent or EventBridgeEvents[Order].",
             )
         from fc_callback.payload.models import payload_reader
 
-        return payload_reader(kind, where=self._place(parameter))
+        return payload_reader(kind, where=self._label(parameter))
 
-    def _place(self, parameter: inspect.Parameter) -> str:
+    def _label(self, parameter: inspect.Parameter) -> str:
         return f"parameter {parameter.name!r} of {self.name}"
 
     def _unservable(self, parameter: inspect.Parameter, why: str) -> HandlerInvalid:
-        return HandlerInvalid(f"The annotation of {self._place(parameter)} cannot be served: {why}")
+        return HandlerInvalid(f"The annotation of {self._label(parameter)} cannot be served: {why}")
 
 
-def _look_through(kind: Any) -> Any:
+def _without_aliases(kind: Any) -> Any:
     """Return the type behind aliases and NewTypes at the top of an annotation."""
     for _ in range(_MOST_LAYERS):
         if isinstance(kind, typing.NewType):
@@ -276,11 +276,11 @@ def _look_through(kind: Any) -> Any:
     raise TypeError("an alias in it refers to itself")
 
 
-def _core(kind: Any) -> tuple[Any, bool]:
+def _core_type(kind: Any) -> tuple[Any, bool]:
     """Return the type inside aliases and Annotated, and whether Annotated has metadata for pydantic."""
     is_validated = False
     for _ in range(_MOST_LAYERS):
-        kind = _look_through(kind)
+        kind = _without_aliases(kind)
         if get_origin(kind) is not Annotated:
             return kind, is_validated
         kind, *metadata = get_args(kind)
@@ -295,30 +295,30 @@ def _is_validation(metadata: Any) -> bool:
     )
 
 
-def _members(kind: Any) -> tuple[Any, ...]:
+def _union_members(kind: Any) -> tuple[Any, ...]:
     return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
 
 
-def _may_be_anything(kind: Any) -> bool:
+def _accepts_anything(kind: Any) -> bool:
     """Return whether a parameter has no annotation, Any or object, also with None."""
-    members = [_core(one)[0] for one in _members(_core(kind)[0])]
+    members = [_core_type(one)[0] for one in _union_members(_core_type(kind)[0])]
     return any(one in _ANYTHING for one in members) and all(one in (*_ANYTHING, type(None)) for one in members)
 
 
-def _parts(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
+def _types_in(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
     """Yield a type and all types in its brackets."""
-    core, _ = _core(kind)
+    core, _ = _core_type(kind)
     yield core
     if get_origin(core) is typing.Literal or kind in above:  # an alias may contain itself
         return
     for argument in get_args(core):
-        yield from _parts(argument, (*above, kind))
+        yield from _types_in(argument, (*above, kind))
 
 
-def _is_object(kind: Any) -> bool:
+def _is_plain_object(kind: Any) -> bool:
     """Return whether an annotation is a dict or a Mapping, also with None: the payload is not validated."""
-    members = [one for one in (_core(member)[0] for member in _members(kind)) if one is not type(None)]
-    if len(members) != 1 or any(_core(member)[1] for member in _members(kind)):
+    members = [one for one in (_core_type(member)[0] for member in _union_members(kind)) if one is not type(None)]
+    if len(members) != 1 or any(_core_type(member)[1] for member in _union_members(kind)):
         return False
     origin, arguments = get_origin(members[0]) or members[0], get_args(members[0])
     if origin not in _OBJECTS:
@@ -326,5 +326,5 @@ def _is_object(kind: Any) -> bool:
     return not arguments or (arguments[0] in (str, *_ANYTHING) and arguments[1] in _ANYTHING)
 
 
-def _is_of_events(kind: Any) -> bool:
+def _is_event_class(kind: Any) -> bool:
     return isinstance(kind, type) and any(base.__module__.startswith(_EVENTS) for base in kind.__mro__)

@@ -281,8 +281,8 @@ def required_object(decoded: Any) -> dict[str, Any]:
     return decoded
 
 
-def written(kind: Any) -> str:
-    """Return a type as it is written in an annotation."""
+def type_text(kind: Any) -> str:
+    """Return a type as it is type_text in an annotation."""
     return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 

@@ -1,4 +1,4 @@
-"""attrs classes in pydantic's schemas. pydantic does not know attrs classes and would only accept an instance."""
+"""Add attrs classes to pydantic's schemas. Pydantic does not know attrs classes and would only accept an instance."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def with_attrs_classes(schema: CoreSchema) -> Any:
     Raises:
         TypeError: An attrs class is at a place where this is not possible.
     """
-    completion = _Completion()
+    completion = _AttrsClasses()
     completed = completion.of(schema)
     if not completion.definitions:
         return completed
     return core_schema.definitions_schema(completed, list(completion.definitions.values()))
 
 
-class _Completion:
+class _AttrsClasses:
     """Replaces the `is-instance` schema of each attrs class in a schema by a definition of the class."""
 
     def __init__(self) -> None:
@@ -81,8 +81,8 @@ class _Completion:
         if kind == "is-instance" and isinstance(cls, type) and attrs.has(cls):
             if inside:
                 raise TypeError(
-                    f"the attrs class {cls.__name__} in the pydantic class {inside} is only taken as an instance; make one "
-                    "of both"
+                    f"the attrs class {cls.__name__} in the pydantic class {inside} is only accepted as an instance; "
+                    "make both attrs classes or both pydantic classes"
                 )
             return self._reference(cls)
         if kind in {"model", "dataclass"} and "__pydantic_validator__" in vars(cls):
@@ -94,15 +94,15 @@ class _Completion:
         ref = f"{cls.__module__}.{cls.__qualname__}:{id(cls)}"
         if ref not in self.definitions:
             self.definitions[ref] = None  # in progress: the class may contain itself
-            self.definitions[ref] = {**self._made(cls), "ref": ref}
+            self.definitions[ref] = {**self._class_schema(cls), "ref": ref}
         return core_schema.definition_reference_schema(ref)
 
-    def _made(self, cls: type[Any]) -> CoreSchema:
+    def _class_schema(self, cls: type[Any]) -> CoreSchema:
         """Return a schema that creates an instance from an object whose keys are the constructor's arguments."""
         attrs.resolve_types(cls)
         fields = {
             field.alias: core_schema.typed_dict_field(
-                self._of_field(cls, field),
+                self._field_schema(cls, field),
                 # If a key is missing, the class sets its own default.
                 required=field.default is attrs.NOTHING,
             )
@@ -113,17 +113,17 @@ class _Completion:
         try:
             signature(cls).bind(**dict.fromkeys(fields))
         except TypeError:
-            raise TypeError(f"the attrs class {cls.__name__} has an __init__ that does not take its fields") from None
+            raise TypeError(f"the attrs class {cls.__name__} has an __init__ that does not accept its fields") from None
 
         def build(given: dict[str, Any]) -> Any:
             try:
                 return cls(**given)
             except _REFUSALS as error:  # the class's own validators and converters, which quote values
-                raise ValueError(f"{cls.__name__} refuses it ({type(error).__name__})") from None
+                raise ValueError(f"{cls.__name__} does not accept the value ({type(error).__name__})") from None
 
         return core_schema.no_info_after_validator_function(build, core_schema.typed_dict_schema(fields))
 
-    def _of_field(self, cls: type[Any], field: Any) -> CoreSchema:
+    def _field_schema(self, cls: type[Any], field: Any) -> CoreSchema:
         if field.type is None or field.converter is not None:
             return core_schema.any_schema()
         if _has_type_variable(field.type):

@@ -14,7 +14,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 from pydantic_core import SchemaValidator, to_json
 
 from fc_callback.errors import HandlerInvalid, PayloadInvalid
-from fc_callback.payload.arguments import written
+from fc_callback.payload.arguments import type_text
 from fc_callback.payload.problems import payload_invalid
 from fc_callback.payload.schemas import accepts_object, declared_keys, instance_classes
 
@@ -45,7 +45,7 @@ class Model:
     """
 
     def __init__(self, kind: Any, *, where: str) -> None:
-        self.name = written(kind)
+        self.name = type_text(kind)
         try:
             schema, self._validator = _schema_and_validator(kind)
             self.takes_objects = accepts_object(schema)
@@ -88,7 +88,7 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
     model = None if kind in _NO_PAYLOADS or isfunction(kind) else Model(kind, where=where)
     if model is None or not model.takes_objects:
         raise HandlerInvalid(
-            f"The annotation of {where} cannot be served: the payload is a JSON object, which {written(kind)} is not. Use "
+            f"The annotation of {where} cannot be served: the payload is a JSON object, which {type_text(kind)} is not. Use "
             "bytes for the unchanged event, dict for the payload, or a model of it."
         )
     declared = model.declared

@@ -39,7 +39,7 @@ def encode_output(value: object, *, limit_bytes: int | None = None) -> OutputTex
     """Return the Output for a function's return value: compact JSON text of an object.
 
     Pydantic models, dataclasses, attrs classes, datetimes, Decimals, UUIDs, enums and bytes are written as pydantic
-    writes them: a model by its aliases where its configuration says `serialize_by_alias`, and without excluded fields.
+    writes them: a model by its aliases if its configuration says `serialize_by_alias`, and without excluded fields.
 
     Args:
         value: The return value of the function.

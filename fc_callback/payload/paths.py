@@ -1,6 +1,6 @@
-"""Paths into JSON, like `$[0].data["order id"]`: in an option, in an event, in an error.
+"""Read and show paths into JSON, like `$[0].data["order id"]`, in options, events and errors.
 
-An error can show such a path safely. Of a long or unusual key it shows only the length, because the key may be a secret value.
+An error can show such a path safely: a long or unusual key is replaced by its length, because the key may be a secret value.
 """
 
 from __future__ import annotations

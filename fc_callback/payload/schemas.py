@@ -42,8 +42,8 @@ def declared_keys(schema: Any) -> frozenset[str]:
     """Return the keys of a type's fields at its top level, of all members of a union."""
     keys: set[str] = set()
     for one in _object_schemas(schema, _definitions(schema), set()):
-        for name, field in _fields(one):
-            keys.update(_names_of(name, field))
+        for name, field in _named_fields(one):
+            keys.update(_keys_of_field(name, field))
     return frozenset(keys)
 
 
@@ -68,14 +68,14 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
             yield from nodes(inner)
 
 
-def _fields(schema: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
+def _named_fields(schema: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
     fields = schema.get("fields") or schema.get("arguments_schema") or ()
     yield from fields.items() if isinstance(fields, dict) else ((field.get("name"), field) for field in fields)
 
 
 def _can_be_complete(schema: Any) -> bool:
     """Return whether JSON has a value for each required field."""
-    for _, field in _fields(schema):
+    for _, field in _named_fields(schema):
         inner = field["schema"]
         if field.get("required", inner["type"] != "default") and _is_impossible(inner):
             return False
@@ -92,7 +92,7 @@ def _is_impossible(schema: Any) -> bool:
     return kind in {"is-instance", "is-subclass", "callable"}
 
 
-def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
+def _keys_of_field(name: Any, field: dict[str, Any]) -> Iterator[str]:
     # A serialization alias is not one of them, because it is the key for writing the field.
     for alias in (name, field.get("validation_alias"), field.get("alias")):
         if isinstance(alias, str):
@@ -102,7 +102,7 @@ def _names_of(name: Any, field: dict[str, Any]) -> Iterator[str]:
             yield from (path[0] for path in paths if len(path) == 1)
 
 
-def _is_pydantics(function: Any) -> bool:
+def _is_of_pydantic(function: Any) -> bool:
     """Return whether a function is pydantic's own (around a URL, for example). A user's function may accept anything."""
     return str(getattr(function.get("function"), "__module__", "")).startswith("pydantic.")
 
@@ -128,7 +128,7 @@ def _object_schemas(schema: Any, definitions: dict[str, Any], above: set[str]) -
         inner += [schema["arguments_schema"]] if kind == "call" else []
         for one in inner:
             yield from _object_schemas(one, definitions, above)
-        if kind in _OF_FUNCTIONS and not _is_pydantics(schema["function"]):
+        if kind in _OF_FUNCTIONS and not _is_of_pydantic(schema["function"]):
             yield {"type": kind}
     elif kind not in _NEVER:
         yield schema

@@ -20,7 +20,7 @@ _UNUSUAL = 0x04 | 0x08 | 0x200
 
 
 def bind(function: Callable[..., Any], *, decorator: str) -> ArgumentBinding:
-    """Read a function's signature, and return where each of its arguments comes from.
+    """Read a function's signature, and return the source of each of its arguments.
 
     Args:
         function: The function to decorate.

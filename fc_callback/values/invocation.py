@@ -162,9 +162,12 @@ def is_of(invocation: Invocation, raw_context: object) -> bool:
 def context_of(raw_context: object) -> FcContext:
     """Return the `FcContext` of the current invocation if it belongs to this context, else read the context.
 
-    The deadline counts from the start of the invocation. A handler inside another handler that read the context again would
-    get a deadline that is too late.
+    An `FcContext` is returned unchanged, because the handler that passes it on may have changed it. The deadline counts from
+    the start of the invocation. A handler inside another handler that read the context again would get a deadline that is
+    too late.
     """
+    if isinstance(raw_context, FcContext):
+        return raw_context
     invocation = _current.get()
     if invocation is not None and not invocation.ended and is_of(invocation, raw_context):
         return invocation.context
@@ -224,7 +227,7 @@ def current_task() -> Task:
     """
     task = _current_task.get()
     if task is None:
-        raise NoRunningTask("current_task() was called where no task runs.")
+        raise NoRunningTask("current_task() was called, but no task is running.")
     return task
 
 

@@ -6,9 +6,9 @@ import logging
 from itertools import filterfalse
 from typing import Any
 
-# The attribute of a log record that holds the fields of one call, as a dict: any name may be among them.
+# The attribute of a log record with the fields of one call, as a dict. They may have any names.
 LOG_FIELDS = "fc_fields"
-# The attribute that holds a line which was made before the handler asks for it, and the formatter that made it.
+# The attribute with a line that was written before the handler needs it, and with the formatter that wrote it.
 WRITTEN_LINE = "fc_line"
 
 # Exceptions that are not caught, because they end the process. FC's own timeout is a SystemExit.
@@ -18,7 +18,7 @@ STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"
 # FC adds its id to every record, in its handler and in a filter. It is wrong if FC runs several requests at a time.
 _NOT_BROUGHT = STANDARD | {LOG_FIELDS, WRITTEN_LINE, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
-MOST_BITS = 2000  # of an int; Python writes 640 digits whatever limit is set, which is 2125 bits
+MOST_BITS = 2000  # of an int; Python writes up to 640 digits, which are 2125 bits, with every limit
 
 
 def text_of(value: object) -> str:

@@ -1,4 +1,4 @@
-r"""Find secrets in a text in every spelling: the one list of spellings, which every masker uses.
+r"""Find secrets in a text, in every spelling. Every masker uses this list of spellings.
 
 - unchanged;
 - with escapes: of JSON (`\/`, `\u003d`), of a Python repr, of a URL (`%2B`, `%2b`, `+` for a space), each escaped again up to
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     Span = tuple[int, int]
 
-# A shorter text may stand anywhere by chance, and masking it would make texts unreadable. Task tokens have a hundred
+# A shorter secret may occur in a text by chance, and masking it would make texts unreadable. Task tokens have a hundred
 # characters and more, access key secrets thirty.
 SHORTEST_SECRET = 8
-# A secret that is quoted or encoded more often than this is not found.
+# A secret that is escaped or encoded more often than this is not found.
 DEEPEST = 8
 FOLDED = 60  # a line of folded base64 has at least this many characters (64 in PEM, 76 in MIME)
 
@@ -33,13 +33,13 @@ _SHORTEST_MARK = 4
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
-def _table(kept: dict[int, int]) -> bytes:
-    """Return a table for `bytes.translate` that makes a space of every byte that is not named."""
-    return bytes(kept.get(byte, ord(" ")) for byte in range(256))
+def _translation_table(entries: dict[int, int]) -> bytes:
+    """Return a table for `bytes.translate` that replaces every byte without an entry by a space."""
+    return bytes(entries.get(byte, ord(" ")) for byte in range(256))
 
 
-_WORDS = _table({byte: byte for byte in _LETTERS})
-_RUNS = _table(dict.fromkeys(_LETTERS + b"+/-_", ord("A")))
+_WORDS = _translation_table({byte: byte for byte in _LETTERS})
+_RUNS = _translation_table(dict.fromkeys(_LETTERS + b"+/-_", ord("A")))
 
 
 # Compiled when a text is searched, which is rare, and not in a cold start.
@@ -80,7 +80,7 @@ class Spellings:
         self._run = b"A" * min([one.base64_characters for one in known], default=0)
 
     def may_stand_in(self, text: str) -> bool:
-        """Say whether a text has to be searched; nearly every text has not."""
+        """Return whether a text must be searched. Most texts need no search."""
         for mark in self._marks:
             if mark in text:
                 return True
@@ -130,7 +130,7 @@ class Spellings:
                 for start, end in self._spans(decoded(text[offset : run.end()]), depth - 1, None):
                     yield offset - (-start * 8 // 6), min(offset - (-end * 8 // 6), run.end())
 
-    # Made when something is found: each task has a new token, and nearly no text holds it.
+    # Computed on demand: each task has a new token, and most texts contain no secret.
     @cached_property
     def _plain(self) -> tuple[str, ...]:
         return tuple(form for one in self._known for form in one.plain)
@@ -149,13 +149,13 @@ spellings_of = lru_cache(maxsize=32)(Spellings)
 
 
 class _Known:
-    """What tells that a text may hold one secret."""
+    """The forms of one secret that the search needs."""
 
     __slots__ = ("_data", "_secret", "base64_characters", "mark")
 
     def __init__(self, secret: str) -> None:
         self._secret, self._data = secret, secret.encode("utf-8", "surrogatepass")
-        # Hardly any escaping changes letters and digits: a text without this run of them need not be searched for the plain secret.
+        # Letters and digits are rarely escaped: a text without this run of them need not be searched for the plain secret.
         mark = max(self._data.translate(_WORDS).split(), key=len, default=b"").decode()
         self.mark = mark if len(mark) >= _SHORTEST_MARK else ""
         self.base64_characters = min(-(-len(self._data) * 4 // 3), FOLDED)

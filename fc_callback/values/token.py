@@ -47,17 +47,17 @@ class TaskToken(Masked, Value):
             digest = _empty_sha256().copy()
             digest.update(self.secret.encode("utf-8", "surrogatepass"))
             kept["fingerprint"] = digest.hexdigest()[:12]
-        return kept["fingerprint"]  # type: ignore[no-any-return]  # it is a text
+        return kept["fingerprint"]  # type: ignore[no-any-return]  # it is a str
 
     @property
     def layout(self) -> tuple[str, str, int] | None:
         """The flow's name, the execution's name and the event id. None if the token has another layout."""
         kept = self.__dict__
         if "layout" not in kept:
-            kept["layout"] = self._read()
-        return kept["layout"]  # type: ignore[no-any-return]  # it is the result of _read
+            kept["layout"] = self._read_layout()
+        return kept["layout"]  # type: ignore[no-any-return]  # it is the result of _read_layout
 
-    def _read(self) -> tuple[str, str, int] | None:
+    def _read_layout(self) -> tuple[str, str, int] | None:
         if not self.secret.startswith(TOKEN_START):
             return None
         try:

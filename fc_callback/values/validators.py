@@ -107,7 +107,7 @@ def texts(option: str, given: Any, give: str) -> tuple[str, ...]:
     words = tuple(given)
     for word in words:
         if not isinstance(word, str) or not word.strip():
-            raise SettingsError(f"{option}= holds {kind_of(word)}.", hint=give)
+            raise SettingsError(f"{option}= contains {kind_of(word)}.", hint=give)
     return words
 
 
@@ -136,7 +136,7 @@ def exception_classes(option: str, given: object) -> tuple[type[BaseException], 
         refuse(option, given, give)
     for one in given:
         if not (isinstance(one, type) and issubclass(one, BaseException)):
-            raise SettingsError(f"{option}= holds {kind_of(one)}.", hint=give)
+            raise SettingsError(f"{option}= contains {kind_of(one)}.", hint=give)
     return tuple(given)
 
 

@@ -35,6 +35,9 @@ from fc_callback import (
     task_callback,
 )
 from fc_callback.local.faults import Fault
+from fc_callback.middleware import invocation, layers
+from fc_callback.parser import event_parser
+from fc_callback.values.context import Deadline
 from tests.cloudflow.quick import KEY, QUICK, TOKEN, client_of
 from tests.cloudflow.scripted import Reply, ScriptedService, error
 from tests.invoking import fc_context
@@ -554,3 +557,45 @@ def test_already_completed_counts_with_a_client_of_one_s_own_as_well(tasks: Wait
     handler(task.event, fc_context(tasks))
     with pytest.raises(TaskAlreadyCompleted):
         handler(task.event, fc_context(tasks))
+
+
+@pytest.mark.parametrize("inside", ["event_parser", "task_callback", "layers"])
+def test_a_context_with_other_credentials_and_another_deadline_is_the_one_that_counts(
+    tasks: WaitingTasks, inside: str
+) -> None:
+    """A handler of ours that calls another one may change the context on the way, as for a role of another account."""
+    seen: list[FcContext] = []
+
+    @task_callback
+    def inner(event: bytes, context: FcContext) -> None:
+        seen.append(context)
+        seen.append(current_task().context)
+
+    def outer(event: bytes, context: Any) -> Any:
+        other = tasks.service.session()
+        changed = FcContext.read(context).evolve(credentials=other, deadline=Deadline.after(7))
+        inner(event, changed)
+        assert seen == [changed, changed]
+        return {}
+
+    around: dict[str, Any] = {
+        "event_parser": event_parser,
+        "task_callback": task_callback,
+        "layers": layers(invocation),
+    }
+    task = tasks.new("cloudflow", {"id": "o-1"})
+    around[inside](outer)(task.event, fc_context(tasks))
+    assert task.output == {}
+    assert seen
+
+
+def test_an_event_parser_gets_the_context_that_it_is_called_with() -> None:
+    @event_parser
+    def inner(event: bytes, context: FcContext) -> Any:
+        return context.function_name
+
+    @event_parser
+    def outer(event: bytes, context: FcContext) -> Any:
+        return inner(event, context.evolve(function_name="other"))
+
+    assert outer(b"{}", SimpleNamespace(function=SimpleNamespace(name="first"))) == "other"

@@ -343,7 +343,7 @@ def test_the_error_says_how_often_and_why_and_carries_no_chain() -> None:
     with ScriptedService(error("ResourceThrottled", 429)) as service, pytest.raises(ReportUndelivered) as caught:
         client_of(service.endpoint).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(1.02))
     calls = "1 call" if caught.value.attempts == 1 else f"{caught.value.attempts} calls"
-    assert f"with {calls}." in str(caught.value)
+    assert f"after {calls}." in str(caught.value)
     assert "429 ResourceThrottled" in str(caught.value)
     assert isinstance(caught.value.last_error, ResourceThrottled)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)

@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import threading
-from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -504,45 +503,6 @@ def test_reports_through_a_proxy_share_a_connection_that_was_opened_ahead(
         transport_for(service.endpoint).open(connect=5)
         assert [reported(service), reported(service)] == [1, 1]
         assert (service.connections, proxy.connected) == (1, [f"127.0.0.1:{service.port}"])
-
-
-@pytest.mark.parametrize(
-    ("login", "sent"),
-    [("me:hunter2@", "me:hunter2"), ("us%40er:p%3Ass%2F@", "us@er:p:ss/"), ("me@", "me:"), ("", None)],
-    ids=["password", "escaped", "user", "none"],
-)
-def test_the_login_in_a_proxy_s_url_reaches_the_proxy_alone(
-    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, login: str, sent: str | None
-) -> None:
-    with ScriptedService(Reply(b"", status=403)) as proxy, ScriptedService(tls=tls) as service:
-        monkeypatch.setenv("HTTPS_PROXY", f"http://{login}127.0.0.1:{proxy.port}")
-        unreachable(service.endpoint)
-        header = proxy.requests[0].headers.get("proxy-authorization")
-    expected = None if sent is None else f"Basic {b64encode(sent.encode()).decode()}"
-    assert header == expected
-
-
-@pytest.mark.parametrize("named", ["127.0.0.1", "example.com, 127.0.0.1", "127.0.0.1:{port}", "*"])
-@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
-def test_an_endpoint_that_no_proxy_names_is_called_directly(
-    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, named: str, variable: str
-) -> None:
-    with ScriptedService() as proxy, ScriptedService(tls=tls) as service:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
-        monkeypatch.setenv(variable, named.format(port=service.port))
-        reported(service)
-        assert (proxy.calls, service.calls) == (0, 1)
-
-
-@pytest.mark.parametrize("named", ["example.com", "127.0.0.2", "27.0.0.1", "127.0.0.1:1"])
-def test_an_endpoint_that_no_proxy_does_not_name_goes_through_the_proxy(
-    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, named: str
-) -> None:
-    with Tunnel() as proxy, ScriptedService(tls=tls) as service:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        monkeypatch.setenv("NO_PROXY", named)
-        reported(service)
-        assert proxy.connected == [f"127.0.0.1:{service.port}"]
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])

@@ -230,7 +230,7 @@ CASES: dict[str, Case] = {
     "attrs class with a converter": Case(k.ConvertedAttrs, k.ConvertedAttrs("7")),
     "attrs class that looks a value up": Case(k.LookedUpAttrs, k.LookedUpAttrs("one"), payload={"id": "one"}),
     "attrs class with an __init__ of its own": Case(
-        k.OwnInitAttrs, Refused("an __init__ that does not take its fields")
+        k.OwnInitAttrs, Refused("an __init__ that does not accept its fields")
     ),
     "attrs class that finds no value": Case(k.LookedUpAttrs, Invalid(("$",)), payload={"id": "two"}),
     "attrs class of a broken Decimal": Case(k.LookedUpAttrs, Invalid(("$",)), payload={"id": "one", "price": "much"}),

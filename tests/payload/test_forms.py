@@ -289,7 +289,7 @@ def test_an_attrs_class_s_own_refusal_shows_no_value(tasks: WaitingTasks) -> Non
 
     with pytest.raises(PayloadInvalid) as caught:
         run(tasks, handler, SECRET)
-    assert "Checked refuses it (ValueError)" in str(caught.value)
+    assert "Checked does not accept the value (ValueError)" in str(caught.value)
     assert SECRET not in str(caught.value)
 
 
