@@ -12,8 +12,8 @@ to the same handler without them. That handler decodes its event. Ours has its c
 them for every function.
 
 Each side runs in its own process, as on its platform. Its lines go to a handler that discards them. The processes alternate,
-with a few milliseconds of CPU time each. A ratio is the median of the ratios of the turns, because other load on the machine affects both
-sides of a turn.
+with a few milliseconds of CPU time each. A ratio is the median of the ratios of the turns, because other load on the machine
+affects both sides of a turn.
 """
 
 from __future__ import annotations
