@@ -43,7 +43,7 @@ def shared_wheel() -> Path:
 
 
 def shared_packages(wheel: Path, requirements: str, make: Callable[[], Path]) -> Path:
-    """What was built with the wheel for a requirements.txt: made once, by whoever asks first."""
+    """What was built with the wheel for a requirements.txt: made once, by the first test that asks."""
     name = hashlib.sha256(f"{sys.version} {requirements}".encode()).hexdigest()[:16]
     with locked(wheel.parent / name) as folder:
         if not (folder / "python").exists():
