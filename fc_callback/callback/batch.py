@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import BatchFailed
 from fc_callback.values.context import Deadline
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -73,7 +74,8 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
             except BaseException as error:  # noqa: BLE001 - the caller raises it with the others
                 ended[index] = error
                 # Each failure is logged here, because FC only shows the last exception of an invocation, without its cause.
-                its_own.run(logger.error, "Element [%d] of this event failed.", index, exc_info=error)
+                text = "Element [%d] of this event failed."
+                its_own.run(log_safely, logger, logging.ERROR, text, index, exc_info=error)
 
     threads: list[threading.Thread] = []
     try:

@@ -21,6 +21,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from fc_callback.values.safe_log import log_safely
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
@@ -124,7 +126,9 @@ def _warn_of(pending: Iterable[asyncio.Task[Any]]) -> None:
         return
     _left_pending.update(left)
     names = sorted({getattr(task.get_coro(), "__qualname__", "a task") for task in left})
-    logger.warning(
+    log_safely(
+        logger,
+        logging.WARNING,
         "The function returned while %d asyncio task(s) were pending: %s. They only continue during the next async "
         "invocation. Await them in the function if the invocation needs them.",
         len(left),

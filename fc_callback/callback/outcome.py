@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Literal
 
 from fc_callback.errors import (
     CAUSE_MAX_CHARACTERS,
@@ -36,15 +37,18 @@ DEFERRED = '{"deferred":true}'
 _CAUSE_CHARACTERS = 1000
 
 
-class Succeeded(NamedTuple):
-    """The function returned: `text` is the Output."""
+class Succeeded(SimpleNamespace):
+    """The function returned: `text` is the Output.
+
+    It is not a tuple: tools that record the variables of frames show the items of a tuple, and an Output may repeat the token.
+    """
 
     text: str
-    error: str = ""
-    technical: bool = False
+    error = ""
+    technical = False
 
     def __repr__(self) -> str:
-        return f"<Succeeded with {len(self.text)} characters>"  # an Output may repeat the task token
+        return f"<Succeeded with {len(self.text)} characters>"
 
 
 class Failed(Value):

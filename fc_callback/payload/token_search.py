@@ -9,7 +9,8 @@ because it contains the function's own data.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import EventNotUtf8, SettingsError, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.payload.event_walk import ARRAYS, CONTAINERS, MAX_VALUES, garbled_path, holder_of, walk
@@ -45,7 +46,7 @@ _OPTION_HINT = (
 )
 
 
-class TokenMatch(NamedTuple):
+class TokenMatch(SimpleNamespace):
     """A task token with its payload and its place.
 
     Args:
@@ -54,6 +55,8 @@ class TokenMatch(NamedTuple):
             object, else the object with the token. Empty if no object contains the token.
         path: The place of the token, like `$[0].data.messageBody.taskToken`. JSON in a string adds no step. `$` if a
             callable returned the token.
+
+    It is not a tuple: tools that record the variables of frames show the items of a tuple, and the payload contains the token.
     """
 
     token: TaskToken
@@ -61,7 +64,7 @@ class TokenMatch(NamedTuple):
     path: str
 
     def __repr__(self) -> str:
-        return f"TokenMatch(token={self.token!r}, path={self.path!r})"  # the payload contains the token
+        return f"TokenMatch(token={self.token!r}, path={self.path!r})"
 
 
 class Finder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -94,3 +95,23 @@ def test_an_async_handler_can_run_many_times_in_one_process(tasks: WaitingTasks)
     for task in waiting:
         handler(task.event, fc_context(tasks))
     assert [task.output for task in waiting] == [{"n": 0}, {"n": 1}, {"n": 2}]
+
+
+def test_a_log_filter_that_raises_makes_no_failure_of_a_result_that_left_a_task_pending(tasks: WaitingTasks) -> None:
+    def broken(record: logging.LogRecord) -> bool:
+        return bool(getattr(record, "tenant"))  # noqa: B009 - which the record does not have
+
+    @task_callback(on_failure="report")
+    async def handler(event: bytes, context: Any) -> dict[str, int]:
+        left.append(asyncio.create_task(asyncio.sleep(0.2)))
+        return {"n": 1}
+
+    left: list[asyncio.Task[None]] = []
+    task = tasks.new()
+    logger = logging.getLogger("fc_callback")
+    logger.addFilter(broken)
+    try:
+        handler(task.event, fc_context(tasks))
+    finally:
+        logger.removeFilter(broken)
+    assert task.output == {"n": 1}

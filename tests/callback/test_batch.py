@@ -600,3 +600,24 @@ def test_where_not_enough_threads_are_to_be_had_those_that_run_do_all_of_the_wor
     assert run_all(jobs, limit=4) == ["0", "1", "2", "3", "4"]
     with pytest.raises(RuntimeError):  # nothing has begun
         run_all(jobs, limit=4)
+
+
+def test_a_log_filter_that_raises_keeps_no_element_of_a_batch_from_its_run(tasks: WaitingTasks) -> None:
+    def broken(record: logging.LogRecord) -> bool:
+        return bool(getattr(record, "tenant"))  # noqa: B009 - which the record does not have
+
+    @task_callback(batch=1)
+    def handler(event: Job, context: FcContext) -> dict[str, int]:
+        if event.n == 0:
+            raise ValueError("x")
+        return {"n": event.n}
+
+    waiting = waiting_tasks(tasks, 3)
+    logger = logging.getLogger("fc_callback")
+    logger.addFilter(broken)
+    try:
+        with pytest.raises(BatchFailed, match="1 of 3"):
+            handler(event_of(waiting), None)
+    finally:
+        logger.removeFilter(broken)
+    assert [one.output for one in waiting[1:]] == [{"n": 1}, {"n": 2}]

@@ -9,15 +9,19 @@ import logging
 import traceback
 from base64 import b64encode
 from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from fc_callback import CloudFlowClient, FcCallbackError, Task, TaskFailed, current_task, task_callback
+from fc_callback.idempotency import once
+from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.local.faults import Fault
 from tests.cloudflow.quick import KEY, QUICK, TOKEN, client_of
 from tests.cloudflow.scripted import Reply, ScriptedService, error
+from tests.cloudflow.test_wire import shown
 from tests.invoking import fc_context
 from tests.waiting import WaitingTasks
 
@@ -188,3 +192,29 @@ def test_no_invocation_leaves_a_secret(
     # The local CloudFlow runs in this process: its own lines are not the client's.
     ours = [line for line in said.lines if "uvicorn" not in line and "asyncio" not in line]
     assert_nothing_leaked(secrets, *ours, captured.out, captured.err, printed.getvalue(), told(problem))
+
+
+@pytest.mark.parametrize("delivery", ["first", "second"])
+def test_no_frame_of_a_handler_shows_the_token_that_an_output_or_a_payload_repeats(delivery: str) -> None:
+    """Tools that record a frame's variables, as Sentry does, look into tuples and dicts. The event is FC's own."""
+    refused = error("AccessDenied", 403, "no")
+    replies = [refused] if delivery == "first" else [refused, refused]
+    with ScriptedService(*replies) as service:
+
+        @task_callback(client=client_of(service.endpoint), once=once(key="id", store=MemoryStore()))
+        def handler(event: bytes, context: object) -> dict[str, str]:
+            return {"repeated": current_task().token.reveal()}
+
+        for _ in replies:
+            with pytest.raises(FcCallbackError) as caught:
+                handler({"id": 1, "taskToken": TOKEN}, None)
+    given_by_fc = {"event", "arguments", "context", "raw_context"}
+    seen: dict[str, str] = {}
+    trace: TracebackType | None = caught.tb
+    while trace is not None:
+        if "fc_callback/callback/" in trace.tb_frame.f_code.co_filename:
+            for name, value in trace.tb_frame.f_locals.items():
+                seen[f"{trace.tb_frame.f_code.co_name}.{name}"] = shown({} if name in given_by_fc else value)
+        trace = trace.tb_next
+    assert "_serve_task.outcome" in seen
+    assert [name for name, text in seen.items() if TOKEN in text] == []
