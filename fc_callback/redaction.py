@@ -187,7 +187,11 @@ def known_secrets(also: Iterable[str] = ()) -> Spellings:
     invocation, task = current_invocation(), running_task()
     if invocation is None or invocation.ended:
         return spellings_of((*recent_secrets(), *also))
-    of_task = () if task is None else (task.token.secret,)
+    of_task: tuple[str, ...] = ()
+    if task is not None:
+        of_task = (task.token.secret,)
+        if task.context is not invocation.context:  # a handler has passed on another context, with other credentials
+            of_task += task.context.secrets
     if also:
         return spellings_of((*invocation.secrets, *of_task, *also))
     kept = invocation.notes.get(known_secrets)  # each log line asks

@@ -15,10 +15,20 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from fc_callback import CloudFlowClient, FcCallbackError, Task, TaskFailed, current_task, task_callback
+from fc_callback import (
+    CloudFlowClient,
+    FcCallbackError,
+    FcContext,
+    Task,
+    TaskFailed,
+    current_task,
+    event_parser,
+    task_callback,
+)
 from fc_callback.idempotency import once
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.local.faults import Fault
+from fc_callback.redaction import mask_secrets
 from tests.cloudflow.quick import KEY, QUICK, TOKEN, client_of
 from tests.cloudflow.scripted import Reply, ScriptedService, error
 from tests.cloudflow.test_wire import shown
@@ -218,3 +228,22 @@ def test_no_frame_of_a_handler_shows_the_token_that_an_output_or_a_payload_repea
         trace = trace.tb_next
     assert "_serve_task.outcome" in seen
     assert [name for name, text in seen.items() if TOKEN in text] == []
+
+
+def test_the_secrets_of_a_context_that_was_changed_on_the_way_are_masked_too(
+    tasks: WaitingTasks,
+) -> None:
+    other = tasks.service.session()
+
+    @task_callback(on_failure="report")
+    def inner(event: bytes, context: FcContext) -> None:
+        assert context.credentials == other
+        seen.append(mask_secrets(f"key {other.access_key_secret}, session {other.security_token}"))
+
+    @event_parser
+    def outer(event: bytes, context: FcContext) -> None:
+        inner(event, context.evolve(credentials=other))
+
+    seen: list[str] = []
+    outer(tasks.new().event, fc_context(tasks))
+    assert seen == ["key ***, session ***"]
