@@ -190,7 +190,7 @@ def _deliver_until_done(
     workers: int,
     kill_rate: float,
 ) -> None:
-    todo: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
+    todo: queue.Queue[Delivery] = queue.Queue()  # SimpleQueue.get(timeout=...) of several threads can wait for ever
     for delivery in waiting:
         todo.put(delivery)
     left = len(waiting)
