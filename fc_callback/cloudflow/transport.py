@@ -160,8 +160,9 @@ class _HttpsConnection(_BoundedConnection, HTTPSConnection):
         ticket (RFC 8446, section 4.6.1), and a connection that was opened ahead of its first request would be lost.
         """
         sock = self.sock
-        if super().is_connected or not isinstance(sock, ssl.SSLSocket):
-            return super().is_connected
+        is_connected = super().is_connected  # asked once: the ticket may arrive between two questions
+        if is_connected or not isinstance(sock, ssl.SSLSocket):
+            return is_connected
         before = sock.gettimeout()
         try:
             sock.settimeout(0)
