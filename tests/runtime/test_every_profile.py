@@ -165,6 +165,8 @@ def test_requests_at_once_are_each_signed_with_their_own_credentials(profile: Pr
 
 def test_the_log_has_fcs_lines_and_the_records_the_requests_id(profile: Profile, recorder: Recorder) -> None:
     task = recorder.new_task(id="logged")
+    first = recorder.new_task(id="first")
+    profile.invoke(first.event, credentials=recorder.session(), request_id="r-1")  # an instance initializes once
     profile.invoke(task.event, credentials=recorder.session(), request_id="r-7")
     lines = [line.rstrip("\n") for line in profile.log.splitlines() if "r-7" in line]
     assert (lines[0], lines[-1]) == ("FC Invoke Start RequestId: r-7", "FC Invoke End RequestId: r-7")
