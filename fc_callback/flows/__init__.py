@@ -14,6 +14,7 @@ from fc_callback.flows.definition import (
     EvaluationContext,
     Flow,
     FlowError,
+    FlowWarning,
     RetryRule,
     Step,
     TaskCall,
@@ -31,11 +32,11 @@ def parse_flow(definition: str) -> Flow:
         DefinitionError: The text cannot be read, or breaks a rule of its language.
         UnsupportedDefinition: The definition uses something that the local CloudFlow does not run.
     """
-    from fc_callback.flows.cloudflow import StateMachine
-    from fc_callback.flows.legacy import LegacyFlow
+    from fc_callback.flows.cloudflow_parser import parse_state_machine
+    from fc_callback.flows.legacy_parser import parse_legacy
 
     document = read_definition(definition).data
-    return StateMachine.parse(document) if language_of(document) == "cloudflow" else LegacyFlow.parse(document)
+    return parse_state_machine(document) if language_of(document) == "cloudflow" else parse_legacy(document)
 
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Flow",
     "FlowError",
     "FlowOutline",
+    "FlowWarning",
     "RetryRule",
     "Step",
     "TaskCall",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -10,11 +11,9 @@ import attrs
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 JsonObject = dict[str, Any]
-# The output of a step, and the scope after it.
-StepEnd = tuple[JsonObject, JsonObject]
 # The keys and indexes that lead to a part of a document.
 Place = tuple[str | int, ...]
 
@@ -22,6 +21,8 @@ RUNTIME_ERROR = "FnF.RuntimeError"
 INVALID_LOCAL = "FnF.InvalidLocal"
 TASK_TIMEOUT = "FnF.TaskTimeout"
 ANY_ERROR = "FnF.ALL"
+# Source: CloudFlow documentation, "Limits": the names of flows and of the legacy language's steps.
+NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 
 
 class DefinitionError(FcCallbackError, ValueError):
@@ -65,12 +66,25 @@ def _not_json(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-def parse_object(text: str | bytes) -> JsonObject | None:
-    """Return the JSON object that a text holds; None if it holds anything else."""
+def parse_json(text: str | bytes) -> Any:
+    """Return the JSON value that a text holds.
+
+    Raises:
+        ValueError: It holds none, or one that cannot be stored.
+    """
     try:
         value = json.loads(text, parse_constant=_not_json)
         compact(value).encode()  # json.loads accepts a lone surrogate, which cannot be stored
-    except (ValueError, RecursionError):
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def parse_object(text: str | bytes) -> JsonObject | None:
+    """Return the JSON object that a text holds; None if it holds anything else."""
+    try:
+        value = parse_json(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
@@ -112,18 +126,28 @@ class CatchRule(ErrorRule):
 
 
 @attrs.frozen(kw_only=True)
+class FlowWarning:
+    """Something in a definition that CloudFlow accepts and that has no effect, and where it is."""
+
+    message: str
+    place: Place = ()
+
+
+@attrs.frozen(kw_only=True)
 class Step:
     """One step or state.
 
     Attributes:
-        name: Unique in its flow.
-        kind: `pass`, `task`, `wait`, `succeed` or `fail`.
-        following: The next step; None if the flow ends.
+        name: Unique in its list of steps.
+        kind: `pass`, `task`, `wait`, `choice`, `parallel`, `map`, `succeed` or `fail`.
+        following: The next step of the list; None if the list ends.
         retry: The retry rules; the first that applies is used.
         catch: The catch rules, used when no retry is left.
         error: The error name of a `fail` step.
         cause: The cause of a `fail` step.
         callback: Whether the task waits for a report by its token.
+        bodies: The lists inside the step: the branches of a `parallel`, the one of a `map`, the alternatives of a
+            `choice`.
     """
 
     name: str
@@ -134,35 +158,79 @@ class Step:
     error: str = ""
     cause: str = ""
     callback: bool = False
+    bodies: tuple[Body, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Body:
+    """A list of steps that run one after the other: a flow's own, a branch, an iteration, an alternative."""
+
+    first: str
+    steps: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class Chosen:
+    """The outcome of a choice: the list that runs now, and the step that follows; both may be None."""
+
+    body: int | None = None
+    goto: str | None = None
 
 
 @attrs.frozen(kw_only=True)
 class TaskCall:
-    """The call that a task makes to Function Compute.
+    """The call that a task makes.
 
     Attributes:
-        resource_arn: The function's ARN.
-        event: The event, as text.
+        action: `FC:InvokeFunction`, `FNF:StartExecution`, or the name or ARN of any other action.
+        resource_arn: The ARN of the function or flow; empty for any other action.
+        event: The event of a function, as text.
+        parameters: The evaluated parameters of any other action; `executionName` and `input` of a flow.
         asynchronous: Whether FC queues the event.
-        waits_for: `call` (the response of FC), `function` (the end of the function) or `report` (of the task token).
+        waits_for: `call` (the response of the call), `end` (the end of the function or flow) or `report` (of the task
+            token).
         timeout_seconds: The task's timeout; None for no timeout.
     """
 
-    resource_arn: str
-    event: str
-    asynchronous: bool
+    action: str = "FC:InvokeFunction"
+    resource_arn: str = ""
+    event: str = ""
+    parameters: JsonObject = attrs.field(factory=dict)
+    asynchronous: bool = False
     waits_for: str
-    timeout_seconds: float | None
+    timeout_seconds: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Children:
+    """The lists that a `parallel` or a `map` runs.
+
+    Attributes:
+        items: The elements of a `map`; one None for each branch of a `parallel`.
+        concurrency: The number of them that run at a time.
+    """
+
+    items: list[Any]
+    concurrency: int
+
+
+def _ignore(_path: str) -> None:
+    """Do nothing about a path that leads nowhere."""
 
 
 @attrs.frozen(kw_only=True)
 class EvaluationContext:
-    """The state of an execution that expressions and mappings can read."""
+    """The state of an execution that expressions and mappings can read.
+
+    Attributes:
+        missing: Called with the text of each path that leads nowhere.
+    """
 
     flow_name: str
     execution_name: str
     execution_input: JsonObject
     scope: JsonObject = attrs.field(factory=dict)
+    globals: JsonObject = attrs.field(factory=dict)
     step_input: JsonObject = attrs.field(factory=dict)
     role_arn: str = ""
     event_id: int = 0
@@ -170,21 +238,27 @@ class EvaluationContext:
     retry_count: int = 0
     error: str | None = None
     cause: str | None = None
+    missing: Callable[[str], None] = _ignore
+
+
+@attrs.frozen(kw_only=True)
+class StepEnd:
+    """The output of a step, the scope of its list after it, and the globals of the execution."""
+
+    output: JsonObject
+    scope: JsonObject
+    globals: JsonObject
 
 
 class Flow(Protocol):
     """A flow that can be run, in either language.
 
-    A scope is the JSON value that is passed from step to step. Only the flow itself interprets it.
+    A scope is the JSON value that is passed from step to step of one list. Only the flow itself interprets it.
     """
 
     @property
-    def first(self) -> str:
-        """The name of the first step."""
-
-    @property
-    def steps(self) -> Mapping[str, Step]:
-        """The steps by name."""
+    def body(self) -> Body:
+        """The flow's own list of steps."""
 
     @property
     def timeout_seconds(self) -> float | None:
@@ -194,14 +268,18 @@ class Flow(Protocol):
     def limit_bytes(self) -> int:
         """The limit of a step's data."""
 
+    @property
+    def warnings(self) -> tuple[FlowWarning, ...]:
+        """What the definition has and nothing reads."""
+
     def begin(self, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
 
     def entered(self, scope: JsonObject) -> JsonObject:
-        """Return the detail of the event StepEntered."""
+        """Return the detail of StepEntered, BranchEntered and IterationEntered."""
 
     def exited(self, scope: JsonObject) -> JsonObject:
-        """Return the detail of the event StepExited."""
+        """Return the detail of StepExited, BranchExited and IterationExited."""
 
     def step_input(self, step: Any, context: EvaluationContext) -> JsonObject:
         """Return the input of a step. For the methods below, the context holds it."""
@@ -212,11 +290,33 @@ class Flow(Protocol):
     def task_call(self, step: Any, context: EvaluationContext) -> TaskCall:
         """Return the call of a task."""
 
-    def complete(self, step: Any, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
-        """Return the output of a step and the scope after it; `result` is the result of a task."""
+    def function_result(self, step: Any, response: str) -> JsonObject:
+        """Return the result of a task from the response of its function.
+
+        Raises:
+            FlowError: The language does not take it; retry and catch rules apply to the error.
+        """
+
+    def choose(self, step: Any, context: EvaluationContext) -> Chosen:
+        """Return what a choice decides."""
+
+    def children(self, step: Any, context: EvaluationContext) -> Children:
+        """Return the lists that a `parallel` or a `map` runs."""
+
+    def child_scope(self, step: Any, step_input: JsonObject, position: int, item: Any) -> JsonObject:
+        """Return the scope of a list inside a step, before its first step."""
+
+    def child_output(self, scope: JsonObject) -> JsonObject:
+        """Return the output of a list inside a step, after its last step."""
+
+    def join(self, step: Any, outputs: list[Any]) -> Any:
+        """Return the result of a step from the outputs of the lists inside it, in their order."""
+
+    def complete(self, step: Any, result: Any, context: EvaluationContext) -> StepEnd:
+        """Return what a step leaves; `result` is that of a task or `join`, and None for any other step."""
 
     def caught(self, step: Any, rule: CatchRule, context: EvaluationContext) -> StepEnd:
-        """Return the same for a task whose error was caught; the context holds the error."""
+        """Return the same for a step whose error was caught; the context holds the error."""
 
     def output(self, context: EvaluationContext) -> JsonObject:
         """Return the output of the execution."""
@@ -235,3 +335,15 @@ def require_size(what: str, size: int, limit: int) -> None:
     """
     if size > limit:
         raise FlowError(RUNTIME_ERROR, f"{what}: {size} bytes of data, and the limit is {limit}.")
+
+
+def object_result(step: Step, response: str) -> JsonObject:
+    """Return a function's response as the result of a task.
+
+    Raises:
+        FlowError: It is not a JSON object.
+    """
+    result = parse_object(response)
+    if result is None:
+        raise FlowError(INVALID_LOCAL, f"Step {step.name!r}: the function's result is not a JSON object.")
+    return result

@@ -12,7 +12,7 @@ import attrs
 
 from fc_callback.flows.definition import DefinitionError, EvaluationContext, JsonObject, UnsupportedDefinition
 from fc_callback.flows.paths import parse_path, read_path
-from fc_callback.flows.reading import Fields
+from fc_callback.flows.fields import Fields
 
 _REFERENCE = re.compile(r"\$(input|local|context)(?=[.\[]|$)")
 CONTEXT = {
@@ -48,11 +48,12 @@ def parse_mappings(fields: Fields, name: str, *, roots: tuple[str, ...]) -> tupl
     """
     if name not in fields.members:
         return None
-    return tuple(_parse(f"{fields.label}: {name}", entry, roots) for entry in fields.listed(name))
+    return tuple(_parse(fields, name, index, entry, roots) for index, entry in enumerate(fields.listed(name)))
 
 
-def _parse(label: str, entry: object, roots: tuple[str, ...]) -> TargetMapping:
-    fields = Fields.of(f"an entry of {label}", entry)
+def _parse(parent: Fields, name: str, index: int, entry: object, roots: tuple[str, ...]) -> TargetMapping:
+    label = f"{parent.label}: {name}"
+    fields = parent.inner(f"an entry of {label}", entry, name, index)
     fields.only("target", "source")
     target = fields.text("target")
     if "source" not in fields.members:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -19,7 +18,7 @@ from fc_callback.local.http_api import HttpApi
 from fc_callback.local.options import ServiceOptions
 from fc_callback.local.server import HOST, Server, listen
 from fc_callback.local.values import Execution, FunctionInvocation, HistoryEvent, read_invocations
-from fc_callback.local.waiting_tasks import waiting_token
+from fc_callback.local.waiting_tasks import WaitingTask, waiting_tasks, waiting_token
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -261,9 +260,9 @@ class LocalCloudFlow:
         try:
             self._components.engine.when_ended(row["id"]).result(timeout)
         except FutureTimeoutError:
-            state = json.loads(self._row(flow, execution)["state"])
+            steps = ", ".join(repr(name) for name in self._components.engine.current_steps(row["id"]))
             raise StillRunning(
-                f"Execution {row['name']} of flow {flow} still runs after {timeout:g} s, at step {state.get('step')!r}."
+                f"Execution {row['name']} of flow {flow} still runs after {timeout:g} s, at step {steps}."
             ) from None
         except CancelledError:
             raise FcCallbackError("The local CloudFlow was closed.") from None
@@ -289,6 +288,16 @@ class LocalCloudFlow:
         name = _name_of(execution)
         self._components.perform("StopExecution", FlowName=flow, ExecutionName=name, Error=error, Cause=cause)
         return self.describe(flow, name)
+
+    def waiting(
+        self, flow: str | None = None, execution: str | Execution | None = None, step: str | None = None
+    ) -> list[WaitingTask]:
+        """Return the tasks that wait for a report, the oldest first; each argument selects.
+
+        Each of them has `succeed(output)` and `fail(error, cause)`, so a test needs no task token.
+        """
+        name = None if execution is None else _name_of(execution)
+        return waiting_tasks(self._components, flow=flow, execution=name, step=step)
 
     def waiting_token(self, flow: str, execution: str | Execution) -> TaskToken:
         """Return the token of the task that an execution waits for.

@@ -37,23 +37,31 @@ CREATE TABLE IF NOT EXISTS executions (
     id INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, account TEXT NOT NULL, flow_name TEXT NOT NULL,
     name TEXT NOT NULL, definition TEXT NOT NULL, role_arn TEXT NOT NULL, input TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'Running', output TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
-    cause TEXT NOT NULL DEFAULT '', started REAL NOT NULL, stopped REAL, state TEXT NOT NULL DEFAULT '{}',
-    events INTEGER NOT NULL DEFAULT 0, UNIQUE (flow, name)
+    cause TEXT NOT NULL DEFAULT '', started REAL NOT NULL, stopped REAL, globals TEXT NOT NULL DEFAULT '{}',
+    events INTEGER NOT NULL DEFAULT 0, reports_to INTEGER, UNIQUE (flow, name)
 );
+CREATE INDEX IF NOT EXISTS child_executions ON executions (reports_to) WHERE reports_to IS NOT NULL;
+CREATE TABLE IF NOT EXISTS frames (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, parent INTEGER, position INTEGER NOT NULL,
+    path TEXT NOT NULL, state TEXT NOT NULL DEFAULT '{}', output TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS frames_of_executions ON frames (execution);
+CREATE INDEX IF NOT EXISTS frames_of_frames ON frames (parent);
 CREATE TABLE IF NOT EXISTS events (
     execution INTEGER NOT NULL, id INTEGER NOT NULL, type TEXT NOT NULL, step TEXT NOT NULL, cause INTEGER NOT NULL,
     time REAL NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (execution, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, event INTEGER NOT NULL, step TEXT NOT NULL,
-    waits_for TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, status TEXT NOT NULL DEFAULT 'scheduled'
+    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, frame INTEGER NOT NULL, event INTEGER NOT NULL,
+    step TEXT NOT NULL, opened REAL NOT NULL, attempt INTEGER NOT NULL, waits_for TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, status TEXT NOT NULL DEFAULT 'scheduled'
 );
 CREATE INDEX IF NOT EXISTS tasks_of_executions ON tasks (execution);
 CREATE TABLE IF NOT EXISTS timers (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, execution INTEGER, task INTEGER,
-    invocation INTEGER
+    id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, execution INTEGER, frame INTEGER,
+    task INTEGER, invocation INTEGER, child INTEGER
 );
 CREATE INDEX IF NOT EXISTS timers_by_time ON timers (due);
+CREATE INDEX IF NOT EXISTS timers_of_executions ON timers (execution);
 CREATE TABLE IF NOT EXISTS invocations (
     id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, function TEXT NOT NULL, account TEXT NOT NULL,
     execution INTEGER, task INTEGER, asynchronous INTEGER NOT NULL, event TEXT NOT NULL,
