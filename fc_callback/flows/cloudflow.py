@@ -25,7 +25,8 @@ from fc_callback.flows.definition import (
     require_size,
     size_bytes,
 )
-from fc_callback.flows.expressions import Constructor, Expression, constant, parse_constructor, parse_expression
+from fc_callback.flows.expressions import parse_constructor, parse_expression
+from fc_callback.flows.paths import Constructor, Expression, Values, constant
 from fc_callback.flows.reading import SUPPORTED_TEXT, Fields, at_place, number_between
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
 
@@ -173,7 +174,7 @@ class StateMachine:
         return result
 
 
-def _values(step: State, context: EvaluationContext, *, output: JsonObject | None = None) -> dict[str, Any]:
+def _values(step: State, context: EvaluationContext, *, output: JsonObject | None = None) -> Values:
     current = {
         "Name": step.name,
         "Input": context.step_input,
@@ -183,12 +184,13 @@ def _values(step: State, context: EvaluationContext, *, output: JsonObject | Non
         "TaskToken": context.task_token,
     }
     execution = {"Name": context.execution_name, "Input": context.execution_input, "RoleArn": context.role_arn}
-    return {
+    roots = {
         "$Input": context.step_input,
         "$Output": output,
         "$Global": context.scope["global"],
         "$Context": {"Execution": execution, "Current": current},
     }
+    return Values(roots, context.missing)
 
 
 def _running_number(label: str, value: object, *, low: float, high: float) -> float:

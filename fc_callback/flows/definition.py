@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JsonObject = dict[str, Any]
+# Takes the text of a warning.
+Warn = Callable[[str], None]
 # The output of a step, and the scope after it.
 StepEnd = tuple[JsonObject, JsonObject]
 # The keys and indexes that lead to a part of a document.
@@ -49,6 +52,10 @@ class FlowError(FcCallbackError):
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+
+
+def ignore(_text: str) -> None:
+    """Ignore a warning."""
 
 
 def compact(value: object) -> str:
@@ -157,7 +164,10 @@ class TaskCall:
 
 @attrs.frozen(kw_only=True)
 class EvaluationContext:
-    """The state of an execution that expressions and mappings can read."""
+    """The state of an execution that expressions and mappings can read.
+
+    `missing` is called with the text of a path that leads nowhere; its value is null then.
+    """
 
     flow_name: str
     execution_name: str
@@ -170,6 +180,7 @@ class EvaluationContext:
     retry_count: int = 0
     error: str | None = None
     cause: str | None = None
+    missing: Warn = attrs.field(default=ignore, eq=False, repr=False)
 
 
 class Flow(Protocol):

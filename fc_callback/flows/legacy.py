@@ -28,7 +28,7 @@ from fc_callback.flows.definition import (
     size_bytes,
 )
 from fc_callback.flows.mappings import TargetMapping, apply_mappings, parse_mappings
-from fc_callback.flows.paths import parse_path, read_path
+from fc_callback.flows.paths import Path, parse_input_path
 from fc_callback.flows.reading import NAME_PATTERN, SUPPORTED_TEXT, Fields, at_place, number_between
 from fc_callback.flows.targets import function_name
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
@@ -123,7 +123,7 @@ class LegacyFlow:
     def wait_until(self, step: LegacyStep, context: EvaluationContext, now: float) -> float:
         """Return the end of the wait; a timestamp in the past ends it at once."""
         given = step.timestamp if step.duration is None else step.duration
-        value = read_path(context.step_input, given.segments) if isinstance(given, InputPath) else given
+        value = given.read(context.step_input, context.missing) if isinstance(given, Path) else given
         label = f"Step {step.name!r}"
         try:
             if step.duration is not None:
@@ -175,13 +175,6 @@ class LegacyFlow:
         merged = {**context.scope["local"], **output}
         require_size(f"The flow's local after step {step.name!r}", size_bytes(merged), self.limit_bytes)
         return output, {"input": context.scope["input"], "local": merged}
-
-
-@attrs.frozen
-class InputPath:
-    """`$.key`: a part of the step's input."""
-
-    segments: tuple[Any, ...]
 
 
 def _parse_steps(entries: list[Any]) -> dict[str, LegacyStep]:
@@ -236,9 +229,7 @@ def _parse_wait(fields: Fields) -> dict[str, Any]:
     name = given[0]
     value = fields.members[name]
     if isinstance(value, str) and value.startswith("$"):
-        if not value.startswith("$."):
-            raise fields.error(f"{name!r} is {value!r}; a member of the step's input is $.name.")
-        return {name: InputPath(parse_path(value, 1, fields.label))}
+        return {name: parse_input_path(value, f"{fields.label}: {name!r}")}
     if name == "duration":
         number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
     else:
