@@ -11,15 +11,13 @@ from __future__ import annotations
 from fc_callback.flows.definition import (
     CatchRule,
     DefinitionError,
-    EvaluationContext,
-    Flow,
     FlowError,
     FlowWarning,
     RetryRule,
     Step,
-    TaskCall,
     UnsupportedDefinition,
 )
+from fc_callback.flows.flow import EvaluationContext, Flow, TaskCall
 from fc_callback.flows.outline import FlowOutline, TaskOutline, language_of, outline_flow
 from fc_callback.flows.reading import Definition, read_definition
 from fc_callback.flows.targets import TaskTarget, parse_target

@@ -6,7 +6,7 @@ Source: CloudFlow documentation 2402077 (inputs and outputs), 2642848 (Task), 24
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -14,16 +14,11 @@ from fc_callback.flows.definition import (
     RUNTIME_ERROR,
     Body,
     CatchRule,
-    Children,
-    Chosen,
     DefinitionError,
-    EvaluationContext,
     FlowError,
     FlowWarning,
     JsonObject,
     Step,
-    StepEnd,
-    TaskCall,
     compact,
     object_result,
     parse_json,
@@ -31,13 +26,9 @@ from fc_callback.flows.definition import (
     size_bytes,
 )
 from fc_callback.flows.fields import number_between
-from fc_callback.flows.paths import Values
+from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.paths import Condition, Constructor, Expression, Values
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from fc_callback.flows.expressions import Constructor, Expression
 
 MAX_TASK_SECONDS = 604_800
 MAX_WAIT_SECONDS = 300
@@ -51,7 +42,7 @@ WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitFor
 class Branch:
     """One branch of a Choice."""
 
-    condition: Callable[[Values], bool]
+    condition: Condition
     goto: str
 
 

@@ -6,7 +6,7 @@ Source: CloudFlow documentation 2412487 (definition), 2642848 (Task), 2412546 (W
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fc_callback.flows.cloudflow import (
     MAX_CONCURRENCY,
@@ -18,12 +18,10 @@ from fc_callback.flows.cloudflow import (
     StateMachine,
 )
 from fc_callback.flows.definition import Body, CatchRule, DefinitionError, JsonObject, RetryRule
-from fc_callback.flows.expressions import constant, parse_condition, parse_constructor, parse_expression
+from fc_callback.flows.expressions import parse_condition, parse_constructor, parse_expression
 from fc_callback.flows.fields import Fields, at_place
+from fc_callback.flows.paths import Constructor, Expression, constant
 from fc_callback.flows.targets import unreplaced_placeholder
-
-if TYPE_CHECKING:
-    from fc_callback.flows.expressions import Constructor, Expression
 
 MAX_INTERVAL_SECONDS = 86_400
 MAX_BRANCHES = 50
@@ -77,8 +75,8 @@ def _parse_body(parent: Fields) -> Body:
     if first not in steps:
         raise parent.error(f"StartAt {first!r} is not a state of its States.")
     for index, state in enumerate(steps.values()):
-        gotos = (state.following, state.default, *(one.goto for one in (*state.catch, *state.branches)))
-        for target in gotos:
+        rules = (*(rule.goto for rule in state.catch), *(branch.goto for branch in state.branches))
+        for target in (state.following, state.default, *rules):
             if target is not None and target not in steps:
                 with at_place("States", index):
                     raise DefinitionError(

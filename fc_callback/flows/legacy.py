@@ -16,24 +16,20 @@ from fc_callback.flows.definition import (
     RUNTIME_ERROR,
     Body,
     CatchRule,
-    Children,
-    Chosen,
     DefinitionError,
-    EvaluationContext,
     FlowError,
     FlowWarning,
     JsonObject,
     Step,
-    StepEnd,
-    TaskCall,
     compact,
     object_result,
     require_size,
     size_bytes,
 )
 from fc_callback.flows.fields import number_between
+from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
 from fc_callback.flows.mappings import TargetMapping, apply_mappings
-from fc_callback.flows.paths import read_path
+from fc_callback.flows.paths import Path
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
 
 if TYPE_CHECKING:
@@ -42,17 +38,6 @@ if TYPE_CHECKING:
 MAX_WAIT_SECONDS = 2 * 86_400
 MAX_CONCURRENCY = 100
 _WAITS_FOR = {"requestResponse": "call", "sync": "end", "waitForCallback": "report"}
-
-
-@attrs.frozen
-class InputPath:
-    """`$.key`: a part of the step's input; `$` is the whole input."""
-
-    segments: tuple[Any, ...]
-
-    def read(self, context: EvaluationContext) -> Any:
-        """Return the value; None if the path leads nowhere."""
-        return read_path(context.step_input, self.segments)
 
 
 @attrs.frozen(kw_only=True)
@@ -72,7 +57,7 @@ class LegacyStep(Step):
         outputs: Its outputMappings; None if it has none.
         errors: Its errorMappings; None if it has none.
         action: What a task calls, as `TaskCall.action` has it.
-        parameters: Its serviceParams; each value is a constant or an `InputPath`.
+        parameters: Its serviceParams; each value is a constant or a path into the step's input.
         alternatives: Those of a choice; the default is the last one.
         collection: Which part of a foreach's input holds the elements.
         item: The name of the element in an iteration's input.
@@ -91,7 +76,7 @@ class LegacyStep(Step):
     asynchronous: bool = False
     timeout_seconds: float | None = None
     alternatives: tuple[Alternative, ...] = ()
-    collection: InputPath | None = None
+    collection: Path | None = None
     item: str = ""
     index: str = ""
 
@@ -130,7 +115,7 @@ class LegacyFlow:
     def wait_until(self, step: LegacyStep, context: EvaluationContext, now: float) -> float:
         """Return the end of the wait; a timestamp in the past ends it at once."""
         given = step.timestamp if step.duration is None else step.duration
-        value = given.read(context) if isinstance(given, InputPath) else given
+        value = given.read(context.step_input, context.missing) if isinstance(given, Path) else given
         label = f"Step {step.name!r}"
         try:
             if step.duration is not None:
@@ -145,7 +130,7 @@ class LegacyFlow:
     def task_call(self, step: LegacyStep, context: EvaluationContext) -> TaskCall:
         """Return the call of a task: the step's input is the function's event and, by default, the child flow's input."""
         parameters = {
-            name: value.read(context) if isinstance(value, InputPath) else value
+            name: value.read(context.step_input, context.missing) if isinstance(value, Path) else value
             for name, value in step.parameters.items()
         }
         if step.action == "FNF:StartExecution":
@@ -176,7 +161,7 @@ class LegacyFlow:
         """Return the branches of a parallel, or the elements of a foreach."""
         if step.collection is None:
             return Children(items=[None] * len(step.bodies), concurrency=len(step.bodies))
-        items = step.collection.read(context)
+        items = step.collection.read(context.step_input, context.missing)
         if not isinstance(items, list):
             raise FlowError(RUNTIME_ERROR, f"Step {step.name!r}: the collection of the iteration is not a list.")
         return Children(items=items, concurrency=MAX_CONCURRENCY)
@@ -227,9 +212,7 @@ class LegacyFlow:
         )
         merged = {**context.scope["local"], **output}
         require_size(f"The local after step {step.name!r}", size_bytes(merged), self.limit_bytes)
-        return StepEnd(
-            output=output, scope={"input": context.scope["input"], "local": merged}, globals=context.globals
-        )
+        return StepEnd(output=output, scope={"input": context.scope["input"], "local": merged}, globals=context.globals)
 
 
 def _scope(list_input: JsonObject) -> JsonObject:

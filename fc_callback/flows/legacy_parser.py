@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from fc_callback.flows.definition import NAME_PATTERN, Body, CatchRule, Chosen, DefinitionError, JsonObject, RetryRule
+from fc_callback.flows.definition import NAME_PATTERN, Body, CatchRule, DefinitionError, JsonObject, RetryRule
 from fc_callback.flows.expressions import parse_legacy_condition
 from fc_callback.flows.fields import Fields, at_place, number_between
+from fc_callback.flows.flow import Chosen
 from fc_callback.flows.legacy import (
     MAX_WAIT_SECONDS,
     Alternative,
-    InputPath,
     LegacyFlow,
     LegacyStep,
     timestamp_seconds,
 )
 from fc_callback.flows.mappings import parse_mappings
-from fc_callback.flows.paths import parse_path
+from fc_callback.flows.paths import Path, parse_input_path
 from fc_callback.flows.targets import parse_target, unreplaced_placeholder
 
 MAX_INTERVAL_SECONDS = 86_400
@@ -130,9 +130,7 @@ def _parse_wait(fields: Fields) -> dict[str, Any]:
     name = given[0]
     value = fields.members[name]
     if isinstance(value, str) and value.startswith("$"):
-        if not value.startswith("$."):
-            raise fields.error(f"{name!r} is {value!r}; a member of the step's input is $.name.")
-        return {name: InputPath(parse_path(value, 1, fields.label))}
+        return {name: parse_input_path(value, f"{fields.label}: {name!r}")}
     if name == "duration":
         number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
     else:
@@ -183,11 +181,8 @@ def _parse_foreach(fields: Fields) -> dict[str, Any]:
         f"{fields.label}: iterationMapping", fields.members.get("iterationMapping"), "iterationMapping"
     )
     mapping.only("collection", "item", "index")
-    collection = mapping.text("collection")
-    if not collection.startswith("$."):
-        raise mapping.error(f"'collection' is {collection!r}; a member of the step's input is $.name.")
     return {
-        "collection": InputPath(parse_path(collection, 1, mapping.label)),
+        "collection": parse_input_path(mapping.text("collection"), f"{mapping.label}: 'collection'"),
         "item": mapping.text("item"),
         "index": mapping.text("index", ""),
         "bodies": (_parse_body(fields),),
@@ -241,8 +236,10 @@ def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
 
 
 def _parse_parameter(fields: Fields, value: Any) -> Any:
-    if isinstance(value, str) and (value == "$" or value.startswith("$.")):
-        return InputPath(parse_path(value, 1, fields.label))
+    if value == "$":
+        return Path("$", ())
+    if isinstance(value, str) and value.startswith("$."):
+        return parse_input_path(value, fields.label)
     return value
 
 

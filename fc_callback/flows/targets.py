@@ -44,6 +44,12 @@ def function_name(arn: str) -> str:
     return target.name if target is not None and target.kind == "function" else ""
 
 
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+
+
 def unreplaced_placeholder(text: str) -> str | None:
-    """SHIM"""
-    return None
+    """Return what to do about a `${...}` in a text; None if there is none."""
+    found = _PLACEHOLDER.search(text)
+    if found is None:
+        return None
+    return f"Fun or ROS replaces {found[0]} before CreateFlow: write the ARN itself, or deploy the flow with that tool."

@@ -67,7 +67,7 @@ class ExecutionRun(ExecutionRecord):
     def retry_due(self, frame_id: int) -> None:
         """Run a step again."""
         frame = self.frame(frame_id)
-        self._continue(lambda: begin_step(self, frame, is_retry=True))
+        self._continue(lambda: begin_step(self, frame))
 
     def stop(self, error: str, cause: str) -> None:
         """End the execution because of StopExecution."""
@@ -112,9 +112,7 @@ class ExecutionRun(ExecutionRecord):
         complete_step_safely(self, frame, output)
         return event
 
-    def _task_failed(
-        self, frame: Frame, error: str, cause: str, event_type: str, *, abandoned: bool = False
-    ) -> int:
+    def _task_failed(self, frame: Frame, error: str, cause: str, event_type: str, *, abandoned: bool = False) -> int:
         self.close_task(frame, abandoned=abandoned)
         event = self.add_event(frame, event_type, {"error": error, "cause": cause})
         fail_step(self, frame, error, cause)

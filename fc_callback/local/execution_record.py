@@ -15,13 +15,14 @@ import attrs
 
 from fc_callback.flows import EvaluationContext, Flow, parse_flow
 from fc_callback.flows.definition import RUNTIME_ERROR, compact
-from fc_callback.local.frames import Frame, create_frame, load_frame, save_frame
+from fc_callback.local.frames import Frame, Path, create_frame, load_frame, save_frame
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.flows.definition import JsonObject, StepEnd, TaskCall
+    from fc_callback.flows.definition import JsonObject
+    from fc_callback.flows.flow import StepEnd, TaskCall
     from fc_callback.local.clock import Clock
     from fc_callback.local.store import Row, ServiceStore
 
@@ -32,11 +33,11 @@ MAX_EVENTS = 5_000
 parsed_flow = functools.lru_cache(maxsize=256)(parse_flow)
 
 
-class TooManyEvents(Exception):  # noqa: N818 - it never leaves the execution
+class TooManyEvents(Exception):
     """The execution has no room for another event."""
 
 
-class SubmitFailed(Exception):  # noqa: N818 - the same
+class SubmitFailed(Exception):
     """A task's call is refused before it runs, with this error name and cause."""
 
     def __init__(self, error: str, cause: str) -> None:
@@ -127,13 +128,11 @@ class ExecutionRecord:
 
     def open_frame(self, parent: Frame | None, *, body: int, position: int, scope: Any) -> Frame:
         """Begin a list of steps: the flow's own, or one inside the current step of `parent`."""
-        if parent is None:
-            path, steps = (), self.flow.body
-        else:
+        path: Path = ()
+        steps = self.flow.body
+        if parent is not None:
             path, steps = (*parent.path, parent.step.name, body), parent.step.bodies[body]
-        frame = create_frame(
-            self.store, self.id, parent=parent, position=position, path=path, body=steps, scope=scope
-        )
+        frame = create_frame(self.store, self.id, parent=parent, position=position, path=path, body=steps, scope=scope)
         self._frames[frame.id] = frame
         self.ready.append(frame)
         return frame

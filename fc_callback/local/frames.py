@@ -101,9 +101,7 @@ def load_frame(store: ServiceStore, row: Row, body: Body) -> Frame:
     for name, index in zip(path[::2], path[1::2], strict=True):
         body = body.steps[str(name)].bodies[int(index)]
     state = json.loads(store.restore_tokens(row["state"]))
-    return Frame(
-        id=row["id"], parent=row["parent"], position=row["position"], path=path, body=body, **state
-    )
+    return Frame(id=row["id"], parent=row["parent"], position=row["position"], path=path, body=body, **state)
 
 
 def save_frame(store: ServiceStore, frame: Frame) -> None:

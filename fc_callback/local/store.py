@@ -83,7 +83,7 @@ Row = sqlite3.Row
 
 
 class StoreClosedError(FcCallbackError):
-    """The service was closed while another thread still had something to write."""
+    """The service was closed while another thread still had something to read or write."""
 
 
 class ServiceStore:
@@ -133,8 +133,7 @@ class ServiceStore:
         After the commit, the calls that were passed to `after_commit` run, outside the transaction.
         """
         with self._lock:
-            if self.closed:
-                raise StoreClosedError("The service's database is closed.")
+            self._require_open()
             if self._depth:
                 yield
                 return
@@ -153,6 +152,10 @@ class ServiceStore:
             calls, self._after_commit = self._after_commit, []
         for call in calls:
             call()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise StoreClosedError("The service's database is closed.")
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Run `call` after the commit of the current transaction."""
@@ -175,12 +178,14 @@ class ServiceStore:
     def one(self, sql: str, *values: Any) -> Row | None:
         """Return the first row."""
         with self._lock:
+            self._require_open()
             row: Row | None = self._connection.execute(sql, values).fetchone()
             return row
 
     def all(self, sql: str, *values: Any) -> list[Row]:
         """Return every row."""
         with self._lock:
+            self._require_open()
             return self._connection.execute(sql, values).fetchall()
 
     def setting(self, name: str) -> str | None:

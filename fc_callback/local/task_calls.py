@@ -13,7 +13,8 @@ from fc_callback.local.execution_record import SubmitFailed
 from fc_callback.local.starts import insert_execution
 
 if TYPE_CHECKING:
-    from fc_callback.flows.definition import JsonObject, TaskCall
+    from fc_callback.flows.definition import JsonObject
+    from fc_callback.flows.flow import TaskCall
     from fc_callback.local.clock import Clock
     from fc_callback.local.invoker import Invoker
     from fc_callback.local.store import ServiceStore
@@ -63,9 +64,9 @@ class TaskCaller:
         if target is None or target.kind != "flow":
             raise SubmitFailed(RUNTIME_ERROR, f"{call.resource_arn!r} is not the ARN of a flow.")
         flow = self._store.one("SELECT * FROM flows WHERE account = ? AND name = ?", account, target.name)
+        if flow is None:
+            raise SubmitFailed("fnf.FlowNotExists", ApiError("FlowNotExists", target.name).message)
         try:
-            if flow is None:
-                raise ApiError("FlowNotExists", target.name)
             name = insert_execution(
                 self._store,
                 self._clock,

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-
 def machine(*states: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "Type": "StateMachine",
@@ -163,7 +162,12 @@ def test_the_history_of_a_parallel_names_each_branch_and_what_caused_each_event(
 
 def test_the_history_of_a_legacy_foreach_has_input_and_local_of_each_iteration(service: LocalCloudFlow) -> None:
     steps = [{"type": "pass", "name": "p", "outputMappings": [{"target": "twice", "source": "$input.it"}]}]
-    step = {"type": "foreach", "name": "all", "iterationMapping": {"collection": "$.list", "item": "it"}, "steps": steps}
+    step = {
+        "type": "foreach",
+        "name": "all",
+        "iterationMapping": {"collection": "$.list", "item": "it"},
+        "steps": steps,
+    }
     service.create_flow("f", {"version": "v1", "type": "flow", "steps": [step]})
     service.start("f", {"list": [7]}, execution_name="e")
     finish(service)
@@ -212,7 +216,9 @@ def test_results_that_are_too_large_together_fail_the_map(service: LocalCloudFlo
 
 def test_globals_are_shared_by_branches_and_iterations(service: LocalCloudFlow) -> None:
     states = [
-        each({"Type": "Pass", "Name": "W", "End": True, "GlobalConstructor": {"seen.$": "$Input.n"}}, End=False, Next="R"),
+        each(
+            {"Type": "Pass", "Name": "W", "End": True, "GlobalConstructor": {"seen.$": "$Input.n"}}, End=False, Next="R"
+        ),
         {"Type": "Pass", "Name": "R", "End": True, "InputConstructor": {"last.$": "$Global.seen"}},
     ]
     start(service, machine(*states), {"items": [{"n": 1}, {"n": 2}]})
