@@ -18,8 +18,9 @@ import logging
 import statistics
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fc_callback import CloudFlowClient
 from fc_callback.local import LocalCloudFlow
@@ -58,16 +59,16 @@ def ours() -> None:
 
 def aws() -> Callable[[], None]:
     """Return a test of the same with AWS's package."""
-    from aws_durable_execution_sdk_python.context import DurableContext
-    from aws_durable_execution_sdk_python.execution import durable_execution
-    from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
+    durable_execution = import_module("aws_durable_execution_sdk_python.execution").durable_execution
+    runner_class = import_module("aws_durable_execution_sdk_python_testing.runner").DurableFunctionTestRunner
 
-    @durable_execution
-    def function(_event: object, context: DurableContext) -> object:
+    def ask(_event: object, context: Any) -> object:
         return context.create_callback(name="ask").result()
 
+    function = durable_execution(ask)
+
     def test() -> None:
-        with DurableFunctionTestRunner(handler=function) as runner:
+        with runner_class(handler=function) as runner:
             execution = runner.run_async(input="{}")
             callback = runner.wait_for_callback(execution)
             runner.send_callback_success(callback, result=json.dumps({"approved": True}).encode())

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from fc_callback.errors import SettingsError
+from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.flows.definition import RUNTIME_ERROR, TASK_TIMEOUT, parse_object
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.execution import ExecutionRun
@@ -42,6 +42,7 @@ class Engine:
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
         self._pending = False
+        self.changes = 0  # how often something has changed, for those who wait for a change
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
@@ -204,7 +205,19 @@ class Engine:
         """Let the timers' thread look again: there is a new timer, or the clock has been moved."""
         with self._changed:
             self._pending = True
+            self.changes += 1
             self._changed.notify_all()
+
+    def wait_for_change(self, seen: int, timeout: float) -> None:
+        """Wait until `changes` differs from `seen`, or for `timeout` seconds.
+
+        Raises:
+            FcCallbackError: The service was closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != seen or self._closing, timeout)
+            if self._closing:
+                raise FcCallbackError("The local CloudFlow was closed.")
 
     def next_due(self) -> float | None:
         """Return the time of the next timer; None if there is none."""
