@@ -46,7 +46,7 @@ class Engine:
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
-        invoker.on_retry_scheduled = self.wake_timers
+        invoker.on_change = self.wake_timers
 
     def start(self) -> None:
         """Resume the unfinished invocations of a former process, and start the timers."""

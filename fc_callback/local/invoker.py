@@ -76,7 +76,7 @@ class Invoker:
         self._closing = threading.Event()
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
-        self.on_retry_scheduled: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
         """Add a function, or replace the function of the same name."""
@@ -216,6 +216,7 @@ class Invoker:
         def stored(text: str) -> str:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
+        self._store.after_commit(self.on_change)
         self._store.update(
             "invocations",
             row["id"],
@@ -231,7 +232,6 @@ class Invoker:
         if is_retried:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
             self._store.insert("timers", due=self._clock.now() + delay, kind="invocation", invocation=row["id"])
-            self._store.after_commit(self.on_retry_scheduled)
             return
         end = InvocationEnd(
             task=row["task"],
