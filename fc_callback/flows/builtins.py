@@ -3,7 +3,7 @@
 Source: CloudFlow documentation 2579872, "Built-in functions". It gives the arguments of `format`, `length`, `arrayContains`,
 `arrayUnique`, `jsonMerge`, `stringToJson`, `fromBase64` and `hash`. Of the others it gives the name or the category only:
 their arguments are inferred, and so are the names `jsonToString`, `toBase64` and `uuid`. `fromJSON` is an older name of
-`stringToJson`.
+`stringToJson`. An expression is evaluated once for each run of its step, so `randomInt` and `uuid` need no record.
 """
 
 from __future__ import annotations
@@ -121,6 +121,16 @@ def _split(text: Any, separator: Any) -> list[str]:
     return parts
 
 
+def _regex_match_string(pattern: Any, text: Any) -> bool:
+    from fc_callback.flows.regexes import PatternError, matches  # it imports lark
+
+    _require(isinstance(pattern, str) and isinstance(text, str), "a pattern and text")
+    try:
+        return matches(pattern, text)
+    except PatternError as error:
+        raise _WrongArguments(f"a pattern and text, but {error}") from None
+
+
 def _get(container: Any, place: Any) -> Any:
     if isinstance(container, dict):
         _require(isinstance(place, str), "a map and a key that is text")
@@ -213,6 +223,7 @@ BUILTINS: dict[str, Builtin] = {
         Builtin("format", _format, 1, None),
         Builtin("length", _length, 1, 1),
         Builtin("split", _split, 2, 2),  # inferred: (text, separator)
+        Builtin("regexMatchString", _regex_match_string, 2, 2),  # inferred: (pattern, text), anywhere in it, as in Go
         Builtin("get", _get, 2, 2),  # inferred: (array, index) or (map, key)
         Builtin("intAdd", _int_add, 2, 2),
         Builtin("randomInt", _random_int, 2, 2),  # inferred: (from, to), and both can be the result
