@@ -190,10 +190,14 @@ class _Compiler(Transformer_NonRecursive[Token, Any]):
 
     def _atom(self, name: str) -> _Atom:
         inner = name[1:] if name[0] == "\\" else ""
-        if (inner and (inner.isalnum() and inner not in _ESCAPES)) or (name[0] == "[" and "[:" in name):
+        if (inner.isalnum() and inner not in _ESCAPES) or (name[0] == "[" and ("[:" in name or "--" in name)):
             raise PatternError(f"{name!r} is not supported here")
         anchor = name in _ANCHORS
         text = r"\Z" if name == r"\z" or (name == "$" and not self.multiline) else name
+        if name[0] == "[":  # re warns of what may become an operation on sets
+            text = "[" + re.sub(
+                r"\\.|[\[&~|]", lambda found: found[0] if found[0][1:] else f"\\{found[0]}", name[1:], flags=re.DOTALL
+            )
         try:
             return _Atom(name, re.compile(text, self.flags), anchor)
         except re.error:

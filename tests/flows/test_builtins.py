@@ -258,6 +258,8 @@ def test_json_in_a_text_nests_to_a_hundred_levels() -> None:
         ("a.b", "a\nb", False),
         ("日+", "日日", True),
         (r"^\d$", "٣", False),
+        (r"^[[a&&b||~~\]\[\\-]+$", "[&|~]\\-", True),
+        (r"^[[a]+$", "b\\", False),
     ],
 )
 def test_a_pattern_matches_as_written(pattern: str, text: str, expected: bool) -> None:
@@ -266,7 +268,7 @@ def test_a_pattern_matches_as_written(pattern: str, text: str, expected: bool) -
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(", ")", "*", "a**", "a{2", "a{3,2}", "a{1001}", "[z-a]", "(?=a)", "(?<!a)", r"(a)\1", r"\p{L}", "[[:alpha:]]", "\\"],
+    ["(", ")", "*", "a**", "a{2", "a{3,2}", "a{1001}", "[z-a]", "(?=a)", "(?<!a)", r"(a)\1", r"\p{L}", "[[:alpha:]]", "[a--b]", "\\"],
 )  # fmt: skip
 def test_a_pattern_that_cannot_be_read_is_refused(pattern: str) -> None:
     with pytest.raises(PatternError):
@@ -318,3 +320,10 @@ PATTERNS = st.recursive(
 def test_a_pattern_matches_what_pythons_own_matches(pattern: str, text: str) -> None:
     expected = re.search(pattern.replace("$", r"\Z"), text, re.ASCII) is not None
     assert matches(pattern, text) is expected
+
+
+@settings(max_examples=by_profile(500, 20000))
+@given(pattern=st.text(max_size=20) | st.text(alphabet=r"ab()[]{}*+?|^$\\.,-:1!=<P", max_size=20))
+def test_any_text_is_a_pattern_or_refused(pattern: str) -> None:
+    with contextlib.suppress(PatternError):
+        assert matches(pattern, "ab(1") in {True, False}
