@@ -78,12 +78,15 @@ def bounded_items(values: Iterable[Any]) -> list[Any]:
     """Return a list of values, as long as it is not larger than a value can be.
 
     Raises:
-        FlowError: It is.
+        FlowError: It is, or a value is nested too deeply.
     """
     items: list[Any] = []
     size = 0
     for value in values:
-        size += size_bytes(value)
+        try:
+            size += size_bytes(value)
+        except RecursionError:
+            raise FlowError(RUNTIME_ERROR, "An array or a map has a value that is nested too deeply.") from None
         if size > VALUE_LIMIT_BYTES:
             raise FlowError(RUNTIME_ERROR, f"An array or a map has more than {VALUE_LIMIT_BYTES} bytes.")
         items.append(value)

@@ -30,7 +30,7 @@ def parse_expression(text: object, *, roots: tuple[str, ...], label: str, warn: 
         text: The text.
         roots: Those of `$Input`, `$Output`, `$Context` and `$Global` that exist here.
         label: The text's name in messages.
-        warn: Called with a text about each path that cannot exist; its value is null.
+        warn: Called with a text about each path that cannot exist, without the label; the path's value is null.
 
     Raises:
         DefinitionError: The text is not an expression, or names an unknown value; the message names the character.

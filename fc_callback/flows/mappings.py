@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.flows.definition import DefinitionError, EvaluationContext, JsonObject, Warn, ignore
+from fc_callback.flows.definition import DefinitionError, JsonObject
 from fc_callback.flows.paths import split_path
-from fc_callback.flows.reading import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from fc_callback.flows.fields import Fields
+    from fc_callback.flows.flow import EvaluationContext
 
 # Texts that begin like this are references, and must be paths to the end. Any other text is a constant.
 _REFERENCE = re.compile(r"\$(input|local|context)(?=[.\[]|$)")
@@ -48,23 +50,22 @@ class TargetMapping:
         return value
 
 
-def parse_mappings(
-    fields: Fields, name: str, *, roots: tuple[str, ...], warn: Warn = ignore
-) -> tuple[TargetMapping, ...] | None:
+def parse_mappings(fields: Fields, name: str, *, roots: tuple[str, ...]) -> tuple[TargetMapping, ...] | None:
     """Read the mappings of a field. None if the field is missing, which differs from an empty list.
 
-    `warn` is called with a text about each source that cannot be what it seems.
+    A source that cannot be what it seems is a warning of `fields`.
 
     Raises:
         DefinitionError: A mapping cannot be used.
     """
     if name not in fields.members:
         return None
-    return tuple(_parse(f"{fields.label}: {name}", entry, roots, warn) for entry in fields.listed(name))
+    return tuple(_parse(fields, name, index, entry, roots) for index, entry in enumerate(fields.listed(name)))
 
 
-def _parse(label: str, entry: object, roots: tuple[str, ...], warn: Warn) -> TargetMapping:
-    fields = Fields.of(f"an entry of {label}", entry)
+def _parse(parent: Fields, name: str, index: int, entry: object, roots: tuple[str, ...]) -> TargetMapping:
+    label = f"{parent.label}: {name}"
+    fields = parent.inner(f"an entry of {label}", entry, name, index)
     fields.only("target", "source")
     target = fields.text("target")
     if "source" not in fields.members:
@@ -74,7 +75,7 @@ def _parse(label: str, entry: object, roots: tuple[str, ...], warn: Warn) -> Tar
     if match is None:
         if isinstance(source, str) and source.startswith("$"):
             known = ", ".join(f"${root}" for root in roots)
-            warn(f"{label}: the source {source!r} is a constant text, because it begins with none of {known}.")
+            fields.warn(f"the source {source!r} is a constant text, because it begins with none of {known}.")
         return TargetMapping(target, source)
     found = split_path(source)
     if found is None:
@@ -86,7 +87,7 @@ def _parse(label: str, entry: object, roots: tuple[str, ...], warn: Warn) -> Tar
         )
     if root == "context" and path.segments not in _CONTEXT:
         known = ", ".join("$context." + ".".join(member) for member in _CONTEXT)
-        warn(f"{label}: {source!r} leads nowhere here, its value is null; there are {known}.")
+        fields.warn(f"{source!r} leads nowhere here, its value is null; there are {known}.")
     return TargetMapping(target, path, root)
 
 

@@ -44,7 +44,7 @@ class ExpressionText:
         roots: The roots that exist here: those of `$Input`, `$Output`, `$Context` and `$Global`, or `$`.
         functions: The functions that exist here.
         label: The text's name in messages.
-        warn: Called with a text about each path that cannot exist.
+        warn: Called with a text about each path that cannot exist; the text does not have the label.
     """
 
     text: str
@@ -72,7 +72,7 @@ class ExpressionText:
             raise self.error(f"reads {shorten(root)}, which does not exist here; there is {known}")
         if root == "$Context" and not _in_context(path):
             members = ", ".join(".".join(member) for member in _CONTEXT)
-            self.warn(f"{self.label}: {shorten(path.text)} leads nowhere, its value is null; $Context has {members}.")
+            self.warn(f"{shorten(path.text)} leads nowhere, its value is null; $Context has {members}.")
         return lambda values: path.read(values.roots.get(root), values.missing)
 
 

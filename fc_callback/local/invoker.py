@@ -86,6 +86,14 @@ class Invoker:
         if old is not None:
             old.close()
 
+    def is_idle(self) -> bool:
+        """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
+        rows = self._store.all(
+            "SELECT function FROM invocations WHERE status != 'ended'"
+            " AND id NOT IN (SELECT invocation FROM timers WHERE invocation IS NOT NULL)"
+        )
+        return not any(row["function"] in self._functions for row in rows)
+
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all functions."""

@@ -215,7 +215,7 @@ def test_long_arrays_take_no_quadratic_time(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["arrayUnique($Input.deep)", "jsonToString($Input.deep)", "$Input.deep == $Input.deep"]
+    "text", ["arrayUnique($Input.deep)", "jsonToString($Input.deep)", "$Input.deep == $Input.deep", "[$Input.deep]"]
 )
 def test_a_value_that_is_nested_too_deeply_is_an_error(text: str) -> None:
     deep: Any = []

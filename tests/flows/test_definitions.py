@@ -47,13 +47,10 @@ States:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("retries: []", ["'work'", "'retries'"]),
         ("pattern: waitForever", ["'work'", "'pattern'", "waitForCallback"]),
         ("catch: [{errors: [FnF.ALL], goto: nowhere}]", ["'work'", "'nowhere'"]),
         ("catch: [{errors: [], goto: last}]", ["'work'", "'errors'"]),
         ("retry: [{errors: [A], intervalSeconds: 100000}]", ["'work'", "'intervalSeconds'", "86400"]),
-        ("retry: [{errors: [A], backoff: 2}]", ["'work'", "'backoff'"]),
-        ("serviceParams: {StatefulAsyncInvocationID: x}", ["'work'", "'StatefulAsyncInvocationID'"]),
         ("{pattern: sync, serviceParams: {InvocationType: Sync}}", ["'work'", "Async"]),
         ("inputMappings: [{target: a, source: $input..b}]", ["'work'", "'$input..b'"]),
         ("inputMappings: [{target: a, source: '$input.list[?(@.x)]'}]", ["'work'", "is not a path"]),
@@ -75,7 +72,6 @@ def test_a_legacy_flow_is_refused_with_the_step_and_the_reason(more: str, words:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("ResultPath: $", ["'Work'", "'ResultPath'"]),
         ("TaskMode: WaitForToken", ["'Work'", "WaitForCustomCallback"]),
         ("Catch: [{Errors: [A], Next: Nowhere}]", ["'Work'", "'Nowhere'"]),
         ("Retry: [{Errors: [A], MaxAttempts: 1}]", ["'Work'", "'IntervalSeconds'"]),
@@ -114,7 +110,20 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
         ("{version: v1, type: flow, steps: [{type: wait, name: a}]}", "duration or a timestamp"),
         ("{version: v1, type: flow, steps: [{type: wait, name: a, duration: 200000}]}", "172800"),
         ("{version: v1, type: flow, steps: [{type: wait, name: a, timestamp: tomorrow}]}", "2019-05-02T15:04:05Z"),
-        ("{version: v1, type: flow, steps: [{type: task, name: a, action: 'ocr:Do'}]}", "'action'"),
+        (
+            "{version: v1, type: flow, steps: [{type: task, name: a, action: 'ocr:Do', resourceArn: 'acs:fc:::x'}]}",
+            "either a resourceArn or an action",
+        ),
+        ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: work}]}", "is not an ARN"),
+        ("{version: v1, type: flow, steps: [{type: choice, name: a}]}", "'choices'"),
+        (
+            "{version: v1, type: flow, steps: [{type: parallel, name: a, branches: [{steps: [{type: task, name: b}]}]}]}",
+            "Step 'b'",
+        ),
+        (
+            "{version: v1, type: flow, steps: [{type: choice, name: a, choices: [{condition: $.a, goto: b}]}]}",
+            "not a step beside it",
+        ),
         ("{Type: StateMachine, SpecVersion: v1, StartAt: A, States: []}", "at least one state"),
         ("{Type: StateMachine, SpecVersion: v1, StartAt: B, States: [{Type: Pass, Name: A, End: true}]}", "'B'"),
         (
@@ -126,9 +135,14 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
             "300",
         ),
         (
-            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Task, Name: A, Action: 'HTTP:Request', End: true}]}",
-            "'HTTP:Request'",
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Wait, Name: A, UntilDateTime: x, End: true}]}",
+            "write 'Seconds'",
         ),
+        (
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Map, Name: A, ItemReader: {}, End: true}]}",
+            "does not have the distributed Map ('ItemReader')",
+        ),
+        ("{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Choice, Name: A}]}", "'Branches'"),
         ("{Type: Machine, SpecVersion: v1, StartAt: A, States: [{Type: Pass, Name: A, End: true}]}", "'Machine'"),
         ("a: 1\na: 2", "given twice"),
         ("1: a", "put it in quotes"),
@@ -140,6 +154,21 @@ def test_a_definition_that_cannot_be_run_is_refused_with_words(definition: str, 
     with pytest.raises(DefinitionError) as refused:
         parse_flow(definition)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("definition", "place", "words"),
+    [
+        (LEGACY.format(more="retries: []"), ("steps", 0), "Step 'work': the field 'retries' is unknown"),
+        (LEGACY.format(more="retry: [{errors: [A], backoff: 2}]"), ("steps", 0, "retry"), "'backoff'"),
+        (CLOUDFLOW.format(more="ResultPath: $"), ("States", 0), "State 'Work': the field 'ResultPath' is unknown"),
+        (CLOUDFLOW.format(more="End: false") + "Comment: x", (), "The flow: the field 'Comment' is unknown"),
+    ],
+)
+def test_an_unknown_field_is_a_warning_that_names_its_place(definition: str, place: Any, words: str) -> None:
+    (warning,) = parse_flow(definition).warnings
+    assert words in warning.message
+    assert warning.place == place
 
 
 def test_yamls_traps_are_no_traps(service: LocalCloudFlow) -> None:
@@ -209,7 +238,7 @@ def test_a_flow_is_created_once_unless_it_is_to_be_replaced(service: LocalCloudF
         ("CreateFlow", {"Name": "1 flow"}, "name"),
         ("CreateFlow", {"Type": "XML"}, "FDL"),
         ("StartExecution", {"FlowName": "f", "Qualifier": "2"}, "Qualifier"),
-        ("StartExecution", {"FlowName": "f", "CallbackFnFTaskToken": "t"}, "CallbackFnFTaskToken"),
+        ("StartExecution", {"FlowName": "f", "CallbackFnFTaskToken": "t"}, "TaskToken"),
         ("StartExecution", {"FlowName": "f", "Input": "[1]"}, "Input"),
         ("StartExecution", {"FlowName": "f", "ExecutionName": "a b"}, "name"),
         ("ListExecutions", {"FlowName": "f", "Status": "Done"}, "Status"),

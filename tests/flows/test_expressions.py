@@ -100,7 +100,8 @@ def test_a_path_that_cannot_exist_is_a_warning_when_the_definition_is_read(text:
     warnings: list[str] = []
     expression = parse_expression(text, roots=ROOTS, label="State 'P': Parameters.a.$", warn=warnings.append)
     assert len(warnings) == 1
-    for word in ("State 'P': Parameters.a.$", "$Context", "leads nowhere", "Current.TaskToken"):
+    assert warnings[0].startswith("$Context")
+    for word in ("leads nowhere", "Current.TaskToken"):
         assert word in warnings[0]
     missing: list[str] = []
     assert expression(Values({"$Context": {"Current": {}}}, missing.append)) in (None, [None])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fc_callback.flows import DefinitionError, EvaluationContext
+from fc_callback.flows.fields import Fields
 from fc_callback.flows.mappings import apply_mappings, parse_mappings
 from fc_callback.flows.paths import parse_input_path
-from fc_callback.flows.reading import Fields
 
 ROOTS = ("input", "local", "context")
 VALUES: dict[str, Any] = {
@@ -18,9 +18,14 @@ VALUES: dict[str, Any] = {
 }
 
 
-def parse(sources: dict[str, Any], roots: tuple[str, ...] = ROOTS, warn: Any = pytest.fail) -> Any:
+def parse(sources: dict[str, Any], roots: tuple[str, ...] = ROOTS, warnings: list[str] | None = None) -> Any:
     entries = [{"target": target, "source": source} for target, source in sources.items()]
-    return parse_mappings(Fields("Step 's'", {"inputMappings": entries}), "inputMappings", roots=roots, warn=warn)
+    fields = Fields("Step 's'", {"inputMappings": entries})
+    mappings = parse_mappings(fields, "inputMappings", roots=roots)
+    assert warnings is not None or not fields.warnings
+    if warnings is not None:
+        warnings += [warning.message for warning in fields.warnings]
+    return mappings
 
 
 def read(source: Any, missing: list[str] | None = None, **context: Any) -> Any:
@@ -88,9 +93,9 @@ def test_a_source_that_leads_nowhere_is_null_and_says_so(source: str) -> None:
 )
 def test_a_source_that_cannot_be_what_it_seems_is_a_warning(source: str, words: str, value: Any) -> None:
     warnings: list[str] = []
-    mappings = parse({"t": source}, warn=warnings.append)
+    mappings = parse({"t": source}, warnings=warnings)
     assert len(warnings) == 1
-    assert warnings[0].startswith("Step 's': inputMappings: ")
+    assert warnings[0].startswith("an entry of Step 's': inputMappings: ")
     assert words in warnings[0]
     given = EvaluationContext(flow_name="f", execution_name="e", execution_input={})
     assert apply_mappings(mappings, VALUES, given) == {"t": value}

@@ -67,14 +67,11 @@ def test_an_error_about_a_step_names_its_place_even_where_it_has_no_name(text: s
 @pytest.mark.parametrize(
     "text",
     [
-        STEPS + "  - {type: foreach, name: each}\n",
-        STEPS + "  - {type: task, name: t, resourceArn: 'acs:mns:::/topics/t/messages'}\n",
-        STATES + "  - {Type: Map, Name: two}\n",
-        STATES + "  - {Type: Task, Name: two, Action: 'OSS:PutObject', End: true}\n",
+        STATES + "  - {Type: Map, Name: two, ItemReader: {}}\n",
         STATES + "  - {Type: Pass, Name: two, End: true, OutputConstructor: {a.$: intSub(1)}}\n",
         STATES + "  - {Type: Pass, Name: two, End: true, OutputConstructor: {a.$: $Input.a + 1}}\n",
     ],
-    ids=["step type", "resource", "state type", "action", "function", "operator"],
+    ids=["distributed Map", "function", "operator"],
 )
 def test_what_only_the_real_service_runs_is_told_from_a_mistake(text: str) -> None:
     with pytest.raises(UnsupportedDefinition, match=r"not supported here|the local CloudFlow does not have") as caught:
