@@ -37,9 +37,13 @@ class _WrongArguments(Exception):
     """The arguments are not what the function takes; the message says what it takes."""
 
 
+class _TooLarge(Exception):
+    """A result is larger than any value can be."""
+
+
 @attrs.frozen
 class Builtin:
-    """A function, the number of arguments that it takes (`most` is None for any number), and what they must be."""
+    """A function and the number of arguments that it takes; `most` is None for any number."""
 
     name: str
     call: Callable[..., Any]
@@ -63,10 +67,6 @@ class Builtin:
         except RecursionError:
             raise FlowError(RUNTIME_ERROR, f"{self.name} cannot take a value that is nested so deeply.") from None
         return result
-
-
-class _TooLarge(Exception):
-    """A result is larger than any value can be."""
 
 
 def _require_size(size: int) -> None:
