@@ -35,7 +35,10 @@ def parse_flow(definition: str) -> Flow:
     from fc_callback.flows.legacy import LegacyFlow
 
     document = read_definition(definition).data
-    return StateMachine.parse(document) if language_of(document) == "cloudflow" else LegacyFlow.parse(document)
+    try:
+        return StateMachine.parse(document) if language_of(document) == "cloudflow" else LegacyFlow.parse(document)
+    except RecursionError:  # the depth of the document is bounded, that of an expression in it is not
+        raise DefinitionError("An expression of the definition is nested too deep.") from None
 
 
 __all__ = [

@@ -52,8 +52,17 @@ def create(raw: RawClient, definition: str, name: str = "f") -> requests.Respons
         PASS + "x: " + "{a: " * BRACKETS + "}" * BRACKETS,
         PASS + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" if i else "a0: &a0 x\n" for i in range(10)),
         PASS + "x: [" + "1," * 200_000 + "1]",
+        *(
+            f"{STATES}    OutputConstructor: {{a.$: '{expression}'}}\n"
+            for expression in ("[" * BRACKETS, "(" * BRACKETS, "$Input" + "[0]" * BRACKETS, "format(" * BRACKETS, "1" * BRACKETS)
+        ),
+        *(
+            f"version: v1\ntype: flow\nsteps:\n  - {{type: pass, name: one, outputMappings: [{{target: a, source: '{path}'}}]}}\n"
+            for path in ("$input" + "[" * BRACKETS, "$input" + "[0]" * BRACKETS, "(" * BRACKETS)
+        ),
     ],
-    ids=["keys", "states", "steps", "unknown keys", "JSON", "brackets", "brackets in JSON", "braces", "aliases", "values"],
+    ids=["keys", "states", "steps", "unknown keys", "JSON", "brackets", "brackets in JSON", "braces", "aliases", "values",
+         "expression of [", "expression of (", "indexes", "calls", "digits", "mapping of [", "mapping of indexes", "mapping of ("],
 )  # fmt: skip
 def test_a_definition_of_any_size_is_answered_in_time(raw: RawClient, definition: str) -> None:
     began = time.monotonic()

@@ -72,6 +72,7 @@ def used() -> Iterator[Used]:
 
 
 @pytest.mark.thorough
+@pytest.mark.timeout(by_profile(120, 900))
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_the_memory_does_not_grow_with_the_number_of_executions(used: Used) -> None:
     objects, kilobytes = used.objects, used.kilobytes
