@@ -20,7 +20,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fc_callback.local.api_errors import ApiError
 from fc_callback.local.authentication import ApiRequest
-from fc_callback.local.operations import API_VERSION, DOCUMENTED_OPERATIONS, READ_A_DEFINITION, wait_seconds
+from fc_callback.local.missing import DOCUMENTED_OPERATIONS
+from fc_callback.local.operations import API_VERSION, READ_A_DEFINITION, wait_seconds
 from fc_callback.local.request_body import MAX_REQUEST_BYTES, read_body
 
 if TYPE_CHECKING:

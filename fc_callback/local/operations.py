@@ -14,6 +14,7 @@ from fc_callback.flows.reading import NAME_PATTERN
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.clock import iso_milliseconds, parse_time
 from fc_callback.local.engine import Engine, check_definition, check_input
+from fc_callback.local.missing import missing_operation, refuse_missing_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,30 +23,11 @@ if TYPE_CHECKING:
     from fc_callback.local.store import Row, ServiceStore
 
 API_VERSION = "2019-03-15"
-# Source: the API metadata and the SDKs of 2025-10, which added versions, aliases and map runs.
-DOCUMENTED_OPERATIONS = frozenset({
-    "CreateFlow", "UpdateFlow", "DescribeFlow", "DeleteFlow", "ListFlows",
-    "StartExecution", "StartSyncExecution", "StopExecution", "DescribeExecution", "ListExecutions", "GetExecutionHistory",
-    "ReportTaskSucceeded", "ReportTaskFailed",
-    "CreateSchedule", "UpdateSchedule", "DescribeSchedule", "DeleteSchedule", "ListSchedules",
-    "PublishFlowVersion", "DeleteFlowVersion", "ListFlowVersions",
-    "CreateFlowAlias", "UpdateFlowAlias", "DescribeFlowAlias", "DeleteFlowAlias", "ListFlowAliases",
-    "DescribeMapRun", "UpdateMapRun", "DescribeRegions",
-})  # fmt: skip
 # They read a definition before their transaction, which would hold up every other call.
 READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution"})
 # The service itself creates names that begin with a digit (UUIDs), so callers may use them too.
 _EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
-# Parameters of features that do not exist here. They are refused, because ignoring them would hide a difference.
-_UNSUPPORTED = {
-    "CreateFlow": ("ExternalStorageLocation", "Environment", "ResourceGroupId"),
-    "UpdateFlow": ("Environment",),
-    "DescribeFlow": ("FlowVersion",),
-    "ListFlows": ("ResourceGroupId",),
-    "StartExecution": ("CallbackFnFTaskToken", "Qualifier"),
-    "ListExecutions": ("Qualifier", "MapRunName"),
-}
 MAX_WAIT_SECONDS = 60
 
 
@@ -98,8 +80,7 @@ class Operations:
             ApiError: ActionNotSupported; the message says whether only the real service has the operation.
         """
         if action not in self._table:
-            detail = f"The local CloudFlow does not have {action}." if action in DOCUMENTED_OPERATIONS else ""
-            raise ApiError("ActionNotSupported", action, detail=detail)
+            raise missing_operation(action)
 
     def perform(self, action: str, account: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Perform an operation; return the response without its RequestId.
@@ -108,9 +89,7 @@ class Operations:
             ApiError: The service refuses it.
         """
         self.require(action)
-        for name in _UNSUPPORTED.get(action, ()):
-            if parameters.get(name) and not (name == "Qualifier" and parameters[name] == "LATEST"):
-                raise invalid_argument(f"The local CloudFlow does not have the parameter {name} of {action}.")
+        refuse_missing_parameters(action, parameters)
         if action in READ_A_DEFINITION:
             self._read_definition(action, account, parameters)
         with self._store.transaction():
