@@ -129,18 +129,11 @@ def test_what_json_cannot_hold_is_unreadable(text: str) -> None:
         read_definition(text)
 
 
-KEYS = 20_000
+KEYS = 40_000  # one of 20,000 that takes the square of the time would still end within the deadline
 MANY_KEYS = "".join(f"  key{i}: {i}\n" for i in range(KEYS))
 MANY_MEMBERS = json.dumps({f"key{i}": i for i in range(KEYS)})
 
 
-@pytest.fixture(params=["libyaml", "pure"])
-def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "pure":
-        monkeypatch.setattr(yaml_values, "_LOADER", yaml.SafeLoader)
-
-
-@pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize(
     "text",
     [
@@ -152,11 +145,11 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     ],
     ids=["YAML", "JSON in YAML", "JSON", "list", "brackets in a text"],
 )
-def test_twenty_thousand_keys_are_read_in_time(text: str) -> None:
+def test_tens_of_thousands_of_keys_are_read_in_time(text: str) -> None:
     began = time.monotonic()
 
     assert read_definition(text).line("steps") in {1, 3}
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
 
 
 def test_the_lines_of_many_places_are_read_once() -> None:
@@ -164,7 +157,13 @@ def test_the_lines_of_many_places_are_read_once() -> None:
     began = time.monotonic()
 
     assert [definition.line("States", index) for index in range(KEYS)] == list(range(2, KEYS + 2))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
+
+
+@pytest.fixture(params=["libyaml", "pure"])
+def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "pure":
+        monkeypatch.setattr(yaml_values, "_LOADER", yaml.SafeLoader)
 
 
 @pytest.mark.usefixtures("parser")
@@ -182,7 +181,7 @@ def test_a_definition_of_only_brackets_is_refused_in_time(opening: str, closing:
     ):
         with pytest.raises(DefinitionError):
             read_definition(text)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
 
 
 def test_json_is_refused_at_the_depth_at_which_yaml_is() -> None:

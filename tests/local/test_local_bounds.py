@@ -76,7 +76,9 @@ def test_other_calls_are_answered_while_a_large_definition_is_read(
     service: LocalCloudFlow, raw: RawClient, monkeypatch: pytest.MonkeyPatch, action: str
 ) -> None:
     monkeypatch.setattr(yaml_values, "_LOADER", yaml.SafeLoader)  # the slower of the two parsers
-    definition = f"{STATES}    OutputConstructor:\n" + "".join(f"      key{i}: {i}\n" for i in range(KEYS))
+    definition = f"# not read before {action}\n{STATES}    OutputConstructor:\n" + "".join(
+        f"      key{i}: {i}\n" for i in range(KEYS)
+    )
     service.create_flow("f", PASS)
     service.start("f", execution_name="e")
     form = {"Name": "f" if action == "UpdateFlow" else "g", "Definition": definition, "Description": "", "Type": "FDL"}
