@@ -7,6 +7,7 @@ is delivered again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import secrets
 import threading
@@ -74,6 +75,7 @@ class Invoker:
         self._active: set[int] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.log_listeners: list[Callable[[str, str], None]] = []
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
         self.on_change: Callable[[], None] = lambda: None
@@ -217,6 +219,7 @@ class Invoker:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
         self._store.after_commit(self.on_change)
+        log = stored(attempt.log)
         self._store.update(
             "invocations",
             row["id"],
@@ -227,8 +230,10 @@ class Invoker:
             error_name=stored(attempt.error_name),
             error_message=stored(attempt.error_message),
             result=stored(attempt.body),
-            log=row["log"] + stored(attempt.log),
+            log=row["log"] + log,
         )
+        for listener in self.log_listeners if log else ():
+            self._store.after_commit(functools.partial(listener, row["function"], self._store.masked(log)))
         if is_retried:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
             self._store.insert("timers", due=self._clock.now() + delay, kind="invocation", invocation=row["id"])
