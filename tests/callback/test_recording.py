@@ -230,7 +230,7 @@ def test_what_ends_after_the_watch_has_reported_is_what_the_flow_s_retry_gets(ta
             raise TaskFailed("Declined", cause="no funds")
         return {"paid": True}
 
-    handler(task.event, fc_context(tasks, timeout=2))
+    handler(task.event, fc_context(tasks, timeout=TIMEOUT))
     assert task.failure[0] == "DeadlineExceeded"
     assert not list(store.pending())  # this token has its report
     handler(retry.event, fc_context(tasks))

@@ -20,7 +20,7 @@ REPORTING = """
     from fc_callback import metrics, task_callback
     metrics.listen(lambda record: print("RECORD", json.dumps(record.fields())))
 
-    @task_callback(on_failure="report", deadline_margin_seconds=1)
+    @task_callback(on_failure="report", deadline_margin_seconds=1.5)
     def handler(event, context): {what}
 """
 RAISING = """
@@ -55,7 +55,7 @@ def _records(result: InvocationResult) -> list[dict[str, Any]]:
 def test_a_reported_deadline_is_the_records_outcome_and_is_told_once(
     function: MakeInstance, service: TaskCloudFlow, what: str
 ) -> None:
-    instance = function(REPORTING.format(what=what), timeout_seconds=2, environment=service.environment)
+    instance = function(REPORTING.format(what=what), timeout_seconds=2.5, environment=service.environment)
     task = service.new_task()
     result = instance.invoke(task.event, credentials=service.session())
     assert result.error_type == "FunctionTimeout", result.log
