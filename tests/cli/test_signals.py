@@ -37,12 +37,12 @@ SPINNING = """
         while True: pass
 """
 DEAF = """
-    import os, signal, subprocess
+    import os, signal, subprocess, time
     def handler(event, context):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         child = subprocess.Popen(["sleep", "600"])
         open(os.path.join(os.path.dirname(__file__), "pid"), "w").write(f"{os.getpid()} {child.pid} ")
-        while True: pass
+        time.sleep(600)
 """
 FLOW = """
     version: v1
