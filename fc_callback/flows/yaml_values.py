@@ -1,8 +1,8 @@
 """YAML as values of JSON's types, at a bounded cost.
 
-`yes`, `010` and dates stay text (example L10 of the flow languages). Bounded are the depth, and the number of values and
-characters that aliases and merge keys expand to. The parser's events are read, because composing nodes would recurse as
-deep as the text is nested.
+`yes`, `010` and dates stay text (example L10 of the flow languages). The depth has a bound, and so has the number of values
+and characters to which aliases and merge keys expand. The reader takes the parser's events and stops at a bound; PyYAML's
+composer would first recurse as deep as the text is nested.
 """
 
 from __future__ import annotations

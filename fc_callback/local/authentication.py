@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Source: Alibaba Cloud documentation of signature V3, "within 15 minutes".
 MAX_SKEW_SECONDS = 15 * 60
-# Beyond it the oldest are forgotten, so that the memory does not grow with the number of calls.
+# The oldest nonces above this number are forgotten, so that the memory does not grow with the number of calls.
 MAX_NONCES = 10_000
 _V1_PARAMETERS = ("AccessKeyId", "Signature", "Timestamp", "SignatureNonce")
 _V3_HEADERS = ("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")

@@ -60,8 +60,11 @@ def control_routes(components: Components) -> list[Route]:
         return JSONResponse([{"action": action, "outcome": outcome, "count": n} for (action, outcome), n in counted])
 
     async def invocations(request: Request) -> Response:
-        found = read_invocations(components.store, request.query_params.get("function"))
-        return JSONResponse([attrs.asdict(invocation) for invocation in found])
+        def read() -> Response:
+            found = read_invocations(components.store, request.query_params.get("function"))
+            return JSONResponse([attrs.asdict(invocation) for invocation in found])
+
+        return await asyncio.to_thread(read)  # a long history takes a while
 
     async def tasks(request: Request) -> Response:
         payload = (await _json_object(request)).get("payload", {})
