@@ -71,8 +71,10 @@ def _is_unknown(value: Any) -> bool:
 
 def reaches(task: TaskOutline, function: Function) -> bool:
     """Whether a task calls the function, or sends messages that reach it."""
-    if task.target is None or task.target.kind == "function":
-        return task.target is not None and task.target.name == function.name
+    if task.target is None or task.target.kind == "flow":
+        return False
+    if task.target.kind == "function":
+        return task.target.name == function.name
     return any(_receives(trigger, task.target) for _, trigger in function.triggers)
 
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 from fc_callback.flows.definition import (
     CatchRule,
     DefinitionError,
-    EvaluationContext,
-    Flow,
     FlowError,
+    FlowWarning,
     RetryRule,
     Step,
-    TaskCall,
     UnsupportedDefinition,
 )
+from fc_callback.flows.flow import EvaluationContext, Flow, TaskCall
 from fc_callback.flows.outline import FlowOutline, TaskOutline, language_of, outline_flow
 from fc_callback.flows.reading import Definition, read_definition
 from fc_callback.flows.targets import TaskTarget, parse_target
@@ -31,12 +30,12 @@ def parse_flow(definition: str) -> Flow:
         DefinitionError: The text cannot be read, or breaks a rule of its language.
         UnsupportedDefinition: The definition uses something that the local CloudFlow does not run.
     """
-    from fc_callback.flows.cloudflow import StateMachine
-    from fc_callback.flows.legacy import LegacyFlow
+    from fc_callback.flows.cloudflow_parser import parse_state_machine
+    from fc_callback.flows.legacy_parser import parse_legacy
 
     document = read_definition(definition).data
     try:
-        return StateMachine.parse(document) if language_of(document) == "cloudflow" else LegacyFlow.parse(document)
+        return parse_state_machine(document) if language_of(document) == "cloudflow" else parse_legacy(document)
     except RecursionError:  # the depth of the document is bounded, that of an expression in it is not
         raise DefinitionError("An expression of the definition is nested too deep.") from None
 
@@ -49,6 +48,7 @@ __all__ = [
     "Flow",
     "FlowError",
     "FlowOutline",
+    "FlowWarning",
     "RetryRule",
     "Step",
     "TaskCall",

@@ -1,7 +1,7 @@
-"""CloudFlow's language (`Type: StateMachine`, `SpecVersion: v1`), without Choice, Parallel and Map.
+"""What the states of CloudFlow's language (`Type: StateMachine`, `SpecVersion: v1`) do with the data of an execution.
 
-Source: CloudFlow documentation 2412487 (definition), 2402077 (inputs and outputs), 2642848 (Task), 2412546 (Wait),
-2489683 (Fail), 2500862 (errors), "integrated-function-compute", "global-io".
+Source: CloudFlow documentation 2402077 (inputs and outputs), 2642848 (Task), 2412546 (Wait), 2412568 (Choice), 2412619
+(Parallel), 2851868 (inline Map), 2500862 (errors), "integrated-function-compute", "integrating-cloud-workflows", "global-io".
 """
 
 from __future__ import annotations
@@ -12,97 +12,79 @@ import attrs
 
 from fc_callback.flows.definition import (
     RUNTIME_ERROR,
+    Body,
     CatchRule,
     DefinitionError,
-    EvaluationContext,
     FlowError,
+    FlowWarning,
     JsonObject,
-    RetryRule,
     Step,
-    StepEnd,
-    TaskCall,
     compact,
+    object_result,
+    parse_json,
     require_size,
     size_bytes,
 )
-from fc_callback.flows.expressions import Constructor, Expression, constant, parse_constructor, parse_expression
-from fc_callback.flows.reading import SUPPORTED_TEXT, Fields, at_place, number_between
+from fc_callback.flows.fields import number_between
+from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.paths import Condition, Constructor, Expression, Values
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
 
 MAX_TASK_SECONDS = 604_800
 MAX_WAIT_SECONDS = 300
-MAX_INTERVAL_SECONDS = 86_400
+MAX_CONCURRENCY = 40
 GLOBAL_VALUE_LIMIT_BYTES = 256 * KIB
-_COMMON = ("Type", "Name", "Description")
-_CONSTRUCTED = (*_COMMON, "InputConstructor", "OutputConstructor", "GlobalConstructor")
-_KNOWN = {
-    "Pass": (*_CONSTRUCTED, "Next", "End"),
-    "Wait": (*_CONSTRUCTED, "Next", "End", "Seconds", "Seconds.$"),
-    "Task": (
-        *_CONSTRUCTED,
-        *("Next", "End", "Action", "TaskMode", "Parameters", "Timeout", "Timeout.$", "Retry", "Catch"),
-    ),
-    "Succeed": _CONSTRUCTED,
-    "Fail": (*_COMMON, "Code", "Detail"),
-}
-_WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "function", "WaitForCustomCallback": "report"}
-_BEFORE = ("$Context", "$Input", "$Global")
-_AFTER = ("$Context", "$Input", "$Output", "$Global")
+GLOBAL_KEY_LIMIT_BYTES = 128
+WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitForCustomCallback": "report"}
+
+
+@attrs.frozen(kw_only=True)
+class Branch:
+    """One branch of a Choice."""
+
+    condition: Condition
+    goto: str
 
 
 @attrs.frozen(kw_only=True)
 class State(Step):
-    """A state, with the fields that only this language has."""
+    """A state, with the fields that only this language has.
+
+    Attributes:
+        action: What a Task calls, as `TaskCall.action` has it.
+        mode: A Task's TaskMode.
+        branches: Those of a Choice.
+        default: The target of a Choice without a true branch.
+        items: The ItemsPath of a Map.
+        concurrency: How many iterations of a Map run at a time.
+    """
 
     input_constructor: Constructor | None = None
     output_constructor: Constructor | None = None
     global_constructor: Constructor | None = None
     seconds: Expression | None = None
+    action: str = ""
     parameters: Constructor | None = None
     mode: str = "RequestComplete"
     timeout: Expression | None = None
+    branches: tuple[Branch, ...] = ()
+    default: str | None = None
+    items: Expression | None = None
+    concurrency: int = MAX_CONCURRENCY
 
 
 @attrs.frozen(kw_only=True)
 class StateMachine:
-    """A flow of CloudFlow. Its scope is `{"input": the output of the state before, "global": ...}`."""
+    """A flow of CloudFlow. The scope of each list of states is `{"input": the output of the state before}`."""
 
-    steps: dict[str, State]
-    first: str
+    body: Body
     timeout_seconds: float | None = None
     limit_bytes: int = CLOUDFLOW_OUTPUT_LIMIT_BYTES
-
-    @classmethod
-    def parse(cls, document: JsonObject) -> StateMachine:
-        """Build a flow from a definition.
-
-        Raises:
-            DefinitionError: The definition breaks a rule, or uses something that is not supported here.
-        """
-        fields = Fields("The flow", document)
-        fields.only("Type", "SpecVersion", "Name", "Description", "StartAt", "States", "Timeout")
-        fields.choice("Type", None, "StateMachine")
-        fields.choice("SpecVersion", None, "v1")
-        entries = fields.listed("States")
-        if not entries:
-            raise DefinitionError("The flow: 'States' must be a list of at least one state.")
-        steps: dict[str, State] = {}
-        for index, entry in enumerate(entries):
-            with at_place("States", index):
-                state = _parse_state(index, entry)
-                if state.name in steps:
-                    raise DefinitionError(f"State {state.name!r}: two states have this name.")
-                steps[state.name] = state
-        first = fields.text("StartAt")
-        if first not in steps:
-            raise DefinitionError(f"The flow: StartAt {first!r} is not a state.")
-        _check_targets(steps)
-        timeout = fields.number("Timeout", None, low=0, high=31_536_000)
-        return cls(steps=steps, first=first, timeout_seconds=timeout or None)
+    warnings: tuple[FlowWarning, ...] = ()
 
     def begin(self, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first state."""
-        return {"input": context.execution_input, "global": {}}
+        return {"input": context.execution_input}
 
     def entered(self, scope: JsonObject) -> JsonObject:
         """Return the input."""
@@ -114,7 +96,7 @@ class StateMachine:
 
     def step_input(self, step: State, context: EvaluationContext) -> JsonObject:
         """Return the result of the InputConstructor; without one the unchanged input."""
-        given: JsonObject = dict(context.scope["input"])
+        given: JsonObject = context.scope["input"]
         if step.input_constructor is None:
             return given
         result = step.input_constructor(_values(step, attrs.evolve(context, step_input=given)))
@@ -128,44 +110,99 @@ class StateMachine:
         return now + _running_number(f"State {step.name!r}: 'Seconds'", value, low=1, high=MAX_WAIT_SECONDS)
 
     def task_call(self, step: State, context: EvaluationContext) -> TaskCall:
-        """Return the call of a task: `Parameters`, evaluated; `body` is the function's event."""
+        """Return the call of a task: `Parameters`, evaluated; for a function, `body` is its event."""
         values = _values(step, context)
         given = {} if step.parameters is None else step.parameters(values)
-        body = given.get("body", "")
-        kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
-        if kind not in {"Sync", "Async"}:
-            raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: invocationType is neither Sync nor Async.")
         timeout = None
         if step.timeout is not None:
             label = f"State {step.name!r}: 'Timeout'"
             timeout = _running_number(label, step.timeout(values), low=0, high=MAX_TASK_SECONDS)
-        return TaskCall(
+        call = TaskCall(
+            action=step.action,
             resource_arn=str(given.get("resourceArn", "")),
-            event=body if isinstance(body, str) else compact(body),
-            asynchronous=kind == "Async",
-            waits_for=_WAITS_FOR[step.mode],
+            parameters=given,
+            waits_for=WAITS_FOR[step.mode],
             timeout_seconds=timeout or None,
         )
+        if step.action != "FC:InvokeFunction":
+            return call
+        body = given.get("body", "")
+        kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
+        if kind not in {"Sync", "Async"}:
+            raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: invocationType is neither Sync nor Async.")
+        return attrs.evolve(
+            call,
+            event=body if isinstance(body, str) else compact(body),
+            asynchronous=kind == "Async",
+        )
 
-    def complete(self, step: State, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
+    def function_result(self, step: State, response: str) -> JsonObject:
+        """Return the result of a synchronous call as the member `Body`, as published flows read it.
+
+        Whether CloudFlow wraps the result of WaitForSystemCallback as well is not established; here it does not.
+        """
+        if step.mode != "RequestComplete":
+            return object_result(step, response)
+        try:
+            return {"Body": parse_json(response)}
+        except ValueError:
+            return {"Body": response}
+
+    def choose(self, step: State, context: EvaluationContext) -> Chosen:
+        """Return the target of the first true branch, or the Default."""
+        values = _values(step, context)
+        for branch in step.branches:
+            if branch.condition(values):
+                return Chosen(goto=branch.goto)
+        if step.default is None:
+            raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: no condition is true, and there is no Default.")
+        return Chosen(goto=step.default)
+
+    def children(self, step: State, context: EvaluationContext) -> Children:
+        """Return the branches of a Parallel, or the elements of a Map."""
+        if step.items is None:
+            return Children(items=[None] * len(step.bodies), concurrency=len(step.bodies))
+        items = step.items(_values(step, context))
+        if not isinstance(items, list):
+            raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: ItemsPath is not a list.")
+        return Children(items=items, concurrency=step.concurrency)
+
+    def child_scope(self, step: State, step_input: JsonObject, position: int, item: Any) -> JsonObject:  # noqa: ARG002
+        """Return the scope of a branch (the state's Input) or of an iteration (the element)."""
+        return {"input": item if step.kind == "map" else step_input}
+
+    def child_output(self, scope: JsonObject) -> JsonObject:
+        """Return the Output of the last state of a branch or an iteration."""
+        output: JsonObject = scope["input"]
+        return output
+
+    def join(self, step: State, outputs: list[Any]) -> Any:
+        """Return the raw Output: `{"Branch0": ...}` of a Parallel, `{"Items": [...]}` of a Map."""
+        if step.kind == "map":
+            return {"Items": outputs}
+        return {f"Branch{position}": output for position, output in enumerate(outputs)}
+
+    def complete(self, step: State, result: Any, context: EvaluationContext) -> StepEnd:
         """Build the output, then the globals, which see the raw output and not the constructed one."""
         raw = context.step_input if result is None else result
         require_size(f"State {step.name!r}: the result", size_bytes(raw), self.limit_bytes)
         values = _values(step, context, output=raw)
         output = raw if step.output_constructor is None else step.output_constructor(values)
-        merged = context.scope["global"]
+        merged = context.globals
         if step.global_constructor is not None:
-            merged = {**merged, **step.global_constructor(values)}
-            for name, value in merged.items():
+            added = step.global_constructor(values)
+            for name, value in added.items():
+                require_size("The name of a member of $Global", len(name.encode()), GLOBAL_KEY_LIMIT_BYTES)
                 require_size(f"$Global.{name}", size_bytes(value), GLOBAL_VALUE_LIMIT_BYTES)
+            merged = {**merged, **added}
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
-        return output, {"input": output, "global": merged}
+        return StepEnd(output=output, scope={"input": output}, globals=merged)
 
     def caught(self, step: State, rule: CatchRule, context: EvaluationContext) -> StepEnd:
         """Return the result of the rule's OutputConstructor; without one the state's own input."""
         output = context.step_input if rule.output is None else rule.output(_values(step, context))
         require_size(f"State {step.name!r}: the output", size_bytes(output), self.limit_bytes)
-        return output, {"input": output, "global": context.scope["global"]}
+        return StepEnd(output=output, scope={"input": output}, globals=context.globals)
 
     def output(self, context: EvaluationContext) -> JsonObject:
         """Return the last state's output."""
@@ -173,7 +210,7 @@ class StateMachine:
         return result
 
 
-def _values(step: State, context: EvaluationContext, *, output: JsonObject | None = None) -> dict[str, Any]:
+def _values(step: State, context: EvaluationContext, *, output: JsonObject | None = None) -> Values:
     current = {
         "Name": step.name,
         "Input": context.step_input,
@@ -183,12 +220,13 @@ def _values(step: State, context: EvaluationContext, *, output: JsonObject | Non
         "TaskToken": context.task_token,
     }
     execution = {"Name": context.execution_name, "Input": context.execution_input, "RoleArn": context.role_arn}
-    return {
+    roots = {
         "$Input": context.step_input,
         "$Output": output,
-        "$Global": context.scope["global"],
+        "$Global": context.globals,
         "$Context": {"Execution": execution, "Current": current},
     }
+    return Values(roots=roots, missing=context.missing)
 
 
 def _running_number(label: str, value: object, *, low: float, high: float) -> float:
@@ -196,114 +234,3 @@ def _running_number(label: str, value: object, *, low: float, high: float) -> fl
         return number_between(label, value, low=low, high=high)
     except DefinitionError as error:
         raise FlowError(RUNTIME_ERROR, str(error)) from None
-
-
-def _check_targets(steps: dict[str, State]) -> None:
-    for index, state in enumerate(steps.values()):
-        for target in (state.following, *(rule.goto for rule in state.catch)):
-            if target is not None and target not in steps:
-                with at_place("States", index):
-                    raise DefinitionError(f"State {state.name!r}: Next {target!r} is not a state.")
-
-
-def _parse_state(index: int, entry: object) -> State:
-    named = entry.get("Name") if isinstance(entry, dict) else None
-    label = f"State {named!r}" if named else f"State number {index + 1}"
-    fields = Fields.of(label, entry)
-    kind = fields.text("Type")
-    if kind not in _KNOWN:
-        raise fields.unsupported(f"the type {kind!r}", SUPPORTED_TEXT)
-    fields.only(*_KNOWN[kind])
-    common: dict[str, Any] = {"name": fields.text("Name"), "kind": kind.lower()}
-    if kind == "Fail":
-        return State(**common, error=fields.text("Code", ""), cause=fields.text("Detail", ""))
-    common["input_constructor"] = _constructor(fields, "InputConstructor", _BEFORE)
-    common["output_constructor"] = _constructor(fields, "OutputConstructor", _AFTER)
-    common["global_constructor"] = _constructor(fields, "GlobalConstructor", _AFTER)
-    if kind != "Succeed":
-        common["following"] = _following(fields)
-    if kind == "Wait":
-        common["seconds"] = _number_expression(fields, "Seconds", low=1, high=MAX_WAIT_SECONDS)
-        if common["seconds"] is None:
-            raise fields.error("'Seconds' or 'Seconds.$' is missing.")
-    if kind == "Task":
-        common.update(_parse_task(fields))
-    return State(**common)
-
-
-def _constructor(fields: Fields, name: str, roots: tuple[str, ...]) -> Constructor | None:
-    if name not in fields.members:
-        return None
-    return parse_constructor(fields.members[name], roots=roots, label=f"{fields.label}: {name}")
-
-
-def _following(fields: Fields) -> str | None:
-    if fields.flag("End"):
-        return None
-    if "Next" not in fields.members:
-        raise fields.error("it has neither 'Next' nor 'End: true'.")
-    return fields.text("Next")
-
-
-def _number_expression(fields: Fields, name: str, *, low: float, high: float) -> Expression | None:
-    """Return an expression for the field `name` or `name.$`; None if there is neither."""
-    dynamic = f"{name}.$"
-    if name in fields.members and dynamic in fields.members:
-        raise fields.error(f"it has both {name!r} and {dynamic!r}.")
-    if dynamic in fields.members:
-        return parse_expression(fields.members[dynamic], roots=_BEFORE, label=f"{fields.label}: {dynamic}")
-    if name not in fields.members:
-        return None
-    return constant(fields.number(name, None, low=low, high=high))
-
-
-def _parse_task(fields: Fields) -> dict[str, Any]:
-    action = fields.text("Action")
-    if action.replace("::", ":") != "FC:InvokeFunction":
-        raise fields.unsupported(f"the action {action!r}", "the local CloudFlow performs FC:InvokeFunction only")
-    mode = fields.choice("TaskMode", "RequestComplete", *_WAITS_FOR)
-    parameters = _parse_parameters(fields, mode)
-    return {
-        "mode": mode,
-        "callback": mode == "WaitForCustomCallback",
-        "parameters": parameters,
-        "timeout": _number_expression(fields, "Timeout", low=0, high=MAX_TASK_SECONDS),
-        "retry": tuple(_parse_retry(fields.label, entry) for entry in fields.listed("Retry")),
-        "catch": tuple(_parse_catch(fields.label, entry) for entry in fields.listed("Catch")),
-    }
-
-
-def _parse_parameters(fields: Fields, mode: str) -> Constructor:
-    given = Fields.of(f"{fields.label}: Parameters", fields.members.get("Parameters"))
-    names = ("resourceArn", "invocationType", "body")
-    given.only(*names, *(f"{name}.$" for name in names))
-    if "resourceArn.$" not in given.members:
-        given.text("resourceArn")
-    if "invocationType" in given.members:
-        kind = given.choice("invocationType", None, "Sync", "Async")
-        if mode == "WaitForSystemCallback" and kind == "Sync":
-            raise fields.error("WaitForSystemCallback needs invocationType Async.")
-    return parse_constructor(given.members, roots=_BEFORE, label=given.label)
-
-
-def _parse_retry(label: str, entry: object) -> RetryRule:
-    fields = Fields.of(f"{label}: a Retry entry", entry)
-    fields.only("Errors", "Description", "MaxAttempts", "IntervalSeconds", "BackoffRate", "MaxBackoffSeconds")
-    for name in ("MaxAttempts", "IntervalSeconds"):
-        if name not in fields.members:
-            raise DefinitionError(f"{label}: a Retry entry needs {name!r}.")
-    return RetryRule(
-        errors=fields.errors("Errors"),
-        max_attempts=int(fields.number("MaxAttempts", None, low=0, high=1_000_000) or 0),
-        interval_seconds=fields.number("IntervalSeconds", None, low=0, high=MAX_INTERVAL_SECONDS) or 0,
-        multiplier=fields.number("BackoffRate", 1, low=0, high=1_000_000) or 0,
-        max_interval_seconds=fields.number("MaxBackoffSeconds", MAX_INTERVAL_SECONDS, low=0, high=MAX_INTERVAL_SECONDS)
-        or 0,
-    )
-
-
-def _parse_catch(label: str, entry: object) -> CatchRule:
-    fields = Fields.of(f"{label}: a Catch entry", entry)
-    fields.only("Errors", "Description", "OutputConstructor", "Next")
-    output = _constructor(fields, "OutputConstructor", _BEFORE)
-    return CatchRule(errors=fields.errors("Errors"), goto=fields.text("Next"), output=output)

@@ -1,9 +1,11 @@
-"""What both flow languages have in common: errors, steps, rules, and the interface of a flow that can be run."""
+"""What the definitions of both flow languages have in common: errors, JSON values, steps and rules."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 JsonObject = dict[str, Any]
-# The output of a step, and the scope after it.
-StepEnd = tuple[JsonObject, JsonObject]
+# Takes the text of a warning.
+Warn = Callable[[str], None]
 # The keys and indexes that lead to a part of a document.
 Place = tuple[str | int, ...]
 
@@ -22,6 +24,8 @@ RUNTIME_ERROR = "FnF.RuntimeError"
 INVALID_LOCAL = "FnF.InvalidLocal"
 TASK_TIMEOUT = "FnF.TaskTimeout"
 ANY_ERROR = "FnF.ALL"
+# Source: CloudFlow documentation, "Limits": the names of flows and of the legacy language's steps.
+NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 
 
 class DefinitionError(FcCallbackError, ValueError):
@@ -51,6 +55,10 @@ class FlowError(FcCallbackError):
         self.cause = cause
 
 
+def ignore(_text: str) -> None:
+    """Ignore a warning."""
+
+
 def compact(value: object) -> str:
     """Return a value as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -65,12 +73,25 @@ def _not_json(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-def parse_object(text: str | bytes) -> JsonObject | None:
-    """Return the JSON object that a text holds; None if it holds anything else."""
+def parse_json(text: str | bytes) -> Any:
+    """Return the JSON value that a text holds.
+
+    Raises:
+        ValueError: It holds none, or one that cannot be stored.
+    """
     try:
         value = json.loads(text, parse_constant=_not_json)
         compact(value).encode()  # json.loads accepts a lone surrogate, which cannot be stored
-    except (ValueError, RecursionError):
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+def parse_object(text: str | bytes) -> JsonObject | None:
+    """Return the JSON object that a text holds; None if it holds anything else."""
+    try:
+        value = parse_json(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
@@ -112,18 +133,28 @@ class CatchRule(ErrorRule):
 
 
 @attrs.frozen(kw_only=True)
+class FlowWarning:
+    """Something in a definition that CloudFlow accepts and that has no effect, and where it is."""
+
+    message: str
+    place: Place = ()
+
+
+@attrs.frozen(kw_only=True)
 class Step:
     """One step or state.
 
     Attributes:
-        name: Unique in its flow.
-        kind: `pass`, `task`, `wait`, `succeed` or `fail`.
-        following: The next step; None if the flow ends.
+        name: Unique in its list of steps.
+        kind: `pass`, `task`, `wait`, `choice`, `parallel`, `map`, `succeed` or `fail`.
+        following: The next step of the list; None if the list ends.
         retry: The retry rules; the first that applies is used.
         catch: The catch rules, used when no retry is left.
         error: The error name of a `fail` step.
         cause: The cause of a `fail` step.
         callback: Whether the task waits for a report by its token.
+        bodies: The lists inside the step: the branches of a `parallel`, the one of a `map`, the alternatives of a
+            `choice`.
     """
 
     name: str
@@ -134,92 +165,15 @@ class Step:
     error: str = ""
     cause: str = ""
     callback: bool = False
+    bodies: tuple[Body, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
-class TaskCall:
-    """The call that a task makes to Function Compute.
+class Body:
+    """A list of steps that run one after the other: a flow's own, a branch, an iteration, an alternative."""
 
-    Attributes:
-        resource_arn: The function's ARN.
-        event: The event, as text.
-        asynchronous: Whether FC queues the event.
-        waits_for: `call` (the response of FC), `function` (the end of the function) or `report` (of the task token).
-        timeout_seconds: The task's timeout; None for no timeout.
-    """
-
-    resource_arn: str
-    event: str
-    asynchronous: bool
-    waits_for: str
-    timeout_seconds: float | None
-
-
-@attrs.frozen(kw_only=True)
-class EvaluationContext:
-    """The state of an execution that expressions and mappings can read."""
-
-    flow_name: str
-    execution_name: str
-    execution_input: JsonObject
-    scope: JsonObject = attrs.field(factory=dict)
-    step_input: JsonObject = attrs.field(factory=dict)
-    role_arn: str = ""
-    event_id: int = 0
-    task_token: str | None = attrs.field(default=None, repr=False)
-    retry_count: int = 0
-    error: str | None = None
-    cause: str | None = None
-
-
-class Flow(Protocol):
-    """A flow that can be run, in either language.
-
-    A scope is the JSON value that is passed from step to step. Only the flow itself interprets it.
-    """
-
-    @property
-    def first(self) -> str:
-        """The name of the first step."""
-
-    @property
-    def steps(self) -> Mapping[str, Step]:
-        """The steps by name."""
-
-    @property
-    def timeout_seconds(self) -> float | None:
-        """The timeout of an execution; None for no timeout."""
-
-    @property
-    def limit_bytes(self) -> int:
-        """The limit of a step's data."""
-
-    def begin(self, context: EvaluationContext) -> JsonObject:
-        """Return the scope before the first step."""
-
-    def entered(self, scope: JsonObject) -> JsonObject:
-        """Return the detail of the event StepEntered."""
-
-    def exited(self, scope: JsonObject) -> JsonObject:
-        """Return the detail of the event StepExited."""
-
-    def step_input(self, step: Any, context: EvaluationContext) -> JsonObject:
-        """Return the input of a step. For the methods below, the context holds it."""
-
-    def wait_until(self, step: Any, context: EvaluationContext, now: float) -> float:
-        """Return the end of a wait, in seconds since the epoch."""
-
-    def task_call(self, step: Any, context: EvaluationContext) -> TaskCall:
-        """Return the call of a task."""
-
-    def complete(self, step: Any, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
-        """Return the output of a step and the scope after it; `result` is the result of a task."""
-
-    def caught(self, step: Any, rule: CatchRule, context: EvaluationContext) -> StepEnd:
-        """Return the same for a task whose error was caught; the context holds the error."""
-
-    def output(self, context: EvaluationContext) -> JsonObject:
-        """Return the output of the execution."""
+    first: str
+    steps: Mapping[str, Any]
 
 
 def first_match(rules: tuple[Any, ...], error: str) -> int | None:
@@ -235,3 +189,15 @@ def require_size(what: str, size: int, limit: int) -> None:
     """
     if size > limit:
         raise FlowError(RUNTIME_ERROR, f"{what}: {size} bytes of data, and the limit is {limit}.")
+
+
+def object_result(step: Step, response: str) -> JsonObject:
+    """Return a function's response as the result of a task.
+
+    Raises:
+        FlowError: It is not a JSON object.
+    """
+    result = parse_object(response)
+    if result is None:
+        raise FlowError(INVALID_LOCAL, f"Step {step.name!r}: the function's result is not a JSON object.")
+    return result

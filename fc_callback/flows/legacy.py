@@ -1,121 +1,113 @@
-"""Serverless Workflow's language (`version: v1`, `type: flow`), without choice, parallel and foreach.
+"""What the steps of Serverless Workflow's language (`version: v1`, `type: flow`) do with the data of an execution.
 
-Source: Serverless Workflow documentation 122492 (overview), 122493 (inputs and outputs), 122494 (task), 122495 (wait),
-122496 (pass), 122500 and 122501 (succeed, fail), 214310 (errors).
+Source: Serverless Workflow documentation 122493 (inputs and outputs), 122494 (task), 122495 (wait), 122496 (pass), 122497
+(choice), 122498 (parallel), 122499 (foreach), 149829 (child flows).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from fc_callback.flows.definition import (
     RUNTIME_ERROR,
+    Body,
     CatchRule,
     DefinitionError,
-    EvaluationContext,
     FlowError,
+    FlowWarning,
     JsonObject,
-    RetryRule,
     Step,
-    StepEnd,
-    TaskCall,
     compact,
+    object_result,
     require_size,
     size_bytes,
 )
-from fc_callback.flows.mappings import TargetMapping, apply_mappings, parse_mappings
-from fc_callback.flows.paths import parse_path, read_path
-from fc_callback.flows.reading import NAME_PATTERN, SUPPORTED_TEXT, Fields, at_place, number_between
-from fc_callback.flows.targets import function_name
+from fc_callback.flows.fields import number_between
+from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.mappings import TargetMapping, apply_mappings
+from fc_callback.flows.paths import Path
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_WAIT_SECONDS = 2 * 86_400
-MAX_INTERVAL_SECONDS = 86_400
-MAX_TASK_SECONDS = 31_536_000
-_COMMON = ("type", "name", "inputMappings", "outputMappings")
-_KNOWN = {
-    "pass": (*_COMMON, "end"),
-    "wait": (*_COMMON, "end", "duration", "timestamp"),
-    "task": (
-        *_COMMON,
-        *("end", "resourceArn", "pattern", "timeoutSeconds", "serviceParams", "retry", "catch", "errorMappings"),
-    ),
-    "succeed": _COMMON,
-    "fail": (*_COMMON, "error", "cause"),
-}
+MAX_CONCURRENCY = 100
+_WAITS_FOR = {"requestResponse": "call", "sync": "end", "waitForCallback": "report"}
+
+
+@attrs.frozen(kw_only=True)
+class Alternative:
+    """One alternative of a choice: its condition (None for the default), its list of steps, its goto."""
+
+    condition: Callable[[JsonObject], bool] | None
+    chosen: Chosen
 
 
 @attrs.frozen(kw_only=True)
 class LegacyStep(Step):
-    """A step, with the fields that only this language has."""
+    """A step, with the fields that only this language has.
+
+    Attributes:
+        inputs: Its inputMappings; None if it has none.
+        outputs: Its outputMappings; None if it has none.
+        errors: Its errorMappings; None if it has none.
+        action: What a task calls, as `TaskCall.action` has it.
+        parameters: Its serviceParams; each value is a constant or a path into the step's input.
+        alternatives: Those of a choice; the default is the last one.
+        collection: Which part of a foreach's input holds the elements.
+        item: The name of the element in an iteration's input.
+        index: The name of its position; empty for none.
+    """
 
     inputs: tuple[TargetMapping, ...] | None = None
     outputs: tuple[TargetMapping, ...] | None = None
     errors: tuple[TargetMapping, ...] | None = None
     duration: Any = None
     timestamp: Any = None
+    action: str = ""
     resource_arn: str = ""
+    parameters: JsonObject = attrs.field(factory=dict)
     pattern: str = "requestResponse"
     asynchronous: bool = False
     timeout_seconds: float | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    collection: Path | None = None
+    item: str = ""
+    index: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class LegacyFlow:
-    """A flow of Serverless Workflow. Its scope is `{"input": ..., "local": ...}`."""
+    """A flow of Serverless Workflow. The scope of each list of steps is `{"input": ..., "local": ...}`."""
 
-    steps: dict[str, LegacyStep]
-    first: str
+    body: Body
     timeout_seconds: float | None = None
     inputs: tuple[TargetMapping, ...] | None = None
     outputs: tuple[TargetMapping, ...] | None = None
     limit_bytes: int = LEGACY_OUTPUT_LIMIT_BYTES
-
-    @classmethod
-    def parse(cls, document: JsonObject) -> LegacyFlow:
-        """Build a flow from a definition.
-
-        Raises:
-            DefinitionError: The definition breaks a rule, or uses something that is not supported here.
-        """
-        fields = Fields("The flow", document)
-        fields.only(
-            "version", "type", "name", "description", "steps", "timeoutSeconds", "inputMappings", "outputMappings"
-        )
-        fields.choice("type", None, "flow")
-        fields.choice("version", None, "v1", "v1beta1")
-        entries = fields.listed("steps")
-        if not entries:
-            raise DefinitionError("The flow: 'steps' must be a list of at least one step.")
-        steps = _parse_steps(entries)
-        return cls(
-            steps=steps,
-            first=next(iter(steps)),
-            timeout_seconds=fields.number("timeoutSeconds", None, low=1, high=MAX_TASK_SECONDS),
-            inputs=parse_mappings(fields, "inputMappings", roots=("input", "context")),
-            outputs=parse_mappings(fields, "outputMappings", roots=("input", "local", "context")),
-        )
+    warnings: tuple[FlowWarning, ...] = ()
 
     def begin(self, context: EvaluationContext) -> JsonObject:
         """Return the scope before the first step."""
         given = context.execution_input
         mapped = given if self.inputs is None else apply_mappings(self.inputs, {"input": given}, context)
-        return {"input": mapped, "local": {}}
+        return _scope(mapped)
 
     def entered(self, scope: JsonObject) -> JsonObject:
-        """Return the flow's input and local."""
+        """Return the input and the local of the list that the step is in."""
         return {"input": scope["input"], "local": scope["local"]}
 
     def exited(self, scope: JsonObject) -> JsonObject:
-        """Return the flow's local after the step."""
+        """Return the local of the list after the step."""
         return {"local": scope["local"]}
 
     def step_input(self, step: LegacyStep, context: EvaluationContext) -> JsonObject:
-        """Return the mapped targets; without mappings the flow's input, updated with its local."""
+        """Return the mapped targets; without mappings the input of the list, updated with its local."""
         if step.inputs is None:
             return {**context.scope["input"], **context.scope["local"]}
         return apply_mappings(step.inputs, context.scope, context)
@@ -123,12 +115,12 @@ class LegacyFlow:
     def wait_until(self, step: LegacyStep, context: EvaluationContext, now: float) -> float:
         """Return the end of the wait; a timestamp in the past ends it at once."""
         given = step.timestamp if step.duration is None else step.duration
-        value = read_path(context.step_input, given.segments) if isinstance(given, InputPath) else given
+        value = given.read(context.step_input, context.missing) if isinstance(given, Path) else given
         label = f"Step {step.name!r}"
         try:
             if step.duration is not None:
                 return now + number_between(f"{label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
-            due = _timestamp(label, value)
+            due = timestamp_seconds(label, value)
         except DefinitionError as error:
             raise FlowError(RUNTIME_ERROR, str(error)) from None
         if due > now + MAX_WAIT_SECONDS:
@@ -136,19 +128,65 @@ class LegacyFlow:
         return due
 
     def task_call(self, step: LegacyStep, context: EvaluationContext) -> TaskCall:
-        """Return the call of a task: the step's input is the function's event."""
+        """Return the call of a task: the step's input is the function's event and, by default, the child flow's input."""
+        parameters = {
+            name: value.read(context.step_input, context.missing) if isinstance(value, Path) else value
+            for name, value in step.parameters.items()
+        }
+        if step.action == "FNF:StartExecution":
+            name = parameters.get("ExecutionName")
+            parameters = {"input": parameters.get("Input", context.step_input), "executionName": name}
         return TaskCall(
+            action=step.action,
             resource_arn=step.resource_arn,
             event=compact(context.step_input),
+            parameters=parameters,
             asynchronous=step.asynchronous,
-            waits_for="report" if step.callback else "function" if step.pattern == "sync" else "call",
+            waits_for=_WAITS_FOR[step.pattern],
             timeout_seconds=step.timeout_seconds,
         )
 
-    def complete(self, step: LegacyStep, result: JsonObject | None, context: EvaluationContext) -> StepEnd:
-        """Map the output and merge it into the flow's local."""
+    def function_result(self, step: LegacyStep, response: str) -> JsonObject:
+        """Return the function's own result, which must be a JSON object."""
+        return object_result(step, response)
+
+    def choose(self, step: LegacyStep, context: EvaluationContext) -> Chosen:
+        """Return the first alternative whose condition is true; with no such alternative the choice ends."""
+        for alternative in step.alternatives:
+            if alternative.condition is None or alternative.condition(context.step_input):
+                return alternative.chosen
+        return Chosen()
+
+    def children(self, step: LegacyStep, context: EvaluationContext) -> Children:
+        """Return the branches of a parallel, or the elements of a foreach."""
+        if step.collection is None:
+            return Children(items=[None] * len(step.bodies), concurrency=len(step.bodies))
+        items = step.collection.read(context.step_input, context.missing)
+        if not isinstance(items, list):
+            raise FlowError(RUNTIME_ERROR, f"Step {step.name!r}: the collection of the iteration is not a list.")
+        return Children(items=items, concurrency=MAX_CONCURRENCY)
+
+    def child_scope(self, step: LegacyStep, step_input: JsonObject, position: int, item: Any) -> JsonObject:
+        """Return the scope of a branch, an iteration or an alternative: the step's input, and an empty local."""
+        if step.kind != "map":
+            return _scope(step_input)
+        index = {step.index: position} if step.index else {}
+        return _scope({**step_input, step.item: item, **index})
+
+    def child_output(self, scope: JsonObject) -> JsonObject:
+        """Return the local of the list: the merged outputs of its steps."""
+        local: JsonObject = scope["local"]
+        return local
+
+    def join(self, step: LegacyStep, outputs: list[Any]) -> Any:
+        """Return the `$local` of the step: an array; for a choice the output of its alternative."""
+        return outputs[0] if step.kind == "choice" else outputs
+
+    def complete(self, step: LegacyStep, result: Any, context: EvaluationContext) -> StepEnd:
+        """Map the output and merge it into the local of the list."""
         local = {} if result is None else result
-        output = local
+        # Without outputMappings nothing of a parallel or foreach reaches the steps that follow.
+        output = {} if step.kind in {"parallel", "map"} else local
         if step.outputs is not None:
             output = apply_mappings(step.outputs, {"input": context.step_input, "local": local}, context)
         return self._merged(step, local, output, context)
@@ -166,87 +204,27 @@ class LegacyFlow:
         require_size("The flow's output", size_bytes(result), self.limit_bytes)
         return result
 
-    def _merged(self, step: LegacyStep, local: JsonObject, output: JsonObject, context: EvaluationContext) -> StepEnd:
+    def _merged(self, step: LegacyStep, local: Any, output: JsonObject, context: EvaluationContext) -> StepEnd:
         # Without mappings the output is the local, and counts once.
         parts = [context.step_input, local] if output is local else [context.step_input, local, output]
         require_size(
             f"Step {step.name!r}: input, local and output together", sum(map(size_bytes, parts)), self.limit_bytes
         )
         merged = {**context.scope["local"], **output}
-        require_size(f"The flow's local after step {step.name!r}", size_bytes(merged), self.limit_bytes)
-        return output, {"input": context.scope["input"], "local": merged}
+        require_size(f"The local after step {step.name!r}", size_bytes(merged), self.limit_bytes)
+        return StepEnd(output=output, scope={"input": context.scope["input"], "local": merged}, globals=context.globals)
 
 
-@attrs.frozen
-class InputPath:
-    """`$.key`: a part of the step's input."""
-
-    segments: tuple[Any, ...]
+def _scope(list_input: JsonObject) -> JsonObject:
+    return {"input": list_input, "local": {}}
 
 
-def _parse_steps(entries: list[Any]) -> dict[str, LegacyStep]:
-    steps: dict[str, LegacyStep] = {}
-    names = [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
-    for index, entry in enumerate(entries):
-        following = names[index + 1] if index + 1 < len(names) else None
-        with at_place("steps", index):
-            label = f"Step {names[index]!r}" if names[index] else f"Step number {index + 1}"
-            step = _parse_step(label, entry, following)
-            if step.name in steps:
-                raise DefinitionError(f"Step {step.name!r}: two steps have this name.")
-            steps[step.name] = step
-    for index, step in enumerate(steps.values()):
-        for rule in step.catch:
-            if rule.goto not in steps:
-                with at_place("steps", index):
-                    raise DefinitionError(f"Step {step.name!r}: goto {rule.goto!r} is not a step of the flow.")
-    return steps
+def timestamp_seconds(label: str, value: object) -> float:
+    """Return an RFC 3339 time in seconds since the epoch.
 
-
-def _parse_step(label: str, entry: object, following: str | None) -> LegacyStep:
-    fields = Fields.of(label, entry)
-    kind = fields.text("type")
-    if kind not in _KNOWN:
-        raise fields.unsupported(f"the type {kind!r}", SUPPORTED_TEXT)
-    fields.only(*_KNOWN[kind])
-    name = fields.text("name")
-    if not NAME_PATTERN.fullmatch(name):
-        raise fields.error("a name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
-    ends = kind in {"succeed", "fail"} or fields.flag("end")
-    common: dict[str, Any] = {
-        "name": name,
-        "kind": kind,
-        "following": None if ends else following,
-        "inputs": parse_mappings(fields, "inputMappings", roots=("input", "local", "context")),
-        "outputs": parse_mappings(fields, "outputMappings", roots=("input", "local", "context")),
-    }
-    if kind == "task":
-        return LegacyStep(**common, **_parse_task(fields))
-    if kind == "wait":
-        return LegacyStep(**common, **_parse_wait(fields))
-    if kind == "fail":
-        return LegacyStep(**common, error=fields.text("error", ""), cause=fields.text("cause", ""))
-    return LegacyStep(**common)
-
-
-def _parse_wait(fields: Fields) -> dict[str, Any]:
-    given = [name for name in ("duration", "timestamp") if name in fields.members]
-    if len(given) != 1:
-        raise fields.error("a wait has either a duration or a timestamp.")
-    name = given[0]
-    value = fields.members[name]
-    if isinstance(value, str) and value.startswith("$"):
-        if not value.startswith("$."):
-            raise fields.error(f"{name!r} is {value!r}; a member of the step's input is $.name.")
-        return {name: InputPath(parse_path(value, 1, fields.label))}
-    if name == "duration":
-        number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
-    else:
-        _timestamp(fields.label, value)
-    return {name: value}
-
-
-def _timestamp(label: str, value: object) -> float:
+    Raises:
+        DefinitionError: The value is not such a time.
+    """
     if isinstance(value, str):
         try:
             parsed = dt.datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value))
@@ -255,52 +233,3 @@ def _timestamp(label: str, value: object) -> float:
         if parsed is not None and parsed.tzinfo is not None:
             return parsed.timestamp()
     raise DefinitionError(f"{label}: 'timestamp' must be a time like 2019-05-02T15:04:05Z.")
-
-
-def _parse_task(fields: Fields) -> dict[str, Any]:
-    arn = fields.text("resourceArn")
-    if not function_name(arn):
-        functions = "acs:fc:<region>:<account>:functions/<name> or acs:fc:::services/<service>/functions/<name>"
-        raise fields.unsupported(f"the resourceArn {arn!r}", f"the local CloudFlow calls functions only: {functions}")
-    pattern = fields.choice("pattern", "requestResponse", "requestResponse", "sync", "waitForCallback")
-    retry = tuple(_parse_retry(fields.label, entry) for entry in fields.listed("retry"))
-    catch = tuple(_parse_catch(fields.label, entry) for entry in fields.listed("catch"))
-    return {
-        "resource_arn": arn,
-        "pattern": pattern,
-        "callback": pattern == "waitForCallback",
-        "asynchronous": _is_asynchronous(fields, pattern),
-        "timeout_seconds": fields.number("timeoutSeconds", None, low=1, high=MAX_TASK_SECONDS),
-        "retry": retry,
-        "catch": catch,
-        "errors": parse_mappings(fields, "errorMappings", roots=("local",)),
-    }
-
-
-def _is_asynchronous(fields: Fields, pattern: str) -> bool:
-    params = Fields.of(f"{fields.label}: serviceParams", fields.members.get("serviceParams", {}))
-    params.only("InvocationType")
-    default = "Async" if pattern == "sync" else "Sync"
-    kind = params.choice("InvocationType", default, "Sync", "Async")
-    if pattern == "sync" and kind == "Sync":
-        raise fields.error("the pattern sync waits for FC's own report, which needs InvocationType Async.")
-    return kind == "Async"
-
-
-def _parse_retry(label: str, entry: object) -> RetryRule:
-    fields = Fields.of(f"{label}: a retry entry", entry)
-    fields.only("errors", "intervalSeconds", "maxIntervalSeconds", "maxAttempts", "multiplier")
-    return RetryRule(
-        errors=fields.errors("errors"),
-        interval_seconds=fields.number("intervalSeconds", 1, low=0, high=MAX_INTERVAL_SECONDS) or 0,
-        max_interval_seconds=fields.number("maxIntervalSeconds", MAX_INTERVAL_SECONDS, low=0, high=MAX_INTERVAL_SECONDS)
-        or 0,
-        max_attempts=int(fields.number("maxAttempts", 3, low=0, high=1_000_000) or 0),
-        multiplier=fields.number("multiplier", 2, low=0, high=1_000_000) or 0,
-    )
-
-
-def _parse_catch(label: str, entry: object) -> CatchRule:
-    fields = Fields.of(f"{label}: a catch entry", entry)
-    fields.only("errors", "goto")
-    return CatchRule(errors=fields.errors("errors"), goto=fields.text("goto"))

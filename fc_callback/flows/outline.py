@@ -166,7 +166,7 @@ def _token_use(value: Any, *, is_expression: bool = False) -> TokenUse:
 
 
 def _is_message(target: TaskTarget | None) -> bool:
-    return target is not None and target.kind != "function"
+    return target is not None and target.kind in {"topic", "queue"}
 
 
 def _seconds(value: Any) -> float | None:

@@ -7,14 +7,18 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from fc_callback.flows.definition import TASK_TIMEOUT, parse_object
+from fc_callback.errors import FcCallbackError
+from fc_callback.flows.definition import RUNTIME_ERROR, TASK_TIMEOUT, parse_object
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.execution import ExecutionRun
 from fc_callback.local.execution_record import RunContext, parsed_flow
+from fc_callback.local.starts import insert_execution
+from fc_callback.local.task_calls import TaskCaller
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
+    from fc_callback.local.execution_record import ExecutionRecord
     from fc_callback.local.invoker import InvocationEnd, Invoker
     from fc_callback.local.store import Row, ServiceStore
 
@@ -31,15 +35,18 @@ class Engine:
         self._store = store
         self._clock = clock
         self._conflict = conflict
-        self._context = RunContext(store=store, clock=clock, functions=invoker)
+        self._context = RunContext(
+            store=store, clock=clock, calls=TaskCaller(store, clock, invoker), on_end=self._execution_ended
+        )
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
         self._pending = False
+        self.changes = 0  # how often something has changed, for those who wait for a change
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
-        invoker.on_retry_scheduled = self.wake_timers
+        invoker.on_change = self.wake_timers
 
     def start(self) -> None:
         """Resume the unfinished invocations of a former process, and start the timers."""
@@ -57,22 +64,30 @@ class Engine:
             for future in list(futures):
                 future.cancel()
 
-    def start_execution(self, flow: Row, *, name: str, execution_input: str) -> None:
-        """Start an execution, and run it until it has to wait."""
+    def start_execution(self, flow: Row, *, name: str, execution_input: str, callback_token: str = "") -> str:
+        """Start an execution, and run it until it has to wait; return its name.
+
+        If one of the name runs already, nothing starts. The end of the execution completes the task of
+        `callback_token`, if there is one.
+
+        Raises:
+            ApiError: The name, the input or the token is refused.
+        """
         with self._store.transaction():
-            execution = self._store.insert(
-                "executions",
-                flow=flow["id"],
-                account=flow["account"],
-                flow_name=flow["name"],
-                name=name,
-                definition=flow["definition"],
-                role_arn=flow["role_arn"],
-                input=self._store.mask_tokens(execution_input),
-                started=self._clock.now(),
+            task = self._task_of(flow["account"], callback_token)["id"] if callback_token else None
+            name = insert_execution(
+                self._store, self._clock, flow, name=name, execution_input=execution_input, reports_to=task
             )
-            self._load(execution).begin()
-            self._after_change(execution)
+            timer = self._store.one(
+                "SELECT t.id, t.execution FROM timers t JOIN executions e ON e.id = t.execution"
+                " WHERE t.kind = 'begin' AND e.flow = ? AND e.name = ?",
+                *(flow["id"], name),
+            )
+            if timer is not None:
+                self._store.run("DELETE FROM timers WHERE id = ?", timer["id"])
+                self._load(timer["execution"]).begin()
+                self._after_change(timer["execution"])
+        return name
 
     def report_succeeded(self, account: str, task_token: str, output: str) -> int:
         """Complete a task with its Output; return the event's id.
@@ -89,7 +104,7 @@ class Engine:
             if result is None:
                 raise invalid_argument("The Output is not a JSON object.")
             self._require_waiting(task, run)
-            event = run.task_succeeded(result)
+            event = run.task_succeeded(task["frame"], result)
             self._after_change(run.id)
         return event
 
@@ -103,7 +118,7 @@ class Engine:
             task = self._task_of(account, task_token)
             run = self._load(task["execution"])
             self._require_waiting(task, run)
-            event = run.task_failed(error, cause)
+            event = run.task_failed(task["frame"], error, cause)
             self._after_change(run.id)
         return event
 
@@ -122,7 +137,7 @@ class Engine:
         if task["status"] == "scheduled":
             if self._conflict:
                 raise ApiError("TaskInvalidState")
-            run.task_submitted()
+            run.task_submitted(task["frame"])
 
     def stop_execution(self, execution: int, error: str, cause: str) -> None:
         """Stop a running execution."""
@@ -140,11 +155,11 @@ class Engine:
                 return
             run = self._load(task["execution"])
             if end.error_name:
-                run.task_failed(end.error_name, end.error_message)
+                run.task_failed(task["frame"], end.error_name, end.error_message)
             elif task["waits_for"] != "report":
-                run.task_returned(end.body)
+                run.task_returned(task["frame"], end.body)
             elif task["status"] == "scheduled":
-                run.task_submitted()
+                run.task_submitted(task["frame"])
             self._after_change(run.id)
 
     def _load(self, execution: int) -> ExecutionRun:
@@ -165,6 +180,15 @@ class Engine:
     def _is_running(self, execution: int) -> bool:
         row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
         return row is not None and row["status"] == "Running"
+
+    def current_steps(self, execution: int) -> list[str]:
+        """Return the names of the steps that wait for a call, a report, a time or a retry."""
+        rows = self._store.all(
+            "SELECT state FROM frames WHERE execution = ? AND output = '' AND id NOT IN"
+            " (SELECT parent FROM frames WHERE execution = ? AND parent IS NOT NULL AND output = '') ORDER BY id",
+            *(execution, execution),
+        )
+        return [json.loads(row["state"])["step_name"] for row in rows]
 
     def when_ended(self, execution: int) -> Future[None]:
         """Return a future that is done when the execution has ended."""
@@ -191,7 +215,19 @@ class Engine:
         """Let the timers' thread look again: there is a new timer, or the clock has been moved."""
         with self._changed:
             self._pending = True
+            self.changes += 1
             self._changed.notify_all()
+
+    def wait_for_change(self, seen: int, timeout: float) -> None:
+        """Wait until `changes` differs from `seen`, or for `timeout` seconds.
+
+        Raises:
+            FcCallbackError: The service was closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != seen or self._closing, timeout)
+            if self._closing:
+                raise FcCallbackError("The local CloudFlow was closed.")
 
     def next_due(self) -> float | None:
         """Return the time of the next timer; None if there is none."""
@@ -232,19 +268,51 @@ class Engine:
         return True
 
     def _fire(self, timer: Row) -> None:
-        if timer["kind"] == "invocation":
+        kind, frame = timer["kind"], timer["frame"]
+        if kind == "invocation":
             self._invoker.launch(timer["invocation"])
             return
         run = self._load(timer["execution"])
-        if timer["kind"] == "execution":
+        if kind == "begin":
+            run.begin()
+        elif kind == "stop":
+            run.stop("", "The execution that waited for it has ended.")
+        elif kind == "execution":
             run.time_out()
-        elif timer["kind"] == "task":
-            run.task_failed(TASK_TIMEOUT, "The task has timed out.", event_type="TaskTimedOut")
-        elif timer["kind"] == "wait":
-            run.wait_ended()
+        elif kind == "task":
+            run.task_timed_out(frame)
+        elif kind == "wait":
+            run.wait_ended(frame)
+        elif kind == "child":
+            self._child_ended(run, frame, timer["child"])
         else:
-            run.retry_due()
+            run.retry_due(frame)
         self._after_change(run.id)
+
+    def _execution_ended(self, run: ExecutionRecord) -> None:
+        """Let the task that waits for an execution learn of its end, in a transaction of its own execution."""
+        task = self._store.one("SELECT * FROM tasks WHERE id = ? AND status != 'ended'", run.row["reports_to"])
+        if task is not None:
+            self._store.insert(
+                "timers",
+                due=self._clock.now(),
+                kind="child",
+                execution=task["execution"],
+                frame=task["frame"],
+                task=task["id"],
+                child=run.id,
+            )
+
+    def _child_ended(self, run: ExecutionRun, frame: int, child: int) -> None:
+        row = self._store.one("SELECT * FROM executions WHERE id = ?", child)
+        assert row is not None
+        error, cause = (self._store.restore_tokens(row[name]) for name in ("error", "cause"))
+        if row["status"] == "Succeeded":
+            run.task_succeeded(frame, json.loads(self._store.restore_tokens(row["output"])))
+        elif row["status"] == "TimedOut":
+            run.task_failed(frame, TASK_TIMEOUT, f"Execution {row['name']} of flow {row['flow_name']} has timed out.")
+        else:
+            run.task_failed(frame, error or RUNTIME_ERROR, cause)
 
     def _keep_time(self) -> None:
         while True:
@@ -272,18 +340,3 @@ def check_definition(definition: str) -> None:
         parsed_flow(definition)
     except ValueError as error:
         raise invalid_argument(str(error)) from None
-
-
-def check_input(definition: str, text: str) -> str:
-    """Return the input of an execution; `{}` for an empty text.
-
-    Raises:
-        ApiError: The input is too large, or not a JSON object.
-    """
-    limit = parsed_flow(definition).limit_bytes
-    if len(text.encode()) > limit:
-        raise ApiError("EntityTooLarge", limit)
-    value = parse_object(text or "{}")
-    if value is None:
-        raise invalid_argument("The Input is not a JSON object.")
-    return json.dumps(value, ensure_ascii=False)

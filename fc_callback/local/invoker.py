@@ -77,7 +77,7 @@ class Invoker:
         self.log_listeners: list[Callable[[str, str], None]] = []
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
-        self.on_retry_scheduled: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
         """Add a function, or replace the function of the same name."""
@@ -86,6 +86,14 @@ class Invoker:
             old = self._pools.pop(name, None)
         if old is not None:
             old.close()
+
+    def is_idle(self) -> bool:
+        """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
+        rows = self._store.all(
+            "SELECT function FROM invocations WHERE status != 'ended'"
+            " AND id NOT IN (SELECT invocation FROM timers WHERE invocation IS NOT NULL)"
+        )
+        return not any(row["function"] in self._functions for row in rows)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -213,6 +221,7 @@ class Invoker:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
         log = stored(attempt.log)
+        self._store.after_commit(self.on_change)
         self._store.update(
             "invocations",
             row["id"],
@@ -228,7 +237,6 @@ class Invoker:
         if is_retried:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
             self._store.insert("timers", due=self._clock.now() + delay, kind="invocation", invocation=row["id"])
-            self._store.after_commit(self.on_retry_scheduled)
             return log
         end = InvocationEnd(
             task=row["task"],

@@ -25,7 +25,7 @@ _MISSING_PARAMETERS = {
     "UpdateFlow": ("Environment",),
     "DescribeFlow": ("FlowVersion",),
     "ListFlows": ("ResourceGroupId",),
-    "StartExecution": ("CallbackFnFTaskToken", "Qualifier"),
+    "StartExecution": ("Qualifier",),
     "ListExecutions": ("Qualifier", "MapRunName"),
 }
 

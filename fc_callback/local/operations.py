@@ -5,15 +5,13 @@ Source: the API metadata of fnf 2019-03-15 (`aliyun-openapi-meta`, `en-US/fnf`).
 
 from __future__ import annotations
 
-import re
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
-from fc_callback.flows.reading import NAME_PATTERN
+from fc_callback.flows.definition import NAME_PATTERN
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.clock import iso_milliseconds, parse_time
-from fc_callback.local.engine import Engine, check_definition, check_input
+from fc_callback.local.engine import Engine, check_definition
 from fc_callback.local.missing import missing_operation, refuse_missing_parameters
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 API_VERSION = "2019-03-15"
 # They read a definition before their transaction, which would hold up every other call.
 READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution"})
-# The service itself creates names that begin with a digit (UUIDs), so callers may use them too.
-_EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
 MAX_WAIT_SECONDS = 60
 
@@ -201,19 +197,17 @@ class Operations:
 
     def _start_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))
-        name = given.get("ExecutionName") or str(uuid.uuid4())
-        if not _EXECUTION_NAME.fullmatch(name):
-            raise invalid_argument("An execution's name has 1 to 128 letters, digits, _ and -.")
-        text = check_input(flow["definition"], given.get("Input", ""))
-        row = self._store.one("SELECT * FROM executions WHERE flow = ? AND name = ?", flow["id"], name)
-        if row is not None:
-            if row["status"] != "Running":
-                raise ApiError("ExecutionAlreadyExists", name, flow["name"])
-            return self.execution_response(row)
-        self._engine.start_execution(flow, name=name, execution_input=text)
+        chosen = given.get("ExecutionName", "")
+        running = self._store.one("SELECT * FROM executions WHERE flow = ? AND name = ?", flow["id"], chosen)
+        name = self._engine.start_execution(
+            flow,
+            name=chosen,
+            execution_input=given.get("Input", ""),
+            callback_token=given.get("CallbackFnFTaskToken", ""),
+        )
         response = self.execution_response(self.execution_row(account, flow["name"], name))
         # The real service responds before the execution has begun, so its response lacks these.
-        return {**response, "Status": "", "Output": "", "StoppedTime": ""}
+        return response if running is not None else {**response, "Status": "", "Output": "", "StoppedTime": ""}
 
     def execution_response(self, row: Row) -> dict[str, Any]:
         """Return an execution in the format of the HTTP API."""

@@ -35,6 +35,7 @@ class ServiceOptions:
     account_id: str
     accounts: tuple[str, ...]
     region: str
+    skip_time: bool
 
     def __attrs_post_init__(self) -> None:
         if self.host != HOST:

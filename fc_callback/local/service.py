@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from concurrent.futures import CancelledError
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from fc_callback.errors import FcCallbackError, SettingsError
-from fc_callback.local.api_errors import StillRunning
 from fc_callback.local.components import Components, build_components
 from fc_callback.local.control import control_routes
+from fc_callback.local.flow_operations import FlowOperations
 from fc_callback.local.http_api import HttpApi
 from fc_callback.local.options import ServiceOptions
 from fc_callback.local.server import HOST, Server, listen
-from fc_callback.local.values import Execution, FunctionInvocation, HistoryEvent, read_invocations
-from fc_callback.local.waiting_tasks import waiting_token
+from fc_callback.local.values import FunctionInvocation, read_invocations
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.runtime import FunctionSpec
     from fc_callback.values.context import Credentials
-    from fc_callback.values.token import TaskToken
 
 DEFAULT_ACCOUNT = "1000000000000001"
 
@@ -40,7 +35,7 @@ class _RunningService:
     endpoint: str
 
 
-class LocalCloudFlow:
+class LocalCloudFlow(FlowOperations):
     """CloudFlow on this machine: the HTTP API, flows in both languages, functions run as FC runs them.
 
     Use it as a context manager, or call `start_service()` and `close()`. The HTTP server runs in its own thread, on
@@ -61,6 +56,8 @@ class LocalCloudFlow:
         account_id: The account that owns the functions and `credentials`.
         accounts: Further accounts.
         region: The region that functions see.
+        skip_time: Whether `wait` and `run_until_waiting` move the clock to the next timer while nothing runs, so that
+            waits, retries and timeouts take no time. The clocks of callers move along.
 
     Raises:
         SettingsError: An argument cannot be used.
@@ -82,6 +79,7 @@ class LocalCloudFlow:
         account_id: str = DEFAULT_ACCOUNT,
         accounts: Iterable[str] = (),
         region: str = "cn-hangzhou",
+        skip_time: bool = False,
     ) -> None:
         self._options = ServiceOptions(
             database=None if database is None else Path(database),
@@ -96,6 +94,7 @@ class LocalCloudFlow:
             account_id=account_id,
             accounts=tuple(accounts),
             region=region,
+            skip_time=skip_time,
         )
         self._first_functions = tuple(functions)
         self._running: _RunningService | None = None
@@ -218,89 +217,6 @@ class LocalCloudFlow:
         self._components.invoker.add(chosen, function)
         self._components.invoker.resume(chosen)
 
-    def create_flow(self, name: str, definition: str | Mapping[str, Any], *, replace: bool = False) -> None:
-        """Create a flow in the default account.
-
-        Args:
-            name: The flow's name.
-            definition: In either language: YAML or JSON text, or the mapping itself.
-            replace: Whether to update the flow if the name exists.
-
-        Raises:
-            ApiError: The service refuses the definition; the message names the step.
-        """
-        self._components.create_flow(name, definition, replace=replace)
-
-    def start(
-        self, flow: str, execution_input: Mapping[str, Any] | None = None, *, execution_name: str = ""
-    ) -> Execution:
-        """Start an execution in the default account; return its state.
-
-        Raises:
-            ApiError: The service refuses it.
-        """
-        name = self._components.start_execution(flow, execution_input or {}, execution_name=execution_name)
-        return self.describe(flow, name)
-
-    def describe(self, flow: str, execution: str | Execution) -> Execution:
-        """Return the state of an execution.
-
-        Raises:
-            ApiError: It does not exist.
-        """
-        return Execution.read(self._row(flow, execution), self._components.store)
-
-    def wait(self, flow: str, execution: str | Execution, *, timeout: float = 30.0) -> Execution:
-        """Wait until an execution has ended, and return its state.
-
-        Raises:
-            StillRunning: It has not ended after `timeout` seconds of real time.
-            ApiError: It does not exist.
-        """
-        row = self._row(flow, execution)
-        ended = self._components.engine.when_ended(row["id"])
-        try:
-            ended.result(timeout)
-        except FutureTimeoutError:
-            ended.cancel()  # the engine forgets it
-            state = json.loads(self._row(flow, execution)["state"])
-            raise StillRunning(
-                f"Execution {row['name']} of flow {flow} still runs after {timeout:g} s, at step {state.get('step')!r}."
-            ) from None
-        except CancelledError:
-            raise FcCallbackError("The local CloudFlow was closed.") from None
-        return self.describe(flow, execution)
-
-    def history(self, flow: str, execution: str | Execution) -> list[HistoryEvent]:
-        """Return the whole history of an execution.
-
-        Raises:
-            ApiError: It does not exist.
-        """
-        row = self._row(flow, execution)
-        store = self._components.store
-        events = store.all("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
-        return [HistoryEvent.read(event, store) for event in events]
-
-    def stop(self, flow: str, execution: str | Execution, *, error: str = "", cause: str = "") -> Execution:
-        """Stop a running execution.
-
-        Raises:
-            ApiError: It does not exist, or has ended.
-        """
-        name = _name_of(execution)
-        self._components.perform("StopExecution", FlowName=flow, ExecutionName=name, Error=error, Cause=cause)
-        return self.describe(flow, name)
-
-    def waiting_token(self, flow: str, execution: str | Execution) -> TaskToken:
-        """Return the token of the task that an execution waits for.
-
-        Raises:
-            ApiError: The execution does not exist.
-            NoWaitingTask: It does not wait for a report.
-        """
-        return waiting_token(self._components, flow, _name_of(execution))
-
     def invocations(self, function: str | None = None) -> list[FunctionInvocation]:
         """Return the invocations, with events, results and logs, of one function or of all."""
         return read_invocations(self._components.store, function)
@@ -336,10 +252,3 @@ class LocalCloudFlow:
             SettingsError: `seconds` is not a number, is negative, or leads beyond the year 9998.
         """
         self._components.engine.advance(seconds, skew=skew)
-
-    def _row(self, flow: str, execution: str | Execution) -> Any:
-        return self._components.execution_row(flow, _name_of(execution))
-
-
-def _name_of(execution: str | Execution) -> str:
-    return execution.name if isinstance(execution, Execution) else execution

@@ -37,23 +37,31 @@ CREATE TABLE IF NOT EXISTS executions (
     id INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, account TEXT NOT NULL, flow_name TEXT NOT NULL,
     name TEXT NOT NULL, definition TEXT NOT NULL, role_arn TEXT NOT NULL, input TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'Running', output TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
-    cause TEXT NOT NULL DEFAULT '', started REAL NOT NULL, stopped REAL, state TEXT NOT NULL DEFAULT '{}',
-    events INTEGER NOT NULL DEFAULT 0, UNIQUE (flow, name)
+    cause TEXT NOT NULL DEFAULT '', started REAL NOT NULL, stopped REAL, globals TEXT NOT NULL DEFAULT '{}',
+    events INTEGER NOT NULL DEFAULT 0, reports_to INTEGER, UNIQUE (flow, name)
 );
+CREATE INDEX IF NOT EXISTS child_executions ON executions (reports_to) WHERE reports_to IS NOT NULL;
+CREATE TABLE IF NOT EXISTS frames (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, parent INTEGER, position INTEGER NOT NULL,
+    path TEXT NOT NULL, state TEXT NOT NULL DEFAULT '{}', output TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS frames_of_executions ON frames (execution);
+CREATE INDEX IF NOT EXISTS frames_of_frames ON frames (parent);
 CREATE TABLE IF NOT EXISTS events (
     execution INTEGER NOT NULL, id INTEGER NOT NULL, type TEXT NOT NULL, step TEXT NOT NULL, cause INTEGER NOT NULL,
     time REAL NOT NULL, detail TEXT NOT NULL, PRIMARY KEY (execution, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tasks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, event INTEGER NOT NULL, step TEXT NOT NULL,
-    waits_for TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, status TEXT NOT NULL DEFAULT 'scheduled'
+    id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, frame INTEGER NOT NULL, event INTEGER NOT NULL,
+    step TEXT NOT NULL, opened REAL NOT NULL, attempt INTEGER NOT NULL, waits_for TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, status TEXT NOT NULL DEFAULT 'scheduled'
 );
 CREATE INDEX IF NOT EXISTS tasks_of_executions ON tasks (execution);
 CREATE TABLE IF NOT EXISTS timers (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, execution INTEGER, task INTEGER,
-    invocation INTEGER
+    id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, execution INTEGER, frame INTEGER,
+    task INTEGER, invocation INTEGER, child INTEGER
 );
 CREATE INDEX IF NOT EXISTS timers_by_time ON timers (due);
+CREATE INDEX IF NOT EXISTS timers_of_executions ON timers (execution);
 CREATE TABLE IF NOT EXISTS invocations (
     id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, function TEXT NOT NULL, account TEXT NOT NULL,
     execution INTEGER, task INTEGER, asynchronous INTEGER NOT NULL, event TEXT NOT NULL,
@@ -75,7 +83,7 @@ Row = sqlite3.Row
 
 
 class StoreClosedError(FcCallbackError):
-    """The service was closed while another thread still had something to write."""
+    """The service was closed while another thread still had something to read or write."""
 
 
 class ServiceStore:
@@ -125,8 +133,7 @@ class ServiceStore:
         After the commit, the calls that were passed to `after_commit` run, outside the transaction.
         """
         with self._lock:
-            if self.closed:
-                raise StoreClosedError("The service's database is closed.")
+            self._require_open()
             if self._depth:
                 yield
                 return
@@ -145,6 +152,10 @@ class ServiceStore:
             calls, self._after_commit = self._after_commit, []
         for call in calls:
             call()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise StoreClosedError("The service's database is closed.")
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Run `call` after the commit of the current transaction."""
@@ -167,12 +178,14 @@ class ServiceStore:
     def one(self, sql: str, *values: Any) -> Row | None:
         """Return the first row."""
         with self._lock:
+            self._require_open()
             row: Row | None = self._connection.execute(sql, values).fetchone()
             return row
 
     def all(self, sql: str, *values: Any) -> list[Row]:
         """Return every row."""
         with self._lock:
+            self._require_open()
             return self._connection.execute(sql, values).fetchall()
 
     def setting(self, name: str) -> str | None:

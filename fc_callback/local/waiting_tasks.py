@@ -1,7 +1,9 @@
-"""Tasks that wait for a report: an execution with one callback step, started on request."""
+"""Tasks that wait for a report: those of running executions, and an execution with one, started on request."""
 
 from __future__ import annotations
 
+import functools
+import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -10,7 +12,7 @@ from fc_callback.local.api_errors import NoWaitingTask
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fc_callback.local.components import Components
 
@@ -91,6 +93,77 @@ def start_task(
     components.create_flow(flow, definition, replace=True)
     execution = components.start_execution(flow, payload)
     return StartedTask(flow=flow, execution=execution, token=waiting_token(components, flow, execution))
+
+
+@attrs.frozen(kw_only=True)
+class WaitingTask:
+    """A task that waits for a report. It can be completed without its token.
+
+    Attributes:
+        flow: The flow's name.
+        execution: The execution's name.
+        step: The step's name.
+        input: The step's input; tokens are masked.
+        attempt: 1, and one more after each retry of the step.
+        age_seconds: How long it has waited.
+        seconds_left: The time before it times out; None for no timeout.
+    """
+
+    flow: str
+    execution: str
+    step: str
+    input: dict[str, Any]
+    attempt: int
+    age_seconds: float
+    seconds_left: float | None
+    _report: Callable[..., Any] = attrs.field(repr=False, alias="report", eq=False)
+
+    def succeed(self, output: Mapping[str, Any] | None = None) -> None:
+        """Complete the task with its output.
+
+        Raises:
+            ApiError: The output is too large, or the task does not wait any more.
+        """
+        self._report("ReportTaskSucceeded", Output=json.dumps(dict(output or {}), ensure_ascii=False))
+
+    def fail(self, error: str, cause: str = "") -> None:
+        """Complete the task with an error, which the flow's retry and catch rules see by its name.
+
+        Raises:
+            ApiError: The error's name is empty or too long, or the task does not wait any more.
+        """
+        self._report("ReportTaskFailed", Error=error, Cause=cause)
+
+
+def waiting_tasks(
+    components: Components, *, flow: str | None = None, execution: str | None = None, step: str | None = None
+) -> list[WaitingTask]:
+    """Return the tasks of the default account that wait for a report, the oldest first; each argument selects."""
+    store, now = components.store, components.clock.now()
+    rows = store.all(
+        "SELECT t.*, e.flow_name, e.name, f.state, (SELECT due FROM timers WHERE task = t.id AND kind = 'task') AS due"
+        " FROM tasks t JOIN executions e ON e.id = t.execution JOIN frames f ON f.id = t.frame"
+        " WHERE t.status != 'ended' AND t.waits_for = 'report' AND e.account = ?1 AND (?2 IS NULL OR e.flow_name = ?2)"
+        " AND (?3 IS NULL OR e.name = ?3) AND (?4 IS NULL OR t.step = ?4) ORDER BY t.id",
+        *(components.options.account_id, flow, execution, step),
+    )
+    return [
+        WaitingTask(
+            flow=row["flow_name"],
+            execution=row["name"],
+            step=row["step"],
+            input=json.loads(store.masked(row["state"]))["step_input"],
+            attempt=row["attempt"],
+            age_seconds=now - row["opened"],
+            seconds_left=None if row["due"] is None else row["due"] - now,
+            report=functools.partial(_report, components, row["id"]),
+        )
+        for row in rows
+    ]
+
+
+def _report(components: Components, task: int, action: str, **parameters: str) -> None:
+    components.perform(action, TaskToken=components.store.task_token(task), **parameters)
 
 
 def waiting_token(components: Components, flow: str, execution: str) -> TaskToken:

@@ -47,17 +47,13 @@ States:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("retries: []", ["'work'", "'retries'"]),
         ("pattern: waitForever", ["'work'", "'pattern'", "waitForCallback"]),
         ("catch: [{errors: [FnF.ALL], goto: nowhere}]", ["'work'", "'nowhere'"]),
         ("catch: [{errors: [], goto: last}]", ["'work'", "'errors'"]),
         ("retry: [{errors: [A], intervalSeconds: 100000}]", ["'work'", "'intervalSeconds'", "86400"]),
-        ("retry: [{errors: [A], backoff: 2}]", ["'work'", "'backoff'"]),
-        ("serviceParams: {StatefulAsyncInvocationID: x}", ["'work'", "'StatefulAsyncInvocationID'"]),
         ("{pattern: sync, serviceParams: {InvocationType: Sync}}", ["'work'", "Async"]),
         ("inputMappings: [{target: a, source: $input..b}]", ["'work'", "'$input..b'"]),
         ("inputMappings: [{target: a, source: '$input.list[?(@.x)]'}]", ["'work'", "is not a path"]),
-        ("inputMappings: [{target: a, source: $context.task.tokn}]", ["'work'", "$context.task.token"]),
         ("inputMappings: [{source: $input.a}]", ["'work'", "'target'"]),
         ("errorMappings: [{target: a, source: $input.a}]", ["'work'", "$local"]),
         ("timeoutSeconds: soon", ["'work'", "'timeoutSeconds'"]),
@@ -76,15 +72,13 @@ def test_a_legacy_flow_is_refused_with_the_step_and_the_reason(more: str, words:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        ("ResultPath: $", ["'Work'", "'ResultPath'"]),
         ("TaskMode: WaitForToken", ["'Work'", "WaitForCustomCallback"]),
         ("Catch: [{Errors: [A], Next: Nowhere}]", ["'Work'", "'Nowhere'"]),
         ("Retry: [{Errors: [A], MaxAttempts: 1}]", ["'Work'", "'IntervalSeconds'"]),
-        ("OutputConstructor: {a.$: split($Output.x)}", ["'Work'", "'split'", "jsonMerge"]),
+        ("OutputConstructor: {a.$: intSub($Output.x)}", ["'Work'", "'intSub'", "jsonMerge"]),
         ("OutputConstructor: {a.$: 'length(1, 2)'}", ["'Work'", "length", "2 arguments"]),
-        ("OutputConstructor: {a.$: $Output.x + 1}", ["'Work'", "'+ 1'"]),
-        ("OutputConstructor: {a.$: $Context.Current.Token}", ["'Work'", "$Context"]),
-        ("OutputConstructor: {a.$: 5}", ["'Work'", "takes an expression"]),
+        ("OutputConstructor: {a.$: $Output.x + 1}", ["'Work'", "'+'", "character 11"]),
+        ("OutputConstructor: {a.$: 5}", ["'Work'", "an expression is text"]),
         ("OutputConstructor: {a.$: 'format(\"x\"'}", ["'Work'", "ends too early"]),
         ("InputConstructor: {a.$: $Output.x}", ["'Work'", "$Output", "does not exist here"]),
         ("InputConstructor: {a: 1, a.$: $Input.a}", ["'Work'", "given twice"]),
@@ -116,7 +110,20 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
         ("{version: v1, type: flow, steps: [{type: wait, name: a}]}", "duration or a timestamp"),
         ("{version: v1, type: flow, steps: [{type: wait, name: a, duration: 200000}]}", "172800"),
         ("{version: v1, type: flow, steps: [{type: wait, name: a, timestamp: tomorrow}]}", "2019-05-02T15:04:05Z"),
-        ("{version: v1, type: flow, steps: [{type: task, name: a, action: 'ocr:Do'}]}", "'action'"),
+        (
+            "{version: v1, type: flow, steps: [{type: task, name: a, action: 'ocr:Do', resourceArn: 'acs:fc:::x'}]}",
+            "either a resourceArn or an action",
+        ),
+        ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: work}]}", "is not an ARN"),
+        ("{version: v1, type: flow, steps: [{type: choice, name: a}]}", "'choices'"),
+        (
+            "{version: v1, type: flow, steps: [{type: parallel, name: a, branches: [{steps: [{type: task, name: b}]}]}]}",
+            "Step 'b'",
+        ),
+        (
+            "{version: v1, type: flow, steps: [{type: choice, name: a, choices: [{condition: $.a, goto: b}]}]}",
+            "not a step beside it",
+        ),
         ("{Type: StateMachine, SpecVersion: v1, StartAt: A, States: []}", "at least one state"),
         ("{Type: StateMachine, SpecVersion: v1, StartAt: B, States: [{Type: Pass, Name: A, End: true}]}", "'B'"),
         (
@@ -128,9 +135,14 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
             "300",
         ),
         (
-            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Task, Name: A, Action: 'HTTP:Request', End: true}]}",
-            "'HTTP:Request'",
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Wait, Name: A, UntilDateTime: x, End: true}]}",
+            "write 'Seconds'",
         ),
+        (
+            "{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Map, Name: A, ItemReader: {}, End: true}]}",
+            "does not have the distributed Map ('ItemReader')",
+        ),
+        ("{Type: StateMachine, SpecVersion: v1, StartAt: A, States: [{Type: Choice, Name: A}]}", "'Branches'"),
         ("{Type: Machine, SpecVersion: v1, StartAt: A, States: [{Type: Pass, Name: A, End: true}]}", "'Machine'"),
         ("a: 1\na: 2", "given twice"),
         ("1: a", "put it in quotes"),
@@ -142,6 +154,21 @@ def test_a_definition_that_cannot_be_run_is_refused_with_words(definition: str, 
     with pytest.raises(DefinitionError) as refused:
         parse_flow(definition)
     assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("definition", "place", "words"),
+    [
+        (LEGACY.format(more="retries: []"), ("steps", 0), "Step 'work': the field 'retries' is unknown"),
+        (LEGACY.format(more="retry: [{errors: [A], backoff: 2}]"), ("steps", 0, "retry"), "'backoff'"),
+        (CLOUDFLOW.format(more="ResultPath: $"), ("States", 0), "State 'Work': the field 'ResultPath' is unknown"),
+        (CLOUDFLOW.format(more="End: false") + "Comment: x", (), "The flow: the field 'Comment' is unknown"),
+    ],
+)
+def test_an_unknown_field_is_a_warning_that_names_its_place(definition: str, place: Any, words: str) -> None:
+    (warning,) = parse_flow(definition).warnings
+    assert words in warning.message
+    assert warning.place == place
 
 
 def test_yamls_traps_are_no_traps(service: LocalCloudFlow) -> None:
@@ -211,7 +238,7 @@ def test_a_flow_is_created_once_unless_it_is_to_be_replaced(service: LocalCloudF
         ("CreateFlow", {"Name": "1 flow"}, "name"),
         ("CreateFlow", {"Type": "XML"}, "FDL"),
         ("StartExecution", {"FlowName": "f", "Qualifier": "2"}, "Qualifier"),
-        ("StartExecution", {"FlowName": "f", "CallbackFnFTaskToken": "t"}, "CallbackFnFTaskToken"),
+        ("StartExecution", {"FlowName": "f", "CallbackFnFTaskToken": "t"}, "TaskToken"),
         ("StartExecution", {"FlowName": "f", "Input": "[1]"}, "Input"),
         ("StartExecution", {"FlowName": "f", "ExecutionName": "a b"}, "name"),
         ("ListExecutions", {"FlowName": "f", "Status": "Done"}, "Status"),
@@ -230,80 +257,6 @@ def test_what_is_asked_for_in_vain_is_refused_by_name(
     answer = raw.v1(action, form=form)
     assert (answer.status_code, answer.json()["Code"]) == (400, "InvalidArgument")
     assert words in answer.json()["Message"]
-
-
-def flow_with(constructor: str, *, kind: str = "OutputConstructor") -> str:
-    return f"""
-Type: StateMachine
-SpecVersion: v1
-StartAt: P
-States:
-  - Type: Pass
-    Name: P
-    {kind}: {{r.$: {json.dumps(constructor)}}}
-    End: true
-"""
-
-
-@pytest.mark.parametrize(
-    ("expression", "expected"),
-    [
-        ("$Input.list[1].x", 2),
-        ("$Input.list[*].x", [1, 2]),
-        ("$Input.list[9]", None),
-        ("$Input.missing.deeper", None),
-        ("$Context.Execution.Name", "e"),
-        ("$Context.Execution.Input.name", "Tom"),
-        ("$Context.Current.Name", "P"),
-        ("$Context.Current.RetryCount", 0),
-        ('format("{} is {}", $Input.name, length($Input.list))', "Tom is 2"),
-        ("format('a{}', `b`)", "ab"),
-        ('length("name")', 4),
-        ('arrayContains(["Tom", 10], true)', False),
-        ("arrayUnique([1, 2, 3, 1, true])", [1, 2, 3, True]),
-        (
-            'jsonMerge({"name": "Tom", "age": 10}, {"name": "Tom", "address": "beijing"})',
-            {"name": "Tom", "age": 10, "address": "beijing"},
-        ),
-        ("stringToJson('{\"a\": [1, null]}').a", None),
-        ("stringToJson('{\"a\": [1, null]}')", {"a": [1, None]}),
-        ('fromBase64("Rm5G")', "FnF"),
-        ('hash("abc", "SHA-256")', "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        ("-1.5", -1.5),
-        ("null", None),
-    ],
-)
-def test_an_expression_has_its_documented_value(service: LocalCloudFlow, expression: str, expected: Any) -> None:
-    given_input = {"name": "Tom", "list": [{"x": 1}, {"x": 2}]}
-    if expression.endswith(").a"):
-        with pytest.raises(ApiError, match="not supported here"):
-            service.create_flow("f", flow_with(expression))
-        return
-    service.create_flow("f", flow_with(expression))
-    service.start("f", given_input, execution_name="e")
-    assert service.wait("f", "e").output == {"r": expected}
-
-
-@pytest.mark.parametrize(
-    "expression",
-    [
-        "length(5)",
-        'format("{}")',
-        'jsonMerge({"a": 1}, [])',
-        'stringToJson("{")',
-        'fromBase64("?")',
-        'hash("a", "CRC")',
-        "arrayContains(1, 1)",
-    ],
-)
-def test_a_function_that_cannot_take_its_arguments_fails_the_execution(
-    service: LocalCloudFlow, expression: str
-) -> None:
-    service.create_flow("f", flow_with(expression))
-    service.start("f", execution_name="e")
-    execution = service.wait("f", "e")
-    assert (execution.status, execution.error) == ("Failed", "FnF.RuntimeError")
-    assert expression.partition("(")[0] in execution.cause
 
 
 JSON = st.recursive(

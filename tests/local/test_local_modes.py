@@ -69,7 +69,7 @@ def execute(service: LocalCloudFlow, definition: str, function: Any = None, give
         (legacy("requestResponse", "Async"), {}),
         (legacy("sync"), {"doubled": 8}),
         (legacy("sync", "Async"), {"doubled": 8}),
-        (cloudflow("RequestComplete", "Sync"), {"doubled": 8}),
+        (cloudflow("RequestComplete", "Sync"), {"Body": {"doubled": 8}}),
         (cloudflow("RequestComplete", "Async"), {}),
         (cloudflow("WaitForSystemCallback", "Async"), {"doubled": 8}),
     ],

@@ -16,7 +16,7 @@ with LocalCloudFlow() as service:
     inbox = Inbox()
     service.add_function(inbox, name="notify")
     service.create_flow("approve", CALLBACK_FLOW)
-    service.start("approve", {}, execution_name="ask")
+    service.start("approve", {"order": 1}, execution_name="ask")
     client = RawClient(service.endpoint, service.credentials)
     service.inject(Fault("close"), Fault("reset", takes_effect=False))
     for _ in range(2):
