@@ -220,8 +220,8 @@ class Invoker:
         def stored(text: str) -> str:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
-        self._store.after_commit(self.on_change)
         log = stored(attempt.log)
+        self._store.after_commit(self.on_change)
         self._store.update(
             "invocations",
             row["id"],

@@ -219,7 +219,7 @@ def test_aliases_cannot_make_a_small_definition_large(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(DefinitionError, match=r"more than|deeper than"):
         read_definition(text)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_aliases_cannot_make_a_small_definition_large(text: str) -> None:
 def test_a_tag_of_a_template_is_named_for_what_it_is(value: str) -> None:
     tag = value.split(maxsplit=1)[0]
     with pytest.raises(
-        DefinitionError, match=rf"^{tag} is replaced by Fun or ROS before CreateFlow.* \(line 5\)"
+        DefinitionError, match=rf"^Fun or ROS replaces {tag} before CreateFlow: .* \(line 5\)"
     ) as caught:
         read_definition(f"{STEPS}  - resourceArn: {value}\n")
 
@@ -245,7 +245,7 @@ def test_a_tag_of_a_template_is_named_for_what_it_is(value: str) -> None:
     ],
 )
 def test_a_placeholder_in_a_resource_is_named_for_what_it_is(resource: object, found: str) -> None:
-    assert (unreplaced_placeholder(resource) or "").startswith(f"{found} is replaced by Fun or ROS before CreateFlow")
+    assert (unreplaced_placeholder(resource) or "").startswith(f"Fun or ROS replaces {found} before CreateFlow")
 
 
 @pytest.mark.parametrize(
