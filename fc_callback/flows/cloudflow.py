@@ -27,6 +27,7 @@ from fc_callback.flows.definition import (
 )
 from fc_callback.flows.fields import number_between
 from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.layout import CLOUDFLOW
 from fc_callback.flows.paths import Condition, Constructor, Expression, Values
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
 
@@ -35,7 +36,6 @@ MAX_WAIT_SECONDS = 300
 MAX_CONCURRENCY = 40
 GLOBAL_VALUE_LIMIT_BYTES = 256 * KIB
 GLOBAL_KEY_LIMIT_BYTES = 128
-WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitForCustomCallback": "report"}
 
 
 @attrs.frozen(kw_only=True)
@@ -121,7 +121,7 @@ class StateMachine:
             action=step.action,
             resource_arn=str(given.get("resourceArn", "")),
             parameters=given,
-            waits_for=WAITS_FOR[step.mode],
+            waits_for=CLOUDFLOW.waits_for[step.mode],
             timeout_seconds=timeout or None,
         )
         if step.action != "FC:InvokeFunction":

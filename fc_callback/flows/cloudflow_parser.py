@@ -12,7 +12,6 @@ from fc_callback.flows.cloudflow import (
     MAX_CONCURRENCY,
     MAX_TASK_SECONDS,
     MAX_WAIT_SECONDS,
-    WAITS_FOR,
     Branch,
     State,
     StateMachine,
@@ -20,25 +19,12 @@ from fc_callback.flows.cloudflow import (
 from fc_callback.flows.definition import Body, CatchRule, DefinitionError, JsonObject, RetryRule
 from fc_callback.flows.expressions import parse_condition, parse_constructor, parse_expression
 from fc_callback.flows.fields import Fields, at_place
+from fc_callback.flows.layout import CLOUDFLOW, action_name
 from fc_callback.flows.paths import Constructor, Expression, constant
 from fc_callback.flows.targets import unreplaced_placeholder
 
 MAX_INTERVAL_SECONDS = 86_400
 MAX_BRANCHES = 50
-_COMMON = ("Type", "Name", "Description")
-_CONSTRUCTED = (*_COMMON, "InputConstructor", "OutputConstructor", "GlobalConstructor")
-_NEXT = ("Next", "End")
-_HANDLED = ("Retry", "Catch")
-_KNOWN = {
-    "Pass": (*_CONSTRUCTED, *_NEXT),
-    "Wait": (*_CONSTRUCTED, *_NEXT, "Seconds", "Seconds.$"),
-    "Task": (*_CONSTRUCTED, *_NEXT, *_HANDLED, "Action", "TaskMode", "Parameters", "Timeout", "Timeout.$"),
-    "Choice": (*_CONSTRUCTED, "Branches", "Default"),
-    "Parallel": (*_CONSTRUCTED, *_NEXT, *_HANDLED, "Branches"),
-    "Map": (*_CONSTRUCTED, *_NEXT, *_HANDLED, "ItemsPath", "Processor", "MaxConcurrency", "MaxConcuccency"),
-    "Succeed": (*_CONSTRUCTED, "End"),
-    "Fail": (*_COMMON, "Code", "Detail", "End"),
-}
 # The keys that only a distributed Map has.
 _DISTRIBUTED = ("ProcessorConfig", "ItemReader", "ItemConstructor", "ItemBatcher", "ResultWriter")
 _BEFORE = ("$Context", "$Input", "$Global")
@@ -87,10 +73,10 @@ def _parse_body(parent: Fields) -> Body:
 
 def _parse_state(fields: Fields) -> State:
     kind = fields.text("Type")
-    if kind not in _KNOWN:
-        raise fields.error(f"'Type' is {kind!r}; it can be {', '.join(_KNOWN)}.")
+    if kind not in CLOUDFLOW.kinds:
+        raise fields.error(f"'Type' is {kind!r}; it can be {', '.join(CLOUDFLOW.kinds)}.")
     _refuse_missing_features(fields, kind)
-    fields.only(*_KNOWN[kind])
+    fields.only(*CLOUDFLOW.kinds[kind])
     name = fields.text("Name")
     if len(name) > 128:  # noqa: PLR2004 - the limit that the message names
         raise fields.error("a name has up to 128 characters.")
@@ -208,9 +194,8 @@ def _parse_map(fields: Fields) -> dict[str, Any]:
 
 
 def _parse_task(fields: Fields) -> dict[str, Any]:
-    # Early documents write FC::InvokeFunction.
-    action = fields.text("Action").replace("::", ":")
-    mode = fields.choice("TaskMode", "RequestComplete", *WAITS_FOR)
+    action = action_name(fields.text("Action"))
+    mode = fields.choice("TaskMode", "RequestComplete", *CLOUDFLOW.waits_for)
     if mode == "WaitForSystemCallback" and action not in {"FC:InvokeFunction", "FNF:StartExecution"}:
         raise fields.error(f"{action} has no WaitForSystemCallback: only FC:InvokeFunction and FNF:StartExecution do.")
     return {

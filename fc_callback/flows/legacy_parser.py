@@ -12,6 +12,7 @@ from fc_callback.flows.definition import NAME_PATTERN, Body, CatchRule, Definiti
 from fc_callback.flows.expressions import parse_legacy_condition
 from fc_callback.flows.fields import Fields, at_place, number_between
 from fc_callback.flows.flow import Chosen
+from fc_callback.flows.layout import LEGACY
 from fc_callback.flows.legacy import (
     MAX_WAIT_SECONDS,
     Alternative,
@@ -26,22 +27,7 @@ from fc_callback.flows.targets import parse_target, unreplaced_placeholder
 MAX_INTERVAL_SECONDS = 86_400
 MAX_TASK_SECONDS = 31_536_000
 MAX_BRANCHES = 100
-_COMMON = ("type", "name", "description", "inputMappings", "outputMappings")
 _ROOTS = ("input", "local", "context")
-_KNOWN = {
-    "pass": (*_COMMON, "end"),
-    "wait": (*_COMMON, "end", "duration", "timestamp"),
-    "task": (
-        *_COMMON,
-        *("end", "resourceArn", "action", "pattern", "timeoutSeconds", "serviceParams", "retry", "catch"),
-        "errorMappings",
-    ),
-    "choice": (*_COMMON, "end", "choices", "default"),
-    "parallel": (*_COMMON, "end", "branches"),
-    "foreach": (*_COMMON, "end", "iterationMapping", "steps"),
-    "succeed": _COMMON,
-    "fail": (*_COMMON, "error", "cause"),
-}
 
 
 def parse_legacy(document: JsonObject) -> LegacyFlow:
@@ -90,9 +76,9 @@ def _parse_body(parent: Fields) -> Body:
 
 def _parse_step(fields: Fields, following: str | None) -> LegacyStep:
     kind = fields.text("type")
-    if kind not in _KNOWN:
-        raise fields.error(f"'type' is {kind!r}; it can be {', '.join(_KNOWN)}.")
-    fields.only(*_KNOWN[kind])
+    if kind not in LEGACY.kinds:
+        raise fields.error(f"'type' is {kind!r}; it can be {', '.join(LEGACY.kinds)}.")
+    fields.only(*LEGACY.kinds[kind])
     name = fields.text("name")
     if not NAME_PATTERN.fullmatch(name):
         raise fields.error("a name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
@@ -190,7 +176,7 @@ def _parse_foreach(fields: Fields) -> dict[str, Any]:
 
 
 def _parse_task(fields: Fields) -> dict[str, Any]:
-    pattern = fields.choice("pattern", "requestResponse", "requestResponse", "sync", "waitForCallback")
+    pattern = fields.choice("pattern", "requestResponse", *LEGACY.waits_for)
     return {
         **_parse_action(fields, pattern),
         "pattern": pattern,
