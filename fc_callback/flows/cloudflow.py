@@ -78,6 +78,7 @@ class StateMachine:
     """A flow of CloudFlow. The scope of each list of states is `{"input": the output of the state before}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     limit_bytes: int = CLOUDFLOW_OUTPUT_LIMIT_BYTES
     warnings: tuple[FlowWarning, ...] = ()

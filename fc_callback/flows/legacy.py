@@ -86,6 +86,7 @@ class LegacyFlow:
     """A flow of Serverless Workflow. The scope of each list of steps is `{"input": ..., "local": ...}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     inputs: tuple[TargetMapping, ...] | None = None
     outputs: tuple[TargetMapping, ...] | None = None

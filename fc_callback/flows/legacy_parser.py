@@ -106,7 +106,7 @@ def _parse_nothing(_fields: Fields) -> dict[str, Any]:
 
 
 def _parse_fail(fields: Fields) -> dict[str, Any]:
-    return {"error": fields.text("error", ""), "cause": fields.text("cause", "")}
+    return {"error": fields.literal("error"), "cause": fields.literal("cause")}
 
 
 def _parse_wait(fields: Fields) -> dict[str, Any]:
@@ -182,15 +182,15 @@ def _parse_task(fields: Fields) -> dict[str, Any]:
         "pattern": pattern,
         "callback": pattern == "waitForCallback",
         "timeout_seconds": fields.number("timeoutSeconds", None, low=1, high=MAX_TASK_SECONDS),
-        "retry": tuple(_parse_retry(fields, entry) for entry in fields.listed("retry")),
-        "catch": tuple(_parse_catch(fields, entry) for entry in fields.listed("catch")),
+        "retry": fields.each("retry", _parse_retry),
+        "catch": fields.each("catch", _parse_catch),
         "errors": parse_mappings(fields, "errorMappings", roots=("local",)),
     }
 
 
 def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
     params = fields.inner(f"{fields.label}: serviceParams", fields.members.get("serviceParams", {}), "serviceParams")
-    parameters = {name: _parse_parameter(params, value) for name, value in params.members.items()}
+    parameters = {name: _parse_parameter(params, name, value) for name, value in params.members.items()}
     if "action" in fields.members:
         if "resourceArn" in fields.members:
             raise fields.error("a task has either a resourceArn or an action.")
@@ -221,16 +221,17 @@ def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
     return {"action": arn, "parameters": parameters}
 
 
-def _parse_parameter(fields: Fields, value: Any) -> Any:
+def _parse_parameter(fields: Fields, name: str, value: Any) -> Any:
     if value == "$":
         return Path("$", ())
     if isinstance(value, str) and value.startswith("$."):
         return parse_input_path(value, fields.label)
+    if isinstance(value, str) and value.startswith("$"):
+        fields.warn(f"{value!r} is a constant text: a member of the step's input is $.name, and $ is all of it.", name)
     return value
 
 
-def _parse_retry(parent: Fields, entry: object) -> RetryRule:
-    fields = parent.inner(f"{parent.label}: a retry entry", entry, "retry")
+def _parse_retry(fields: Fields) -> RetryRule:
     fields.only("errors", "intervalSeconds", "maxIntervalSeconds", "maxAttempts", "multiplier")
     return RetryRule(
         errors=fields.errors("errors"),
@@ -242,7 +243,6 @@ def _parse_retry(parent: Fields, entry: object) -> RetryRule:
     )
 
 
-def _parse_catch(parent: Fields, entry: object) -> CatchRule:
-    fields = parent.inner(f"{parent.label}: a catch entry", entry, "catch")
+def _parse_catch(fields: Fields) -> CatchRule:
     fields.only("errors", "goto")
     return CatchRule(errors=fields.errors("errors"), goto=fields.text("goto"))
