@@ -52,7 +52,7 @@ class RemoteTask:
             CloudFlowError: The service does not know the key, or the task belongs to another account.
             ServiceUnreachable: The service has ended.
         """
-        from fc_callback.local.values import HistoryEvent
+        from fc_callback.local.history import HistoryEvent
         from fc_callback.testing.tasks import describe_task
 
         query = {"FlowName": self.flow, "ExecutionName": self.execution, "Limit": "999"}

@@ -3,7 +3,7 @@
 Source: CloudFlow documentation 2579872, "Built-in functions". It gives the arguments of `format`, `length`, `arrayContains`,
 `arrayUnique`, `jsonMerge`, `stringToJson`, `fromBase64` and `hash`. Of the others it gives the name or the category only:
 their arguments are inferred, and so are the names `jsonToString`, `toBase64` and `uuid`. `fromJSON` is an older name of
-`stringToJson`.
+`stringToJson`. An expression is evaluated once for each run of its step, so `randomInt` and `uuid` need no record.
 """
 
 from __future__ import annotations
@@ -37,9 +37,13 @@ class _WrongArguments(Exception):
     """The arguments are not what the function takes; the message says what it takes."""
 
 
+class _TooLarge(Exception):
+    """A result is larger than any value can be."""
+
+
 @attrs.frozen
 class Builtin:
-    """A function, the number of arguments that it takes (`most` is None for any number), and what they must be."""
+    """A function and the number of arguments that it takes; `most` is None for any number."""
 
     name: str
     call: Callable[..., Any]
@@ -65,10 +69,6 @@ class Builtin:
         return result
 
 
-class _TooLarge(Exception):
-    """A result is larger than any value can be."""
-
-
 def _require_size(size: int) -> None:
     if size > VALUE_LIMIT_BYTES:
         raise _TooLarge
@@ -78,12 +78,15 @@ def bounded_items(values: Iterable[Any]) -> list[Any]:
     """Return a list of values, as long as it is not larger than a value can be.
 
     Raises:
-        FlowError: It is.
+        FlowError: It is, or a value is nested too deeply.
     """
     items: list[Any] = []
     size = 0
     for value in values:
-        size += size_bytes(value)
+        try:
+            size += size_bytes(value)
+        except RecursionError:
+            raise FlowError(RUNTIME_ERROR, "An array or a map has a value that is nested too deeply.") from None
         if size > VALUE_LIMIT_BYTES:
             raise FlowError(RUNTIME_ERROR, f"An array or a map has more than {VALUE_LIMIT_BYTES} bytes.")
         items.append(value)
@@ -119,6 +122,16 @@ def _split(text: Any, separator: Any) -> list[str]:
     _require(isinstance(text, str) and isinstance(separator, str) and separator != "", wants)
     parts: list[str] = text.split(separator)
     return parts
+
+
+def _regex_match_string(pattern: Any, text: Any) -> bool:
+    from fc_callback.flows.regexes import PatternError, matches  # it imports lark
+
+    _require(isinstance(pattern, str) and isinstance(text, str), "a pattern and text")
+    try:
+        return matches(pattern, text)
+    except PatternError as error:
+        raise _WrongArguments(f"a pattern and text, but {error}") from None
 
 
 def _get(container: Any, place: Any) -> Any:
@@ -213,6 +226,7 @@ BUILTINS: dict[str, Builtin] = {
         Builtin("format", _format, 1, None),
         Builtin("length", _length, 1, 1),
         Builtin("split", _split, 2, 2),  # inferred: (text, separator)
+        Builtin("regexMatchString", _regex_match_string, 2, 2),  # inferred: (pattern, text), anywhere in it, as in Go
         Builtin("get", _get, 2, 2),  # inferred: (array, index) or (map, key)
         Builtin("intAdd", _int_add, 2, 2),
         Builtin("randomInt", _random_int, 2, 2),  # inferred: (from, to), and both can be the result

@@ -32,7 +32,7 @@ def _raise_missing(_path: str) -> None:
 
 
 def null(_values: Values) -> None:
-    """Be the literal `null`, the only value that `==` and `!=` compare with every type."""
+    """Return None: the literal `null`, the only value that `==` and `!=` compare with every type."""
 
 
 def truth(expression: Expression) -> Condition:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lark import Token
 from lark.exceptions import VisitError
@@ -19,9 +19,7 @@ from fc_callback.flows.comparing import all_true, any_true, comparison, null
 from fc_callback.flows.definition import DefinitionError, UnsupportedDefinition
 from fc_callback.flows.grammar import ExpressionSyntaxError, UnknownOperator, parse_text
 from fc_callback.flows.paths import Expression, Path, Values, constant, parse_segments
-
-if TYPE_CHECKING:
-    from fc_callback.flows.references import ExpressionText
+from fc_callback.flows.references import ExpressionText, shorten
 
 _CONSTANTS = {"true": True, "false": False}
 
@@ -81,7 +79,7 @@ class _Compiler(Transformer_NonRecursive[Token, Any]):
             return null
         if token not in _CONSTANTS:
             raise self._error(
-                f"has {str(token)!r}, which is neither true, false, null nor the call of a function", token
+                f"has {shorten(token)!r}, which is neither true, false, null nor the call of a function", token
             )
         return constant(_CONSTANTS[token])
 
@@ -89,7 +87,7 @@ class _Compiler(Transformer_NonRecursive[Token, Any]):
         function = self.given.functions.get(name)
         if function is None:
             known = ", ".join(self.given.functions)
-            lacks = f"the local CloudFlow does not have the function {str(name)!r}"
+            lacks = f"the local CloudFlow does not have the function {shorten(name)!r}"
             has = f"it has {known}" if known else "a condition of this language has no functions"
             raise self._error(f"cannot be evaluated: {lacks}; {has}", name, UnsupportedDefinition)
         parts = arguments or ()
@@ -134,7 +132,7 @@ class _Compiler(Transformer_NonRecursive[Token, Any]):
             text = str(json.loads(token, strict=False))
             text.encode()
         except ValueError:
-            raise self._error(f"has a text that cannot be read, {token!s}", token) from None
+            raise self._error(f"has a text that cannot be read, {shorten(token)}", token) from None
         return text
 
     def _error(self, reason: str, token: Token, kind: type[DefinitionError] = DefinitionError) -> DefinitionError:

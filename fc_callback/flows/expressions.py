@@ -20,7 +20,8 @@ from fc_callback.flows.references import ExpressionText
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# This emulator's own limit; the stack must not overflow.
+# These limits are this emulator's own.
+MAX_CHARACTERS = 20_000
 MAX_CONSTRUCTOR_LEVELS = 100
 # Constants that look like an expression: a path, or the call of a function that reads one.
 _ROOT = r"\$(?:Context|Input|Output|Global)"
@@ -36,7 +37,7 @@ def parse_expression(text: object, *, roots: tuple[str, ...], label: str, warn: 
         text: The text.
         roots: Those of `$Input`, `$Output`, `$Context` and `$Global` that exist here.
         label: The text's name in messages.
-        warn: Called with a text about each path that cannot exist; its value is null.
+        warn: Called with a text about each path that cannot exist, without the label; the path's value is null.
 
     Raises:
         DefinitionError: The text is not an expression, or names an unknown value; the message names the character.
@@ -72,6 +73,8 @@ def parse_legacy_condition(text: object, *, label: str) -> Callable[[JsonObject]
 
 
 def _parse(given: ExpressionText) -> Expression:
+    if len(given.text) > MAX_CHARACTERS:
+        raise given.error(f"has {len(given.text)} characters; the limit is {MAX_CHARACTERS}")
     # Most expressions are paths. They need no grammar, whose first use takes a tenth of a second.
     reference = given.reference(given.text)
     if reference is not None:

@@ -16,10 +16,9 @@ from fc_callback.flows.paths import ROOT_PATTERN, SEGMENT_PATTERN
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# CloudFlow documentation 2579872: calls nest to 10 levels. The other two limits are this emulator's own.
+# CloudFlow documentation 2579872: calls nest to 10 levels. The other limit is this emulator's own.
 MAX_CALLS = 10
 MAX_BRACKETS = 50
-MAX_CHARACTERS = 20_000
 _GRAMMAR = rf"""
 ?start: either
 ?either: both (_OR both)*
@@ -77,10 +76,8 @@ def parse_text(text: str) -> Tree[Token]:
     """Return the syntax tree of an expression or a condition. It must not be changed, because it is cached.
 
     Raises:
-        ExpressionSyntaxError: The text breaks the grammar, or a limit of its length or nesting.
+        ExpressionSyntaxError: The text breaks the grammar, or a limit of nesting.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise ExpressionSyntaxError(f"has {len(text)} characters; the limit is {MAX_CHARACTERS}")
     parser = _parser().parse_interactive(text)
     try:
         _check_nesting(parser.iter_parse())

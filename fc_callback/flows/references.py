@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fc_callback.flows.builtins import Builtin
 
-_SHOWN_CHARACTERS = 200
+_SHOWN_CHARACTERS = 200  # of a text in a message
 # The members of $Context. Only below Input and Output there is data of the flow's own.
 _CONTEXT = (
     ("Execution", "Name"),
@@ -30,6 +30,11 @@ _CONTEXT = (
 )
 
 
+def shorten(text: str) -> str:
+    """Return a text, or its beginning if it is too long for a message."""
+    return str(text) if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
 @attrs.frozen(kw_only=True)
 class ExpressionText:
     """The text of an expression.
@@ -39,7 +44,7 @@ class ExpressionText:
         roots: The roots that exist here: those of `$Input`, `$Output`, `$Context` and `$Global`, or `$`.
         functions: The functions that exist here.
         label: The text's name in messages.
-        warn: Called with a text about each path that cannot exist.
+        warn: Called with a text about each path that cannot exist; the text does not have the label.
     """
 
     text: str
@@ -50,8 +55,7 @@ class ExpressionText:
 
     def error(self, reason: str, kind: type[DefinitionError] = DefinitionError) -> DefinitionError:
         """Return an error; the reason continues "the expression ..."."""
-        shown = self.text if len(self.text) <= _SHOWN_CHARACTERS else f"{self.text[:_SHOWN_CHARACTERS]}…"
-        return kind(f"{self.label}: the expression {shown!r} {reason}.")
+        return kind(f"{self.label}: the expression {shorten(self.text)!r} {reason}.")
 
     def reference(self, text: str) -> Expression | None:
         """Return the expression that reads a path; None if the text is not a path.
@@ -65,10 +69,10 @@ class ExpressionText:
         root, path = found
         if root not in self.roots:
             known = "only the input of the step, like $.name" if self.roots == ("$",) else ", ".join(self.roots)
-            raise self.error(f"reads {root}, which does not exist here; there is {known}")
+            raise self.error(f"reads {shorten(root)}, which does not exist here; there is {known}")
         if root == "$Context" and not _in_context(path):
             members = ", ".join(".".join(member) for member in _CONTEXT)
-            self.warn(f"{self.label}: {path.text} leads nowhere, its value is null; $Context has {members}.")
+            self.warn(f"{shorten(path.text)} leads nowhere, its value is null; $Context has {members}.")
         return lambda values: path.read(values.roots.get(root), values.missing)
 
 

@@ -19,23 +19,28 @@ from fc_callback._lazy import attach
 if TYPE_CHECKING:
     from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
     from fc_callback.local.faults import Fault, RandomFaults
+    from fc_callback.local.history import ExecutedStep, HistoryEvent
     from fc_callback.local.service import LocalCloudFlow
-    from fc_callback.local.values import Execution, FunctionInvocation, HistoryEvent
+    from fc_callback.local.values import Execution, FunctionInvocation
+    from fc_callback.local.waiting_tasks import WaitingTask
 
 _MODULES = {
     "ApiError": "fc_callback.local.api_errors",
-    "HistoryEvent": "fc_callback.local.values",
+    "ExecutedStep": "fc_callback.local.history",
     "Execution": "fc_callback.local.values",
     "Fault": "fc_callback.local.faults",
     "FunctionInvocation": "fc_callback.local.values",
+    "HistoryEvent": "fc_callback.local.history",
     "LocalCloudFlow": "fc_callback.local.service",
     "NoWaitingTask": "fc_callback.local.api_errors",
     "RandomFaults": "fc_callback.local.faults",
     "StillRunning": "fc_callback.local.api_errors",
+    "WaitingTask": "fc_callback.local.waiting_tasks",
 }
 
 __all__ = [
     "ApiError",
+    "ExecutedStep",
     "Execution",
     "Fault",
     "FunctionInvocation",
@@ -44,6 +49,7 @@ __all__ = [
     "NoWaitingTask",
     "RandomFaults",
     "StillRunning",
+    "WaitingTask",
 ]
 
 __getattr__, __dir__ = attach(__name__, _MODULES)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.local.awaiting import wait_until_ended, wait_until_waiting
-from fc_callback.local.values import Execution, HistoryEvent
+from fc_callback.local.history import HistoryEvent, read_history
+from fc_callback.local.values import Execution
 from fc_callback.local.waiting_tasks import WaitingTask, waiting_tasks, waiting_token
 
 if TYPE_CHECKING:
@@ -100,10 +101,7 @@ class FlowOperations:
         Raises:
             ApiError: It does not exist.
         """
-        row = self._row(flow, execution)
-        store = self._components.store
-        events = store.all("SELECT * FROM events WHERE execution = ? ORDER BY id", row["id"])
-        return [HistoryEvent.read(event, store) for event in events]
+        return read_history(self._components.store, self._row(flow, execution)["id"])
 
     def stop(self, flow: str, execution: str | Execution, *, error: str = "", cause: str = "") -> Execution:
         """Stop a running execution.

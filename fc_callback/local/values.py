@@ -1,15 +1,20 @@
-"""Executions, history events and invocations, as the Python interface returns them. Task tokens are masked in all of them."""
+"""Executions and invocations, as the Python interface returns them. Task tokens are masked in all of them."""
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from fc_callback.local.clock import iso_milliseconds
+from fc_callback.local.history import HistoryEvent, read_history, read_step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fc_callback.local.history import ExecutedStep
     from fc_callback.local.store import Row, ServiceStore
 
 
@@ -38,6 +43,50 @@ class Execution:
     cause: str
     started: str
     stopped: str
+    _history: Callable[[], list[HistoryEvent]] = attrs.field(repr=False, eq=False, alias="history")
+
+    def step(self, name: str) -> ExecutedStep:
+        """Return what has happened to a step until now.
+
+        Raises:
+            LookupError: The step has not begun.
+        """
+        found = read_step(name, self._history())
+        if found is None:
+            begun = dict.fromkeys(event.step for event in self._history() if event.step)
+            raise LookupError(f"The step {name!r} has not begun; begun are: {', '.join(begun) or 'none'}.")
+        return found
+
+    def assert_succeeded_with(self, output: Mapping[str, Any]) -> None:
+        """Check that the execution has succeeded, and with this output.
+
+        Raises:
+            AssertionError: It has not; the text says how it ended, or what it does.
+        """
+        __tracebackhide__ = True
+        if self.status != "Succeeded":
+            raise AssertionError(self._story())
+        assert self.output == dict(output), f"The output is {self.output!r}, and not {dict(output)!r}."
+
+    def assert_failed_with(self, error: str) -> None:
+        """Check that the execution has failed, and with an error of this name.
+
+        Raises:
+            AssertionError: It has not; the text says how it ended, or what it does.
+        """
+        __tracebackhide__ = True
+        if (self.status, self.error) != ("Failed", error):
+            raise AssertionError(self._story())
+
+    def _story(self) -> str:
+        """Say how the execution ended, and after which events."""
+        end = {
+            "Succeeded": f"It succeeded with {self.output!r}",
+            "Running": "It still runs",
+            "Failed": f"It failed with {self.error}: {self.cause}",
+        }.get(self.status, f"It ended as {self.status} {self.error} {self.cause}".rstrip())
+        events = [f"  {event.id} {event.type} {event.step}".rstrip() for event in self._history()[-8:]]
+        return "\n".join([f"Execution {self.name} of flow {self.flow}: {end}. Its last events:", *events])
 
     @classmethod
     def read(cls, row: Row, store: ServiceStore) -> Execution:
@@ -53,39 +102,7 @@ class Execution:
             cause=store.masked(row["cause"]),
             started=iso_milliseconds(row["started"]),
             stopped=iso_milliseconds(row["stopped"]),
-        )
-
-
-@attrs.frozen(kw_only=True)
-class HistoryEvent:
-    """One event of an execution's history.
-
-    Attributes:
-        id: The event's number, from 1.
-        type: Like `TaskSucceeded`.
-        step: The step's name; empty for events of the execution itself.
-        schedule_event_id: The id of the event that caused this one; 0 for the first.
-        time: Like `2020-09-22T23:43:40.073Z`.
-        detail: The content of `EventDetail`, which the HTTP API returns as JSON text.
-    """
-
-    id: int
-    type: str
-    step: str
-    schedule_event_id: int
-    time: str
-    detail: dict[str, Any]
-
-    @classmethod
-    def read(cls, row: Row, store: ServiceStore) -> HistoryEvent:
-        """Build an instance from a row of the store."""
-        return cls(
-            id=row["id"],
-            type=row["type"],
-            step=row["step"],
-            schedule_event_id=row["cause"],
-            time=iso_milliseconds(row["time"]),
-            detail=json.loads(store.masked(row["detail"])),
+            history=functools.partial(read_history, store, row["id"]),
         )
 
 

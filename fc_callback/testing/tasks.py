@@ -13,7 +13,7 @@ from fc_callback.local.waiting_tasks import start_task
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from fc_callback.local.values import HistoryEvent
+    from fc_callback.local.history import HistoryEvent
     from fc_callback.values.token import TaskToken
 
 _ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut"})
