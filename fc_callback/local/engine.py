@@ -17,6 +17,7 @@ from fc_callback.local.task_calls import TaskCaller
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
+    from fc_callback.flows import Flow
     from fc_callback.local.clock import Clock
     from fc_callback.local.execution_record import ExecutionRecord
     from fc_callback.local.invoker import InvocationEnd, Invoker
@@ -330,13 +331,13 @@ class Engine:
                     self._changed.wait(None if due is None else min(due - self._clock.now(), MAX_TIMER_NAP_SECONDS))
 
 
-def check_definition(definition: str) -> None:
-    """Refuse a definition that cannot be run.
+def check_definition(definition: str) -> Flow:
+    """Return the flow of a definition.
 
     Raises:
         ApiError: The definition cannot be run.
     """
     try:
-        parsed_flow(definition)
+        return parsed_flow(definition)
     except ValueError as error:
         raise invalid_argument(str(error)) from None

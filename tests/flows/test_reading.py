@@ -56,10 +56,12 @@ def test_an_unreadable_text_names_the_line(text: str, line: int) -> None:
         (STEPS + "  - {type: task, name: t, resourceArn: 'acs:fc:::functions/f', catch: [{errors: [x], goto: y}]}\n", ("steps", 1)),
         (STATES + "  - {Type: Pass, Name: two}\n", ("States", 1)),
         (STATES + "  - {Type: Pass, Name: two, Next: three}\n", ("States", 1)),
-        (STATES + "  - {Type: Pass, Name: two, End: true, OutputConstructor: {a.$: '$Nowhere'}}\n", ("States", 1)),
+        (STATES + "  - {Type: Pass, Name: two, End: true, OutputConstructor: {a.$: '$Nowhere'}}\n", ("States", 1, "OutputConstructor", "a.$")),
     ],
 )  # fmt: skip
-def test_an_error_about_a_step_names_its_place_even_where_it_has_no_name(text: str, place: tuple[str, int]) -> None:
+def test_an_error_about_a_step_names_its_place_even_where_it_has_no_name(
+    text: str, place: tuple[str | int, ...]
+) -> None:
     with pytest.raises(DefinitionError) as caught:
         parse_flow(text)
 
