@@ -13,13 +13,12 @@ from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.execution import ExecutionRun
 from fc_callback.local.execution_record import RunContext, parsed_flow
 from fc_callback.local.starts import insert_execution
-from fc_callback.local.task_calls import TaskCaller
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from fc_callback.flows import Flow
     from fc_callback.local.clock import Clock
-    from fc_callback.local.execution_record import ExecutionRecord
+    from fc_callback.local.execution_record import ExecutionRecord, TaskCalls
     from fc_callback.local.invoker import InvocationEnd, Invoker
     from fc_callback.local.store import Row, ServiceStore
 
@@ -32,13 +31,13 @@ class Engine:
     With `conflict`, a report that comes before a synchronous invocation has returned is refused with TaskInvalidState.
     """
 
-    def __init__(self, store: ServiceStore, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:
+    def __init__(
+        self, store: ServiceStore, clock: Clock, invoker: Invoker, calls: TaskCalls, *, conflict: bool
+    ) -> None:
         self._store = store
         self._clock = clock
         self._conflict = conflict
-        self._context = RunContext(
-            store=store, clock=clock, calls=TaskCaller(store, clock, invoker), on_end=self._execution_ended
-        )
+        self._context = RunContext(store=store, clock=clock, calls=calls, on_end=self._execution_ended)
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
@@ -158,7 +157,10 @@ class Engine:
             if end.error_name:
                 run.task_failed(task["frame"], end.error_name, end.error_message)
             elif task["waits_for"] != "report":
-                run.task_returned(task["frame"], end.body)
+                if end.result is None:
+                    run.task_returned(task["frame"], end.body)
+                else:
+                    run.task_succeeded(task["frame"], end.result)
             elif task["status"] == "scheduled":
                 run.task_submitted(task["frame"])
             self._after_change(run.id)

@@ -119,7 +119,10 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
             "{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: {Ref: work}}]}",
             "replaces Ref before CreateFlow",
         ),
-        ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: '${w.Arn}'}]}", "replaces ${w.Arn} before"),
+        (
+            "{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: '${w.Arn}'}]}",
+            "replaces ${w.Arn} before",
+        ),
         ("{version: v1, type: flow, steps: [{type: choice, name: a}]}", "'choices'"),
         (
             "{version: v1, type: flow, steps: [{type: parallel, name: a, branches: [{steps: [{type: task, name: b}]}]}]}",
