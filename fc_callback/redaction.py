@@ -182,9 +182,8 @@ def known_secrets(also: Iterable[str] = ()) -> Spellings:
     if kept is None or kept[0] is not task:
         known = spellings_of(invocation.secrets)
         if task is not None:
-            if (
-                task.context is not invocation.context
-            ):  # a handler has passed on another context, with other credentials
+            # A handler may have passed on another context, with other credentials.
+            if task.context is not invocation.context:
                 known = spellings_of((*invocation.secrets, *task.context.secrets))
             known = known.with_secret(task.token.secret)  # each task has another
         kept = invocation.notes[known_secrets] = task, known

@@ -61,7 +61,6 @@ class LineFormatter(logging.Formatter):
         self._constants: dict[str, Any] = redactor.value_by_name(dict(constants))
         self._reserved = _RESERVED | self._constants.keys()
         self._processors = processors or None
-        self._usual_names: set[str] = set()  # names that were seen, and that a line can have as they are
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record."""
@@ -114,17 +113,10 @@ class LineFormatter(logging.Formatter):
         return own
 
     def _renamed(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return fields with `_` behind each name that a line uses itself, and with values under telling names masked."""
-        if self._usual_names.issuperset(fields):
+        """Return fields with `_` behind each name that a line uses itself."""
+        if self._reserved.isdisjoint(fields):
             return fields
-        renamed: dict[str, Any] = {}
-        for name, value in fields.items():
-            shown = f"{name}_" if name in self._reserved else self._redactor.by_name(name)
-            is_secret = self._redactor.is_secret(name)
-            if shown == name and not is_secret and len(self._usual_names) < _MOST_NAMES:
-                self._usual_names.add(name)
-            renamed[shown] = MASK if is_secret and is_maskable(value) else value
-        return renamed
+        return {f"{name}_" if name in self._reserved else name: value for name, value in fields.items()}
 
 
 class JsonFormatter(LineFormatter):
@@ -136,6 +128,7 @@ class JsonFormatter(LineFormatter):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._usual_names: set[str] = set()  # names that were seen, and whose values are no secrets
         self._constants_json = self._members(self._constants)
 
     def _line(self, record: logging.LogRecord) -> str | None:
@@ -143,7 +136,7 @@ class JsonFormatter(LineFormatter):
             entry = self._entry(record)
             return None if entry is None else fitting(self._masked(_encode(entry), known_secrets()))
         shared = self._shared(record)
-        fields = self._own_fields(record)
+        fields = self._without_named_secrets(self._own_fields(record))
         if not shared.names.isdisjoint(fields):  # a field of this record has the name of a bound key
             shared = self._made_shared(record, bound_keys(), without=fields)
         timestamp, level, logger, location = head_of(record)
@@ -159,6 +152,18 @@ class JsonFormatter(LineFormatter):
         if type(message) is str:
             return _quoted(self._redactor.by_name(message))
         return _encode(self._redactor.value_by_name(message))
+
+    def _without_named_secrets(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return fields with values under telling names masked."""
+        if self._usual_names.issuperset(fields):
+            return fields
+        masked: dict[str, Any] = {}
+        for name, value in fields.items():
+            shown, is_secret = self._redactor.by_name(name), self._redactor.is_secret(name)
+            if shown == name and not is_secret and len(self._usual_names) < _MOST_NAMES:
+                self._usual_names.add(name)
+            masked[shown] = MASK if is_secret and is_maskable(value) else value
+        return masked
 
     def _members(self, fields: Mapping[str, Any]) -> str:
         """Return fields as members of a JSON object, a comma before each, with values under telling names masked in texts."""
@@ -202,7 +207,7 @@ class JsonFormatter(LineFormatter):
     def _made_shared(
         self, record: logging.LogRecord, bound: Mapping[str, Any], *, without: Mapping[str, Any] = {}
     ) -> _Shared:
-        keys = self._renamed(bound)
+        keys = self._without_named_secrets(self._renamed(bound))
         if without:
             keys = {name: value for name, value in keys.items() if name not in without}
         members = f"{self._constants_json}{self._members(place_of(record))}{self._members(keys)}"

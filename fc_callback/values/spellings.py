@@ -82,7 +82,7 @@ class Spellings:
         self._run = b"A" * min(map(_base64_characters, self._secrets), default=0)
 
     def with_secret(self, secret: str) -> Spellings:
-        """Return the spellings of these secrets and another one. It takes a third of the time of a new list."""
+        """Return the spellings of these secrets and another one."""
         if len(secret) < SHORTEST_SECRET:
             return self
         more = object.__new__(Spellings)
