@@ -18,7 +18,8 @@ from fc_callback.flows.definition import (
     UnsupportedDefinition,
 )
 from fc_callback.flows.flow import EvaluationContext, Flow, TaskCall
-from fc_callback.flows.outline import FlowOutline, TaskOutline, language_of, outline_flow
+from fc_callback.flows.layout import language_of
+from fc_callback.flows.outline import FlowOutline, TaskOutline, outline_flow
 from fc_callback.flows.reading import Definition, read_definition
 from fc_callback.flows.targets import TaskTarget, parse_target
 
@@ -34,7 +35,10 @@ def parse_flow(definition: str) -> Flow:
     from fc_callback.flows.legacy_parser import parse_legacy
 
     document = read_definition(definition).data
-    return parse_state_machine(document) if language_of(document) == "cloudflow" else parse_legacy(document)
+    try:
+        return parse_state_machine(document) if language_of(document) == "cloudflow" else parse_legacy(document)
+    except RecursionError:  # the depth of the document is bounded, that of steps inside steps may be too much
+        raise DefinitionError("The definition is nested too deep.") from None
 
 
 __all__ = [

@@ -28,6 +28,7 @@ from fc_callback.flows.definition import (
 )
 from fc_callback.flows.fields import number_between
 from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.layout import LEGACY
 from fc_callback.flows.mappings import TargetMapping, apply_mappings
 from fc_callback.flows.paths import Path
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 MAX_WAIT_SECONDS = 2 * 86_400
 MAX_CONCURRENCY = 100
-_WAITS_FOR = {"requestResponse": "call", "sync": "end", "waitForCallback": "report"}
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +86,7 @@ class LegacyFlow:
     """A flow of Serverless Workflow. The scope of each list of steps is `{"input": ..., "local": ...}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     inputs: tuple[TargetMapping, ...] | None = None
     outputs: tuple[TargetMapping, ...] | None = None
@@ -142,7 +143,7 @@ class LegacyFlow:
             event=compact(context.step_input),
             parameters=parameters,
             asynchronous=step.asynchronous,
-            waits_for=_WAITS_FOR[step.pattern],
+            waits_for=LEGACY.waits_for[step.pattern],
             timeout_seconds=step.timeout_seconds,
         )
 

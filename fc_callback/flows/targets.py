@@ -16,6 +16,12 @@ _FLOW = re.compile(r"acs:fnf:(?P<region>[^:]*):(?P<account>[^:]*):flow/(?P<name>
 _MESSAGES = re.compile(r"acs:mns:(?P<region>[^:]*):(?P<account>[^:]*):/(?P<kind>topic|queue)s/(?P<name>[^/]+)/messages")
 
 
+# Functions of ROS templates, which Fun's templates have too: as a YAML tag, or as a mapping with one key.
+REPLACING_TAGS = frozenset({"!Ref", "!GetAtt", "!Sub", "!Join", "!Select", "!FindInMap"})
+_REPLACING_KEYS = frozenset({"Ref", *(f"Fn::{tag[1:]}" for tag in REPLACING_TAGS - {"!Ref"})})
+_PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
+
+
 @attrs.frozen(kw_only=True)
 class TaskTarget:
     """A `function`, `flow`, `topic` or `queue` that a task calls or sends to; region and account may be empty."""
@@ -44,12 +50,18 @@ def function_name(arn: str) -> str:
     return target.name if target is not None and target.kind == "function" else ""
 
 
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+def unreplaced_placeholder(resource: object) -> str | None:
+    """Return what to do about a part of a resource that a tool should have replaced before; None if there is none.
+
+    Such a part is `${name.Arn}` in a text, or a mapping like `{Ref: name}`.
+    """
+    if isinstance(resource, str) and (found := _PLACEHOLDER.search(resource)):
+        return replaced_before_create(found[0])
+    if isinstance(resource, dict) and len(resource) == 1 and not _REPLACING_KEYS.isdisjoint(resource):
+        return replaced_before_create(next(iter(resource)))
+    return None
 
 
-def unreplaced_placeholder(text: str) -> str | None:
-    """Return what to do about a `${...}` in a text; None if there is none."""
-    found = _PLACEHOLDER.search(text)
-    if found is None:
-        return None
-    return f"Fun or ROS replaces {found[0]} before CreateFlow: write the ARN itself, or deploy the flow with that tool."
+def replaced_before_create(what: str) -> str:
+    """Return what to do about a tag or a placeholder that the service cannot know."""
+    return f"Fun or ROS replaces {what} before CreateFlow: write the ARN itself, or deploy the flow with that tool."

@@ -78,6 +78,7 @@ class Invoker:
         self._active: set[int] = set()
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.log_listeners: list[Callable[[str, str], None]] = []
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
         self.on_change: Callable[[], None] = lambda: None
@@ -203,8 +204,13 @@ class Invoker:
         with self._store.transaction():
             self._active.discard(invocation)
             # close() ends the processes, so this is no result of the function. The event is delivered again.
-            if not self._closing.is_set():
-                self._finish(row, attempt, session)
+            if self._closing.is_set():
+                return
+            log = self._finish(row, attempt, session)
+        if log and row["kind"] == "action":
+            _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
+        for listener in self.log_listeners if log else ():
+            listener(row["function"], self._store.masked(log))
 
     def _attempt(self, row: Row, called: Any, event: str, session: Credentials) -> Attempt:
         name = row["function"]
@@ -260,14 +266,15 @@ class Invoker:
                 pool = self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
             return pool
 
-    def _finish(self, row: Row, attempt: Attempt, session: Credentials) -> None:
-        """Store the outcome of an attempt, and schedule a retry or notify the engine."""
+    def _finish(self, row: Row, attempt: Attempt, session: Credentials) -> str:
+        """Store the outcome of an attempt, and schedule a retry or notify the engine; return the log as it is stored."""
         options = self._options
         is_retried = bool(attempt.error_type) and row["asynchronous"] and row["retry_count"] < options.async_retries
 
         def stored(text: str) -> str:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
+        log = stored(attempt.log)
         self._store.after_commit(self.on_change)
         self._store.update(
             "invocations",
@@ -279,14 +286,12 @@ class Invoker:
             error_name=stored(attempt.error_name),
             error_message=stored(attempt.error_message),
             result=stored(attempt.body),
-            log=row["log"] + stored(attempt.log),
+            log=row["log"] + log,
         )
         if is_retried:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
             self._launch_later(row["id"], delay)
-            return
-        if row["kind"] == "action" and attempt.log:
-            _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(stored(attempt.log)))
+            return log
         end = InvocationEnd(
             task=row["task"],
             asynchronous=bool(row["asynchronous"]),
@@ -297,6 +302,7 @@ class Invoker:
         )
         # In the same transaction: the result and the step that follows are stored together.
         self.on_end(end)
+        return log
 
     def close(self) -> None:
         """End every process. The next service on the same file delivers the unfinished invocations again."""

@@ -5,6 +5,7 @@ Source: the API metadata of fnf 2019-03-15 (`aliyun-openapi-meta`, `en-US/fnf`).
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
@@ -12,6 +13,7 @@ from fc_callback.flows.definition import NAME_PATTERN
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.clock import iso_milliseconds, parse_time
 from fc_callback.local.engine import Engine, check_definition
+from fc_callback.local.missing import missing_operation, refuse_missing_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,17 +21,11 @@ if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
     from fc_callback.local.store import Row, ServiceStore
 
+_LOG = logging.getLogger("fc_callback.local")
 API_VERSION = "2019-03-15"
+# They read a definition before their transaction, which would hold up every other call.
+READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution"})
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
-# Parameters of features that do not exist here. They are refused, because ignoring them would hide a difference.
-_UNSUPPORTED = {
-    "CreateFlow": ("ExternalStorageLocation", "Environment", "ResourceGroupId"),
-    "UpdateFlow": ("Environment",),
-    "DescribeFlow": ("FlowVersion",),
-    "ListFlows": ("ResourceGroupId",),
-    "StartExecution": ("Qualifier",),
-    "ListExecutions": ("Qualifier", "MapRunName"),
-}
 MAX_WAIT_SECONDS = 60
 
 
@@ -47,7 +43,8 @@ def required(parameters: Mapping[str, str], name: str, *, blank: bool = False) -
 
 def _number_parameter(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = parameters.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(high))  # int() refuses thousands of digits
+    if not is_number or not low <= int(text) <= high:
         raise invalid_argument(f"{name} must be a number from {low} to {high}.")
     return int(text)
 
@@ -74,9 +71,14 @@ class Operations:
             "GetExecutionHistory": self._get_execution_history,
         }
 
-    def knows(self, action: str) -> bool:
-        """Return whether the operation exists here."""
-        return action in self._table
+    def require(self, action: str) -> None:
+        """Check that an operation exists here.
+
+        Raises:
+            ApiError: ActionNotSupported; the message says whether only the real service has the operation.
+        """
+        if action not in self._table:
+            raise missing_operation(action)
 
     def perform(self, action: str, account: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Perform an operation; return the response without its RequestId.
@@ -84,11 +86,21 @@ class Operations:
         Raises:
             ApiError: The service refuses it.
         """
-        for name in _UNSUPPORTED.get(action, ()):
-            if parameters.get(name) and not (name == "Qualifier" and parameters[name] == "LATEST"):
-                raise invalid_argument(f"The parameter {name} is not supported by the local CloudFlow.")
+        self.require(action)
+        refuse_missing_parameters(action, parameters)
+        if action in READ_A_DEFINITION:
+            self._read_definition(action, account, parameters)
         with self._store.transaction():
             return self._table[action](account, parameters)
+
+    def _read_definition(self, action: str, account: str, given: Mapping[str, str]) -> None:
+        """Check the definition that an operation gets or uses; the transaction finds it parsed."""
+        if action == "CreateFlow":
+            _check_new_flow(given)
+            check_definition(given["Definition"])
+            return
+        flow = self._flow(account, required(given, "FlowName" if action == "StartExecution" else "Name"))
+        check_definition((given.get("Definition") if action == "UpdateFlow" else "") or flow["definition"])
 
     def execution_row(self, account: str, flow_name: str, execution_name: str) -> Row:
         """Return the row of an execution.
@@ -118,16 +130,7 @@ class Operations:
         return {"EventId": self._engine.report_failed(account, token, error, cause)}
 
     def _create_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        name, definition = required(given, "Name"), required(given, "Definition")
-        description, kind = required(given, "Description", blank=True), required(given, "Type")
-        if not NAME_PATTERN.fullmatch(name):
-            raise invalid_argument(
-                "A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _."
-            )
-        _check_kind(kind)
-        if given.get("ExecutionMode", "") not in {"", "Standard"}:
-            raise invalid_argument("The local CloudFlow runs Standard executions only: Express ones take no callbacks.")
-        check_definition(definition)
+        name = given["Name"]
         if self._store.one("SELECT 1 FROM flows WHERE account = ? AND name = ?", account, name) is not None:
             raise ApiError("FlowAlreadyExists", name)
         now, mask = self._clock.now(), self._store.mask_tokens
@@ -135,19 +138,18 @@ class Operations:
             "flows",
             account=account,
             name=name,
-            definition=mask(definition),
-            description=mask(description),
-            type=kind,
+            definition=mask(given["Definition"]),
+            description=mask(given["Description"]),
+            type=given["Type"],
             role_arn=given.get("RoleArn", ""),
             created=now,
             modified=now,
         )
-        return self._flow_response(self._flow(account, name))
+        return self._flow_with_warnings(self._flow(account, name), log=True)
 
     def _update_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
         definition = given.get("Definition") or flow["definition"]
-        check_definition(definition)
         kind = given.get("Type") or flow["type"]
         _check_kind(kind)
         self._store.update(
@@ -159,10 +161,10 @@ class Operations:
             role_arn=given.get("RoleArn", flow["role_arn"]),
             modified=self._clock.now(),
         )
-        return self._flow_response(self._flow(account, flow["name"]))
+        return self._flow_with_warnings(self._flow(account, flow["name"]), log=True)
 
     def _describe_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        return self._flow_response(self._flow(account, required(given, "Name")))
+        return self._flow_with_warnings(self._flow(account, required(given, "Name")))
 
     def _delete_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
@@ -194,6 +196,17 @@ class Operations:
             "CreatedTime": iso_milliseconds(row["created"]),
             "LastModifiedTime": iso_milliseconds(row["modified"]),
         }
+
+    def _flow_with_warnings(self, row: Row, *, log: bool = False) -> dict[str, Any]:
+        """Return a flow with `Warnings`: texts about what its definition has and nothing reads. Only this service has them."""
+        flow = check_definition(row["definition"])
+        texts = [self._store.masked(warning.message) for warning in flow.warnings]
+        if flow.name not in {"", row["name"]}:
+            name = self._store.masked(flow.name)
+            texts.insert(0, f"The flow: its Name is {name!r}; CloudFlow demands the name of the flow, {row['name']!r}.")
+        for text in texts if log else ():
+            _LOG.warning("Flow %s: %s", row["name"], text)
+        return {**self._flow_response(row), "Warnings": texts}
 
     def _start_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))
@@ -294,6 +307,16 @@ def wait_seconds(given: Mapping[str, str]) -> int:
         ApiError: The number is out of bounds.
     """
     return _number_parameter(given, "WaitTimeSeconds", 0, 0, MAX_WAIT_SECONDS)
+
+
+def _check_new_flow(given: Mapping[str, str]) -> None:
+    name, _definition = required(given, "Name"), required(given, "Definition")
+    _description, kind = required(given, "Description", blank=True), required(given, "Type")
+    if not NAME_PATTERN.fullmatch(name):
+        raise invalid_argument("A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
+    _check_kind(kind)
+    if given.get("ExecutionMode", "") not in {"", "Standard"}:
+        raise invalid_argument("The local CloudFlow runs Standard executions only: Express ones take no callbacks.")
 
 
 def _check_kind(kind: str) -> None:

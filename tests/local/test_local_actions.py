@@ -187,6 +187,7 @@ def test_another_exception_is_named_by_its_class_and_logged_with_its_traceback(
     service.add_action("HTTP:Request", action)
     with caplog.at_level(logging.ERROR, "fc_callback.local"):
         ended = run(service, machine(task(TaskMode="WaitForCustomCallback")))
+        until(lambda: caplog.records)
     ended.assert_failed_with("LookupError")
     assert ended.cause == "no such thing as ***"
     (record,) = caplog.records
