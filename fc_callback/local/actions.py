@@ -23,7 +23,7 @@ class Action(Protocol):
 
 
 class Actions:
-    """The actions, each under a name, or under the beginning of names, which ends in a colon."""
+    """The actions, each under its name or under the beginning of several names, which ends in a colon."""
 
     def __init__(self) -> None:
         self._actions: dict[str, Action] = {}
@@ -40,10 +40,10 @@ class Actions:
                 hint="A name is like 'HTTP:Request', and the beginning of several names is like 'ocr:' or 'acs:mns:'.",
             )
         if name in _OWN:
-            raise SettingsError(f"{name} is no action that can be replaced.", hint=f"Use {_OWN[name]}().")
+            raise SettingsError(f"No action can take the place of {name}.", hint=f"Use {_OWN[name]}().")
         if not callable(action):
             raise SettingsError(f"The action {name} is {type(action).__name__}, which cannot be called.")
-        self._actions[name] = action
+        self._actions = {**self._actions, name: action}  # other threads read the old one
 
     def find(self, called: str) -> Action | None:
         """Return the action of a name; without one, that of the longest beginning of the name."""

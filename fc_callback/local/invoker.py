@@ -207,6 +207,8 @@ class Invoker:
             if self._closing.is_set():
                 return
             log = self._finish(row, attempt, session)
+        if log and row["kind"] == "action":
+            _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
         for listener in self.log_listeners if log else ():
             listener(row["function"], self._store.masked(log))
 
@@ -290,8 +292,6 @@ class Invoker:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
             self._launch_later(row["id"], delay)
             return log
-        if row["kind"] == "action" and attempt.log:
-            _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
         end = InvocationEnd(
             task=row["task"],
             asynchronous=bool(row["asynchronous"]),

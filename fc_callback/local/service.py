@@ -229,8 +229,8 @@ class LocalCloudFlow(FlowOperations):
 
         Args:
             name: What a task calls, as the flow writes it, like `HTTP:Request` or `ocr:RecognizeCharacter`. A name that ends
-                in a colon, like `ocr:` or `acs:mns:`, stands for all names that begin so; the parameter `Action` then has
-                the rest of the name, unless the name is an ARN.
+                in a colon, like `ocr:` or `acs:mns:`, stands for all names that begin with it; the parameter `Action`
+                then has the rest of the name, unless the name is an ARN.
             action: The action.
 
         Raises:

@@ -187,6 +187,7 @@ def test_another_exception_is_named_by_its_class_and_logged_with_its_traceback(
     service.add_action("HTTP:Request", action)
     with caplog.at_level(logging.ERROR, "fc_callback.local"):
         ended = run(service, machine(task(TaskMode="WaitForCustomCallback")))
+        until(lambda: caplog.records)
     ended.assert_failed_with("LookupError")
     assert ended.cause == "no such thing as ***"
     (record,) = caplog.records
@@ -335,3 +336,20 @@ def test_the_last_action_of_a_name_replaces_the_others(service: LocalCloudFlow) 
     service.add_action("HTTP:Request", Recorder(result={"first": True}))
     service.add_action("HTTP:Request", Recorder(result={"second": True}))
     run(service, machine(task())).assert_succeeded_with({"second": True})
+
+
+def test_time_is_not_skipped_while_an_action_runs() -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def action(_parameters: dict[str, Any], *, task_token: TaskToken | None) -> dict[str, Any]:
+        begun.set()
+        assert go.wait(20)
+        return {"in": "time"}
+
+    with LocalCloudFlow(skip_time=True) as service:
+        service.add_action("HTTP:Request", action)
+        service.create_flow("f", machine(task(Timeout=30)))
+        service.start("f", execution_name="e")
+        assert begun.wait(20)
+        threading.Timer(0.2, go.set).start()
+        service.wait("f", "e", timeout=20).assert_succeeded_with({"in": "time"})

@@ -321,6 +321,13 @@ def test_what_cannot_be_subscribed_is_refused(service: LocalCloudFlow) -> None:
         service.subscribe("topics/orders", nameless)
 
 
+def test_the_delay_of_a_message_is_skipped_with_the_rest_of_the_time() -> None:
+    with LocalCloudFlow(skip_time=True) as service:
+        service.subscribe("queues/orders", worker)
+        start(service, cloudflow(QUEUE, delaySeconds=600_000))
+        service.wait("f", "e", timeout=20).assert_succeeded_with({"done": "汉"})
+
+
 def test_a_delivery_that_was_cut_off_by_a_kill_is_made_again(serve: Callable[..., Process], tmp_path: Path) -> None:
     hung = tmp_path / "hung"
     process = serve()
