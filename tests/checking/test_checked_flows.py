@@ -136,6 +136,27 @@ def test_a_mistake_inside_branches_is_found_at_the_line_of_its_step(
     assert begins <= line <= wrong
 
 
+@pytest.mark.parametrize("arn", ["!Ref ask", "!GetAtt ask.Arn", "!Sub 'acs:fc:::functions/${ask}'", "${ask.Arn}"])
+def test_what_another_tool_replaces_before_the_deployment_is_named(project: Path, arn: str) -> None:
+    text = "version: v1\ntype: flow\nsteps:\n  - type: task\n    name: ask\n    resourceArn: " + arn + "\n"
+    (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
+
+    (finding,) = check_project(project, imports=False, environ={}, ignore=["flow-function"])
+
+    assert finding.rule == "flow-definition"
+    name = arn.partition(" ")[0]
+    assert f"{name} is replaced by Fun or ROS before CreateFlow" in f"{finding.message} {finding.hint}"
+
+
+@pytest.mark.parametrize("condition", ["later($Input.a) == 1", "$Input.a + 1 > 2"])
+def test_what_only_the_real_service_may_know_is_no_finding(project: Path, condition: str) -> None:
+    text = (Path(__file__).parent / "flows" / "http-choice.yaml").read_text(encoding="utf-8")
+    text = text.replace("$Input.code >= 500", condition)
+    (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
+
+    assert "flow-definition" not in {rule for rule, _ in found(project)}
+
+
 def test_one_mistake_made_a_thousand_times_is_a_readable_number_of_findings(project: Path) -> None:
     flow = yaml.safe_load((Path(__file__).parent / "flows" / "actions.yaml").read_text(encoding="utf-8"))
     flow["States"][0] |= {f"Field{number}": 1 for number in range(1000)}
