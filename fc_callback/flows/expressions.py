@@ -15,7 +15,7 @@ from fc_callback.flows.comparing import truth
 from fc_callback.flows.definition import DefinitionError, JsonObject, Warn, WarnAt, ignore, warn_below
 from fc_callback.flows.fields import at_place
 from fc_callback.flows.paths import SEGMENT_PATTERN, Condition, Constructor, Expression, Values, constant
-from fc_callback.flows.references import ExpressionText
+from fc_callback.flows.references import ExpressionText, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,5 +124,5 @@ def _part(part: object, level: int, *, roots: tuple[str, ...], label: str, warn:
         ]
         return lambda values: [item(values) for item in items]
     if isinstance(part, str) and _LIKE_EXPRESSION.fullmatch(part):
-        warn(f"{part[:200]!r} is a constant text: only the value of a key that ends in `.$` is an expression.")
+        warn(f"{shorten(part)!r} is a constant text: only the value of a key that ends in `.$` is an expression.")
     return constant(part)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from fc_callback.flows.definition import DefinitionError, FlowWarning, Place, UnsupportedDefinition
+from fc_callback.flows.references import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,13 +71,13 @@ class Fields:
         """Warn of every field that is not in `known`: CloudFlow accepts it, and nothing here reads it."""
         for name in self.members:
             if name not in known:
-                self.warn(f"the field {name!r} is unknown and is ignored; known are {', '.join(known)}.", name)
+                self.warn(f"the field {shorten(name)!r} is unknown and is ignored; known are {', '.join(known)}.", name)
 
     def literal(self, name: str) -> str:
         """Return a text that is no expression; empty if the field is missing."""
         value = self.text(name, "")
         if value.startswith("$"):
-            self.warn(f"{name!r} is the text {value!r} itself: it is not evaluated.", name)
+            self.warn(f"{name!r} is the text {shorten(value)!r} itself: it is not evaluated.", name)
         return value
 
     def text(self, name: str, default: str | None = None) -> str:

@@ -22,6 +22,7 @@ from fc_callback.flows.legacy import (
 )
 from fc_callback.flows.mappings import parse_mappings
 from fc_callback.flows.paths import Path, parse_input_path
+from fc_callback.flows.references import shorten
 from fc_callback.flows.targets import parse_target, unreplaced_placeholder
 
 MAX_INTERVAL_SECONDS = 86_400
@@ -227,7 +228,8 @@ def _parse_parameter(fields: Fields, name: str, value: Any) -> Any:
     if isinstance(value, str) and value.startswith("$."):
         return parse_input_path(value, fields.label)
     if isinstance(value, str) and value.startswith("$"):
-        fields.warn(f"{value!r} is a constant text: a member of the step's input is $.name, and $ is all of it.", name)
+        text = f"{shorten(value)!r} is a constant text: a member of the step's input is $.name, and $ is all of it."
+        fields.warn(text, name)
     return value
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("fc_callback.local")
 API_VERSION = "2019-03-15"
 # They read a definition before their transaction, which would hold up every other call.
-READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution"})
+READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "DescribeFlow", "StartExecution"})
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
 MAX_WAIT_SECONDS = 60
 

@@ -136,6 +136,91 @@ def test_a_mistake_inside_branches_is_found_at_the_line_of_its_step(
     assert begins <= line <= wrong
 
 
+GONE = "acs:fc:cn-hangzhou:1234567890123456:functions/gone"
+LOOP = """
+Type: StateMachine
+SpecVersion: v1
+Name: loop
+StartAt: Both
+States:
+  - Type: Parallel
+    Name: Both
+    Branches:
+      - StartAt: Each
+        States:
+          - Type: Map
+            Name: Each
+            ItemsPath: $Input.items
+            Processor:
+              StartAt: Charge
+              States:
+                - Type: Task
+                  Name: Charge
+                  Action: FC:InvokeFunction
+                  TaskMode: WaitForCustomCallback
+                  Timeout: 10
+                  Parameters:
+                    resourceArn: acs:fc:cn-hangzhou:1234567890123456:functions/order-callback
+                    invocationType: Async
+                    body: {taskToken.$: $Context.Current.TaskToken}
+                  Next: Gone
+                - Type: Task
+                  Name: Gone
+                  Action: FC:InvokeFunction
+                  Parameters:
+                    resourceArn: acs:fc:cn-hangzhou:1234567890123456:functions/gone
+                  End: true
+            End: true
+    End: true
+"""
+
+
+def test_a_function_is_compared_with_the_steps_inside_branches_that_call_it(project: Path) -> None:
+    (project / "flows" / "flow.yaml").write_text(LOOP, encoding="utf-8")
+    manifest = (project / "s.yaml").read_text(encoding="utf-8").splitlines()
+
+    findings = check_project(project, imports=False, environ={})
+
+    assert {(one.rule, one.file, one.line) for one in findings} == {
+        ("flow-function", "flows/flow.yaml", LOOP.splitlines().index(f"{' ' * 20}resourceArn: {GONE}") + 1),
+        ("step-timeout", "s.yaml", manifest.index("      timeout: 60") + 1),
+    }
+
+
+def test_a_function_that_raises_is_found_at_the_step_inside_a_branch_that_waits_for_it(project: Path) -> None:
+    (project / "flows" / "flow.yaml").write_text(LOOP.replace("Timeout: 10", "Timeout: 100"), encoding="utf-8")
+    code = project / "code" / "index.py"
+    text = code.read_text(encoding="utf-8")
+    code.write_text(text.replace('on_failure="report", ', ""), encoding="utf-8")
+    assert code.read_text(encoding="utf-8") != text
+
+    findings = check_project(project, environ={}, ignore=["flow-function"])
+
+    (at,) = ((one.rule, one.line) for one in findings)
+    assert at == ("unreported-failure", LOOP.splitlines().index(f"{' ' * 16}- Type: Task") + 1)
+
+
+@pytest.mark.parametrize("arn", ["!Ref ask", "!GetAtt ask.Arn", "!Sub 'acs:fc:::functions/${ask}'", "${ask.Arn}"])
+def test_what_another_tool_replaces_before_the_deployment_is_named(project: Path, arn: str) -> None:
+    text = "version: v1\ntype: flow\nsteps:\n  - type: task\n    name: ask\n    resourceArn: " + arn + "\n"
+    (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
+
+    (finding,) = check_project(project, imports=False, environ={}, ignore=["flow-function"])
+
+    assert finding.rule == "flow-definition"
+    name = arn.partition(" ")[0]
+    assert f"{name} is replaced by Fun or ROS before CreateFlow" in f"{finding.message} {finding.hint}"
+
+
+@pytest.mark.parametrize("condition", ["later($Input.a) == 1", "$Input.a + 1 > 2"])
+def test_what_only_the_real_service_may_know_is_no_finding(project: Path, condition: str) -> None:
+    text = (Path(__file__).parent / "flows" / "http-choice.yaml").read_text(encoding="utf-8")
+    text = text.replace("$Input.code >= 500", condition)
+    (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
+
+    assert "flow-definition" not in {rule for rule, _ in found(project)}
+
+
 def test_one_mistake_made_a_thousand_times_is_a_readable_number_of_findings(project: Path) -> None:
     flow = yaml.safe_load((Path(__file__).parent / "flows" / "actions.yaml").read_text(encoding="utf-8"))
     flow["States"][0] |= {f"Field{number}": 1 for number in range(1000)}
