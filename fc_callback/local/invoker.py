@@ -7,6 +7,7 @@ is delivered again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import secrets
 import threading
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
 
 MAX_KEPT_CHARACTERS = 128 * 1024
+# The error type of an invocation that ended because nothing waits for it any more. The name is this project's own.
+CANCELLED = "InvocationCancelled"
 _MAX_RETRY_DELAY_SECONDS = 5 * 3600
 
 
@@ -71,7 +74,7 @@ class Invoker:
         self._endpoint = endpoint
         self._functions: dict[str, FunctionSpec | Callable[..., Any]] = {}
         self._pools: dict[str, FunctionPool] = {}
-        self._active: set[int] = set()
+        self._active: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         # The engine sets both.
@@ -151,26 +154,58 @@ class Invoker:
                 return
             if self._closing.is_set() or invocation in self._active:
                 return
-            self._active.add(invocation)
+            cancelled = self._active[invocation] = threading.Event()
             self._store.update("invocations", invocation, status="running")
         event = self._store.restore_tokens(row["event"])
         expires_at = self._clock.now() + self._options.credentials_seconds
         session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
-        attempt = self._attempt(row, event, session)
+        attempt = self._attempt(row, event, session, cancelled)
         with self._store.transaction():
-            self._active.discard(invocation)
+            del self._active[invocation]
             # close() ends the processes, so this is no result of the function. The event is delivered again.
             if not self._closing.is_set():
                 self._finish(row, attempt, session)
 
-    def _attempt(self, row: Row, event: str, session: Credentials) -> _Attempt:
+    def cancel(self, task: int) -> None:
+        """End the invocations of a task, after the commit of the transaction; none of them is retried.
+
+        FC cancels functions that still run when an execution ends. A process is ended; a callable of this process goes
+        on, and its result is ignored.
+        """
+        for row in self._store.all("SELECT * FROM invocations WHERE task = ? AND status != 'ended'", task):
+            self._store.update(
+                "invocations",
+                row["id"],
+                status="ended",
+                ended=self._clock.now(),
+                error_type=CANCELLED,
+                error_message="The execution no longer waits for this invocation.",
+            )
+            self._store.run("DELETE FROM timers WHERE kind = 'invocation' AND invocation = ?", row["id"])
+            self._store.after_commit(functools.partial(self._interrupt, row["id"], row["function"]))
+
+    def _interrupt(self, invocation: int, function: str) -> None:
+        cancelled = self._active.get(invocation)
+        if cancelled is None:
+            return
+        cancelled.set()
+        with self._lock:
+            pool = self._pools.get(function)
+        if pool is not None:
+            pool.interrupt_cancelled()
+
+    def _attempt(self, row: Row, event: str, session: Credentials, cancelled: threading.Event) -> _Attempt:
         name = row["function"]
         function = self._functions[name]
         try:
             if callable(function):
                 return _call(function, event.encode(), self._context(row, session))
             result = self._pool(name, function).invoke(
-                event.encode(), credentials=session, request_id=row["request_id"], retry_count=row["retry_count"]
+                event.encode(),
+                credentials=session,
+                request_id=row["request_id"],
+                retry_count=row["retry_count"],
+                cancelled=cancelled,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
             return _Attempt(
@@ -217,6 +252,10 @@ class Invoker:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
         self._store.after_commit(self.on_change)
+        current = self._store.one("SELECT status FROM invocations WHERE id = ?", row["id"])
+        if current is None or current["status"] == "ended":  # it was cancelled
+            self._store.update("invocations", row["id"], log=row["log"] + stored(attempt.log))
+            return
         self._store.update(
             "invocations",
             row["id"],
