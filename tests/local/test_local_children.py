@@ -134,6 +134,7 @@ def test_a_child_without_a_name_gets_one_of_its_own_each_time(service: LocalClou
 def test_a_name_in_use_is_an_error_that_can_be_caught(service: LocalCloudFlow, language: str) -> None:
     service.create_flow("c", ECHO)
     service.wait("c", service.start("c", execution_name="taken"))
+    catch: list[dict[str, Any]]
     if language == "legacy":
         catch = [{"errors": ["fnf.ExecutionAlreadyExists"], "goto": "p"}]
         params = {"ExecutionName": "taken"}
@@ -170,7 +171,7 @@ def test_a_child_s_fail_is_the_task_s_error_by_its_name(service: LocalCloudFlow,
 
 
 def test_a_failed_child_is_started_again_by_a_retry_and_then_caught(service: LocalCloudFlow) -> None:
-    rules = {
+    rules: dict[str, Any] = {
         "retry": [{"errors": ["ChildBad"], "intervalSeconds": 0, "maxAttempts": 2}],
         "catch": [{"errors": ["ChildBad"], "goto": "p"}],
     }
@@ -232,6 +233,21 @@ def test_an_output_over_the_parent_s_limit_fails_the_parent(service: LocalCloudF
     assert execution.error == "FnF.RuntimeError"
     assert "32768" in execution.cause
     assert executions(service, "c")[0].status == "Succeeded"
+
+
+def test_the_history_of_a_synchronous_child_is_that_of_a_task_that_waits(service: LocalCloudFlow) -> None:
+    run(service, legacy(legacy_child("c")), {"v": 1}, c=TWICE)
+    events = [(event.type, event.detail) for event in service.history("f", "e") if event.step == "call"]
+    assert events == [
+        ("StepEntered", {"input": {"v": 1}, "local": {}}),
+        ("StepStarted", {"input": {"v": 1}}),
+        ("TaskScheduled", {"input": {"v": 1}, "resourceArn": "acs:fnf:::flow/c"}),
+        ("TaskStarted", {}),
+        ("TaskSubmitted", {}),
+        ("TaskSucceeded", {"output": {"got": 1, "who": "child"}}),
+        ("StepSucceeded", {"output": {"got": 1, "who": "child"}}),
+        ("StepExited", {"local": {"got": 1, "who": "child"}}),
+    ]
 
 
 # Depth and width
@@ -486,6 +502,10 @@ def between_two_transactions(database: Path, action: Callable[[Components], Any]
         components.close()
 
 
+def create(database: Path, name: str, definition: Any) -> None:
+    between_two_transactions(database, lambda it: it.create_flow(name, definition, replace=False))
+
+
 def test_no_child_is_lost_or_begun_twice_with_a_restart_between_any_two_transactions(tmp_path: Path) -> None:
     each = {
         "Type": "Map",
@@ -496,7 +516,7 @@ def test_no_child_is_lost_or_begun_twice_with_a_restart_between_any_two_transact
     }
     flows = {"f": machine(each), "c": legacy(legacy_child("d")), "d": TWICE}
     for name, text in flows.items():
-        between_two_transactions(tmp_path / "db", lambda it, n=name, t=text: it.create_flow(n, t, replace=False))
+        create(tmp_path / "db", name, text)
     given = {"items": [{"v": 1}, {"v": 2}, {"v": 3}]}
     between_two_transactions(tmp_path / "db", lambda it: it.start_execution("f", given, execution_name="e"))
     transactions = 0
@@ -513,17 +533,20 @@ def test_no_child_is_lost_or_begun_twice_with_a_restart_between_any_two_transact
                 assert (types.count("ExecutionStarted"), types.count("ExecutionSucceeded")) == (1, 1)
 
 
-def test_a_stop_reaches_children_with_a_restart_between_any_two_transactions(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_stop_reaches_children_with_a_restart_between_any_two_transactions(tmp_path: Path, before: int) -> None:
     flows = {"f": machine(child("c", executionName="n")), "c": legacy(legacy_child("d")), "d": machine(waiting(300))}
     for name, text in flows.items():
-        between_two_transactions(tmp_path / "db", lambda it, n=name, t=text: it.create_flow(n, t, replace=False))
+        create(tmp_path / "db", name, text)
     between_two_transactions(tmp_path / "db", lambda it: it.start_execution("f", {}, execution_name="e"))
-    while between_two_transactions(tmp_path / "db", lambda it: it.engine.fire_due()):
-        pass
+    for _ in range(before):
+        assert between_two_transactions(tmp_path / "db", lambda it: it.engine.fire_due())
     stop = {"FlowName": "f", "ExecutionName": "e"}
     between_two_transactions(tmp_path / "db", lambda it: it.perform("StopExecution", **stop))
     while between_two_transactions(tmp_path / "db", lambda it: it.engine.fire_due()):
         pass
     with LocalCloudFlow(database=tmp_path / "db", account_id="1") as service:
-        assert [executions(service, flow)[0].status for flow in "fcd"] == ["Stopped"] * 3
+        started = [execution for flow in "fcd" for execution in executions(service, flow)]
+        assert len(started) == 3
+        assert {execution.status for execution in started} == {"Stopped"}
         assert service._components.engine.next_due() is None
