@@ -131,7 +131,7 @@ def test_a_function_that_outlives_its_time_is_told(
     def slow(event: bytes, context: object) -> None:
         task.wait()  # until DeadlineExceeded is reported, half-way through the time that there is
 
-    slow(task.event, fc_context(timeout_seconds=4))
+    slow(task.event, fc_context(timeout_seconds=2.5))
 
     task.assert_failed_with("DeadlineExceeded")
     assert (records[0].outcome, records[0].report_attempts) == ("deadline_exceeded", 0)
@@ -156,7 +156,7 @@ def test_a_function_that_is_ended_after_its_deadline_exceeded_was_reported_is_to
         raise ending  # FC's timeout is a SIGTERM whose handler calls sys.exit
 
     with pytest.raises(type(ending)):
-        slow(task.event, fc_context(timeout_seconds=4))
+        slow(task.event, fc_context(timeout_seconds=2.5))
 
     assert known_while_it_ran == ["deadline_exceeded"]
     assert [record.outcome for record in records] == ["deadline_exceeded"]

@@ -43,7 +43,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("some")
     (folder / "test_some.py").write_text(SOME_TESTS, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-v", "-c", str(ROOT / "pyproject.toml"), "-p", "tests.conftest"]
-    options = ["-p", "no:cacheprovider", "--rootdir", str(folder), "-o", "timeout=2", "-o", "faulthandler_timeout=6"]
+    options = ["-p", "no:cacheprovider", "--rootdir", str(folder), "-o", "timeout=1.5", "-o", "faulthandler_timeout=4"]
     done = subprocess.run(
         [*command, *options, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
@@ -91,7 +91,7 @@ def test_a_test_that_hangs_ends_in_time_in_its_fixtures_too(said: str) -> None:
         "test_hangs",
         "test_hangs_again_when_it_is_ended",
     }
-    assert said.count("Timeout (>2.0s)") >= 2
+    assert said.count("Timeout (>1.5s)") >= 2
     assert "crashed while running 'test_some.py::test_hangs_again_when_it_is_ended'" in said
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +16,6 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from fc_callback.local import LocalCloudFlow
     from fc_callback.runtime import FunctionSpec
-
-# A signal that arrives just before a sleep is noticed after it, so the sleep is short.
-_POLL_SECONDS = 0.2
 
 
 def command(
@@ -54,36 +51,17 @@ def command(
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
-            logs = _LogPrinter(service)  # before a client can start an execution: it skips existing logs
+            service.add_log_listener(_print_log)
             _print_environment(service, as_json=as_json)
-            while not signals.first:
-                logs.print_new()
-                time.sleep(_POLL_SECONDS)
+            signals.wait()
     except (FcCallbackError, ApiError, OSError) as error:
         typer.echo(f"fc-callback local: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-class _LogPrinter:
-    """Prints the functions' logs to standard error, at the end of each invocation."""
-
-    def __init__(self, service: LocalCloudFlow) -> None:
-        self._service = service
-        self._ended: set[tuple[str, int]] = {(one.request_id, one.retry_count) for one in service.invocations()}
-        self._written: dict[str, int] = {}
-
-    def print_new(self) -> None:
-        """Print the logs of the invocations that have ended since the last call."""
-        for one in self._service.invocations():
-            key = (one.request_id, one.retry_count)
-            if key in self._ended or not one.log or one.status == "running":
-                continue
-            self._ended.add(key)
-            # The log has all attempts of an event; those that were printed before are skipped.
-            log = one.log[self._written.get(one.request_id, 0) :]
-            self._written[one.request_id] = len(one.log)
-            for line in log.splitlines():
-                typer.echo(f"[{one.function}] {line}", err=True)
+def _print_log(function: str, log: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
+        typer.echo("\n".join(f"[{function}] {line}" for line in log.splitlines()), err=True)
 
 
 def function_spec(text: str, *, runtime: str) -> FunctionSpec:

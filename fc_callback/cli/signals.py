@@ -7,6 +7,7 @@ remain. Ending takes a bounded time; further signals during it are ignored.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -30,7 +31,9 @@ _LEAVING_SECONDS = 10.0  # longer than it takes to end functions that ignore SIG
 
 
 class EndSignals:
-    """Records the signals that arrive inside a `with` block. The command polls `first` and ends what it has started.
+    """Records the signals that arrive inside a `with` block.
+
+    The command polls `first`, or calls `wait`, and then ends what it has started.
 
     No exception is raised: Python may drop one that a signal handler raises, for example in a weak reference's callback.
 
@@ -44,6 +47,7 @@ class EndSignals:
 
     def __enter__(self) -> EndSignals:
         """Start to record signals; call it in the main thread."""
+        self._arrived = self._restore.enter_context(_wakeup_pipe())
         self._restore.enter_context(_handled_by(self._record))
         return self
 
@@ -54,6 +58,11 @@ class EndSignals:
     # Without an Event or another lock, because the main thread may hold it when the signal arrives.
     def _record(self, number: int, _frame: FrameType | None) -> None:
         self.first = self.first or number
+
+    def wait(self) -> None:
+        """Wait for the first signal. The process does not wake up before it."""
+        while not self.first:
+            os.read(self._arrived, 1)
 
     @property
     def exit_code(self) -> int:
@@ -77,6 +86,25 @@ class EndSignals:
                 return running.result()
             except FcCallbackError:  # `stop` closed what it was about to use
                 raise typer.Exit(self.exit_code) from None
+
+
+@contextlib.contextmanager
+def _wakeup_pipe() -> Iterator[int]:
+    """Return a pipe that can be read as soon as a signal has arrived, also one that arrives just before the reading."""
+    reading, writing = os.pipe()
+    try:
+        if threading.current_thread() is not threading.main_thread():  # it gets no signals, and may not set the pipe
+            yield reading
+            return
+        os.set_blocking(writing, False)
+        before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        try:
+            yield reading
+        finally:
+            signal.set_wakeup_fd(before)
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 @contextlib.contextmanager

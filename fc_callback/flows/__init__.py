@@ -34,7 +34,10 @@ def parse_flow(definition: str) -> Flow:
     from fc_callback.flows.legacy_parser import parse_legacy
 
     document = read_definition(definition).data
-    return parse_state_machine(document) if language_of(document) == "cloudflow" else parse_legacy(document)
+    try:
+        return parse_state_machine(document) if language_of(document) == "cloudflow" else parse_legacy(document)
+    except RecursionError:  # the depth of the document is bounded, that of steps inside steps may be too much
+        raise DefinitionError("The definition is nested too deep.") from None
 
 
 __all__ = [

@@ -230,8 +230,10 @@ def _parse_parameters(fields: Fields, action: str, mode: str) -> Constructor:
     }.get(action)
     if names is not None:
         given.only(*names, *(f"{name}.$" for name in names))
-        if "resourceArn.$" not in given.members and (problem := unreplaced_placeholder(given.text("resourceArn"))):
+        if problem := unreplaced_placeholder(given.members.get("resourceArn")):
             raise given.error(problem)
+        if "resourceArn.$" not in given.members:
+            given.text("resourceArn")
     if action == "FC:InvokeFunction" and "invocationType" in given.members:
         kind = given.choice("invocationType", None, "Sync", "Async")
         if mode == "WaitForSystemCallback" and kind == "Sync":

@@ -211,9 +211,9 @@ def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
         if pattern == "sync":
             raise fields.error("the pattern sync needs the resourceArn of a function or a flow.")
         return {"action": fields.text("action"), "parameters": parameters}
-    arn = fields.text("resourceArn")
-    if placeholder := unreplaced_placeholder(arn):
+    if placeholder := unreplaced_placeholder(fields.members.get("resourceArn")):
         raise fields.error(placeholder)
+    arn = fields.text("resourceArn")
     target = parse_target(arn)
     if target is not None and target.kind == "function":
         params.only("InvocationType", "StatefulAsyncInvocationID")

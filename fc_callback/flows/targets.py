@@ -16,6 +16,16 @@ _FLOW = re.compile(r"acs:fnf:(?P<region>[^:]*):(?P<account>[^:]*):flow/(?P<name>
 _MESSAGES = re.compile(r"acs:mns:(?P<region>[^:]*):(?P<account>[^:]*):/(?P<kind>topic|queue)s/(?P<name>[^/]+)/messages")
 
 
+# Functions of ROS templates, which Fun's templates have too: as a YAML tag, or as a mapping with one key.
+REPLACING_TAGS = frozenset({"!Ref", "!GetAtt", "!Sub", "!Join", "!Select", "!FindInMap"})
+_REPLACING_KEYS = frozenset({"Ref", *(f"Fn::{tag[1:]}" for tag in REPLACING_TAGS - {"!Ref"})})
+_PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
+REPLACED_BEFORE = (
+    "is replaced by Fun or ROS before CreateFlow: write the ARN or the value itself, or deploy the flow with the tool "
+    "that replaces it"
+)
+
+
 @attrs.frozen(kw_only=True)
 class TaskTarget:
     """A `function`, `flow`, `topic` or `queue` that a task calls or sends to; region and account may be empty."""
@@ -44,12 +54,14 @@ def function_name(arn: str) -> str:
     return target.name if target is not None and target.kind == "function" else ""
 
 
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+def unreplaced_placeholder(resource: object) -> str | None:
+    """Return why a resource cannot be found if a deployment tool should have replaced a part of it; None otherwise.
 
-
-def unreplaced_placeholder(text: str) -> str | None:
-    """Return what to do about a `${...}` in a text; None if there is none."""
-    found = _PLACEHOLDER.search(text)
-    if found is None:
-        return None
-    return f"Fun or ROS replaces {found[0]} before CreateFlow: write the ARN itself, or deploy the flow with that tool."
+    Such a part is `${name.Arn}` in a text, or a mapping like `{Ref: name}`. The result is a sentence that names it.
+    """
+    found: object = None
+    if isinstance(resource, str) and (match := _PLACEHOLDER.search(resource)):
+        found = match[0]
+    elif isinstance(resource, dict) and len(resource) == 1:
+        found = next((key for key in resource if key in _REPLACING_KEYS), None)
+    return f"{found} {REPLACED_BEFORE}." if found else None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Source: Alibaba Cloud documentation of signature V3, "within 15 minutes".
 MAX_SKEW_SECONDS = 15 * 60
+# The oldest nonces above this number are forgotten, so that the memory does not grow with the number of calls.
+MAX_NONCES = 10_000
 _V1_PARAMETERS = ("AccessKeyId", "Signature", "Timestamp", "SignatureNonce")
 _V3_HEADERS = ("x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
 _AUTHORIZATION = re.compile(rf"{V3_ALGORITHM}\s+Credential=([^,]*),\s*SignedHeaders=([^,]*),\s*Signature=([0-9a-f]*)")
@@ -36,7 +38,8 @@ class ApiRequest:
         query: The URL's parameters, also blank ones.
         form: The body's parameters, also blank ones.
         headers: By lower-case name.
-        body: As sent.
+        body: As sent; empty if it is larger than a request may be, because it is not read then.
+        is_too_large: Whether it is.
     """
 
     method: str
@@ -45,6 +48,7 @@ class ApiRequest:
     form: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes = b""
+    is_too_large: bool = False
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -69,7 +73,7 @@ class Authenticator:
         self._issuer = issuer
         self._clock = clock
         self._keys: dict[str, tuple[str, str]] = {}
-        self._nonces: dict[tuple[str, str], float] = {}
+        self._nonces: dict[bytes, float] = {}
 
     def add_account(self, account_id: str) -> None:
         """Accept the long-lived key of an account."""
@@ -163,12 +167,13 @@ class Authenticator:
             raise ApiError("SignatureNotMatch")
 
     def _use_nonce(self, key_id: str, nonce: str, now: float) -> None:
-        if (key_id, nonce) in self._nonces:
+        used = hashlib.sha256(f"{key_id}\0{nonce}".encode("utf-8", "surrogatepass")).digest()  # a nonce may be long
+        if used in self._nonces:
             raise invalid_argument("The SignatureNonce was used before.")
-        self._nonces[key_id, nonce] = now
+        self._nonces[used] = now
         # In the order of use: the oldest come first, and are too old for the check of the time.
         while self._nonces:
             oldest, used_at = next(iter(self._nonces.items()))
-            if used_at > now - 2 * MAX_SKEW_SECONDS:
+            if used_at > now - 2 * MAX_SKEW_SECONDS and len(self._nonces) <= MAX_NONCES:
                 return
             del self._nonces[oldest]

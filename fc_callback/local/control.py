@@ -18,12 +18,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fc_callback.errors import FcCallbackError
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.faults import Fault, RandomFaults
+from fc_callback.local.request_body import read_body
 from fc_callback.local.values import read_invocations
 from fc_callback.local.waiting_tasks import start_task
 
@@ -58,18 +60,24 @@ def control_routes(components: Components) -> list[Route]:
         return JSONResponse([{"action": action, "outcome": outcome, "count": n} for (action, outcome), n in counted])
 
     async def invocations(request: Request) -> Response:
-        found = read_invocations(components.store, request.query_params.get("function"))
-        return JSONResponse([attrs.asdict(invocation) for invocation in found])
+        def read() -> Response:
+            found = read_invocations(components.store, request.query_params.get("function"))
+            return JSONResponse([attrs.asdict(invocation) for invocation in found])
+
+        return await asyncio.to_thread(read)  # a long history takes a while
 
     async def tasks(request: Request) -> Response:
-        payload = (await _json_body(request)).get("payload", {})
+        payload = (await _json_object(request)).get("payload", {})
         task = await asyncio.to_thread(start_task, components, payload)
         return JSONResponse({"token": task.token.reveal(), "flow": task.flow, "execution": task.execution})
 
     async def clock(request: Request) -> Response:
-        content = await _json_body(request)
+        content = await _json_object(request)
+        skew = content.get("skew", True)
+        if not isinstance(skew, bool):
+            raise TypeError("skew must be true or false.")
         # Timers that become due run functions and steps. They need the event loop to answer them.
-        await asyncio.to_thread(components.engine.advance, content.get("seconds"), skew=content.get("skew", True))
+        await asyncio.to_thread(components.engine.advance, content.get("seconds"), skew=skew)
         return JSONResponse({"now": iso_milliseconds(components.clock.now())})
 
     return [
@@ -102,7 +110,14 @@ async def _json_body(request: Request) -> Any:
     # A page in a browser can post a form to any port without a preflight request, but not JSON.
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise ValueError("Send application/json.")
-    return json.loads(await request.body())
+    return json.loads(await read_body(request))
+
+
+async def _json_object(request: Request) -> dict[str, Any]:
+    content = await _json_body(request)
+    if not isinstance(content, dict):
+        raise TypeError("Send a JSON object.")
+    return content
 
 
 def _loopback_only(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
@@ -111,7 +126,9 @@ def _loopback_only(endpoint: Callable[[Request], Awaitable[Response]]) -> Callab
             return JSONResponse({"error": "The control API answers requests from this machine only."}, 403)
         try:
             return await endpoint(request)
-        except (FcCallbackError, AttributeError, TypeError, ValueError) as error:
+        except ClientDisconnect:
+            return Response()
+        except (FcCallbackError, AttributeError, RecursionError, TypeError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)
 
     return checked

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from fc_callback.errors import FcCallbackError, SettingsError
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows.definition import parse_object
 from fc_callback.flows.express import check_express
 from fc_callback.local.api_errors import ApiError, invalid_argument
@@ -62,7 +62,7 @@ class Engine:
         if self._thread.ident is not None:
             self._thread.join(timeout=10)
         for futures in list(self._waiting.values()):
-            for future in futures:
+            for future in list(futures):
                 future.cancel()
 
     def start_execution(
@@ -212,9 +212,19 @@ class Engine:
             if not self._is_running(execution):
                 future.set_result(None)
             else:
-                others = [other for other in self._waiting.get(execution, ()) if not other.cancelled()]
-                self._waiting[execution] = [*others, future]
+                with self._changed:
+                    self._waiting.setdefault(execution, []).append(future)
+                future.add_done_callback(lambda done: self._forget(execution, done))
         return future
+
+    def _forget(self, execution: int, future: Future[None]) -> None:
+        """Forget a wait that was cancelled before the execution has ended."""
+        with self._changed:
+            waiting = self._waiting.get(execution, [])
+            if future in waiting:
+                waiting.remove(future)
+                if not waiting:
+                    del self._waiting[execution]
 
     def wake_timers(self) -> None:
         """Let the timers' thread look again: there is a new timer, or the clock has been moved."""
@@ -239,16 +249,15 @@ class Engine:
         row = self._store.one("SELECT MIN(due) AS due FROM timers")
         return None if row is None else row["due"]
 
-    def advance(self, seconds: float, *, skew: bool) -> None:
+    def advance(self, seconds: object, *, skew: bool) -> None:
         """Move the clock from timer to timer, so that each is acted on at its own time.
 
         Raises:
-            SettingsError: `seconds` is negative.
+            SettingsError: `seconds` is not a number, is negative, or leads beyond the calendar.
         """
-        if not seconds >= 0:
-            raise SettingsError("The clock moves forward only.")
         clock = self._clock
-        end = clock.moved_seconds + seconds
+        moved = clock.move_of(seconds)
+        end = clock.moved_seconds + moved
         while (due := self.next_due()) is not None:
             ahead = due - clock.now()
             if ahead > end - clock.moved_seconds:
@@ -258,7 +267,7 @@ class Engine:
                 # A rounding error makes it a little early, or another thread was faster.
                 clock.moved_seconds = min(end, clock.moved_seconds + 0.001)
         clock.moved_seconds = end
-        clock.skewed_seconds += seconds if skew else 0.0
+        clock.skewed_seconds += moved if skew else 0.0
         self._store.set("moved_seconds", str(clock.moved_seconds))
         self._store.set("skewed_seconds", str(clock.skewed_seconds))
         self.wake_timers()
@@ -301,12 +310,14 @@ class Engine:
                 if self._closing:
                     return
                 self._pending = False
-            if self.fire_due():
-                continue
             due = self.next_due()
-            nap = MAX_TIMER_NAP_SECONDS if due is None else min(due - self._clock.now(), MAX_TIMER_NAP_SECONDS)
+            if due is not None and due <= self._clock.now():
+                self.fire_due()
+                continue
             with self._changed:
-                self._changed.wait_for(lambda: self._pending or self._closing, timeout=max(nap, 0.0))
+                # The store is not read while nothing changes. The clock is: it goes on while a laptop sleeps.
+                while not (self._pending or self._closing) and (due is None or due > self._clock.now()):
+                    self._changed.wait(None if due is None else min(due - self._clock.now(), MAX_TIMER_NAP_SECONDS))
 
 
 def _refuse_ended(task: Row) -> None:

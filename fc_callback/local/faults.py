@@ -42,6 +42,7 @@ KINDS = (
     "skew",
     "dead",
 )
+MAX_SECONDS = 366 * 86_400  # with this skew, the latest time of the clock is still in the calendar
 _TAKE_EFFECT = frozenset({"error-after", "slow", "reset", "garbage", "empty", "skew"})
 _NEED_SECONDS = frozenset({"slow", "skew", "dead"})
 
@@ -60,7 +61,7 @@ class Fault:
         action: The operations it applies to, as a glob.
         times: The number of calls it applies to; None for all.
         after: The number of calls that it skips first.
-        seconds: For `slow`, `dead`, `skew` (may be negative) and `throttle`.
+        seconds: For `slow`, `dead`, `skew` (may be negative) and `throttle`; at most a year.
         takes_effect: Whether the service performs the call; the default is in the table.
 
     Raises:
@@ -79,6 +80,8 @@ class Fault:
         return self.kind in _TAKE_EFFECT
 
     def __attrs_post_init__(self) -> None:
+        if isinstance(self.seconds, bool) or not -MAX_SECONDS <= self.seconds <= MAX_SECONDS:
+            raise SettingsError(f"seconds= must be a number, and at most {MAX_SECONDS:,} (a year).")
         if self.kind in _NEED_SECONDS and not self.seconds:
             raise SettingsError(f"The fault {self.kind!r} needs seconds=.")
         if (self.times is not None and self.times < 1) or self.after < 0:

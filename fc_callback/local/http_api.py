@@ -20,8 +20,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fc_callback.local.api_errors import ApiError
 from fc_callback.local.authentication import ApiRequest
-from fc_callback.local.operations import API_VERSION, wait_seconds
-from fc_callback.settings import KIB
+from fc_callback.local.missing import DOCUMENTED_OPERATIONS
+from fc_callback.local.operations import API_VERSION, READ_A_DEFINITION
+from fc_callback.local.parameters import wait_seconds
+from fc_callback.local.request_body import MAX_REQUEST_BYTES, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     Transports = dict[tuple[str, int], asyncio.Transport]
 
 _LOG = logging.getLogger("fc_callback.local")
-# Source: CloudFlow documentation, "Limits": the size of a request.
-MAX_REQUEST_BYTES = 1024 * KIB
 _LONGEST_REQUEST_ID = 64
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -118,7 +118,7 @@ class HttpApi:
             call = await _read_request(request)
         except ClientDisconnect:
             return Response()
-        action = call.action if self._components.operations.knows(call.action) else "unknown"
+        action = call.action if call.action in DOCUMENTED_OPERATIONS else "unknown"
         fault = self._components.faults.next(call.action)
         if fault is None:
             return await self._respond_to(call, action)
@@ -147,11 +147,14 @@ class HttpApi:
 
     async def _perform(self, call: ApiRequest, skew_seconds: float) -> dict[str, Any]:
         components, given = self._components, call.parameters
-        _check_form(call, components.operations.knows)
+        _check_form(call, components.operations.require)
         account = components.authenticator.account_of(call, skew_seconds=skew_seconds)
         if not components.quota.take(account, call.action):
             raise ApiError("ResourceThrottled")
-        response = components.operations.perform(call.action, account, given)
+        if call.action in READ_A_DEFINITION:  # a large one takes a while; the event loop answers other calls meanwhile
+            response = await asyncio.to_thread(components.operations.perform, call.action, account, given)
+        else:
+            response = components.operations.perform(call.action, account, given)
         if call.action == "DescribeExecution" and (seconds := wait_seconds(given)):
             row = components.operations.execution_row(account, given["FlowName"], given["ExecutionName"])
             ended = asyncio.wrap_future(components.engine.when_ended(row["id"]))
@@ -197,25 +200,37 @@ class HttpApi:
 
 
 async def _read_request(request: Request) -> ApiRequest:
-    body = await request.body()
+    body, is_too_large = b"", False
+    try:
+        body = await read_body(request)
+    except ApiError:
+        is_too_large = True
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         # Several headers of one name are signed as one, joined by commas.
         headers[name] = f"{headers[name]},{value.strip()}" if name in headers else value.strip()
     form: dict[str, str] = {}
-    if _content_type(headers) == _FORM and len(body) <= MAX_REQUEST_BYTES:
+    if _content_type(headers) == _FORM:
         form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     query = dict(parse_qsl(request.scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True))
-    return ApiRequest(method=request.method, path=request.url.path, query=query, form=form, headers=headers, body=body)
+    return ApiRequest(
+        method=request.method,
+        path=request.url.path,
+        query=query,
+        form=form,
+        headers=headers,
+        body=body,
+        is_too_large=is_too_large,
+    )
 
 
 def _content_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _check_form(call: ApiRequest, knows: Callable[[str], bool]) -> None:
+def _check_form(call: ApiRequest, require_operation: Callable[[str], None]) -> None:
     """Refuse what cannot be a call of this API, before the signature is checked."""
-    if len(call.body) > MAX_REQUEST_BYTES:
+    if call.is_too_large:
         raise ApiError("EntityTooLarge", MAX_REQUEST_BYTES)
     content_type = _content_type(call.headers)
     if call.body and not content_type:
@@ -224,8 +239,7 @@ def _check_form(call: ApiRequest, knows: Callable[[str], bool]) -> None:
         raise ApiError("UnsupportedMediaType")
     if not call.action:
         raise ApiError("MissingRequiredParams", "Action")
-    if not knows(call.action):
-        raise ApiError("ActionNotSupported", call.action)
+    require_operation(call.action)
     if not call.version:
         raise ApiError("MissingRequiredParams", "Version")
     if call.version != API_VERSION:

@@ -77,6 +77,7 @@ class Invoker:
         self._active: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        self.log_listeners: list[Callable[[str, str], None]] = []
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
         self.on_change: Callable[[], None] = lambda: None
@@ -163,8 +164,11 @@ class Invoker:
         with self._store.transaction():
             del self._active[invocation]
             # close() ends the processes, so this is no result of the function. The event is delivered again.
-            if not self._closing.is_set():
-                self._finish(row, attempt, session)
+            if self._closing.is_set():
+                return
+            log = self._finish(row, attempt, session)
+        for listener in self.log_listeners if log else ():
+            listener(row["function"], self._store.masked(log))
 
     def cancel(self, task: int) -> None:
         """End the invocations of a task, after the commit of the transaction; none of them is retried.
@@ -243,8 +247,8 @@ class Invoker:
                 pool = self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
             return pool
 
-    def _finish(self, row: Row, attempt: _Attempt, session: Credentials) -> None:
-        """Store the outcome of an attempt, and schedule a retry or notify the engine."""
+    def _finish(self, row: Row, attempt: _Attempt, session: Credentials) -> str:
+        """Store the outcome of an attempt, and schedule a retry or notify the engine; return the log as it is stored."""
         options = self._options
         is_retried = bool(attempt.error_type) and row["asynchronous"] and row["retry_count"] < options.async_retries
 
@@ -252,10 +256,11 @@ class Invoker:
             return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
 
         self._store.after_commit(self.on_change)
+        log = stored(attempt.log)
         current = self._store.one("SELECT status FROM invocations WHERE id = ?", row["id"])
         if current is None or current["status"] == "ended":  # it was cancelled
-            self._store.update("invocations", row["id"], log=row["log"] + stored(attempt.log))
-            return
+            self._store.update("invocations", row["id"], log=row["log"] + log)
+            return log
         self._store.update(
             "invocations",
             row["id"],
@@ -266,12 +271,12 @@ class Invoker:
             error_name=stored(attempt.error_name),
             error_message=stored(attempt.error_message),
             result=stored(attempt.body),
-            log=row["log"] + stored(attempt.log),
+            log=row["log"] + log,
         )
         if is_retried:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
             self._store.insert("timers", due=self._clock.now() + delay, kind="invocation", invocation=row["id"])
-            return
+            return log
         end = InvocationEnd(
             task=row["task"],
             asynchronous=bool(row["asynchronous"]),
@@ -281,6 +286,7 @@ class Invoker:
         )
         # In the same transaction: the result and the step that follows are stored together.
         self.on_end(end)
+        return log
 
     def close(self) -> None:
         """End every process. The next service on the same file delivers the unfinished invocations again."""

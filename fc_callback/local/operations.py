@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
-from fc_callback.flows.definition import NAME_PATTERN
 from fc_callback.local.api_errors import ApiError, invalid_argument
-from fc_callback.local.clock import iso_milliseconds, parse_time
+from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.engine import Engine, check_definition
+from fc_callback.local.missing import missing_operation, refuse_missing_parameters
+from fc_callback.local.parameters import (
+    check_new_flow,
+    check_type,
+    checked_cause,
+    number_parameter,
+    required,
+    time_parameter,
+    wait_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,37 +28,9 @@ if TYPE_CHECKING:
     from fc_callback.local.store import Row, ServiceStore
 
 API_VERSION = "2019-03-15"
+# They read a definition before their transaction, which would hold up every other call.
+READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution", "StartSyncExecution"})
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
-# Parameters of features that do not exist here. They are refused, because ignoring them would hide a difference.
-_UNSUPPORTED = {
-    "CreateFlow": ("ExternalStorageLocation", "Environment", "ResourceGroupId"),
-    "UpdateFlow": ("Environment",),
-    "DescribeFlow": ("FlowVersion",),
-    "ListFlows": ("ResourceGroupId",),
-    "StartExecution": ("Qualifier",),
-    "StartSyncExecution": ("Qualifier",),
-    "ListExecutions": ("Qualifier", "MapRunName"),
-}
-MAX_WAIT_SECONDS = 60
-
-
-def required(parameters: Mapping[str, str], name: str, *, blank: bool = False) -> str:
-    """Return a required parameter.
-
-    Raises:
-        ApiError: It is missing, or empty although `blank` is false.
-    """
-    value = parameters.get(name)
-    if value is None or (not value and not blank):
-        raise ApiError("MissingRequiredParams", name)
-    return value
-
-
-def _number_parameter(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = parameters.get(name) or str(default)
-    if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-        raise invalid_argument(f"{name} must be a number from {low} to {high}.")
-    return int(text)
 
 
 class Operations:
@@ -76,9 +56,14 @@ class Operations:
             "GetExecutionHistory": self._get_execution_history,
         }
 
-    def knows(self, action: str) -> bool:
-        """Return whether the operation exists here."""
-        return action in self._table
+    def require(self, action: str) -> None:
+        """Check that an operation exists here.
+
+        Raises:
+            ApiError: ActionNotSupported; the message says whether only the real service has the operation.
+        """
+        if action not in self._table:
+            raise missing_operation(action)
 
     def perform(self, action: str, account: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Perform an operation; return the response without its RequestId.
@@ -86,11 +71,22 @@ class Operations:
         Raises:
             ApiError: The service refuses it.
         """
-        for name in _UNSUPPORTED.get(action, ()):
-            if parameters.get(name) and not (name == "Qualifier" and parameters[name] == "LATEST"):
-                raise invalid_argument(f"The parameter {name} is not supported by the local CloudFlow.")
+        self.require(action)
+        refuse_missing_parameters(action, parameters)
+        if action in READ_A_DEFINITION:
+            self._read_definition(action, account, parameters)
         with self._store.transaction():
             return self._table[action](account, parameters)
+
+    def _read_definition(self, action: str, account: str, given: Mapping[str, str]) -> None:
+        """Check the definition that an operation gets or uses; the transaction finds it parsed."""
+        if action == "CreateFlow":
+            check_new_flow(given)
+            check_definition(given["Definition"], express=given.get("ExecutionMode") == "Express")
+            return
+        flow = self._flow(account, required(given, "Name" if action == "UpdateFlow" else "FlowName"))
+        definition = (given.get("Definition") if action == "UpdateFlow" else "") or flow["definition"]
+        check_definition(definition, express=flow["mode"] == "Express")
 
     def execution_row(self, account: str, flow_name: str, execution_name: str) -> Row:
         """Return the row of an execution.
@@ -116,21 +112,11 @@ class Operations:
 
     def _report_task_failed(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         token, error = required(given, "TaskToken"), required(given, "Error")
-        cause = _cause(error, given)
+        cause = checked_cause(error, given)
         return {"EventId": self._engine.report_failed(account, token, error, cause)}
 
     def _create_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        name, definition = required(given, "Name"), required(given, "Definition")
-        description, kind = required(given, "Description", blank=True), required(given, "Type")
-        if not NAME_PATTERN.fullmatch(name):
-            raise invalid_argument(
-                "A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _."
-            )
-        _check_kind(kind)
-        mode = given.get("ExecutionMode") or "Standard"
-        if mode not in {"Standard", "Express"}:
-            raise invalid_argument("ExecutionMode must be Standard or Express.")
-        check_definition(definition, express=mode == "Express")
+        name = given["Name"]
         if self._store.one("SELECT 1 FROM flows WHERE account = ? AND name = ?", account, name) is not None:
             raise ApiError("FlowAlreadyExists", name)
         now, mask = self._clock.now(), self._store.mask_tokens
@@ -138,13 +124,13 @@ class Operations:
             "flows",
             account=account,
             name=name,
-            definition=mask(definition),
-            description=mask(description),
-            type=kind,
+            definition=mask(given["Definition"]),
+            description=mask(given["Description"]),
+            type=given["Type"],
             role_arn=given.get("RoleArn", ""),
             created=now,
             modified=now,
-            mode=mode,
+            mode=given.get("ExecutionMode") or "Standard",
         )
         return self._flow_response(self._flow(account, name))
 
@@ -155,9 +141,8 @@ class Operations:
                 f"Flow {flow['name']} has ExecutionMode {flow['mode']}, which UpdateFlow cannot change."
             )
         definition = given.get("Definition") or flow["definition"]
-        check_definition(definition, express=flow["mode"] == "Express")
         kind = given.get("Type") or flow["type"]
-        _check_kind(kind)
+        check_type(kind)
         self._store.update(
             "flows",
             flow["id"],
@@ -180,7 +165,7 @@ class Operations:
         return {}
 
     def _list_flows(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        limit = _number_parameter(given, "Limit", 60, 1, 999)
+        limit = number_parameter(given, "Limit", 60, 1, 999)
         after = given.get("NextToken", "")
         rows = self._store.all(
             "SELECT * FROM flows WHERE account = ? AND name > ? ORDER BY name LIMIT ?", account, after, limit + 1
@@ -255,19 +240,19 @@ class Operations:
 
     def _list_executions(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))
-        limit = _number_parameter(given, "Limit", 60, 1, 99)
+        limit = number_parameter(given, "Limit", 60, 1, 99)
         status = given.get("Status", "")
         if status and status not in _STATUSES:
             raise invalid_argument(f"Status must be one of {', '.join(_STATUSES)}.")
-        before = _number_parameter(given, "NextToken", 2**62, 0, 2**62)
+        before = number_parameter(given, "NextToken", 2**62, 0, 2**62)
         prefix = given.get("ExecutionNamePrefix", "")
         rows = self._store.all(
             "SELECT * FROM executions WHERE flow = ? AND id < ? AND (? = '' OR status = ?)"
             " AND substr(name, 1, length(?)) = ? AND started >= ? AND started <= ? ORDER BY id DESC LIMIT ?",
             *(flow["id"], before, status, status, prefix, prefix),
             *(
-                _time_parameter(given, "StartedTimeBegin", 0.0),
-                _time_parameter(given, "StartedTimeEnd", 1e12),
+                time_parameter(given, "StartedTimeBegin", 0.0),
+                time_parameter(given, "StartedTimeEnd", 1e12),
                 limit + 1,
             ),
         )
@@ -283,7 +268,7 @@ class Operations:
     def _stop_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow_name, name = required(given, "FlowName"), required(given, "ExecutionName")
         error = given.get("Error", "")
-        cause = _cause(error, given)
+        cause = checked_cause(error, given)
         row = self.execution_row(account, flow_name, name)
         if row["status"] != "Running":
             raise ApiError("ExecutionAlreadyCompleted", name, flow_name)
@@ -292,8 +277,8 @@ class Operations:
 
     def _get_execution_history(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         row = self.execution_row(account, required(given, "FlowName"), required(given, "ExecutionName"))
-        limit = _number_parameter(given, "Limit", 60, 1, 999)
-        first = _number_parameter(given, "NextToken", 1, 0, 2**62)
+        limit = number_parameter(given, "Limit", 60, 1, 999)
+        first = number_parameter(given, "NextToken", 1, 0, 2**62)
         rows = self._store.all(
             "SELECT * FROM events WHERE execution = ? AND id >= ? ORDER BY id LIMIT ?", row["id"], first, limit + 1
         )
@@ -311,35 +296,3 @@ class Operations:
             "Time": iso_milliseconds(row["time"]),
             "EventDetail": self._store.masked(row["detail"]),
         }
-
-
-def wait_seconds(given: Mapping[str, str]) -> int:
-    """Return how long DescribeExecution waits for the end of the execution.
-
-    Raises:
-        ApiError: The number is out of bounds.
-    """
-    return _number_parameter(given, "WaitTimeSeconds", 0, 0, MAX_WAIT_SECONDS)
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in {"FDL", "DEFAULT"}:
-        raise invalid_argument("Type must be FDL.")
-
-
-def _cause(error: str, given: Mapping[str, str]) -> str:
-    cause = given.get("Cause", "")
-    if len(error) > ERROR_MAX_CHARACTERS or len(cause) > CAUSE_MAX_CHARACTERS:
-        limits = f"1 to {ERROR_MAX_CHARACTERS} and Cause up to {CAUSE_MAX_CHARACTERS}"
-        raise invalid_argument(f"Error may have {limits} characters.")
-    return cause
-
-
-def _time_parameter(given: Mapping[str, str], name: str, default: float) -> float:
-    text = given.get(name)
-    if not text:
-        return default
-    parsed = parse_time(text)
-    if parsed is None:
-        raise invalid_argument(f"{name} must be a time like 2020-09-22T23:43:40Z.")
-    return parsed

@@ -71,12 +71,13 @@ class _Uvicorn(uvicorn.Server):
             listening.close()
         tasks = set(self.server_state.tasks)
         if tasks:
-            _done, late = await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
-            for task in late:
-                task.cancel()
+            await asyncio.wait(tasks, timeout=_GRACE_SECONDS)
         for connection in list(self.server_state.connections):
             connection.transport.close()
-        await asyncio.sleep(0)  # closes them
+        for _ in range(_LAST_TURNS):  # closes them, which ends the requests that have not arrived completely
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
 
 
 class Server:

@@ -221,6 +221,13 @@ class LocalCloudFlow(FlowOperations):
         """Return the invocations, with events, results and logs, of one function or of all."""
         return read_invocations(self._components.store, function)
 
+    def add_log_listener(self, listener: Callable[[str, str], None]) -> None:
+        """Call `listener` with a function's name and its log, at the end of each attempt of an invocation.
+
+        The call happens in the thread of the invocation.
+        """
+        self._components.invoker.log_listeners.append(listener)
+
     def inject(self, *faults: Fault | RandomFaults) -> None:
         """Inject faults into subsequent calls."""
         self._components.faults.inject(faults)
@@ -242,6 +249,6 @@ class LocalCloudFlow(FlowOperations):
             skew: Whether the callers' clocks stay behind, so that more than 15 minutes make their signatures too old.
 
         Raises:
-            SettingsError: `seconds` is negative.
+            SettingsError: `seconds` is not a number, is negative, or leads beyond the year 9998.
         """
         self._components.engine.advance(seconds, skew=skew)

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
     from tests.waiting import WaitingTask, WaitingTasks
 
 # The time that FC gives an invocation here, in seconds.
-TIMEOUT = 4
+TIMEOUT = 2.5
+# A quarter of it is for recording a result before it is reported: this store answers again after that.
+SILENT = 1.1
 FAST = RetryPolicy(base_seconds=0.02, cap_seconds=0.1)
 
 
@@ -86,7 +88,7 @@ class Shop:
     def new(self) -> WaitingTask:
         return self.tasks.new("cloudflow", {"id": self.number})
 
-    def deliver(self, task: WaitingTask, timeout: int = TIMEOUT) -> Any:
+    def deliver(self, task: WaitingTask, timeout: float = TIMEOUT) -> Any:
         """Deliver an event; the invocation must end before FC would end it."""
         began = time.monotonic()
         try:
@@ -105,7 +107,7 @@ def errors_of(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_store_that_is_silent_for_a_while_costs_neither_the_report_nor_the_record(
     tasks: WaitingTasks, stalling: Stalling
 ) -> None:
-    shop = Shop(tasks, stalling, silent_seconds=1.8)
+    shop = Shop(tasks, stalling, silent_seconds=SILENT)
     task = shop.new()
     shop.deliver(task)
     assert task.output == {"paid": True}
@@ -135,7 +137,7 @@ def test_a_store_that_stays_silent_costs_no_report_and_the_invocation_ends_well_
 def test_a_store_and_a_service_that_fail_together_leave_a_record_where_the_store_comes_back(
     tasks: WaitingTasks, stalling: Stalling
 ) -> None:
-    shop = Shop(tasks, stalling, silent_seconds=1.8)
+    shop = Shop(tasks, stalling, silent_seconds=SILENT)
     task = shop.new()
     tasks.service.inject(Fault("error-before", times=None))
     try:
@@ -153,7 +155,7 @@ def test_a_store_and_a_service_that_both_stay_silent_are_an_undelivered_report_w
 ) -> None:
     shop = Shop(tasks, stalling, silent_seconds=None)
     task = shop.new()
-    tasks.service.inject(Fault("slow", times=None, seconds=6, takes_effect=False))
+    tasks.service.inject(Fault("slow", times=None, seconds=4, takes_effect=False))
     try:
         with pytest.raises(ReportUndelivered):
             shop.deliver(task)
@@ -168,7 +170,7 @@ def test_a_store_and_a_service_that_both_stay_silent_are_an_undelivered_report_w
 
 
 def test_the_watch_does_not_take_a_result_that_is_being_recorded(tasks: WaitingTasks, stalling: Stalling) -> None:
-    shop = Shop(tasks, stalling, silent_seconds=3, on_failure="report", deadline_margin_seconds=2.5)
+    shop = Shop(tasks, stalling, silent_seconds=SILENT, on_failure="report", deadline_margin_seconds=TIMEOUT - 0.3)
     task = shop.new()
     shop.deliver(task)
     assert task.output == {"paid": True}
@@ -177,7 +179,7 @@ def test_the_watch_does_not_take_a_result_that_is_being_recorded(tasks: WaitingT
 def test_a_business_failure_that_is_being_recorded_is_not_taken_by_the_watch_either(
     tasks: WaitingTasks, stalling: Stalling
 ) -> None:
-    shop = Shop(tasks, stalling, silent_seconds=3, on_failure="report", deadline_margin_seconds=2.5)
+    shop = Shop(tasks, stalling, silent_seconds=SILENT, on_failure="report", deadline_margin_seconds=TIMEOUT - 0.3)
     shop.result = TaskFailed("Declined", cause="no funds")
     task = shop.new()
     shop.deliver(task)
@@ -185,6 +187,33 @@ def test_a_business_failure_that_is_being_recorded_is_not_taken_by_the_watch_eit
     again = shop.new()
     shop.deliver(again)
     assert (shop.runs, again.failure) == (1, ("Declined", "no funds"))
+
+
+class Slow(MemoryStore):
+    """A store that takes longer for a result than half of the invocation's time, which is when the watch wakes."""
+
+    def replace(self, old: Record, new: Record, *, timeout: float = 10) -> bool:
+        if new.state in {"DONE", "FAILED"}:
+            time.sleep(1.2)
+        return super().replace(old, new)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["a result", "a failure"])
+def test_a_watch_that_wakes_while_the_outcome_is_being_recorded_reports_nothing(
+    tasks: WaitingTasks, fails: bool
+) -> None:
+    @task_callback(once=once("order.id", store=Slow()), on_failure="report", deadline_margin_seconds=2)
+    def handler(event: bytes, context: Any) -> Any:
+        if fails:
+            raise TaskFailed("Declined", cause="no funds")
+        return {"paid": True}
+
+    task = tasks.new("cloudflow", {"id": 1})
+    handler(task.event, fc_context(tasks, timeout=2))
+    if fails:
+        assert task.failure == ("Declined", "no funds")
+    else:
+        assert task.output == {"paid": True}
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["a result", "a failure"])
@@ -201,7 +230,7 @@ def test_what_ends_after_the_watch_has_reported_is_what_the_flow_s_retry_gets(ta
             raise TaskFailed("Declined", cause="no funds")
         return {"paid": True}
 
-    handler(task.event, fc_context(tasks, timeout=4))
+    handler(task.event, fc_context(tasks, timeout=TIMEOUT))
     assert task.failure[0] == "DeadlineExceeded"
     assert not list(store.pending())  # this token has its report
     handler(retry.event, fc_context(tasks))
@@ -252,7 +281,7 @@ def test_an_exception_passes_through_whatever_the_store_does(tasks: WaitingTasks
 
 
 def test_a_deferred_task_whose_store_is_silent_ends_in_time(tasks: WaitingTasks, stalling: Stalling) -> None:
-    shop = Shop(tasks, stalling, silent_seconds=1.8)
+    shop = Shop(tasks, stalling, silent_seconds=SILENT)
     shop.result = "deferred"
     task = shop.new()
     assert shop.deliver(task) == {"deferred": True}
@@ -266,7 +295,7 @@ def test_a_plain_handler_s_result_is_recorded_when_its_store_comes_back(stalling
     @idempotent(once("order", store=stalling.store))
     def handler(event: bytes, context: object) -> dict[str, bool]:
         runs.append(1)
-        stalling.stall(1.8)
+        stalling.stall(SILENT)
         return {"paid": True}
 
     event = json.dumps({"order": time.time_ns()}).encode()
@@ -462,7 +491,7 @@ def test_an_error_of_a_store_s_driver_costs_no_report(tasks: WaitingTasks, metho
         return {"paid": True}
 
     task = tasks.new("cloudflow", {"id": 1})
-    assert json.loads(handler(task.event, fc_context(tasks, timeout=2))) == {"paid": True}
+    assert json.loads(handler(task.event, fc_context(tasks, timeout=1))) == {"paid": True}
     assert task.output == {"paid": True}
 
 

@@ -12,19 +12,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fc_callback import CloudFlowClient, Credentials
+from tests.cli.commands import run_command, run_process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "fc_callback"]
-
-
-def run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, env=env, check=False)
-
 
 def test_the_demo_ends_by_itself_with_three_executions_as_they_should_be() -> None:
-    ended = run("demo")
+    ended = run_process("demo")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "All three executions ended as expected." in ended.stdout
     assert ended.stdout.count("ExecutionSucceeded") == 3
@@ -32,18 +27,18 @@ def test_the_demo_ends_by_itself_with_three_executions_as_they_should_be() -> No
 
 
 def test_the_demo_shows_no_token() -> None:
-    assert "djEj" not in run("demo").stdout
+    assert "djEj" not in run_command("demo").stdout
 
 
 def test_keep_leaves_the_project(tmp_path: Path) -> None:
-    ended = run("demo", "--keep", str(tmp_path / "project"))
+    ended = run_command("demo", "--keep", str(tmp_path / "project"))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (tmp_path / "project" / "s.yaml").is_file()
 
 
 def test_the_demo_never_writes_into_a_directory_with_files(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    ended = run("demo", "--keep", str(tmp_path))
+    ended = run_command("demo", "--keep", str(tmp_path))
     assert ended.returncode == 1
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -65,7 +60,17 @@ def project(tmp_path: Path) -> Path:
 
 def test_local_says_what_to_export_runs_flows_and_ends_on_a_signal(project: Path) -> None:
     process = subprocess.Popen(
-        [*COMMAND, "local", "--port", "0", "--json", "-f", f"one={project}/code:index.handler"]
+        [
+            sys.executable,
+            "-m",
+            "fc_callback",
+            "local",
+            "--port",
+            "0",
+            "--json",
+            "-f",
+            f"one={project}/code:index.handler",
+        ]
         + ["--flow", f"one={project}/flow.yaml"],
         stdout=subprocess.PIPE,
         text=True,
@@ -90,7 +95,7 @@ def test_local_says_what_to_export_runs_flows_and_ends_on_a_signal(project: Path
 
 
 def test_local_names_a_code_directory_that_is_not_there() -> None:
-    ended = run("local", "-f", "one=nowhere:index.handler")
+    ended = run_command("local", "-f", "one=nowhere:index.handler")
     assert ended.returncode == 2
     assert "nowhere" in ended.stderr
 
@@ -99,14 +104,14 @@ def test_local_refuses_a_port_that_is_taken() -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ended = run("local", "--port", str(taken.getsockname()[1]))
+        ended = run_command("local", "--port", str(taken.getsockname()[1]))
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
 
 
 def test_without_the_extra_the_command_line_says_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "typer.py").write_text("raise ImportError('No module named typer', name='typer')")
-    ended = run("demo", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    ended = run_process("demo", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert ended.returncode == 1
     assert "pip install 'fc-callback[local]'" in ended.stderr
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from fc_callback import CloudFlowClient, Credentials
 from fc_callback.cli.app import app
 from fc_callback.testing import TaskCloudFlow
+from tests.cli.commands import run_command_in_bytes
 from tests.cloudflow.scripted import ScriptedService
 from tests.runtime.runtime_support import eventually
 
@@ -46,19 +47,15 @@ class Run(Protocol):
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(
         *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-m", "fc_callback", "invoke", *arguments],
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], **(environment or {})},
-            input=stdin,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
+        with monkeypatch.context() as patched:
+            patched.chdir(tmp_path)
+            for name, value in (environment or {}).items():
+                patched.setenv(name, value)
+            return run_command_in_bytes("invoke", *arguments, stdin=stdin)
 
     return run
 
@@ -152,8 +149,8 @@ def test_a_running_local_cloudflow_of_the_shell_is_reported_to(run: Run, code: A
         assert task.output["id"] == "o-7"
 
 
-@pytest.fixture
-def exported() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+@contextlib.contextmanager
+def local_command() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """`fc-callback local` in another terminal, and the variables that it prints."""
     command = [sys.executable, "-m", "fc_callback", "local", "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as service:
@@ -164,48 +161,63 @@ def exported() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
             service.kill()
 
 
+@pytest.fixture(scope="module")
+def exported() -> Iterator[dict[str, str]]:
+    """The variables that a running `fc-callback local` prints."""
+    with local_command() as (_, environment):
+        yield environment
+
+
+def executions(environment: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the executions of the tasks that were started at the local CloudFlow of these variables."""
+    client = CloudFlowClient(
+        endpoint=environment["CLOUDFLOW_ENDPOINT"], credentials=Credentials.from_environment(environment)
+    )
+    listed: list[dict[str, Any]] = client.call("ListExecutions", query={"FlowName": "new-task-cloudflow-3600"})[
+        "Executions"
+    ]
+    return listed
+
+
 @pytest.mark.parametrize("profile", ["python3.10", "python3.12", "custom"])
 def test_with_the_variables_of_a_local_cloudflow_the_task_waits_there(
-    run: Run, code: Any, exported: tuple[object, dict[str, str]], profile: str
+    run: Run, code: Any, exported: dict[str, str], profile: str
 ) -> None:
     code(HANDLER)
-    ended = run("--profile", profile, "--payload", '{"id": "o-1"}', "--json", environment=exported[1])
+    run("--payload", '{"id": "before"}', environment=exported)
+    before = [one["Name"] for one in executions(exported)]
+    ended = run("--profile", profile, "--payload", '{"id": "o-1"}', "--json", environment=exported)
     document = json.loads(ended.stdout)
     assert (ended.returncode, ended.stderr) == (0, b""), document["log"]
     assert document["task"].startswith('it has succeeded with {"id": "o-1"')
     assert json.loads(document["body"])["id"] == "o-1"
-    listed = CloudFlowClient(
-        endpoint=exported[1]["CLOUDFLOW_ENDPOINT"], credentials=Credentials.from_environment(exported[1])
-    ).call("ListExecutions", query={"FlowName": "new-task-cloudflow-3600"})["Executions"]
-    assert [(one["Status"], one["Input"]) for one in listed] == [("Succeeded", '{"id": "o-1"}')]
+    new = [one for one in executions(exported) if one["Name"] not in before]
+    assert [(one["Status"], one["Input"]) for one in new] == [("Succeeded", '{"id": "o-1"}')]
 
 
 @pytest.mark.parametrize("event", ["mns-topic", "http"])
 def test_a_task_there_comes_in_the_shape_of_any_trigger(
-    run: Run, code: Any, exported: tuple[object, dict[str, str]], event: str
+    run: Run, code: Any, exported: dict[str, str], event: str
 ) -> None:
     code(
         "from fc_callback import TaskFailed, task_callback\n@task_callback\ndef handler(event, context): raise TaskFailed('No', cause='why')"
     )
-    ended = run("--event", event, "--json", environment=exported[1])
+    ended = run("--event", event, "--json", environment=exported)
     assert json.loads(ended.stdout)["task"] == "it has failed with 'No': why"
 
 
 def test_the_token_and_the_keys_of_a_task_there_are_not_in_what_is_printed(
-    run: Run, code: Any, exported: tuple[object, dict[str, str]]
+    run: Run, code: Any, exported: dict[str, str]
 ) -> None:
     code("def handler(event, context): print('event', event, context.credentials.access_key_secret)")
-    log = run("--profile", "python3.10", environment=exported[1]).stderr.decode()
+    log = run("--profile", "python3.10", environment=exported).stderr.decode()
     assert 'event b\'{"taskToken": "***"}\' ***' in log
     assert "Task: it waits: it has not been reported." in log
 
 
-def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(
-    run: Run, code: Any, exported: tuple[subprocess.Popen[str], dict[str, str]]
-) -> None:
-    service, environment = exported
-    service.kill()
-    service.wait()
+def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(run: Run, code: Any) -> None:
+    with local_command() as (_, environment):
+        pass
     code(PLAIN)
     ended = run(environment=environment)
     assert (ended.returncode, ended.stdout) == (0, b"{}")
@@ -225,10 +237,10 @@ def test_a_local_cloudflow_that_has_ended_is_named_and_not_the_flow(
     ids=["no key", "a key of another run", "the cloud"],
 )
 def test_why_no_task_was_made_is_said(
-    run: Run, code: Any, exported: tuple[object, dict[str, str]], changed: dict[str, str], said: str
+    run: Run, code: Any, exported: dict[str, str], changed: dict[str, str], said: str
 ) -> None:
     code(PLAIN)
-    ended = run(environment={**exported[1], **changed})
+    ended = run(environment={**exported, **changed})
     assert (ended.returncode, ended.stdout) == (0, b"{}")
     assert said in ended.stderr.decode()
 
@@ -245,11 +257,11 @@ def test_what_listens_there_and_is_no_local_cloudflow_is_said(run: Run, code: An
     "arguments", [["--payload", '{"taskToken": "MINE"}'], ["--event", "oss"], ["--payload", "text"]]
 )
 def test_an_event_that_needs_no_task_gets_none(
-    run: Run, code: Any, exported: tuple[object, dict[str, str]], arguments: list[str]
+    run: Run, code: Any, exported: dict[str, str], arguments: list[str]
 ) -> None:
     code(PLAIN)
     arguments = [one.replace("MINE", "A" * 60) for one in arguments]
-    ended = run(*arguments, "--json", environment=exported[1])
+    ended = run(*arguments, "--json", environment=exported)
     assert (json.loads(ended.stdout)["task"], ended.stderr) == (None, b"")
 
 
@@ -296,10 +308,10 @@ def test_a_payload_that_no_flow_could_send_is_refused_with_words(run: Run, code:
 
 
 def test_a_payload_that_no_flow_could_send_is_why_there_is_no_task(
-    run: Run, code: Any, exported: tuple[object, dict[str, str]]
+    run: Run, code: Any, exported: dict[str, str]
 ) -> None:
     (code(PLAIN) / "payload.json").write_text(json.dumps({"a": "x" * 70_000}))
-    ended = run("--payload", "@payload.json", environment=exported[1])
+    ended = run("--payload", "@payload.json", environment=exported)
     assert b"refuses the task: EntityTooLarge" in ended.stderr
 
 

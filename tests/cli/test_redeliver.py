@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +15,13 @@ from fc_callback.cloudflow.client import CloudFlowClient
 from fc_callback.cloudflow.retry import RetryPolicy
 from fc_callback.idempotency import open_store
 from fc_callback.local import Fault
+from tests.cli.commands import run_command, run_process
 from tests.idempotency.once_stores import start_redis
 from tests.waiting import WaitingTask, WaitingTasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fc_callback", *arguments]
-    return subprocess.run(command, input="", capture_output=True, text=True, timeout=60, check=False)
 
 
 def _undelivered(
@@ -66,15 +60,15 @@ def test_redeliver_reports_what_is_done_and_not_reported(tasks: WaitingTasks, ur
     good, bad = tasks.new(order={"id": 1}), tasks.new(order={"id": 2})
     _undelivered(good, tasks, url, seal=seal)
     _undelivered(bad, tasks, url, seal=seal, fail=True)
-    dry = run("redeliver", url, "--dry-run")
+    dry = run_command("redeliver", url, "--dry-run")
     assert "would be reported" in dry.stdout
     assert good.status == "Running"
-    ended = run("redeliver", url)
+    ended = run_process("redeliver", url)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "[2/2]" in ended.stdout
     assert good.output == {"done": True}
     assert bad.failure == ("TooDear", "of 7")
-    again = run("redeliver", url)
+    again = run_command("redeliver", url)
     assert (again.returncode, again.stdout) == (0, "0 waiting for a report.\n")
     assert good.token not in ended.stdout + ended.stderr + dry.stdout
 
@@ -82,7 +76,7 @@ def test_redeliver_reports_what_is_done_and_not_reported(tasks: WaitingTasks, ur
 def test_redeliver_says_what_it_must_leave_to_the_next_delivery(tasks: WaitingTasks, url: str) -> None:
     task = tasks.new(order={"id": 1})
     _undelivered(task, tasks, url, seal=None)
-    ended = run("redeliver", url, "--json")
+    ended = run_command("redeliver", url, "--json")
     assert ended.returncode == 1
     assert json.loads(ended.stdout)["result"] == "left"
     assert task.status == "Running"
@@ -92,7 +86,7 @@ def test_redeliver_finds_a_task_that_has_ended_meanwhile(tasks: WaitingTasks, ur
     task = tasks.new(order={"id": 1})
     _undelivered(task, tasks, url, seal=seal)
     CloudFlowClient().report_task_succeeded(task.token, {"by": "hand"})
-    ended = run("redeliver", url)
+    ended = run_command("redeliver", url)
     assert ended.returncode == 0
     assert "had already ended" in ended.stdout
     assert task.output == {"by": "hand"}
@@ -106,7 +100,7 @@ def test_redeliver_reports_the_others_beside_a_record_that_cannot_be_read(
     with closing(sqlite3.connect(tmp_path / "once.db")) as connection, connection:
         connection.execute("UPDATE once_records SET record = '{}'")
     _undelivered(task, tasks, url, seal=seal)
-    ended = run("redeliver", url)
+    ended = run_command("redeliver", url)
     assert ended.returncode == 1
     assert task.output == {"done": True}
     assert "[1/1]" in ended.stdout
@@ -114,7 +108,7 @@ def test_redeliver_reports_the_others_beside_a_record_that_cannot_be_read(
 
 
 def test_redeliver_without_a_store_says_what_to_set() -> None:
-    ended = run("redeliver")
+    ended = run_command("redeliver")
     assert ended.returncode == 1
     assert "CLOUDFLOW_ONCE_STORE" in ended.stderr
 
@@ -127,7 +121,7 @@ def test_redeliver_says_so_when_it_has_not_the_key_of_the_seal(
     _undelivered(tasks.new(order={"id": 1}), tasks, url, seal=TokenSeal(TokenSeal.generate_key()))
     if key:
         monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
-    ended = run("redeliver", url)
+    ended = run_command("redeliver", url)
     assert ended.returncode == 1
     assert "CLOUDFLOW_SEAL_KEY does not open it" in ended.stdout
 
@@ -171,7 +165,7 @@ def damage(url: str, key: str, record: str = "{}") -> None:
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",), ("--json",), ("--forget", "0" * 64)], ids=" ".join)
 def test_a_database_that_is_not_there_is_an_error_and_is_not_made(more: tuple[str, ...], tmp_path: Path) -> None:
-    ended = run("redeliver", f"sqlite:///{tmp_path}/onec.db", *more)
+    ended = run_command("redeliver", f"sqlite:///{tmp_path}/onec.db", *more)
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"There is no file {tmp_path}/onec.db." in ended.stderr
@@ -183,7 +177,7 @@ def test_a_database_of_another_program_is_an_error_and_is_left_as_it_is(tmp_path
         connection.execute("CREATE TABLE guests (name TEXT)")
     before = (tmp_path / "other.db").read_bytes()
 
-    ended = run("redeliver", f"sqlite:///{tmp_path}/other.db")
+    ended = run_command("redeliver", f"sqlite:///{tmp_path}/other.db")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "is not a store of `once`" in ended.stderr
@@ -194,7 +188,7 @@ def test_a_database_of_another_program_is_an_error_and_is_left_as_it_is(tmp_path
 def test_a_file_that_is_no_database_is_an_error_and_is_left_as_it_is(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "once.db").write_bytes(content)
 
-    ended = run("redeliver", f"sqlite:///{tmp_path}/once.db")
+    ended = run_command("redeliver", f"sqlite:///{tmp_path}/once.db")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert f"{tmp_path}/once.db" in ended.stderr
@@ -202,7 +196,7 @@ def test_a_file_that_is_no_database_is_an_error_and_is_left_as_it_is(content: by
 
 
 def test_a_store_in_memory_is_an_error() -> None:
-    ended = run("redeliver", "memory:")
+    ended = run_command("redeliver", "memory:")
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "A memory: store ends with the process that made it" in ended.stderr
@@ -211,7 +205,7 @@ def test_a_store_in_memory_is_an_error() -> None:
 def test_a_database_with_nothing_to_report_is_no_error(tasks: WaitingTasks, url: str) -> None:
     assert list(open_store(url).pending()) == []  # as the function makes it
 
-    ended = run("redeliver", url)
+    ended = run_command("redeliver", url)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "0 waiting for a report.\n", "")
 
@@ -228,7 +222,7 @@ def test_one_unreadable_record_is_told_and_the_others_are_reported(
     _undelivered(others[1], tasks, any_url, seal=seal)
     damage(any_url, lost, record)
 
-    ended = run("redeliver", any_url)
+    ended = run_command("redeliver", any_url)
 
     assert [task.output for task in others] == [{"done": True}] * 2
     assert ended.returncode == 1
@@ -247,7 +241,7 @@ def test_a_record_that_no_report_takes_does_not_keep_the_others_waiting(
         connection.execute("UPDATE once_records SET record = replace(record, 'TooDear', ?)", ("E" * 200,))
     _undelivered(good, tasks, url, seal=seal)
 
-    ended = run("redeliver", url)
+    ended = run_command("redeliver", url)
 
     assert good.output == {"done": True}
     assert ended.returncode == 1
@@ -268,7 +262,7 @@ def test_a_report_that_cannot_be_recorded_is_told_and_the_others_are_reported(
             "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
         )
 
-    ended = run("redeliver", url)
+    ended = run_command("redeliver", url)
 
     assert [task.output for task in all_tasks] == [{"done": True}] * 3
     assert ended.returncode == 1
@@ -289,7 +283,7 @@ def test_a_forgotten_result_is_worked_out_again_by_the_next_delivery(tasks: Wait
     (key,) = keys(any_url)
     handler(tasks.new(order={"id": 2}).event, None)
 
-    ended = run("redeliver", any_url, "--forget", key)
+    ended = run_command("redeliver", any_url, "--forget", key)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert key in ended.stdout
@@ -308,12 +302,12 @@ def test_a_record_that_cannot_be_read_is_forgotten_by_the_key_that_is_shown(
     (key,) = keys(any_url)
     damage(any_url, key)
 
-    ended = run("redeliver", any_url, "--forget", key)
+    ended = run_command("redeliver", any_url, "--forget", key)
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert f"the record {key}, which could not be read" in ended.stdout
     assert keys(any_url) == set()
-    assert run("redeliver", any_url).returncode == 0
+    assert run_command("redeliver", any_url).returncode == 0
 
 
 def test_a_value_of_another_type_under_a_key_is_forgotten(redis_url: str) -> None:
@@ -322,7 +316,7 @@ def test_a_value_of_another_type_under_a_key_is_forgotten(redis_url: str) -> Non
         client.flushdb()
         client.rpush(f"fc-callback:once:{key}", "a", "list")
 
-    assert run("redeliver", redis_url, "--forget", key).returncode == 0
+    assert run_command("redeliver", redis_url, "--forget", key).returncode == 0
 
     assert keys(redis_url) == set()
 
@@ -332,7 +326,7 @@ def test_what_is_forgotten_with_a_task_that_waits_is_told(tasks: WaitingTasks, u
     _undelivered(task, tasks, url, seal=seal)
     (key,) = keys(url)
 
-    ended = run("redeliver", url, "--forget", key)
+    ended = run_command("redeliver", url, "--forget", key)
 
     assert "which was DONE. 1 of its tasks had no report yet." in ended.stdout
     assert (ended.returncode, task.status, keys(url)) == (0, "Running", set())
@@ -341,7 +335,7 @@ def test_what_is_forgotten_with_a_task_that_waits_is_told(tasks: WaitingTasks, u
 def test_forgetting_work_that_may_still_run_says_so(any_url: str) -> None:
     work = once("order", store=any_url).enter({"order": 1}, scope="shop.handler")
 
-    ended = run("redeliver", any_url, "--forget", work.record.key)
+    ended = run_command("redeliver", any_url, "--forget", work.record.key)
 
     assert ended.returncode == 0
     assert "of shop.handler, which was RUNNING. A delivery may still be running its work." in ended.stdout
@@ -350,7 +344,7 @@ def test_forgetting_work_that_may_still_run_says_so(any_url: str) -> None:
 def test_what_was_forgotten_is_told_to_a_script(url: str) -> None:
     work = once("order", store=url).enter({"order": 1}, scope="shop.handler")
 
-    ended = run("redeliver", url, "--json", "--forget", work.record.key)
+    ended = run_command("redeliver", url, "--json", "--forget", work.record.key)
 
     forgotten = {"key": work.record.key, "scope": "shop.handler", "state": "RUNNING", "result": "forgotten"}
     assert json.loads(ended.stdout) == forgotten
@@ -360,7 +354,7 @@ def test_what_was_forgotten_is_told_to_a_script(url: str) -> None:
 def test_a_key_that_is_not_there_is_an_error_and_nothing_is_forgotten(given: str, any_url: str) -> None:
     work = once("order", store=any_url).enter({"order": 1}, scope="shop.handler")
 
-    ended = run("redeliver", any_url, "--forget", given)
+    ended = run_command("redeliver", any_url, "--forget", given)
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "There is no record under this key." in ended.stderr
@@ -372,7 +366,7 @@ def test_a_key_that_is_not_there_is_an_error_and_nothing_is_forgotten(given: str
 def test_the_beginning_of_a_key_forgets_nothing_and_says_what_is_missing(url: str) -> None:
     work = once("order", store=url).enter({"order": 1}, scope="shop.handler")
 
-    ended = run("redeliver", url, "--forget", work.record.key[:12])
+    ended = run_command("redeliver", url, "--forget", work.record.key[:12])
 
     assert ended.returncode == 1
     assert "A key has 64 digits: give all of them." in ended.stderr
@@ -380,11 +374,11 @@ def test_the_beginning_of_a_key_forgets_nothing_and_says_what_is_missing(url: st
 
 
 def test_forget_and_dry_run_exclude_each_other(url: str) -> None:
-    assert run("redeliver", url, "--dry-run", "--forget", "0" * 64).returncode == 2
+    assert run_command("redeliver", url, "--dry-run", "--forget", "0" * 64).returncode == 2
 
 
 def test_redeliver_shows_the_whole_key_that_forget_takes(tasks: WaitingTasks, url: str) -> None:
     _undelivered(tasks.new(order={"id": 1}), tasks, url, seal=None)
     (key,) = keys(url)
 
-    assert key in run("redeliver", url, "--dry-run").stdout
+    assert key in run_command("redeliver", url, "--dry-run").stdout

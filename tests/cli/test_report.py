@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fc_callback import TaskToken, TokenSeal
+from tests.cli.commands import run_command, run_process
 from tests.waiting import WaitingTasks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "fc_callback", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-
-
 def test_a_task_is_completed_by_hand_with_its_token_from_standard_input(tasks: WaitingTasks) -> None:
     task = tasks.new()
-    ended = run("report", "--output", '{"approved": true}', stdin=task.token + "\n")
+    ended = run_process("report", "--output", '{"approved": true}', stdin=task.token + "\n")
     assert ended.returncode == 0, ended.stderr
     assert task.output == {"approved": True}
     assert task.token not in ended.stdout + ended.stderr
@@ -33,7 +27,7 @@ def test_a_task_is_completed_by_hand_with_its_token_from_standard_input(tasks: W
 def test_a_token_in_the_wrong_place_is_not_shown(place: tuple[str, ...], tasks: WaitingTasks) -> None:
     token = tasks.new().token
 
-    ended = run(*place, token, "too many")
+    ended = run_command(*place, token, "too many")
 
     assert ended.returncode == 2
     assert "Error: " in ended.stderr
@@ -44,13 +38,13 @@ def test_a_token_in_the_wrong_place_is_not_shown(place: tuple[str, ...], tasks: 
 def test_the_output_comes_from_a_file(tasks: WaitingTasks, tmp_path: Path) -> None:
     task = tasks.new()
     (tmp_path / "out.json").write_text('{"n": 1}')
-    assert run("report", "--output", f"@{tmp_path}/out.json", stdin=task.token).returncode == 0
+    assert run_command("report", "--output", f"@{tmp_path}/out.json", stdin=task.token).returncode == 0
     assert task.output == {"n": 1}
 
 
 def test_a_task_is_failed_by_hand(tasks: WaitingTasks) -> None:
     task = tasks.new()
-    assert run("report", "--error", "Rejected", "--cause", "too dear", stdin=task.token).returncode == 0
+    assert run_command("report", "--error", "Rejected", "--cause", "too dear", stdin=task.token).returncode == 0
     assert task.failure == ("Rejected", "too dear")
 
 
@@ -58,19 +52,19 @@ def test_a_sealed_token_is_opened(tasks: WaitingTasks, monkeypatch: pytest.Monke
     key = TokenSeal.generate_key()
     monkeypatch.setenv("CLOUDFLOW_SEAL_KEY", key)
     task = tasks.new()
-    assert run("report", "--sealed", stdin=TokenSeal(key).seal(TaskToken(task.token))).returncode == 0
+    assert run_command("report", "--sealed", stdin=TokenSeal(key).seal(TaskToken(task.token))).returncode == 0
     assert task.output == {}
 
 
 def test_json_tells_a_script_what_the_service_said(tasks: WaitingTasks) -> None:
-    ended = run("report", "--json", stdin=tasks.new().token)
+    ended = run_command("report", "--json", stdin=tasks.new().token)
     assert json.loads(ended.stdout)["attempts"] == 1
 
 
 def test_a_second_report_is_refused_with_exit_code_1(tasks: WaitingTasks) -> None:
     task = tasks.new()
-    run("report", stdin=task.token)
-    ended = run("report", stdin=task.token)
+    run_command("report", stdin=task.token)
+    ended = run_command("report", stdin=task.token)
     assert ended.returncode == 1
     assert "TaskAlreadyCompleted" in ended.stderr
 
@@ -78,11 +72,11 @@ def test_a_second_report_is_refused_with_exit_code_1(tasks: WaitingTasks) -> Non
 @pytest.mark.parametrize("output", ["no json", "[1]", "3"])
 def test_an_output_that_is_no_object_is_refused_before_anything_is_sent(tasks: WaitingTasks, output: str) -> None:
     task = tasks.new()
-    assert run("report", "--output", output, stdin=task.token).returncode == 2
+    assert run_command("report", "--output", output, stdin=task.token).returncode == 2
     assert task.status == "Running"
 
 
 def test_an_empty_standard_input_says_what_to_give() -> None:
-    ended = run("report")
+    ended = run_command("report")
     assert ended.returncode == 2
     assert "standard input" in ended.stderr

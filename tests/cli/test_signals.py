@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +38,12 @@ SPINNING = """
         while True: pass
 """
 DEAF = """
-    import os, signal, subprocess
+    import os, signal, subprocess, time
     def handler(event, context):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         child = subprocess.Popen(["sleep", "600"])
         open(os.path.join(os.path.dirname(__file__), "pid"), "w").write(f"{os.getpid()} {child.pid} ")
-        while True: pass
+        time.sleep(600)
 """
 FLOW = """
     version: v1
@@ -251,3 +252,19 @@ def test_a_signal_before_the_function_has_begun_ends_the_command_without_an_erro
         with pytest.raises(typer.Exit) as ended:
             signals.run(lambda: instance.invoke(b"", credentials=None), stop=instance.close)
     assert ended.value.exit_code == 143
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.0005, 0.3])
+def test_waiting_ends_with_the_signal_whenever_it_comes(delay: float) -> None:
+    for _ in range(1 if delay > 0.1 else 50):
+        with EndSignals() as signals:
+            if delay:
+                sender = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGTERM))
+                sender.start()
+            else:
+                signal.raise_signal(signal.SIGTERM)
+            signals.wait()
+            assert signals.exit_code == 143
+            if delay:
+                sender.join()
+    assert signal.set_wakeup_fd(-1) == -1

@@ -115,6 +115,11 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
             "either a resourceArn or an action",
         ),
         ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: work}]}", "is not an ARN"),
+        (
+            "{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: {Ref: work}}]}",
+            "Ref is replaced by Fun",
+        ),
+        ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: '${w.Arn}'}]}", "${w.Arn} is replaced"),
         ("{version: v1, type: flow, steps: [{type: choice, name: a}]}", "'choices'"),
         (
             "{version: v1, type: flow, steps: [{type: parallel, name: a, branches: [{steps: [{type: task, name: b}]}]}]}",
@@ -233,7 +238,8 @@ def test_a_flow_is_created_once_unless_it_is_to_be_replaced(service: LocalCloudF
 @pytest.mark.parametrize(
     ("action", "given_parameters", "words"),
     [
-        ("CreateFlow", {"ExecutionMode": "Express"}, "Express"),
+        ("CreateFlow", {"ExecutionMode": "Fast"}, "Express"),
+        ("StartSyncExecution", {"FlowName": "f", "Qualifier": "2"}, "Qualifier"),
         ("CreateFlow", {"Environment": "{}"}, "Environment"),
         ("CreateFlow", {"Name": "1 flow"}, "name"),
         ("CreateFlow", {"Type": "XML"}, "FDL"),

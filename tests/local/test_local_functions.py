@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,40 @@ def test_the_environment_to_export_is_enough_for_a_client(service: LocalCloudFlo
     client = RawClient(environment["CLOUDFLOW_ENDPOINT"], credentials)
     assert client.v1("ListFlows").status_code == 200
     client.session.close()
+
+
+def test_a_listener_gets_the_log_of_each_attempt_once_and_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text(
+        "def handler(event, context):\n"
+        "    print('attempt', context.retry_count, event.decode(), context.credentials.access_key_secret)\n"
+        "    assert context.retry_count\n"
+    )
+    spec = FunctionSpec(name="notify", code_dir=tmp_path, timeout_seconds=30)
+    heard: list[tuple[str, str]] = []
+    with LocalCloudFlow(functions=[spec], async_retry_delay_seconds=0.01) as service:
+        service.add_log_listener(lambda function, log: heard.append((function, log)))
+        service.create_flow("f", CALLBACK_FLOW)
+        service.start("f", {"order": 1}, execution_name="e")
+        until(lambda: len(heard) == 2)
+        token = service.waiting_token("f", "e").reveal()
+        assert "".join(log for _, log in heard) == service.invocations()[0].log
+
+    assert [function for function, _ in heard] == ["notify"] * 2
+    for number, (_, log) in enumerate(heard):
+        assert f'attempt {number} {{"taskToken":"<task-token>","order":1}} ***' in log
+        assert token not in log
+
+
+def test_a_listener_that_does_not_return_holds_up_no_execution(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    print('here I am')\n    return {}\n")
+    flow = CALLBACK_FLOW.replace("    pattern: waitForCallback\n", "").replace("Async", "Sync")
+    released = threading.Event()
+
+    def listener(_function: str, _log: str) -> None:
+        released.wait(60)
+
+    with LocalCloudFlow(functions=[FunctionSpec(name="notify", code_dir=tmp_path)]) as service:
+        service.add_log_listener(listener)
+        service.create_flow("f", flow.replace("      - {target: taskToken, source: $context.task.token}\n", ""))
+        assert service.wait("f", service.start("f", {"order": 1})).status == "Succeeded"
+        released.set()

@@ -428,7 +428,7 @@ _LAYERS = st.lists(
 )
 
 
-@settings(max_examples=by_profile(50, 5000))
+@settings(max_examples=by_profile(30, 5000))
 @given(
     name=st.sampled_from(["taskToken", "TaskToken", "task_token"]),
     token=st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=80),

@@ -63,14 +63,14 @@ def test_the_time_that_the_import_takes_is_the_functions(function: MakeInstance)
     instance = function(
         """
         import time
-        time.sleep(5)
+        time.sleep(3)
         def handler(event, context): time.sleep(60)
         """,
-        timeout_seconds=6,
+        timeout_seconds=4,
     )
     result = instance.invoke(b"", credentials=None)
-    assert (result.error_type, result.error_message) == ("FunctionTimeout", "Function timed out after 6 seconds")
-    assert result.duration_seconds < 11
+    assert (result.error_type, result.error_message) == ("FunctionTimeout", "Function timed out after 4 seconds")
+    assert result.duration_seconds < 7
 
 
 def test_a_flow_sees_a_failure_of_the_function_and_not_of_fc(spec: MakeSpec) -> None:

@@ -20,7 +20,7 @@ REPORTING = """
     from fc_callback import metrics, task_callback
     metrics.listen(lambda record: print("RECORD", json.dumps(record.fields())))
 
-    @task_callback(on_failure="report", deadline_margin_seconds=2)
+    @task_callback(on_failure="report", deadline_margin_seconds=1.5)
     def handler(event, context): {what}
 """
 RAISING = """
@@ -55,7 +55,7 @@ def _records(result: InvocationResult) -> list[dict[str, Any]]:
 def test_a_reported_deadline_is_the_records_outcome_and_is_told_once(
     function: MakeInstance, service: TaskCloudFlow, what: str
 ) -> None:
-    instance = function(REPORTING.format(what=what), timeout_seconds=5, environment=service.environment)
+    instance = function(REPORTING.format(what=what), timeout_seconds=2.5, environment=service.environment)
     task = service.new_task()
     result = instance.invoke(task.event, credentials=service.session())
     assert result.error_type == "FunctionTimeout", result.log
@@ -67,7 +67,7 @@ def test_a_reported_deadline_is_the_records_outcome_and_is_told_once(
 def test_where_nothing_is_reported_the_record_tells_what_ended_the_function(
     function: MakeInstance, service: TaskCloudFlow, what: str
 ) -> None:
-    instance = function(RAISING.format(what=what), timeout_seconds=3, environment=service.environment)
+    instance = function(RAISING.format(what=what), timeout_seconds=2, environment=service.environment)
     task = service.new_task()
     result = instance.invoke(task.event, credentials=service.session())
     assert result.error_type == "FunctionTimeout", result.log
@@ -77,7 +77,7 @@ def test_where_nothing_is_reported_the_record_tells_what_ended_the_function(
 
 def test_a_task_that_ended_before_is_not_told_again(function: MakeInstance, service: TaskCloudFlow) -> None:
     what = "return time.sleep(600 if event['wait'] else 0)"
-    instance = function(RAISING.format(what=what), timeout_seconds=3, environment=service.environment)
+    instance = function(RAISING.format(what=what), timeout_seconds=2, environment=service.environment)
     first = instance.invoke(service.new_task({"wait": False}).event, credentials=service.session())
     second = instance.invoke(service.new_task({"wait": True}).event, credentials=service.session())
     assert [one["outcome"] for one in _records(first)] == ["succeeded"], first.log
@@ -89,6 +89,6 @@ def test_a_listener_that_hangs_does_not_keep_the_process(
     function: MakeInstance, service: TaskCloudFlow, runtime: str
 ) -> None:
     code = RAISING.replace('print("RECORD", json.dumps(record.fields()))', SLEEP)
-    instance = function(code.format(what=SLEEP), timeout_seconds=2, environment=service.environment)
+    instance = function(code.format(what=SLEEP), timeout_seconds=1, environment=service.environment)
     result = instance.invoke(service.new_task().event, credentials=service.session())
     assert (result.error_type, result.exit_code) == ("FunctionTimeout", 143)

@@ -61,6 +61,7 @@ def test_a(fc_context):
 """
     )
 
+    (tmp_path / ".coveragerc").write_text("[report]\ninclude = */fc_callback/values/*\n")
     arguments = ["--cov=fc_callback", "--cov-report=term-missing", "-W", "error"]
     ran = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments)
 
