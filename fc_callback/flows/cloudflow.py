@@ -36,6 +36,8 @@ MAX_WAIT_SECONDS = 300
 MAX_CONCURRENCY = 40
 GLOBAL_VALUE_LIMIT_BYTES = 256 * KIB
 GLOBAL_KEY_LIMIT_BYTES = 128
+# Source: CloudFlow documentation, "integrating-cloud-workflows": the result of FNF:StartExecution.
+_STARTED = {"FlowName": "FlowName", "ExecutionName": "Name", "RequestID": "RequestId"}
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +73,11 @@ class State(Step):
     default: str | None = None
     items: Expression | None = None
     concurrency: int = MAX_CONCURRENCY
+
+    @property
+    def waits_for(self) -> str:
+        """What a Task waits for, as `TaskCall.waits_for` has it."""
+        return CLOUDFLOW.waits_for[self.mode]
 
 
 @attrs.frozen(kw_only=True)
@@ -122,8 +129,9 @@ class StateMachine:
             action=step.action,
             resource_arn=str(given.get("resourceArn", "")),
             parameters=given,
-            waits_for=CLOUDFLOW.waits_for[step.mode],
+            waits_for=step.waits_for,
             timeout_seconds=timeout or None,
+            started=_STARTED,
         )
         if step.action != "FC:InvokeFunction":
             return call

@@ -147,7 +147,7 @@ def _parse_wait(fields: Fields) -> dict[str, Any]:
     seconds = _number_expression(fields, "Seconds", low=1, high=MAX_WAIT_SECONDS)
     if seconds is None:
         raise fields.error("a Wait needs 'Seconds' or 'Seconds.$'.")
-    return {"seconds": seconds}
+    return {"seconds": seconds, "wait_seconds": fields.number("Seconds", None, low=1, high=MAX_WAIT_SECONDS)}
 
 
 def _number_expression(fields: Fields, name: str, *, low: float, high: float) -> Expression | None:

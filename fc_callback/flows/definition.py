@@ -166,6 +166,7 @@ class Step:
         error: The error name of a `fail` step.
         cause: The cause of a `fail` step.
         callback: Whether the task waits for a report by its token.
+        wait_seconds: The duration of a wait, if the definition states it as a number.
         bodies: The lists inside the step: the branches of a `parallel`, the one of a `map`, the alternatives of a
             `choice`.
     """
@@ -178,6 +179,7 @@ class Step:
     error: str = ""
     cause: str = ""
     callback: bool = False
+    wait_seconds: float | None = None
     bodies: tuple[Body, ...] = ()
 
 

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 MAX_WAIT_SECONDS = 2 * 86_400
 MAX_CONCURRENCY = 100
+# StartExecution's response has FlowDefinition and Input too. Here they are left out, because they would count towards
+# the limit of a step's data. Which fields the service passes on is not documented.
+_STARTED = {name: name for name in ("FlowName", "Name", "Status", "Output", "StartedTime", "StoppedTime", "RequestId")}
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +82,11 @@ class LegacyStep(Step):
     collection: Path | None = None
     item: str = ""
     index: str = ""
+
+    @property
+    def waits_for(self) -> str:
+        """What a task waits for, as `TaskCall.waits_for` has it."""
+        return LEGACY.waits_for[self.pattern]
 
 
 @attrs.frozen(kw_only=True)
@@ -143,8 +151,9 @@ class LegacyFlow:
             event=compact(context.step_input),
             parameters=parameters,
             asynchronous=step.asynchronous,
-            waits_for=LEGACY.waits_for[step.pattern],
+            waits_for=step.waits_for,
             timeout_seconds=step.timeout_seconds,
+            started=_STARTED,
         )
 
     def function_result(self, step: LegacyStep, response: str) -> JsonObject:

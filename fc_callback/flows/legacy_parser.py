@@ -119,9 +119,9 @@ def _parse_wait(fields: Fields) -> dict[str, Any]:
     if isinstance(value, str) and value.startswith("$"):
         return {name: parse_input_path(value, f"{fields.label}: {name!r}")}
     if name == "duration":
-        number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
-    else:
-        timestamp_seconds(fields.label, value)
+        seconds = number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
+        return {name: value, "wait_seconds": seconds}
+    timestamp_seconds(fields.label, value)
     return {name: value}
 
 

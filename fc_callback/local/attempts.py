@@ -11,14 +11,18 @@ import attrs
 
 from fc_callback.errors import TaskFailed
 from fc_callback.flows.definition import INVALID_LOCAL, compact, parse_object
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
+    from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
+# Of a log, a result or an error, which are kept.
+MAX_KEPT_CHARACTERS = 128 * 1024
 _HANDLED = "HandledInvocationError"
 _UNHANDLED = "UnhandledInvocationError"
 
@@ -93,3 +97,14 @@ def _takes_two(function: Callable[..., Any]) -> bool:
     kinds = [parameter.kind for parameter in parameters]
     positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     return sum(kind in positional for kind in kinds) >= 2 or inspect.Parameter.VAR_POSITIONAL in kinds  # noqa: PLR2004
+
+
+def bounded(text: str) -> str:
+    """Return at most `MAX_KEPT_CHARACTERS` of a text, which can be stored."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= MAX_KEPT_CHARACTERS else text[:MAX_KEPT_CHARACTERS] + "\n[cut]"
+
+
+def without_secrets(text: str, session: Credentials) -> str:
+    """Return a text without the secrets that the process knows and those of the invocation's credentials."""
+    return mask_secrets(text, also=(session.access_key_secret, session.security_token or ""))

@@ -61,19 +61,22 @@ class Components:
         """
         return self.operations.perform(action, self.options.account_id, parameters)
 
-    def create_flow(self, name: str, definition: str | Mapping[str, Any], *, replace: bool) -> None:
+    def create_flow(
+        self, name: str, definition: str | Mapping[str, Any], *, replace: bool, express: bool = False
+    ) -> None:
         """Create a flow of the default account, or update the one that has the name.
 
         Raises:
-            ApiError: The definition is refused, or the flow exists and must not be replaced.
+            ApiError: The definition is refused, or the flow exists and must not be replaced, or has the other mode.
         """
         text = definition if isinstance(definition, str) else json.dumps(definition)
+        mode = "Express" if express else "Standard"
         try:
-            self.perform("CreateFlow", Name=name, Definition=text, Description="", Type="FDL")
+            self.perform("CreateFlow", Name=name, Definition=text, Description="", Type="FDL", ExecutionMode=mode)
         except ApiError as error:
             if error.code != "FlowAlreadyExists" or not replace:
                 raise
-            self.perform("UpdateFlow", Name=name, Definition=text)
+            self.perform("UpdateFlow", Name=name, Definition=text, ExecutionMode=mode)
 
     def start_execution(self, flow: str, execution_input: Mapping[str, Any], *, execution_name: str = "") -> str:
         """Start an execution of the default account; return its name.

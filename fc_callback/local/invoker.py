@@ -7,6 +7,7 @@ is delivered again.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import secrets
@@ -19,10 +20,9 @@ import attrs
 from fc_callback.errors import FcCallbackError
 from fc_callback.flows.targets import function_name
 from fc_callback.local.actions import Actions, is_called
-from fc_callback.local.attempts import Attempt, call_action, call_function
+from fc_callback.local.attempts import Attempt, bounded, call_action, call_function, without_secrets
 from fc_callback.local.store import StoreClosedError
 from fc_callback.local.trigger_events import MnsMessage
-from fc_callback.redaction import mask_secrets
 from fc_callback.runtime.contexts import make_context
 from fc_callback.runtime.pool import FunctionPool
 from fc_callback.values.token import TaskToken
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
 
 _LOG = logging.getLogger("fc_callback.local")
-MAX_KEPT_CHARACTERS = 128 * 1024
+# The error type of an invocation that ended because nothing waits for it any more. The name is this project's own.
+CANCELLED = "InvocationCancelled"
 _MAX_RETRY_DELAY_SECONDS = 5 * 3600
 
 
@@ -75,7 +76,7 @@ class Invoker:
         self._functions: dict[str, FunctionSpec | Callable[..., Any]] = {}
         self.actions = Actions()
         self._pools: dict[str, FunctionPool] = {}
-        self._active: set[int] = set()
+        self._active: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self.log_listeners: list[Callable[[str, str], None]] = []
@@ -195,14 +196,14 @@ class Invoker:
                 return
             if self._closing.is_set() or invocation in self._active:
                 return
-            self._active.add(invocation)
+            cancelled = self._active[invocation] = threading.Event()
             self._store.update("invocations", invocation, status="running")
         event = self._store.restore_tokens(row["event"])
         expires_at = self._clock.now() + self._options.credentials_seconds
         session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
-        attempt = self._attempt(row, called, event, session)
+        attempt = self._attempt(row, called, event, session, cancelled)
         with self._store.transaction():
-            self._active.discard(invocation)
+            del self._active[invocation]
             # close() ends the processes, so this is no result of the function. The event is delivered again.
             if self._closing.is_set():
                 return
@@ -212,7 +213,35 @@ class Invoker:
         for listener in self.log_listeners if log else ():
             listener(row["function"], self._store.masked(log))
 
-    def _attempt(self, row: Row, called: Any, event: str, session: Credentials) -> Attempt:
+    def cancel(self, task: int) -> None:
+        """End the invocations of a task, after the commit of the transaction; none of them is retried.
+
+        FC cancels functions that still run when an execution ends. A process is ended; a callable of this process goes
+        on, and its result is ignored.
+        """
+        for row in self._store.all("SELECT * FROM invocations WHERE task = ? AND status != 'ended'", task):
+            self._store.update(
+                "invocations",
+                row["id"],
+                status="ended",
+                ended=self._clock.now(),
+                error_type=CANCELLED,
+                error_message="The execution no longer waits for this invocation.",
+            )
+            self._store.run("DELETE FROM timers WHERE kind = 'invocation' AND invocation = ?", row["id"])
+            self._store.after_commit(functools.partial(self._interrupt, row["id"], row["function"]))
+
+    def _interrupt(self, invocation: int, function: str) -> None:
+        cancelled = self._active.get(invocation)
+        if cancelled is None:
+            return
+        cancelled.set()
+        with self._lock:
+            pool = self._pools.get(function)
+        if pool is not None:
+            pool.interrupt_cancelled()
+
+    def _attempt(self, row: Row, called: Any, event: str, session: Credentials, cancelled: threading.Event) -> Attempt:
         name = row["function"]
         if row["kind"] == "action":
             return call_action(called, event, self._callback_token(row))
@@ -222,7 +251,11 @@ class Invoker:
             if callable(called):
                 return call_function(called, event.encode(), self._context(row, session))
             result = self._pool(name, called).invoke(
-                event.encode(), credentials=session, request_id=row["request_id"], retry_count=row["retry_count"]
+                event.encode(),
+                credentials=session,
+                request_id=row["request_id"],
+                retry_count=row["retry_count"],
+                cancelled=cancelled,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
             return Attempt(
@@ -272,10 +305,14 @@ class Invoker:
         is_retried = bool(attempt.error_type) and row["asynchronous"] and row["retry_count"] < options.async_retries
 
         def stored(text: str) -> str:
-            return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
+            return without_secrets(self._store.mask_tokens(bounded(text)), session)
 
         log = stored(attempt.log)
         self._store.after_commit(self.on_change)
+        current = self._store.one("SELECT status FROM invocations WHERE id = ?", row["id"])
+        if current is None or current["status"] == "ended":  # it was cancelled
+            self._store.update("invocations", row["id"], log=row["log"] + log)
+            return log
         self._store.update(
             "invocations",
             row["id"],
@@ -297,8 +334,8 @@ class Invoker:
             asynchronous=bool(row["asynchronous"]),
             body=attempt.body,
             result=attempt.result,
-            error_name=_without_secrets(_bounded(attempt.error_name), session),
-            error_message=_without_secrets(_bounded(attempt.error_message), session),
+            error_name=without_secrets(bounded(attempt.error_name), session),
+            error_message=without_secrets(bounded(attempt.error_message), session),
         )
         # In the same transaction: the result and the step that follows are stored together.
         self.on_end(end)
@@ -315,12 +352,3 @@ class Invoker:
             pool.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
         for pool in pools:
             pool.close()
-
-
-def _bounded(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= MAX_KEPT_CHARACTERS else text[:MAX_KEPT_CHARACTERS] + "\n[cut]"
-
-
-def _without_secrets(text: str, session: Credentials) -> str:
-    return mask_secrets(text, also=(session.access_key_secret, session.security_token or ""))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import TYPE_CHECKING
 
 from fc_callback.flows.definition import RUNTIME_ERROR, compact
 from fc_callback.flows.targets import parse_target
 from fc_callback.local.api_errors import ApiError
+from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.execution_record import SubmitFailed
 from fc_callback.local.starts import insert_execution
 
@@ -47,13 +47,19 @@ class TaskCaller:
             f"add it with service.add_action({call.action!r}, ...).",
         )
 
-    def abandon(self, task: int) -> None:
-        """Stop the child flow that a task waited for."""
-        row = self._store.one("SELECT waits_for FROM tasks WHERE id = ?", task)
-        if row is None or row["waits_for"] != "end":
-            return
-        for child in self._store.all("SELECT id FROM executions WHERE reports_to = ? AND status = 'Running'", task):
+    def stop_flow(self, task: int) -> None:
+        """Stop the child flow that a task waited for; it ends in a transaction of its own."""
+        for child in self._store.all(
+            "SELECT e.id FROM executions e JOIN tasks t ON t.id = e.reports_to"
+            " WHERE e.reports_to = ? AND e.status = 'Running' AND t.waits_for = 'end'",
+            task,
+        ):
             self._store.insert("timers", due=self._clock.now(), kind="stop", execution=child["id"])
+
+    def cancel(self, task: int) -> None:
+        """End everything that still runs for a task: the child flow that it waits for, and its invocations."""
+        self.stop_flow(task)
+        self._invoker.cancel(task)
 
     def _invoke(self, call: TaskCall, account: str, execution: int, task: int) -> JsonObject | None:
         function = self._invoker.find(call.resource_arn)
@@ -88,15 +94,23 @@ class TaskCaller:
         flow = self._store.one("SELECT * FROM flows WHERE account = ? AND name = ?", account, target.name)
         if flow is None:
             raise SubmitFailed("fnf.FlowNotExists", ApiError("FlowNotExists", target.name).message)
+        given = call.parameters.get("input")
         try:
             name = insert_execution(
                 self._store,
                 self._clock,
                 flow,
                 name=str(call.parameters.get("executionName") or ""),
-                execution_input=json.dumps(call.parameters.get("input") or {}, ensure_ascii=False),
+                # A text is passed on as it is, as StartExecution's own parameter is one.
+                execution_input=given if isinstance(given, str) else compact({} if given is None else given),
                 reports_to=task if call.waits_for == "end" else None,
             )
         except ApiError as error:
             raise SubmitFailed(f"fnf.{error.code}", error.message) from None
-        return {"FlowName": target.name, "ExecutionName": name, "RequestID": str(uuid.uuid4())}
+        response = {
+            "FlowName": target.name,
+            "Name": name,
+            "StartedTime": iso_milliseconds(self._clock.now()),
+            "RequestId": str(uuid.uuid4()).upper(),
+        }
+        return {shown: response.get(field, "") for shown, field in call.started.items()}

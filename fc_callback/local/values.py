@@ -120,7 +120,8 @@ class FunctionInvocation:
         event: The event that the function received; the parameters of an action, as JSON text.
         result: The result of the last attempt, or its error document.
         log: The log of all attempts.
-        error_type: Like `UnhandledInvocationError`; empty if it succeeded.
+        error_type: Like `UnhandledInvocationError`; `InvocationCancelled` if the execution, or the branch, ended while the
+            invocation was queued or running; empty if it succeeded.
         error_name: The error's name, as a flow sees it.
         error_message: The error's description.
         queued: The time, like `2020-09-22T23:43:40.073Z`.

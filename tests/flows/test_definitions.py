@@ -245,7 +245,8 @@ def test_a_flow_is_created_once_unless_it_is_to_be_replaced(service: LocalCloudF
 @pytest.mark.parametrize(
     ("action", "given_parameters", "words"),
     [
-        ("CreateFlow", {"ExecutionMode": "Express"}, "Express"),
+        ("CreateFlow", {"ExecutionMode": "Fast"}, "Express"),
+        ("StartSyncExecution", {"FlowName": "f", "Qualifier": "2"}, "Qualifier"),
         ("CreateFlow", {"Environment": "{}"}, "Environment"),
         ("CreateFlow", {"Name": "1 flow"}, "name"),
         ("CreateFlow", {"Type": "XML"}, "FDL"),

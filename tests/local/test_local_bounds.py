@@ -285,7 +285,7 @@ def test_a_number_of_thousands_of_digits_is_an_invalid_argument(raw: RawClient, 
 
 
 MISSING = [
-    "StartSyncExecution", "CreateSchedule", "UpdateSchedule", "DescribeSchedule", "DeleteSchedule", "ListSchedules",
+    "CreateSchedule", "UpdateSchedule", "DescribeSchedule", "DeleteSchedule", "ListSchedules",
     "PublishFlowVersion", "ListFlowVersions", "DeleteFlowVersion", "CreateFlowAlias", "UpdateFlowAlias",
     "DescribeFlowAlias", "DeleteFlowAlias", "ListFlowAliases", "DescribeMapRun", "UpdateMapRun", "DescribeRegions",
 ]  # fmt: skip
