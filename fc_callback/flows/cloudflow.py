@@ -27,6 +27,7 @@ from fc_callback.flows.definition import (
 )
 from fc_callback.flows.fields import number_between
 from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.layout import CLOUDFLOW
 from fc_callback.flows.paths import Condition, Constructor, Expression, Values
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
 
@@ -37,7 +38,6 @@ GLOBAL_VALUE_LIMIT_BYTES = 256 * KIB
 GLOBAL_KEY_LIMIT_BYTES = 128
 # Source: CloudFlow documentation, "integrating-cloud-workflows": the result of FNF:StartExecution.
 _STARTED = {"FlowName": "FlowName", "ExecutionName": "Name", "RequestID": "RequestId"}
-WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitForCustomCallback": "report"}
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +77,7 @@ class State(Step):
     @property
     def waits_for(self) -> str:
         """What a Task waits for, as `TaskCall.waits_for` has it."""
-        return WAITS_FOR[self.mode]
+        return CLOUDFLOW.waits_for[self.mode]
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +85,7 @@ class StateMachine:
     """A flow of CloudFlow. The scope of each list of states is `{"input": the output of the state before}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     limit_bytes: int = CLOUDFLOW_OUTPUT_LIMIT_BYTES
     warnings: tuple[FlowWarning, ...] = ()

@@ -105,6 +105,10 @@ class Flow(Protocol):
         """The flow's own list of steps."""
 
     @property
+    def name(self) -> str:
+        """The flow's own name; empty if the definition has none, which only CloudFlow's language has."""
+
+    @property
     def timeout_seconds(self) -> float | None:
         """The timeout of an execution; None for no timeout."""
 

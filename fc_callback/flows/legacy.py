@@ -28,6 +28,7 @@ from fc_callback.flows.definition import (
 )
 from fc_callback.flows.fields import number_between
 from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.layout import LEGACY
 from fc_callback.flows.mappings import TargetMapping, apply_mappings
 from fc_callback.flows.paths import Path
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
@@ -40,7 +41,6 @@ MAX_CONCURRENCY = 100
 # StartExecution's response has FlowDefinition and Input too. Here they are left out, because they would count towards
 # the limit of a step's data. Which fields the service passes on is not documented.
 _STARTED = {name: name for name in ("FlowName", "Name", "Status", "Output", "StartedTime", "StoppedTime", "RequestId")}
-_WAITS_FOR = {"requestResponse": "call", "sync": "end", "waitForCallback": "report"}
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +86,7 @@ class LegacyStep(Step):
     @property
     def waits_for(self) -> str:
         """What a task waits for, as `TaskCall.waits_for` has it."""
-        return _WAITS_FOR[self.pattern]
+        return LEGACY.waits_for[self.pattern]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,6 +94,7 @@ class LegacyFlow:
     """A flow of Serverless Workflow. The scope of each list of steps is `{"input": ..., "local": ...}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     inputs: tuple[TargetMapping, ...] | None = None
     outputs: tuple[TargetMapping, ...] | None = None

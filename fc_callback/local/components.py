@@ -14,9 +14,11 @@ from fc_callback.local.clock import Clock
 from fc_callback.local.engine import Engine
 from fc_callback.local.faults import Faults
 from fc_callback.local.invoker import Invoker
+from fc_callback.local.messages import Messages
 from fc_callback.local.operations import Operations
 from fc_callback.local.quota import Quota
 from fc_callback.local.store import ServiceStore
+from fc_callback.local.task_calls import TaskCaller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +40,7 @@ class Components:
     clock: Clock
     authenticator: Authenticator
     invoker: Invoker
+    messages: Messages
     engine: Engine
     operations: Operations
     quota: Quota
@@ -111,13 +114,16 @@ def build_components(options: ServiceOptions, *, endpoint: str) -> Components:
         skewed_seconds=float(store.setting("skewed_seconds") or 0),
     )
     invoker = Invoker(store, clock, options, endpoint=endpoint)
-    engine = Engine(store, clock, invoker, conflict=options.sync_report == "conflict")
+    messages = Messages(store, clock, invoker, region=options.region)
+    calls = TaskCaller(store, clock, invoker, messages)
+    engine = Engine(store, clock, invoker, calls, conflict=options.sync_report == "conflict")
     components = Components(
         options=options,
         store=store,
         clock=clock,
         authenticator=Authenticator(store.issuer, clock),
         invoker=invoker,
+        messages=messages,
         engine=engine,
         operations=Operations(store, clock, engine),
         quota=Quota(clock.now, enabled=options.quota),

@@ -15,11 +15,12 @@ from fc_callback.local.execution import ExecutionRun
 from fc_callback.local.execution_ends import complete_task, schedule_completion
 from fc_callback.local.execution_record import RunContext, parsed_flow
 from fc_callback.local.starts import insert_execution
-from fc_callback.local.task_calls import TaskCaller
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
+    from fc_callback.flows import Flow
     from fc_callback.local.clock import Clock
+    from fc_callback.local.execution_record import TaskCalls
     from fc_callback.local.invoker import InvocationEnd, Invoker
     from fc_callback.local.store import Row, ServiceStore
 
@@ -32,13 +33,13 @@ class Engine:
     With `conflict`, a report that comes before a synchronous invocation has returned is refused with TaskInvalidState.
     """
 
-    def __init__(self, store: ServiceStore, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:
+    def __init__(
+        self, store: ServiceStore, clock: Clock, invoker: Invoker, calls: TaskCalls, *, conflict: bool
+    ) -> None:
         self._store = store
         self._clock = clock
         self._conflict = conflict
-        self._context = RunContext(
-            store=store, clock=clock, calls=TaskCaller(store, clock, invoker), on_end=schedule_completion
-        )
+        self._context = RunContext(store=store, clock=clock, calls=calls, on_end=schedule_completion)
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
@@ -172,7 +173,10 @@ class Engine:
             if end.error_name:
                 run.task_failed(task["frame"], end.error_name, end.error_message)
             elif task["waits_for"] != "report":
-                run.task_returned(task["frame"], end.body)
+                if end.result is None:
+                    run.task_returned(task["frame"], end.body)
+                else:
+                    run.task_succeeded(task["frame"], end.result)
             elif task["status"] == "scheduled":
                 run.task_submitted(task["frame"])
             self._after_change(run.id)
@@ -325,11 +329,11 @@ def _refuse_ended(task: Row) -> None:
         raise ApiError("TaskAlreadyCompleted", f"{task['flow_name']}/{task['name']}/{task['event']}")
 
 
-def check_definition(definition: str, *, express: bool = False) -> None:
-    """Refuse a definition that cannot be run, or not as an Express flow.
+def check_definition(definition: str, *, express: bool = False) -> Flow:
+    """Return the flow of a definition.
 
     Raises:
-        ApiError: The definition cannot be run.
+        ApiError: The definition cannot be run, or not as an Express flow.
     """
     try:
         flow = parsed_flow(definition)
@@ -337,3 +341,4 @@ def check_definition(definition: str, *, express: bool = False) -> None:
             check_express(flow)
     except ValueError as error:
         raise invalid_argument(str(error)) from None
+    return flow

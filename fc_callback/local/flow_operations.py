@@ -40,6 +40,15 @@ class FlowOperations:
         """
         self._components.create_flow(name, definition, replace=replace, express=express)
 
+    def warnings(self, flow: str) -> list[str]:
+        """Return texts about what the definition of a flow has and nothing reads, like a misspelt field.
+
+        Raises:
+            ApiError: The flow does not exist.
+        """
+        warnings: list[str] = self._components.perform("DescribeFlow", Name=flow)["Warnings"]
+        return warnings
+
     def start(
         self, flow: str, execution_input: Mapping[str, Any] | None = None, *, execution_name: str = ""
     ) -> Execution:

@@ -5,6 +5,7 @@ Source: the API metadata of fnf 2019-03-15 (`aliyun-openapi-meta`, `en-US/fnf`).
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.local.api_errors import ApiError, invalid_argument
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
     from fc_callback.local.store import Row, ServiceStore
 
+_LOG = logging.getLogger("fc_callback.local")
 API_VERSION = "2019-03-15"
 # They read a definition before their transaction, which would hold up every other call.
-READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution", "StartSyncExecution"})
+READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "DescribeFlow", "StartExecution", "StartSyncExecution"})
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
 
 
@@ -84,7 +86,7 @@ class Operations:
             check_new_flow(given)
             check_definition(given["Definition"], express=given.get("ExecutionMode") == "Express")
             return
-        flow = self._flow(account, required(given, "Name" if action == "UpdateFlow" else "FlowName"))
+        flow = self._flow(account, required(given, "FlowName" if action.startswith("Start") else "Name"))
         definition = (given.get("Definition") if action == "UpdateFlow" else "") or flow["definition"]
         check_definition(definition, express=flow["mode"] == "Express")
 
@@ -132,7 +134,7 @@ class Operations:
             modified=now,
             mode=given.get("ExecutionMode") or "Standard",
         )
-        return self._flow_response(self._flow(account, name))
+        return self._flow_with_warnings(self._flow(account, name), log=True)
 
     def _update_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
@@ -152,10 +154,10 @@ class Operations:
             role_arn=given.get("RoleArn", flow["role_arn"]),
             modified=self._clock.now(),
         )
-        return self._flow_response(self._flow(account, flow["name"]))
+        return self._flow_with_warnings(self._flow(account, flow["name"]), log=True)
 
     def _describe_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        return self._flow_response(self._flow(account, required(given, "Name")))
+        return self._flow_with_warnings(self._flow(account, required(given, "Name")))
 
     def _delete_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
@@ -187,6 +189,17 @@ class Operations:
             "CreatedTime": iso_milliseconds(row["created"]),
             "LastModifiedTime": iso_milliseconds(row["modified"]),
         }
+
+    def _flow_with_warnings(self, row: Row, *, log: bool = False) -> dict[str, Any]:
+        """Return a flow with `Warnings`: texts about what its definition has and nothing reads. Only this service has them."""
+        flow = check_definition(row["definition"])
+        texts = [self._store.masked(warning.message) for warning in flow.warnings]
+        if flow.name not in {"", row["name"]}:
+            name = self._store.masked(flow.name)
+            texts.insert(0, f"The flow: its Name is {name!r}; CloudFlow demands the name of the flow, {row['name']!r}.")
+        for text in texts if log else ():
+            _LOG.warning("Flow %s: %s", row["name"], text)
+        return {**self._flow_response(row), "Warnings": texts}
 
     def _start_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))

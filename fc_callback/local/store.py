@@ -63,7 +63,8 @@ CREATE TABLE IF NOT EXISTS timers (
 CREATE INDEX IF NOT EXISTS timers_by_time ON timers (due);
 CREATE INDEX IF NOT EXISTS timers_of_executions ON timers (execution);
 CREATE TABLE IF NOT EXISTS invocations (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, function TEXT NOT NULL, account TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, kind TEXT NOT NULL, function TEXT NOT NULL,
+    account TEXT NOT NULL,
     execution INTEGER, task INTEGER, asynchronous INTEGER NOT NULL, event TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'queued', retry_count INTEGER NOT NULL DEFAULT 0, queued REAL NOT NULL, ended REAL,
     error_type TEXT NOT NULL DEFAULT '', error_name TEXT NOT NULL DEFAULT '', error_message TEXT NOT NULL DEFAULT '',

@@ -1,4 +1,4 @@
-"""Makes the calls of tasks: invokes functions, starts child flows."""
+"""Makes the calls of tasks: invokes functions, starts child flows, calls actions, sends messages."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from fc_callback.flows.flow import TaskCall
     from fc_callback.local.clock import Clock
     from fc_callback.local.invoker import Invoker
+    from fc_callback.local.messages import Messages
     from fc_callback.local.store import ServiceStore
 
 
 class TaskCaller:
     """Makes the calls of tasks; see `fc_callback.local.execution_record.TaskCalls`."""
 
-    def __init__(self, store: ServiceStore, clock: Clock, invoker: Invoker) -> None:
+    def __init__(self, store: ServiceStore, clock: Clock, invoker: Invoker, messages: Messages) -> None:
         self._store = store
         self._clock = clock
         self._invoker = invoker
+        self._messages = messages
 
     def submit(self, call: TaskCall, *, account: str, execution: int, task: int, task_token: str) -> JsonObject | None:  # noqa: ARG002
         """Store a call, which starts after the commit of the transaction."""
@@ -34,7 +36,16 @@ class TaskCaller:
             return self._invoke(call, account, execution, task)
         if call.action == "FNF:StartExecution":
             return self._start_flow(call, account, task)
-        raise SubmitFailed(RUNTIME_ERROR, f"The local CloudFlow does not have the action {call.action!r}.")
+        if self._invoker.actions.find(call.action) is not None:
+            self._call_action(call, account, execution, task)
+            return None  # the engine learns of its end
+        if call.action == "MNS:SendMessage" or call.action.startswith("acs:mns:"):
+            return self._messages.send(call, account)
+        raise SubmitFailed(
+            RUNTIME_ERROR,
+            f"The local CloudFlow does not have the action {call.action!r}: "
+            f"add it with service.add_action({call.action!r}, ...).",
+        )
 
     def stop_flow(self, task: int) -> None:
         """Stop the child flow that a task waited for; it ends in a transaction of its own."""
@@ -63,6 +74,17 @@ class TaskCaller:
             task=task,
         )
         return {} if call.asynchronous else None  # FC has accepted the event
+
+    def _call_action(self, call: TaskCall, account: str, execution: int, task: int) -> None:
+        self._invoker.submit(
+            kind="action",
+            function=call.action,
+            event=compact(self._invoker.actions.parameters(call)),
+            asynchronous=False,
+            account=account,
+            execution=execution,
+            task=task,
+        )
 
     def _start_flow(self, call: TaskCall, account: str, task: int) -> JsonObject:
         """Start a child flow in the task's own account; the child begins in a transaction of its own."""

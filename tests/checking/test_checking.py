@@ -220,7 +220,7 @@ def test_steps_inside_of_branches_and_loops_are_looked_at(project: Path) -> None
     )
     (project / "flows" / "cloudflow.yaml").write_text(
         "Type: StateMachine\nSpecVersion: v1\nName: order-flow\nStartAt: each\nStates:\n  - Type: Map\n    Name: each\n"
-        "    Processor:\n      StartAt: deep\n      States:\n        - {Type: Task, Name: deep, Action: 'HTTP:Request',"
+        "    ItemsPath: $Input.items\n    Processor:\n      StartAt: deep\n      States:\n        - {Type: Task, Name: deep, Action: 'HTTP:Request',"
         " TaskMode: WaitForCustomCallback, End: true}\n    End: true\n"
     )
 
