@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.flows import reaches
 from fc_callback.flows import DefinitionError, UnsupportedDefinition, parse_flow
-from fc_callback.flows.targets import REPLACED_BEFORE, REPLACING_TAGS
+from fc_callback.flows.targets import REPLACING_TAGS, replaced_before_create
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -56,7 +56,7 @@ def _definition(flow: CheckedFlow) -> Iterator[Finding]:
     if flow.error is not None:
         problem, line = flow.error
         file, tag = flow.source.document.file, next((tag for tag in REPLACING_TAGS if f" {tag} " in problem), None)
-        hint = f"{tag} {REPLACED_BEFORE}." if tag else "Fix the YAML syntax."
+        hint = replaced_before_create(tag) if tag else "Fix the YAML syntax."
         message = f"The flow's definition cannot be read: {problem}"
         yield Finding(rule="flow-definition", file=file, line=line, message=message, hint=hint)
     elif flow.outline is None:

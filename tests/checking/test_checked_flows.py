@@ -209,7 +209,7 @@ def test_what_another_tool_replaces_before_the_deployment_is_named(project: Path
 
     assert finding.rule == "flow-definition"
     name = arn.partition(" ")[0]
-    assert f"{name} is replaced by Fun or ROS before CreateFlow" in f"{finding.message} {finding.hint}"
+    assert f"Fun or ROS replaces {name} before CreateFlow" in f"{finding.message} {finding.hint}"
 
 
 @pytest.mark.parametrize("condition", ["later($Input.a) == 1", "$Input.a + 1 > 2"])
