@@ -330,10 +330,10 @@ def _refuse_ended(task: Row) -> None:
 
 
 def check_definition(definition: str, *, express: bool = False) -> Flow:
-    """Return the flow of a definition; with `express`, of one that can run as an Express flow.
+    """Return the flow of a definition.
 
     Raises:
-        ApiError: The definition cannot be run.
+        ApiError: The definition cannot be run, or not as an Express flow.
     """
     try:
         flow = parsed_flow(definition)

@@ -21,6 +21,7 @@ from fc_callback.errors import FcCallbackError
 from fc_callback.flows.targets import function_name
 from fc_callback.local.actions import Actions, is_called
 from fc_callback.local.attempts import Attempt, bounded, call_action, call_function, without_secrets
+from fc_callback.local.cancelled import end_invocations, was_cancelled
 from fc_callback.local.store import StoreClosedError
 from fc_callback.local.trigger_events import MnsMessage
 from fc_callback.runtime.contexts import make_context
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
 
 _LOG = logging.getLogger("fc_callback.local")
-# The error type of an invocation that ended because nothing waits for it any more. The name is this project's own.
-CANCELLED = "InvocationCancelled"
 _MAX_RETRY_DELAY_SECONDS = 5 * 3600
 
 
@@ -214,32 +213,19 @@ class Invoker:
             listener(row["function"], self._store.masked(log))
 
     def cancel(self, task: int) -> None:
-        """End the invocations of a task, after the commit of the transaction; none of them is retried.
+        """End the invocations of a task, after the commit of the transaction; see `end_invocations`.
 
-        FC cancels functions that still run when an execution ends. A process is ended; a callable of this process goes
-        on, and its result is ignored.
+        A process is ended; a callable of this process goes on, and its result is ignored.
         """
-        for row in self._store.all("SELECT * FROM invocations WHERE task = ? AND status != 'ended'", task):
-            self._store.update(
-                "invocations",
-                row["id"],
-                status="ended",
-                ended=self._clock.now(),
-                error_type=CANCELLED,
-                error_message="The execution no longer waits for this invocation.",
-            )
-            self._store.run("DELETE FROM timers WHERE kind = 'invocation' AND invocation = ?", row["id"])
+        for row in end_invocations(self._store, self._clock, task):
             self._store.after_commit(functools.partial(self._interrupt, row["id"], row["function"]))
 
     def _interrupt(self, invocation: int, function: str) -> None:
-        cancelled = self._active.get(invocation)
-        if cancelled is None:
-            return
-        cancelled.set()
-        with self._lock:
-            pool = self._pools.get(function)
-        if pool is not None:
-            pool.interrupt_cancelled()
+        cancelled, pool = self._active.get(invocation), self._pools.get(function)
+        if cancelled is not None:
+            cancelled.set()
+            if pool is not None:
+                pool.interrupt_cancelled()
 
     def _attempt(self, row: Row, called: Any, event: str, session: Credentials, cancelled: threading.Event) -> Attempt:
         name = row["function"]
@@ -309,8 +295,7 @@ class Invoker:
 
         log = stored(attempt.log)
         self._store.after_commit(self.on_change)
-        current = self._store.one("SELECT status FROM invocations WHERE id = ?", row["id"])
-        if current is None or current["status"] == "ended":  # it was cancelled
+        if was_cancelled(self._store, row["id"]):
             self._store.update("invocations", row["id"], log=row["log"] + log)
             return log
         self._store.update(

@@ -86,7 +86,7 @@ class Operations:
             check_new_flow(given)
             check_definition(given["Definition"], express=given.get("ExecutionMode") == "Express")
             return
-        flow = self._flow(account, required(given, "Name" if action in {"UpdateFlow", "DescribeFlow"} else "FlowName"))
+        flow = self._flow(account, required(given, "FlowName" if action.startswith("Start") else "Name"))
         definition = (given.get("Definition") if action == "UpdateFlow" else "") or flow["definition"]
         check_definition(definition, express=flow["mode"] == "Express")
 
