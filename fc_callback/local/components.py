@@ -98,7 +98,7 @@ class Components:
 
     def close(self) -> None:
         """End the functions' processes and close the database."""
-        self.invoker.close()
+        self.invoker.close()  # the service has closed it before, if it was started
         self.store.close()
 
 

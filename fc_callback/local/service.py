@@ -131,6 +131,8 @@ class LocalCloudFlow(FlowOperations):
         running, self._running = self._running, None
         if running is not None:
             running.components.engine.close()
+            # Before the server: a function that cannot reach it any more has not failed, and is called again.
+            running.components.invoker.close()
             running.server.stop()
             running.components.close()
 

@@ -32,6 +32,11 @@ class RandomFlow:
     given: dict[str, Any]
     answers: AnswersBySite
 
+    def steady(self) -> RandomFlow:
+        """Return the same flow with functions that give equal calls the same answer each time."""
+        first = {site: answers[:1] for site, answers in self.answers.by_site.items()}
+        return attrs.evolve(self, answers=AnswersBySite(first))
+
 
 @attrs.define
 class Builder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ from tests.flows.reference_cloudflow import interpret_cloudflow
 from tests.flows.reference_legacy import interpret_legacy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from fc_callback.local import Execution
 
 EXECUTIONS_OF_ONE_SERVICE = 300  # a service keeps all that it ran, and answers more slowly with it
@@ -36,10 +40,12 @@ def definition_for(flow: RandomFlow, function: str) -> str:
 class Work:
     """The function of one random flow. It answers as planned, reports its own task, and keeps the events."""
 
-    def __init__(self, service: LocalCloudFlow, answers: Answers) -> None:
+    def __init__(self, service: LocalCloudFlow, answers: Answers, *, seconds: float = 0) -> None:
         self.service = service
         self.answers = answers
         self.calls: Counter[str] = Counter()
+        self.closing = False
+        self.seconds = seconds
         self._lock = threading.Lock()
 
     def __call__(self, event: bytes) -> Any:
@@ -51,6 +57,7 @@ class Work:
         with self._lock:
             earlier = self.calls[key]
             self.calls[key] += 1
+        time.sleep(self.seconds)
         answer = self.answers.at(FUNCTION, value, earlier)
         if token is not None:
             if answer.kind == "error":
@@ -66,7 +73,10 @@ class Work:
         try:
             self.service._components.perform(action, **parameters)
         except ApiError as error:
-            if error.code != "TaskAlreadyCompleted":  # the answer for a branch that was cancelled
+            if error.code != "TaskAlreadyCompleted":  # a branch was cancelled, or the event came again after a restart
+                raise
+        except Exception:
+            if not self.closing:
                 raise
 
 
@@ -79,9 +89,10 @@ class Observed:
 
 
 class RandomFlowService:
-    """A local CloudFlow for many executions, one after the other."""
+    """A local CloudFlow for many executions, one after the other; with a folder, it can be closed and opened again."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
         self._service: LocalCloudFlow | None = None
         self._runs = 0
 
@@ -94,19 +105,28 @@ class RandomFlowService:
         if self._runs % EXECUTIONS_OF_ONE_SERVICE == 0:
             self.close()
         if self._service is None:
-            self._service = LocalCloudFlow(async_retries=0, skip_time=True)
+            part = self._runs // EXECUTIONS_OF_ONE_SERVICE
+            database = None if self._folder is None else self._folder / f"db{part}"
+            self._service = LocalCloudFlow(database=database, async_retries=0, skip_time=True)
             self._service.start_service()
         return self._service
 
-    def run(self, flow: RandomFlow) -> Observed:
-        """Run a flow to its end, and check its history."""
+    def run(self, flow: RandomFlow, *, restart_after: Sequence[float] = ()) -> Observed:
+        """Run a flow to its end, and check its history; `restart_after` has the seconds between restarts on the way."""
         service = self.service()
         self._runs += 1
         name = f"f{self._runs}"
-        work = Work(service, flow.answers)
+        work = Work(service, flow.answers, seconds=0.003 if restart_after else 0)
         service.add_function(work, name=name)
         service.create_flow(name, definition_for(flow, name))
         service.start(name, flow.given, execution_name="e")
+        for pause in restart_after:
+            time.sleep(pause)
+            work.closing = True
+            self.close()
+            work.service = service = self.service()
+            work.closing = False
+            service.add_function(work, name=name)
         execution = service.wait(name, "e", timeout=20)
         check_history(service.history(name, "e"), ended=True)
         return Observed(execution=execution, calls=Counter(work.calls))
