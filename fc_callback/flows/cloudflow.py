@@ -40,10 +40,11 @@ WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitFor
 
 @attrs.frozen(kw_only=True)
 class Branch:
-    """One branch of a Choice."""
+    """One branch of a Choice; `text` is its condition as the definition has it."""
 
     condition: Condition
     goto: str
+    text: str
 
 
 @attrs.frozen(kw_only=True)
