@@ -37,7 +37,7 @@ _SHAPES = {
     "succeed": '(["{}"])',
     "fail": '[["{}"]]',
 }
-_SPECIAL = frozenset("\"#&<>%`\\")
+_SPECIAL = frozenset('"#&<>%`\\')
 _MOST_CHARACTERS = 80
 _INDENT = "  "
 
@@ -56,7 +56,9 @@ def draw_flow(flow: Flow, states: Mapping[str, StepState] | None = None) -> str:
     lines += [f"{_INDENT}{_BEGIN} --> {first}", *drawing.edges]
     if states is not None:
         lines += [f"{_INDENT}classDef {name} {style}" for name, style in _STYLES.items()]
-        lines += [f"{_INDENT}class {','.join(drawing.classes[name])} {name}" for name in _STYLES if name in drawing.classes]
+        lines += [
+            f"{_INDENT}class {','.join(drawing.classes[name])} {name}" for name in _STYLES if name in drawing.classes
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -97,8 +99,8 @@ class _Drawing:
             self._add_choice(step, ids, depth=depth, following=following)
         elif step.kind != "fail":
             self._add_edge(node, following)
-        for rule in step.catch:
-            self._add_edge(node, ids[rule.goto], f"catch {', '.join(rule.errors)}", dotted=True)
+        for caught in step.catch:
+            self._add_edge(node, ids[caught.goto], f"catch {', '.join(caught.errors)}", dotted=True)
 
     def _add_group(self, step: Step, node: str, depth: int) -> None:
         """Draw a `parallel` or a `map` around its lists. Mermaid draws no edge from a group to itself: retries are in its title."""
