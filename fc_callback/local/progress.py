@@ -31,12 +31,18 @@ class StepRun:
     Attributes:
         step: The step's name.
         around: The run of the step that this one is inside; None if it is in the flow's own list.
+        inside: The runs of steps inside it.
         events: The events of the run itself, without those of steps inside it.
     """
 
     step: str
     around: StepRun | None
+    inside: list[StepRun] = attrs.field(factory=list, repr=False)
     events: list[HistoryEvent] = attrs.field(factory=list)
+
+    def has(self, event_type: str) -> bool:
+        """Return whether it has an event of this type."""
+        return any(event.type == event_type for event in self.events)
 
     @property
     def attempts(self) -> int:
@@ -46,8 +52,7 @@ class StepRun:
     @property
     def is_over(self) -> bool:
         """Whether it ended, or the step around it did."""
-        ended = any(event.type in {"StepExited", "StepFailed"} for event in self.events)
-        return ended or (self.around is not None and self.around.is_over)
+        return self.has("StepExited") or self.has("StepFailed") or (self.around is not None and self.around.is_over)
 
     @property
     def open_task(self) -> HistoryEvent | None:
@@ -57,18 +62,18 @@ class StepRun:
 
     @property
     def error(self) -> dict[str, Any]:
-        """The detail of its last error, with `error` and `cause`; empty if it succeeded or has none."""
-        if any(event.type == "StepSucceeded" for event in self.events):
+        """The detail of its last error, or of a step inside it, with `error` and `cause`; empty if it succeeded or has none."""
+        if self.has("StepSucceeded"):
             return {}
-        return next((event.detail for event in reversed(self.events) if "error" in event.detail), {})
+        own = next((event.detail for event in reversed(self.events) if "error" in event.detail), None)
+        return own or next((run.error for run in reversed(self.inside) if run.has("StepFailed")), {})
 
     def state(self, *, waiting: bool, ended: bool) -> StepState:
         """Return the state; `waiting` says that its tasks wait for a report, `ended` that the execution has ended."""
-        kinds = {event.type for event in self.events}
-        if "StepFailed" in kinds:
+        if self.has("StepFailed"):
             return "failed"
-        if "StepExited" in kinds:
-            return "caught" if self.error else "done"
+        if self.has("StepExited"):
+            return "done" if self.has("StepSucceeded") else "caught"
         if ended or self.is_over:
             return "stopped"
         return "waiting" if waiting and self.open_task is not None else "running"
@@ -83,8 +88,11 @@ def step_runs(history: Iterable[HistoryEvent]) -> list[StepRun]:
         events[event.id] = event
         cause = _cause(event)
         if event.type == "StepEntered":
-            runs.append(StepRun(step=event.step, around=_around(events.get(cause), owners)))
-            owners[event.id] = runs[-1]
+            around = _around(events.get(cause), owners)
+            owners[event.id] = run = StepRun(step=event.step, around=around)
+            runs.append(run)
+            if around is not None:
+                around.inside.append(run)
         else:
             while cause in events and (cause not in owners or owners[cause].step != event.step):
                 cause = _cause(events[cause])
