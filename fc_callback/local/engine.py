@@ -17,6 +17,8 @@ from fc_callback.local.task_calls import TaskCaller
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fc_callback.local.clock import Clock
     from fc_callback.local.execution_record import ExecutionRecord
     from fc_callback.local.invoker import InvocationEnd, Invoker
@@ -43,6 +45,9 @@ class Engine:
         self._changed = threading.Condition()
         self._pending = False
         self.changes = 0  # how often something has changed, for those who wait for a change
+        self.listeners: list[
+            Callable[[int | None], None]
+        ] = []  # called with an execution that changed; None at the end
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
@@ -172,6 +177,8 @@ class Engine:
 
     def _notify(self, execution: int) -> None:
         self.wake_timers()
+        for listener in self.listeners:
+            listener(execution)
         if execution in self._waiting and not self._is_running(execution):
             for future in self._waiting.pop(execution, ()):
                 if future.set_running_or_notify_cancel():

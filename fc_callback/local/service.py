@@ -11,6 +11,7 @@ import attrs
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.local.components import Components, build_components
 from fc_callback.local.control import control_routes
+from fc_callback.local.event_feed import start_event_feed
 from fc_callback.local.flow_operations import FlowOperations
 from fc_callback.local.http_api import HttpApi
 from fc_callback.local.options import ServiceOptions
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable
 
+    from fc_callback.local.event_feed import ExecutionEvent
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.runtime import FunctionSpec
     from fc_callback.values.context import Credentials
@@ -227,6 +229,13 @@ class LocalCloudFlow(FlowOperations):
         The call happens in the thread of the invocation.
         """
         self._components.invoker.log_listeners.append(listener)
+
+    def add_event_listener(self, listener: Callable[[ExecutionEvent], None]) -> None:
+        """Call `listener` with each event of every execution from now on.
+
+        The call happens in a thread of the service, after the commit of the event, in the order of the execution.
+        """
+        start_event_feed(self._components, listener)
 
     def inject(self, *faults: Fault | RandomFaults) -> None:
         """Inject faults into subsequent calls."""
