@@ -171,8 +171,8 @@ def log_records(on: bool = True) -> None:  # noqa: FBT001, FBT002 - a switch
 
 
 def _write_record(record: TaskRecord) -> None:
-    message = f"Task {record.outcome.replace('_', ' ')}."
     if logger.isEnabledFor(logging.INFO):
+        message = f"Task {record.outcome.replace('_', ' ')}."
         with task_scope(record.task):  # the task has ended, but the line must name it
             log_safely(logger, logging.INFO, message, extra={LOG_FIELDS: record.fields()})
 

@@ -33,6 +33,7 @@ from fc_callback.payload.json_layers import NotJson, looks_wrapped, read_json, u
 from fc_callback.redaction import Redactor
 from fc_callback.values import validators
 from fc_callback.values.invocation import observe
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,7 +143,7 @@ def _force_flush(flush: Callable[[int], object], seconds: float) -> None:
     try:
         flush(int(seconds * 1000))
     except Exception as error:  # noqa: BLE001 - lost spans must not fail the invocation
-        logger.warning("Spans could not be sent: %s", type(error).__name__)
+        log_safely(logger, logging.WARNING, "Spans could not be sent: %s", type(error).__name__)
 
 
 @contextmanager

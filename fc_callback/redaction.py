@@ -59,7 +59,7 @@ class Redactor:
     def __init__(self, names: Iterable[str] = (), *, enabled: bool = True) -> None:
         self._names = checked_names("names", names)
         validators.flag("enabled", enabled)
-        self._enabled = enabled
+        self.enabled = enabled
         self._plain_names = frozenset(map(_plain, self._names))
         self._hints = tuple({*_HINTS, *(_words(name)[0].lower() for name in self._names)})
         self._verdicts: dict[str, bool] = {}
@@ -73,7 +73,7 @@ class Redactor:
         if len(text) > _LONGEST_TEXT:
             # The text is masked before the cut: half a secret, as a cut leaves it, is not recognized.
             text = f"{self.line(text[:_LONGEST_TEXT])[:-_LONGEST_SECRET]}..."
-        if not self._enabled or ("=" not in text and ":" not in text):
+        if not self.enabled or ("=" not in text and ":" not in text):
             return text
         lower = text.lower()
         for hint in self._hints:
@@ -83,16 +83,7 @@ class Redactor:
 
     def line(self, text: str) -> str:
         """Mask only the known secrets and what looks like a secret."""
-        return mask_secrets(text) if self._enabled else text
-
-    def may_change(self, line: str, known: Spellings | None = None) -> bool:
-        """Say whether `line` has something to search for in a text; in nearly every text it has not.
-
-        Args:
-            line: The text.
-            known: What `known_secrets` returned for this invocation and task.
-        """
-        return self._enabled and may_hold_secrets(line, known)
+        return mask_secrets(text) if self.enabled else text
 
     def value(self, value: Any) -> Any:
         """Return a copy of a value that JSON can hold, with secrets masked: see `json_copy`. This raises nothing."""
@@ -125,7 +116,7 @@ class Redactor:
         if verdict is None:
             plain = _plain(name)
             is_telling = plain.endswith(_endings()) and not plain.endswith(_PAGING)
-            verdict = self._enabled and (is_telling or plain in self._plain_names)
+            verdict = self.enabled and (is_telling or plain in self._plain_names)
             if len(self._verdicts) < _MOST_NAMES:
                 self._verdicts[name] = verdict
         return verdict
@@ -187,17 +178,19 @@ def known_secrets(also: Iterable[str] = ()) -> Spellings:
     invocation, task = current_invocation(), running_task()
     if invocation is None or invocation.ended:
         return spellings_of((*recent_secrets(), *also))
-    of_task: tuple[str, ...] = ()
-    if task is not None:
-        of_task = (task.token.secret,)
-        if task.context is not invocation.context:  # a handler has passed on another context, with other credentials
-            of_task += task.context.secrets
-    if also:
-        return spellings_of((*invocation.secrets, *of_task, *also))
-    kept = invocation.notes.get(known_secrets)  # each log line asks
+    kept = invocation.notes.get(known_secrets)
     if kept is None or kept[0] is not task:
-        kept = invocation.notes[known_secrets] = task, spellings_of((*invocation.secrets, *of_task))
-    return kept[1]  # which this function has put there
+        known = spellings_of(invocation.secrets)
+        if task is not None:
+            # A handler may have passed on another context, with other credentials.
+            if task.context is not invocation.context:
+                known = spellings_of((*invocation.secrets, *task.context.secrets))
+            known = known.with_secret(task.token.secret)  # each task has another
+        kept = invocation.notes[known_secrets] = task, known
+    known = kept[1]
+    for secret in also:
+        known = known.with_secret(secret)
+    return known
 
 
 def may_hold_secrets(text: str, known: Spellings | None = None) -> bool:

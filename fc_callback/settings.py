@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from fc_callback.errors import SettingsError
@@ -90,11 +91,13 @@ def _warn_of_unknown_variables() -> None:
     for name in sorted(os.environ):
         if name.upper().startswith(_PREFIX) and name not in _KNOWN:
             nearest = _nearest(name)
-            logger.warning(
-                "The environment variable %s is not a setting of fc_callback and has no effect.%s",
-                name,
-                f" Did you mean {nearest}?" if nearest else "",
-            )
+            # `values.safe_log` stands on this module. A user's log filter that raises must not fail the event.
+            with suppress(Exception):
+                logger.warning(
+                    "The environment variable %s is not a setting of fc_callback and has no effect.%s",
+                    name,
+                    f" Did you mean {nearest}?" if nearest else "",
+                )
 
 
 def _nearest(name: str) -> str | None:

@@ -6,9 +6,11 @@ import gc
 import logging
 import os
 import tempfile
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 
 from fc_callback.cloudflow import transport
 from fc_callback.values.invocation import observers
@@ -74,12 +76,29 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test opens connections of its own: a port may come again."""
+def _own_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test opens connections of its own, because a port may come again, and they are closed at its end.
+
+    What is left to the garbage collector is closed in any order: a socket before the connection whose end would close it
+    is a warning, and the test that runs at that moment fails.
+    """
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     kept: dict[tuple[int, str], transport.HttpTransport] = {}
     monkeypatch.setattr(transport, "_transports", kept)
+    pools: weakref.WeakSet[redis.ConnectionPool] = weakref.WeakSet()
+    make = redis.ConnectionPool.__init__
+
+    def make_noted(pool: redis.ConnectionPool, *arguments: Any, **options: Any) -> None:
+        make(pool, *arguments, **options)
+        pools.add(pool)
+
+    monkeypatch.setattr(redis.ConnectionPool, "__init__", make_noted)
+    yield
+    for opened in kept.values():
+        opened.close()
+    for pool in pools:
+        pool.disconnect()
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import threading
@@ -285,6 +286,27 @@ def test_a_span_processor_that_fails_costs_neither_the_work_nor_a_delivery_that_
     finally:
         stop()
     assert "failed: OSError" in caplog.text or "sent: OSError" in caplog.text
+
+
+def test_a_log_filter_that_raises_costs_the_warning_of_lost_spans_and_nothing_else(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(record: logging.LogRecord) -> bool:
+        return bool(vars(record)["tenant"])  # which the record does not have
+
+    provider = TracerProvider()
+    provider.add_span_processor(Failing("force_flush"))
+    stop = instrument(provider)
+    own_logger = logging.getLogger("fc_callback")
+    own_logger.addFilter(broken)
+    try:
+        task = local_cloudflow.new_task({"id": 1})
+        assert json.loads(pay(task.event, fc_context())) == {"id": 1}
+        task.assert_succeeded()
+    finally:
+        own_logger.removeFilter(broken)
+        stop()
+    assert "A log record of fc_callback could not be written: KeyError." in capsys.readouterr().err
 
 
 class Silent(SpanExporter):

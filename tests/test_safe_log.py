@@ -169,3 +169,14 @@ def test_a_filter_that_raises_on_records_held_back_does_not_change_how_the_invoc
 
     handler(task.event, fc_context())
     task.assert_failed_with("ValueError")
+
+
+def test_a_line_about_an_exception_has_the_exception(caplog: pytest.LogCaptureFixture) -> None:
+    try:
+        raise ValueError("why")
+    except ValueError as error:
+        log_safely(logger, logging.ERROR, "words", exc_info=error)
+
+    assert "words" in caplog.text
+    assert "ValueError: why" in caplog.text
+    assert "in test_a_line_about_an_exception_has_the_exception" in caplog.text

@@ -102,6 +102,12 @@ def test_each_misspelt_variable_is_told() -> None:
     assert len(said(READING, CLOUDFLOW_ENDPIONT="1", CLOUDFLOW_REIGON="2")) == 2
 
 
+def test_a_log_filter_that_raises_costs_the_warning_and_not_the_event() -> None:
+    filtered = "import logging\nlogging.getLogger('fc_callback').addFilter(lambda record: record.tenant)\n"
+
+    assert said(filtered + READING, CLOUDFLOW_REIGON="2") == []
+
+
 def test_what_is_spelt_right_and_what_is_not_ours_is_not_warned_about() -> None:
     known = {one.name: "1" for one in settings.VARIABLES}
 

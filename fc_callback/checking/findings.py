@@ -78,6 +78,7 @@ RULES: dict[str, Rule] = {
         instance_concurrency="Built-in runtimes serve one request at a time",
         trigger_role="A trigger that needs a role names it",
         definition_path="The path of a flow's definition does not depend on the current directory",
+        flow_unread="CloudFlow reads every field, path and expression of a flow",
         flow_function="s.yaml deploys the functions that a flow calls",
         unreported_failure="The failures of an asynchronous task are reported",
     ),

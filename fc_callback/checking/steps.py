@@ -1,4 +1,4 @@
-"""Check the steps of flows that wait for a callback: each passes the token on, and has a timeout.
+"""Check the flows: CloudFlow accepts and reads what they have, and steps that wait for a callback get one or time out.
 
 Sources: CloudFlow documentation, "service integration patterns", "standard and express workflows", "Task"; Serverless
 Workflow documentation 122494 and 130496.
@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.flows import reaches
 from fc_callback.flows import DefinitionError, UnsupportedDefinition, parse_flow
+from fc_callback.flows.targets import REPLACING_TAGS, replaced_before_create
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from fc_callback.checking.flows import CheckedFlow
     from fc_callback.checking.importing import Imported
-    from fc_callback.flows import TaskOutline
+    from fc_callback.flows import FlowWarning, TaskOutline
     from fc_callback.project import Function, Project, Resource
 
 _HOW = {
     "legacy": "Add `{target: taskToken, source: $context.task.token}` to its inputMappings.",
-    "cloudflow": "Add `taskToken.$: $Context.Current.TaskToken` to its body or message.",
+    "cloudflow": "Add `taskToken.$: $Context.Current.TaskToken` to its body, message or input.",
 }
 
 
@@ -54,7 +55,8 @@ def _finding(flow: CheckedFlow, rule: str, message: str, hint: str, *place: str 
 def _definition(flow: CheckedFlow) -> Iterator[Finding]:
     if flow.error is not None:
         problem, line = flow.error
-        file, hint = flow.source.document.file, "Fix the YAML syntax."
+        file, tag = flow.source.document.file, next((tag for tag in REPLACING_TAGS if f" {tag} " in problem), None)
+        hint = replaced_before_create(tag) if tag else "Fix the YAML syntax."
         message = f"The flow's definition cannot be read: {problem}"
         yield Finding(rule="flow-definition", file=file, line=line, message=message, hint=hint)
     elif flow.outline is None:
@@ -63,11 +65,20 @@ def _definition(flow: CheckedFlow) -> Iterator[Finding]:
         yield _finding(flow, "flow-definition", problem, hint)
     elif flow.definition is not None:
         try:
-            parse_flow(flow.definition.text)
+            parsed = parse_flow(flow.definition.text)
         except UnsupportedDefinition:
             pass  # CloudFlow itself accepts more than the local CloudFlow runs
         except DefinitionError as error:
             yield _finding(flow, "flow-definition", str(error), "Correct it: CreateFlow would refuse it.", *error.place)
+        else:
+            yield from _unread(flow, parsed.warnings)
+
+
+def _unread(flow: CheckedFlow, warnings: Iterable[FlowWarning]) -> Iterator[Finding]:
+    tokens = {step.token_place for step in flow.tasks if step.callback}  # the rule flow-token tells more about these
+    for warning in warnings:
+        if warning.place not in tokens:
+            yield _finding(flow, "flow-unread", warning.message, "Correct it, or remove it.", *warning.place)
 
 
 def _path(resource: Resource) -> Iterator[Finding]:
@@ -101,7 +112,7 @@ def _callback(flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
     how = _HOW[language]
     if step.token == "constant":  # noqa: S105 - how the token is passed, not a token
         message = f"The step {step.name!r} passes the token's path as a text, not the token: its key lacks `.$`."
-        yield _finding(flow, "flow-token", message, how, *step.place)
+        yield _finding(flow, "flow-token", message, how, *step.token_place)
     elif step.token == "missing":  # noqa: S105 - the same
         message = f"The step {step.name!r} waits for a callback and does not pass the token on: it cannot be reported."
         yield _finding(flow, "flow-token", message, how, *step.place)

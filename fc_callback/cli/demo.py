@@ -68,7 +68,7 @@ class _Demo:
         from fc_callback.runtime import FunctionSpec
         from fc_callback.scaffolding import render_template
 
-        render_template("event-callback", project)
+        render_template("event-callback", project, {"flowName": "demo-cloudflow"})  # the Name in the definition
         function = FunctionSpec(**function_options(project / "s.yaml"))
         console.print(f"Created a function from templates/event-callback: {function.name}.", markup=False)
         return cls(project=project, function=function, console=console)

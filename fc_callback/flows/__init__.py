@@ -18,7 +18,8 @@ from fc_callback.flows.definition import (
     UnsupportedDefinition,
 )
 from fc_callback.flows.flow import EvaluationContext, Flow, TaskCall
-from fc_callback.flows.outline import FlowOutline, TaskOutline, language_of, outline_flow
+from fc_callback.flows.layout import language_of
+from fc_callback.flows.outline import FlowOutline, TaskOutline, outline_flow
 from fc_callback.flows.reading import Definition, read_definition
 from fc_callback.flows.targets import TaskTarget, parse_target
 

@@ -27,6 +27,7 @@ from fc_callback.flows.definition import (
 )
 from fc_callback.flows.fields import number_between
 from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.layout import CLOUDFLOW
 from fc_callback.flows.paths import Condition, Constructor, Expression, Values
 from fc_callback.settings import CLOUDFLOW_OUTPUT_LIMIT_BYTES, KIB
 
@@ -35,7 +36,8 @@ MAX_WAIT_SECONDS = 300
 MAX_CONCURRENCY = 40
 GLOBAL_VALUE_LIMIT_BYTES = 256 * KIB
 GLOBAL_KEY_LIMIT_BYTES = 128
-WAITS_FOR = {"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitForCustomCallback": "report"}
+# Source: CloudFlow documentation, "integrating-cloud-workflows": the result of FNF:StartExecution.
+_STARTED = {"FlowName": "FlowName", "ExecutionName": "Name", "RequestID": "RequestId"}
 
 
 @attrs.frozen(kw_only=True)
@@ -73,12 +75,18 @@ class State(Step):
     items: Expression | None = None
     concurrency: int = MAX_CONCURRENCY
 
+    @property
+    def waits_for(self) -> str:
+        """What a Task waits for, as `TaskCall.waits_for` has it."""
+        return CLOUDFLOW.waits_for[self.mode]
+
 
 @attrs.frozen(kw_only=True)
 class StateMachine:
     """A flow of CloudFlow. The scope of each list of states is `{"input": the output of the state before}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     limit_bytes: int = CLOUDFLOW_OUTPUT_LIMIT_BYTES
     warnings: tuple[FlowWarning, ...] = ()
@@ -122,8 +130,9 @@ class StateMachine:
             action=step.action,
             resource_arn=str(given.get("resourceArn", "")),
             parameters=given,
-            waits_for=WAITS_FOR[step.mode],
+            waits_for=step.waits_for,
             timeout_seconds=timeout or None,
+            started=_STARTED,
         )
         if step.action != "FC:InvokeFunction":
             return call

@@ -12,33 +12,19 @@ from fc_callback.flows.cloudflow import (
     MAX_CONCURRENCY,
     MAX_TASK_SECONDS,
     MAX_WAIT_SECONDS,
-    WAITS_FOR,
     Branch,
     State,
     StateMachine,
 )
-from fc_callback.flows.definition import Body, CatchRule, DefinitionError, JsonObject, RetryRule
+from fc_callback.flows.definition import Body, CatchRule, DefinitionError, JsonObject, RetryRule, warn_below
 from fc_callback.flows.expressions import parse_condition, parse_constructor, parse_expression
 from fc_callback.flows.fields import Fields, at_place
+from fc_callback.flows.layout import CLOUDFLOW, action_name
 from fc_callback.flows.paths import Constructor, Expression, constant
 from fc_callback.flows.targets import unreplaced_placeholder
 
 MAX_INTERVAL_SECONDS = 86_400
 MAX_BRANCHES = 50
-_COMMON = ("Type", "Name", "Description")
-_CONSTRUCTED = (*_COMMON, "InputConstructor", "OutputConstructor", "GlobalConstructor")
-_NEXT = ("Next", "End")
-_HANDLED = ("Retry", "Catch")
-_KNOWN = {
-    "Pass": (*_CONSTRUCTED, *_NEXT),
-    "Wait": (*_CONSTRUCTED, *_NEXT, "Seconds", "Seconds.$"),
-    "Task": (*_CONSTRUCTED, *_NEXT, *_HANDLED, "Action", "TaskMode", "Parameters", "Timeout", "Timeout.$"),
-    "Choice": (*_CONSTRUCTED, "Branches", "Default"),
-    "Parallel": (*_CONSTRUCTED, *_NEXT, *_HANDLED, "Branches"),
-    "Map": (*_CONSTRUCTED, *_NEXT, *_HANDLED, "ItemsPath", "Processor", "MaxConcurrency", "MaxConcuccency"),
-    "Succeed": (*_CONSTRUCTED, "End"),
-    "Fail": (*_COMMON, "Code", "Detail", "End"),
-}
 # The keys that only a distributed Map has.
 _DISTRIBUTED = ("ProcessorConfig", "ItemReader", "ItemConstructor", "ItemBatcher", "ResultWriter")
 _BEFORE = ("$Context", "$Input", "$Global")
@@ -56,7 +42,13 @@ def parse_state_machine(document: JsonObject) -> StateMachine:
     fields.choice("Type", None, "StateMachine")
     fields.choice("SpecVersion", None, "v1")
     timeout = fields.number("Timeout", None, low=0, high=31_536_000)
-    return StateMachine(body=_parse_body(fields), timeout_seconds=timeout or None, warnings=tuple(fields.warnings))
+    name = document.get("Name")
+    return StateMachine(
+        name=name if isinstance(name, str) else "",
+        body=_parse_body(fields),
+        timeout_seconds=timeout or None,
+        warnings=tuple(fields.warnings),
+    )
 
 
 def _parse_body(parent: Fields) -> Body:
@@ -87,10 +79,10 @@ def _parse_body(parent: Fields) -> Body:
 
 def _parse_state(fields: Fields) -> State:
     kind = fields.text("Type")
-    if kind not in _KNOWN:
-        raise fields.error(f"'Type' is {kind!r}; it can be {', '.join(_KNOWN)}.")
+    if kind not in CLOUDFLOW.kinds:
+        raise fields.error(f"'Type' is {kind!r}; it can be {', '.join(CLOUDFLOW.kinds)}.")
     _refuse_missing_features(fields, kind)
-    fields.only(*_KNOWN[kind])
+    fields.only(*CLOUDFLOW.kinds[kind])
     name = fields.text("Name")
     if len(name) > 128:  # noqa: PLR2004 - the limit that the message names
         raise fields.error("a name has up to 128 characters.")
@@ -110,8 +102,8 @@ def _parse_state(fields: Fields) -> State:
         input_constructor=_constructor(fields, "InputConstructor", _BEFORE),
         output_constructor=_constructor(fields, "OutputConstructor", _AFTER),
         global_constructor=_constructor(fields, "GlobalConstructor", _AFTER),
-        retry=tuple(_parse_retry(fields, entry) for entry in fields.listed("Retry")) if handled else (),
-        catch=tuple(_parse_catch(fields, entry) for entry in fields.listed("Catch")) if handled else (),
+        retry=fields.each("Retry", _parse_retry) if handled else (),
+        catch=fields.each("Catch", _parse_catch) if handled else (),
         **parse_kind(fields),
     )
 
@@ -137,8 +129,10 @@ def _following(fields: Fields, kind: str) -> str | None:
 def _constructor(fields: Fields, name: str, roots: tuple[str, ...]) -> Constructor | None:
     if name not in fields.members:
         return None
-    label = f"{fields.label}: {name}"
-    return parse_constructor(fields.members[name], roots=roots, label=label, warn=fields.warn)
+    with at_place(name):
+        label = f"{fields.label}: {name}"
+        warn = warn_below(fields.warn, name)
+        return parse_constructor(fields.members[name], roots=roots, label=label, warn=warn)
 
 
 def _parse_nothing(_fields: Fields) -> dict[str, Any]:
@@ -146,14 +140,14 @@ def _parse_nothing(_fields: Fields) -> dict[str, Any]:
 
 
 def _parse_fail(fields: Fields) -> dict[str, Any]:
-    return {"error": fields.text("Code", ""), "cause": fields.text("Detail", "")}
+    return {"error": fields.literal("Code"), "cause": fields.literal("Detail")}
 
 
 def _parse_wait(fields: Fields) -> dict[str, Any]:
     seconds = _number_expression(fields, "Seconds", low=1, high=MAX_WAIT_SECONDS)
     if seconds is None:
         raise fields.error("a Wait needs 'Seconds' or 'Seconds.$'.")
-    return {"seconds": seconds}
+    return {"seconds": seconds, "wait_seconds": fields.number("Seconds", None, low=1, high=MAX_WAIT_SECONDS)}
 
 
 def _number_expression(fields: Fields, name: str, *, low: float, high: float) -> Expression | None:
@@ -163,7 +157,9 @@ def _number_expression(fields: Fields, name: str, *, low: float, high: float) ->
         raise fields.error(f"it has both {name!r} and {dynamic!r}.")
     if dynamic in fields.members:
         label = f"{fields.label}: {dynamic}"
-        return parse_expression(fields.members[dynamic], roots=_BEFORE, label=label, warn=fields.warn)
+        with at_place(dynamic):
+            warn = warn_below(fields.warn, dynamic)
+            return parse_expression(fields.members[dynamic], roots=_BEFORE, label=label, warn=warn)
     if name not in fields.members:
         return None
     return constant(fields.number(name, None, low=low, high=high))
@@ -176,7 +172,8 @@ def _parse_choice(fields: Fields) -> dict[str, Any]:
         given.only("Condition", "Next", "Description")
         with at_place("Branches", index):
             label, text = f"{given.label}: Condition", given.text("Condition")
-            condition = parse_condition(text, roots=_BEFORE, label=label, warn=given.warn)
+            warn = warn_below(given.warn, "Condition")
+            condition = parse_condition(text, roots=_BEFORE, label=label, warn=warn)
             branches.append(Branch(condition=condition, goto=given.text("Next"), text=text))
     return {"branches": tuple(branches), "default": fields.text("Default") if "Default" in fields.members else None}
 
@@ -196,7 +193,8 @@ def _parse_parallel(fields: Fields) -> dict[str, Any]:
 
 def _parse_map(fields: Fields) -> dict[str, Any]:
     label = f"{fields.label}: ItemsPath"
-    items = parse_expression(fields.text("ItemsPath"), roots=_BEFORE, label=label, warn=fields.warn)
+    warn = warn_below(fields.warn, "ItemsPath")
+    items = parse_expression(fields.text("ItemsPath"), roots=_BEFORE, label=label, warn=warn)
     # The documentation's table spells MaxConcurrency so.
     name = "MaxConcuccency" if "MaxConcuccency" in fields.members else "MaxConcurrency"
     concurrency = fields.number(name, MAX_CONCURRENCY, low=1, high=MAX_CONCURRENCY) or MAX_CONCURRENCY
@@ -208,9 +206,8 @@ def _parse_map(fields: Fields) -> dict[str, Any]:
 
 
 def _parse_task(fields: Fields) -> dict[str, Any]:
-    # Early documents write FC::InvokeFunction.
-    action = fields.text("Action").replace("::", ":")
-    mode = fields.choice("TaskMode", "RequestComplete", *WAITS_FOR)
+    action = action_name(fields.text("Action"))
+    mode = fields.choice("TaskMode", "RequestComplete", *CLOUDFLOW.waits_for)
     if mode == "WaitForSystemCallback" and action not in {"FC:InvokeFunction", "FNF:StartExecution"}:
         raise fields.error(f"{action} has no WaitForSystemCallback: only FC:InvokeFunction and FNF:StartExecution do.")
     return {
@@ -224,6 +221,11 @@ def _parse_task(fields: Fields) -> dict[str, Any]:
 
 def _parse_parameters(fields: Fields, action: str, mode: str) -> Constructor:
     given = fields.inner(f"{fields.label}: Parameters", fields.members.get("Parameters", {}), "Parameters")
+    with at_place("Parameters"):
+        return _parse_given(given, action, mode)
+
+
+def _parse_given(given: Fields, action: str, mode: str) -> Constructor:
     names = {
         "FC:InvokeFunction": ("resourceArn", "invocationType", "body"),
         "FNF:StartExecution": ("resourceArn", "executionName", "input"),
@@ -237,12 +239,11 @@ def _parse_parameters(fields: Fields, action: str, mode: str) -> Constructor:
     if action == "FC:InvokeFunction" and "invocationType" in given.members:
         kind = given.choice("invocationType", None, "Sync", "Async")
         if mode == "WaitForSystemCallback" and kind == "Sync":
-            raise fields.error("WaitForSystemCallback needs invocationType Async.")
+            raise given.error("WaitForSystemCallback needs invocationType Async.")
     return parse_constructor(given.members, roots=_BEFORE, label=given.label, warn=given.warn)
 
 
-def _parse_retry(parent: Fields, entry: object) -> RetryRule:
-    fields = parent.inner(f"{parent.label}: a Retry entry", entry, "Retry")
+def _parse_retry(fields: Fields) -> RetryRule:
     fields.only("Errors", "Description", "MaxAttempts", "IntervalSeconds", "BackoffRate", "MaxBackoffSeconds")
     for name in ("MaxAttempts", "IntervalSeconds"):
         if name not in fields.members:
@@ -257,8 +258,7 @@ def _parse_retry(parent: Fields, entry: object) -> RetryRule:
     )
 
 
-def _parse_catch(parent: Fields, entry: object) -> CatchRule:
-    fields = parent.inner(f"{parent.label}: a Catch entry", entry, "Catch")
+def _parse_catch(fields: Fields) -> CatchRule:
     fields.only("Errors", "Description", "OutputConstructor", "Next")
     output = _constructor(fields, "OutputConstructor", _BEFORE)
     return CatchRule(errors=fields.errors("Errors"), goto=fields.text("Next"), output=output)

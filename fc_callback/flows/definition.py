@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
@@ -19,6 +19,14 @@ JsonObject = dict[str, Any]
 Warn = Callable[[str], None]
 # The keys and indexes that lead to a part of a document.
 Place = tuple[str | int, ...]
+
+
+class WarnAt(Protocol):
+    """Takes the text of a warning, and the keys and indexes that lead to the part it is about."""
+
+    def __call__(self, text: str, /, *place: str | int) -> None:
+        """Take the warning."""
+
 
 RUNTIME_ERROR = "FnF.RuntimeError"
 INVALID_LOCAL = "FnF.InvalidLocal"
@@ -55,8 +63,13 @@ class FlowError(FcCallbackError):
         self.cause = cause
 
 
-def ignore(_text: str) -> None:
+def ignore(_text: str, /, *_place: str | int) -> None:
     """Ignore a warning."""
+
+
+def warn_below(warn: WarnAt, *keys: str | int) -> WarnAt:
+    """Return a `warn` for a part of what `warn` is about; the keys lead to the part."""
+    return lambda text, /, *place: warn(text, *keys, *place)
 
 
 def compact(value: object) -> str:
@@ -153,6 +166,7 @@ class Step:
         error: The error name of a `fail` step.
         cause: The cause of a `fail` step.
         callback: Whether the task waits for a report by its token.
+        wait_seconds: The duration of a wait, if the definition states it as a number.
         bodies: The lists inside the step: the branches of a `parallel`, the one of a `map`, the alternatives of a
             `choice`.
     """
@@ -165,6 +179,7 @@ class Step:
     error: str = ""
     cause: str = ""
     callback: bool = False
+    wait_seconds: float | None = None
     bodies: tuple[Body, ...] = ()
 
 

@@ -7,13 +7,15 @@ Workflow documentation 122497 (choice). Inferred: `[0]` and `[*]` in CloudFlow's
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from fc_callback.flows.builtins import BUILTINS
 from fc_callback.flows.comparing import truth
-from fc_callback.flows.definition import DefinitionError, JsonObject, Warn, ignore
-from fc_callback.flows.paths import Condition, Constructor, Expression, Values, constant
-from fc_callback.flows.references import ExpressionText
+from fc_callback.flows.definition import DefinitionError, JsonObject, Warn, WarnAt, ignore, warn_below
+from fc_callback.flows.fields import at_place
+from fc_callback.flows.paths import SEGMENT_PATTERN, Condition, Constructor, Expression, Values, constant
+from fc_callback.flows.references import ExpressionText, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 # These limits are this emulator's own.
 MAX_CHARACTERS = 20_000
 MAX_CONSTRUCTOR_LEVELS = 100
+# Constants that look like an expression: a path, or the call of a function that reads one.
+_ROOT = r"\$(?:Context|Input|Output|Global)"
+_LIKE_EXPRESSION = re.compile(
+    rf"\s*(?:{_ROOT}{SEGMENT_PATTERN}*|(?:{'|'.join(BUILTINS)})\(.*{_ROOT}\b.*\))\s*", flags=re.DOTALL
+)
 
 
 def parse_expression(text: object, *, roots: tuple[str, ...], label: str, warn: Warn = ignore) -> Expression:
@@ -77,8 +84,10 @@ def _parse(given: ExpressionText) -> Expression:
     return compile_expression(given)
 
 
-def parse_constructor(value: object, *, roots: tuple[str, ...], label: str, warn: Warn = ignore) -> Constructor:
+def parse_constructor(value: object, *, roots: tuple[str, ...], label: str, warn: WarnAt = ignore) -> Constructor:
     """Return a constructor: constants, and expressions under the keys that end in `.$`; see `parse_expression`.
+
+    `warn` also gets a text about each constant that looks like an expression, and the place of each of its texts.
 
     Raises:
         DefinitionError: The value is not a mapping, or an expression in it cannot be read.
@@ -86,7 +95,7 @@ def parse_constructor(value: object, *, roots: tuple[str, ...], label: str, warn
     return _constructor(value, 0, roots=roots, label=label, warn=warn)
 
 
-def _constructor(value: object, level: int, *, roots: tuple[str, ...], label: str, warn: Warn) -> Constructor:
+def _constructor(value: object, level: int, *, roots: tuple[str, ...], label: str, warn: WarnAt) -> Constructor:
     if not isinstance(value, dict):
         raise DefinitionError(f"{label} must be a mapping.")
     members: dict[str, Expression] = {}
@@ -94,20 +103,26 @@ def _constructor(value: object, level: int, *, roots: tuple[str, ...], label: st
         name = key.removesuffix(".$")
         if name in members:
             raise DefinitionError(f"{label}: {name!r} is given twice.")
-        place = f"{label}.{key}"
-        if key.endswith(".$"):
-            members[name] = parse_expression(part, roots=roots, label=place, warn=warn)
-        else:
-            members[name] = _part(part, level + 1, roots=roots, label=place, warn=warn)
+        inner, warn_here = f"{label}.{key}", warn_below(warn, key)
+        with at_place(key):
+            if key.endswith(".$"):
+                members[name] = parse_expression(part, roots=roots, label=inner, warn=warn_here)
+            else:
+                members[name] = _part(part, level + 1, roots=roots, label=inner, warn=warn_here)
     return lambda values: {name: member(values) for name, member in members.items()}
 
 
-def _part(part: object, level: int, *, roots: tuple[str, ...], label: str, warn: Warn) -> Expression:
+def _part(part: object, level: int, *, roots: tuple[str, ...], label: str, warn: WarnAt) -> Expression:
     if level > MAX_CONSTRUCTOR_LEVELS:
         raise DefinitionError(f"{label[:200]}…: maps and lists nest deeper than {MAX_CONSTRUCTOR_LEVELS} levels.")
     if isinstance(part, dict):
         return _constructor(part, level, roots=roots, label=label, warn=warn)
     if isinstance(part, list):
-        items = [_part(item, level + 1, roots=roots, label=label, warn=warn) for item in part]
+        items = [
+            _part(item, level + 1, roots=roots, label=label, warn=warn_below(warn, index))
+            for index, item in enumerate(part)
+        ]
         return lambda values: [item(values) for item in items]
+    if isinstance(part, str) and _LIKE_EXPRESSION.fullmatch(part):
+        warn(f"{shorten(part)!r} is a constant text: only the value of a key that ends in `.$` is an expression.")
     return constant(part)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from fc_callback.flows.definition import DefinitionError, FlowWarning, Place, UnsupportedDefinition
+from fc_callback.flows.references import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+# This emulator's own limit: those who have read so many look at the definition again.
+MAX_WARNINGS = 100
+Parsed = TypeVar("Parsed")
 
 
 @contextlib.contextmanager
@@ -43,10 +48,10 @@ class Fields:
         """Return the fields of a mapping inside this one; `place` leads from here to it.
 
         Raises:
-            DefinitionError: It is not a mapping.
+            DefinitionError: It is missing, or not a mapping.
         """
         if not isinstance(value, dict):
-            raise DefinitionError(f"{label} is not a mapping.")
+            raise DefinitionError(f"{label} is {'missing' if value is None else 'not a mapping'}.")
         return Fields(label, value, (*self.place, *place), self.warnings)
 
     def error(self, text: str) -> DefinitionError:
@@ -57,15 +62,23 @@ class Fields:
         """Return an error about something that CloudFlow has and the local CloudFlow does not."""
         return UnsupportedDefinition(f"{self.label}: the local CloudFlow does not have {what}.")
 
-    def warn(self, text: str) -> None:
-        """Add a warning about this mapping to those of the flow."""
-        self.warnings.append(FlowWarning(message=f"{self.label}: {text}", place=self.place))
+    def warn(self, text: str, /, *place: str | int) -> None:
+        """Add a warning about a part of this mapping to those of the flow, unless it has MAX_WARNINGS already."""
+        if len(self.warnings) < MAX_WARNINGS:
+            self.warnings.append(FlowWarning(message=f"{self.label}: {text}", place=(*self.place, *place)))
 
     def only(self, *known: str) -> None:
         """Warn of every field that is not in `known`: CloudFlow accepts it, and nothing here reads it."""
         for name in self.members:
             if name not in known:
-                self.warn(f"the field {name!r} is unknown and is ignored; known are {', '.join(known)}.")
+                self.warn(f"the field {shorten(name)!r} is unknown and is ignored; known are {', '.join(known)}.", name)
+
+    def literal(self, name: str) -> str:
+        """Return a text that is no expression; empty if the field is missing."""
+        value = self.text(name, "")
+        if value.startswith("$"):
+            self.warn(f"{name!r} is the text {shorten(value)!r} itself: it is not evaluated.", name)
+        return value
 
     def text(self, name: str, default: str | None = None) -> str:
         """Return a text; without a default the field is required and must not be empty."""
@@ -108,6 +121,14 @@ class Fields:
         if not entries:
             raise self.error(f"{name!r} must be a list of at least one {what}.")
         return entries
+
+    def each(self, name: str, parse: Callable[[Fields], Parsed]) -> tuple[Parsed, ...]:
+        """Return what `parse` makes of each mapping of a list; an error in it names the mapping's place."""
+        parsed = []
+        for index, entry in enumerate(self.listed(name)):
+            with at_place(name, index):
+                parsed.append(parse(self.inner(f"{self.label}: {name} number {index + 1}", entry, name, index)))
+        return tuple(parsed)
 
     def errors(self, name: str) -> tuple[str, ...]:
         """Return the error names of a rule: at least one."""

@@ -9,6 +9,8 @@ import attrs
 from fc_callback.flows.definition import JsonObject, Warn, ignore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fc_callback.flows.definition import Body, CatchRule, FlowWarning
 
 
@@ -33,6 +35,8 @@ class TaskCall:
         waits_for: `call` (the response of the call), `end` (the end of the function or flow) or `report` (of the task
             token).
         timeout_seconds: The task's timeout; None for no timeout.
+        started: The names of the result of a call that has started a flow, and the field of StartExecution's response
+            that each of them holds.
     """
 
     action: str = "FC:InvokeFunction"
@@ -42,6 +46,7 @@ class TaskCall:
     asynchronous: bool = False
     waits_for: str
     timeout_seconds: float | None = None
+    started: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +103,10 @@ class Flow(Protocol):
     @property
     def body(self) -> Body:
         """The flow's own list of steps."""
+
+    @property
+    def name(self) -> str:
+        """The flow's own name; empty if the definition has none, which only CloudFlow's language has."""
 
     @property
     def timeout_seconds(self) -> float | None:

@@ -28,6 +28,7 @@ from fc_callback.flows.definition import (
 )
 from fc_callback.flows.fields import number_between
 from fc_callback.flows.flow import Children, Chosen, EvaluationContext, StepEnd, TaskCall
+from fc_callback.flows.layout import LEGACY
 from fc_callback.flows.mappings import TargetMapping, apply_mappings
 from fc_callback.flows.paths import Path
 from fc_callback.settings import LEGACY_OUTPUT_LIMIT_BYTES
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 MAX_WAIT_SECONDS = 2 * 86_400
 MAX_CONCURRENCY = 100
-_WAITS_FOR = {"requestResponse": "call", "sync": "end", "waitForCallback": "report"}
+# StartExecution's response has FlowDefinition and Input too. Here they are left out, because they would count towards
+# the limit of a step's data. Which fields the service passes on is not documented.
+_STARTED = {name: name for name in ("FlowName", "Name", "Status", "Output", "StartedTime", "StoppedTime", "RequestId")}
 
 
 @attrs.frozen(kw_only=True)
@@ -81,12 +84,18 @@ class LegacyStep(Step):
     item: str = ""
     index: str = ""
 
+    @property
+    def waits_for(self) -> str:
+        """What a task waits for, as `TaskCall.waits_for` has it."""
+        return LEGACY.waits_for[self.pattern]
+
 
 @attrs.frozen(kw_only=True)
 class LegacyFlow:
     """A flow of Serverless Workflow. The scope of each list of steps is `{"input": ..., "local": ...}`."""
 
     body: Body
+    name: str = ""
     timeout_seconds: float | None = None
     inputs: tuple[TargetMapping, ...] | None = None
     outputs: tuple[TargetMapping, ...] | None = None
@@ -143,8 +152,9 @@ class LegacyFlow:
             event=compact(context.step_input),
             parameters=parameters,
             asynchronous=step.asynchronous,
-            waits_for=_WAITS_FOR[step.pattern],
+            waits_for=step.waits_for,
             timeout_seconds=step.timeout_seconds,
+            started=_STARTED,
         )
 
     def function_result(self, step: LegacyStep, response: str) -> JsonObject:

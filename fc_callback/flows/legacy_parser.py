@@ -12,6 +12,7 @@ from fc_callback.flows.definition import NAME_PATTERN, Body, CatchRule, Definiti
 from fc_callback.flows.expressions import parse_legacy_condition
 from fc_callback.flows.fields import Fields, at_place, number_between
 from fc_callback.flows.flow import Chosen
+from fc_callback.flows.layout import LEGACY
 from fc_callback.flows.legacy import (
     MAX_WAIT_SECONDS,
     Alternative,
@@ -21,27 +22,13 @@ from fc_callback.flows.legacy import (
 )
 from fc_callback.flows.mappings import parse_mappings
 from fc_callback.flows.paths import Path, parse_input_path
+from fc_callback.flows.references import shorten
 from fc_callback.flows.targets import parse_target, unreplaced_placeholder
 
 MAX_INTERVAL_SECONDS = 86_400
 MAX_TASK_SECONDS = 31_536_000
 MAX_BRANCHES = 100
-_COMMON = ("type", "name", "description", "inputMappings", "outputMappings")
 _ROOTS = ("input", "local", "context")
-_KNOWN = {
-    "pass": (*_COMMON, "end"),
-    "wait": (*_COMMON, "end", "duration", "timestamp"),
-    "task": (
-        *_COMMON,
-        *("end", "resourceArn", "action", "pattern", "timeoutSeconds", "serviceParams", "retry", "catch"),
-        "errorMappings",
-    ),
-    "choice": (*_COMMON, "end", "choices", "default"),
-    "parallel": (*_COMMON, "end", "branches"),
-    "foreach": (*_COMMON, "end", "iterationMapping", "steps"),
-    "succeed": _COMMON,
-    "fail": (*_COMMON, "error", "cause"),
-}
 
 
 def parse_legacy(document: JsonObject) -> LegacyFlow:
@@ -90,9 +77,9 @@ def _parse_body(parent: Fields) -> Body:
 
 def _parse_step(fields: Fields, following: str | None) -> LegacyStep:
     kind = fields.text("type")
-    if kind not in _KNOWN:
-        raise fields.error(f"'type' is {kind!r}; it can be {', '.join(_KNOWN)}.")
-    fields.only(*_KNOWN[kind])
+    if kind not in LEGACY.kinds:
+        raise fields.error(f"'type' is {kind!r}; it can be {', '.join(LEGACY.kinds)}.")
+    fields.only(*LEGACY.kinds[kind])
     name = fields.text("name")
     if not NAME_PATTERN.fullmatch(name):
         raise fields.error("a name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
@@ -120,7 +107,7 @@ def _parse_nothing(_fields: Fields) -> dict[str, Any]:
 
 
 def _parse_fail(fields: Fields) -> dict[str, Any]:
-    return {"error": fields.text("error", ""), "cause": fields.text("cause", "")}
+    return {"error": fields.literal("error"), "cause": fields.literal("cause")}
 
 
 def _parse_wait(fields: Fields) -> dict[str, Any]:
@@ -132,9 +119,9 @@ def _parse_wait(fields: Fields) -> dict[str, Any]:
     if isinstance(value, str) and value.startswith("$"):
         return {name: parse_input_path(value, f"{fields.label}: {name!r}")}
     if name == "duration":
-        number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
-    else:
-        timestamp_seconds(fields.label, value)
+        seconds = number_between(f"{fields.label}: 'duration'", value, low=0, high=MAX_WAIT_SECONDS)
+        return {name: value, "wait_seconds": seconds}
+    timestamp_seconds(fields.label, value)
     return {name: value}
 
 
@@ -191,29 +178,29 @@ def _parse_foreach(fields: Fields) -> dict[str, Any]:
 
 
 def _parse_task(fields: Fields) -> dict[str, Any]:
-    pattern = fields.choice("pattern", "requestResponse", "requestResponse", "sync", "waitForCallback")
+    pattern = fields.choice("pattern", "requestResponse", *LEGACY.waits_for)
     return {
         **_parse_action(fields, pattern),
         "pattern": pattern,
         "callback": pattern == "waitForCallback",
         "timeout_seconds": fields.number("timeoutSeconds", None, low=1, high=MAX_TASK_SECONDS),
-        "retry": tuple(_parse_retry(fields, entry) for entry in fields.listed("retry")),
-        "catch": tuple(_parse_catch(fields, entry) for entry in fields.listed("catch")),
+        "retry": fields.each("retry", _parse_retry),
+        "catch": fields.each("catch", _parse_catch),
         "errors": parse_mappings(fields, "errorMappings", roots=("local",)),
     }
 
 
 def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
     params = fields.inner(f"{fields.label}: serviceParams", fields.members.get("serviceParams", {}), "serviceParams")
-    parameters = {name: _parse_parameter(params, value) for name, value in params.members.items()}
+    parameters = {name: _parse_parameter(params, name, value) for name, value in params.members.items()}
     if "action" in fields.members:
         if "resourceArn" in fields.members:
             raise fields.error("a task has either a resourceArn or an action.")
         if pattern == "sync":
             raise fields.error("the pattern sync needs the resourceArn of a function or a flow.")
         return {"action": fields.text("action"), "parameters": parameters}
-    if placeholder := unreplaced_placeholder(fields.members.get("resourceArn")):
-        raise fields.error(placeholder)
+    if problem := unreplaced_placeholder(fields.members.get("resourceArn")):
+        raise fields.error(problem)
     arn = fields.text("resourceArn")
     target = parse_target(arn)
     if target is not None and target.kind == "function":
@@ -236,16 +223,18 @@ def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
     return {"action": arn, "parameters": parameters}
 
 
-def _parse_parameter(fields: Fields, value: Any) -> Any:
+def _parse_parameter(fields: Fields, name: str, value: Any) -> Any:
     if value == "$":
         return Path("$", ())
     if isinstance(value, str) and value.startswith("$."):
         return parse_input_path(value, fields.label)
+    if isinstance(value, str) and value.startswith("$"):
+        text = f"{shorten(value)!r} is a constant text: a member of the step's input is $.name, and $ is all of it."
+        fields.warn(text, name)
     return value
 
 
-def _parse_retry(parent: Fields, entry: object) -> RetryRule:
-    fields = parent.inner(f"{parent.label}: a retry entry", entry, "retry")
+def _parse_retry(fields: Fields) -> RetryRule:
     fields.only("errors", "intervalSeconds", "maxIntervalSeconds", "maxAttempts", "multiplier")
     return RetryRule(
         errors=fields.errors("errors"),
@@ -257,7 +246,6 @@ def _parse_retry(parent: Fields, entry: object) -> RetryRule:
     )
 
 
-def _parse_catch(parent: Fields, entry: object) -> CatchRule:
-    fields = parent.inner(f"{parent.label}: a catch entry", entry, "catch")
+def _parse_catch(fields: Fields) -> CatchRule:
     fields.only("errors", "goto")
     return CatchRule(errors=fields.errors("errors"), goto=fields.text("goto"))

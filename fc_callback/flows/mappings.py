@@ -75,7 +75,7 @@ def _parse(parent: Fields, name: str, index: int, entry: object, roots: tuple[st
     if match is None:
         if isinstance(source, str) and source.startswith("$"):
             known = ", ".join(f"${root}" for root in roots)
-            fields.warn(f"the source {source!r} is a constant text, because it begins with none of {known}.")
+            fields.warn(f"the source {source!r} is a constant text, because it begins with none of {known}.", "source")
         return TargetMapping(target, source)
     found = split_path(source)
     if found is None:
@@ -87,7 +87,7 @@ def _parse(parent: Fields, name: str, index: int, entry: object, roots: tuple[st
         )
     if root == "context" and path.segments not in _CONTEXT:
         known = ", ".join("$context." + ".".join(member) for member in _CONTEXT)
-        fields.warn(f"{source!r} leads nowhere here, its value is null; there are {known}.")
+        fields.warn(f"{source!r} leads nowhere here, its value is null; there are {known}.", "source")
     return TargetMapping(target, path, root)
 
 

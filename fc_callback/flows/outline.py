@@ -1,7 +1,7 @@
 """An outline of a flow's tasks, for tools that inspect a flow without running it.
 
-It covers every step type of both languages at any depth, also those that `parse_flow` does not support, and it accepts
-documents with mistakes in them.
+It finds tasks at any depth, as the parsers do (`layout` says where lists of steps are), and also in documents with mistakes
+that the parsers refuse.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 
 from fc_callback.flows.definition import ANY_ERROR, TASK_TIMEOUT, Place
+from fc_callback.flows.layout import CLOUDFLOW, LEGACY, Language, Layout, action_name, language_of, mappings_in
 from fc_callback.flows.targets import TaskTarget, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Language: TypeAlias = Literal["legacy", "cloudflow"]
 TokenUse: TypeAlias = Literal["passed", "constant", "missing"]
 
 _LEGACY_TOKEN = re.compile(r"\$context\.task\.token(?![\w.])")
@@ -36,6 +36,7 @@ class TaskOutline:
         target: What it calls; None if that is unknown or of another kind.
         target_place: Where the target is named.
         token: `passed`, `missing`, or `constant` where the token's path is passed as plain text.
+        token_place: Where that plain text is; otherwise the step's place.
         timeout: In seconds. None for no timeout, which 0 also means; a text if the flow computes it.
         timeout_place: Where the timeout is given, or belongs.
         handles_timeout: Whether a retry or catch rule applies to FnF.TaskTimeout.
@@ -48,6 +49,7 @@ class TaskOutline:
     target: TaskTarget | None
     target_place: Place
     token: TokenUse
+    token_place: Place
     timeout: float | str | None
     timeout_place: Place
     handles_timeout: bool
@@ -62,107 +64,76 @@ class FlowOutline:
     tasks: tuple[TaskOutline, ...] = ()
 
 
-def language_of(document: object) -> Language | None:
-    """Return the language that a definition is written in; None if its top level shows neither."""
-    if not isinstance(document, dict):
-        return None
-    if document.get("Type") is not None or "States" in document:
-        return "cloudflow"
-    return "legacy" if document.get("type") == "flow" or "steps" in document else None
-
-
 def outline_flow(document: object) -> FlowOutline | None:
     """Return the outline of a definition, given as plain values; None if it is a flow of neither language."""
     language = language_of(document)
+    if language is None:
+        return None
     scope = _mapping(document)
-    if language == "cloudflow":
-        name = scope.get("Name")
-        tasks = tuple(_cloudflow_tasks(scope, ()))
-        return FlowOutline(language=language, name=name if isinstance(name, str) else "", tasks=tasks)
-    return None if language is None else FlowOutline(language=language, tasks=tuple(_legacy_tasks(scope, ())))
-
-
-def _entries(value: Any, place: Place = ()) -> Iterator[tuple[dict[str, Any], Place]]:
-    for index, entry in enumerate(value if isinstance(value, list) else []):
-        if isinstance(entry, dict):
-            yield entry, (*place, index)
+    if language == "legacy":
+        tasks = [_legacy_task(entry, place) for entry, place in LEGACY.entries(scope) if entry.get("type") == "task"]
+        return FlowOutline(language=language, tasks=tuple(tasks))
+    tasks = [_cloudflow_task(entry, place) for entry, place in CLOUDFLOW.entries(scope) if entry.get("Type") == "Task"]
+    name = scope.get("Name")
+    return FlowOutline(language=language, name=name if isinstance(name, str) else "", tasks=tuple(tasks))
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _legacy_tasks(scope: dict[str, Any], place: Place) -> Iterator[TaskOutline]:
-    """Walk through steps, and those inside choices, branches and loops."""
-    for entry, at in _entries(scope.get("steps"), (*place, "steps")):
-        if entry.get("type") == "task":
-            yield _legacy_task(entry, at)
-        yield from _legacy_tasks(entry, at)
-        for key in ("choices", "branches"):
-            for inner, inner_at in _entries(entry.get(key), (*at, key)):
-                yield from _legacy_tasks(inner, inner_at)
-        yield from _legacy_tasks(_mapping(entry.get("default")), (*at, "default"))
-
-
 def _legacy_task(entry: dict[str, Any], place: Place) -> TaskOutline:
-    sources = [str(mapping.get("source")) for mapping, _ in _entries(entry.get("inputMappings"))]
+    sources = [str(mapping.get("source")) for mapping, _ in mappings_in(entry.get("inputMappings"), ())]
     target = parse_target(entry.get("resourceArn"))
     invocation = _mapping(entry.get("serviceParams")).get("InvocationType")
     return TaskOutline(
         name=str(entry.get("name", "")),
         place=place,
-        callback=entry.get("pattern") == "waitForCallback",
+        callback=_is_callback(entry, LEGACY),
         asynchronous=invocation == "Async" or _is_message(target),
         target=target,
         target_place=(*place, "resourceArn"),
         token="passed" if any(map(_LEGACY_TOKEN.match, sources)) else "missing",
+        token_place=place,
         timeout=_seconds(entry.get("timeoutSeconds")),
         timeout_place=(*place, "timeoutSeconds"),
-        handles_timeout=_handles_timeout(entry, ("retry", "catch"), "errors"),
+        handles_timeout=_handles_timeout(entry, LEGACY),
     )
-
-
-def _cloudflow_tasks(scope: dict[str, Any], place: Place) -> Iterator[TaskOutline]:
-    """Walk through states, and those inside Parallel and Map."""
-    for entry, at in _entries(scope.get("States"), (*place, "States")):
-        if entry.get("Type") == "Task":
-            yield _cloudflow_task(entry, at)
-        for inner, inner_at in _entries(entry.get("Branches"), (*at, "Branches")):
-            yield from _cloudflow_tasks(inner, inner_at)
-        yield from _cloudflow_tasks(_mapping(entry.get("Processor")), (*at, "Processor"))
 
 
 def _cloudflow_task(entry: dict[str, Any], place: Place) -> TaskOutline:
     parameters = _mapping(entry.get("Parameters"))
     target = parse_target(parameters.get("resourceArn"))
     # CloudFlow itself puts the token into a header of an HTTP call.
-    sends_token = str(entry.get("Action", "")).replace("::", ":") == "HTTP:Request"
+    sends_token = action_name(entry.get("Action")) == "HTTP:Request"
+    uses = dict(_token_uses({"Parameters": parameters, "InputConstructor": entry.get("InputConstructor")}))
+    token: TokenUse = "passed" if sends_token or "passed" in uses else "constant" if uses else "missing"
     return TaskOutline(
         name=str(entry.get("Name", "")),
         place=place,
-        callback=entry.get("TaskMode") == "WaitForCustomCallback",
+        callback=_is_callback(entry, CLOUDFLOW),
         asynchronous=parameters.get("invocationType") == "Async" or _is_message(target),
         target=target,
         target_place=(*place, "Parameters", "resourceArn"),
-        token="passed" if sends_token else _token_use({**parameters, "I.$": entry.get("InputConstructor")}),
+        token=token,
+        token_place=(*place, *uses["constant"]) if token == "constant" else place,  # noqa: S105 - how it is passed
         timeout=entry["Timeout.$"] if "Timeout.$" in entry else _seconds(entry.get("Timeout")),
         timeout_place=(*place, "Timeout"),
-        handles_timeout=_handles_timeout(entry, ("Retry", "Catch"), "Errors"),
+        handles_timeout=_handles_timeout(entry, CLOUDFLOW),
     )
 
 
-def _token_use(value: Any, *, is_expression: bool = False) -> TokenUse:
-    """Look for the token's path. It is an expression only if its key ends in `.$`; otherwise it is plain text."""
-    if isinstance(value, str):
-        if not _CLOUDFLOW_TOKEN.search(value):
-            return "missing"
-        return "passed" if is_expression else "constant"
-    uses: set[TokenUse] = set()
-    if isinstance(value, dict):
-        uses = {_token_use(part, is_expression=str(key).endswith(".$")) for key, part in value.items()}
-    elif isinstance(value, list):
-        uses = {_token_use(part) for part in value}
-    return "passed" if "passed" in uses else "constant" if "constant" in uses else "missing"
+def _is_callback(entry: dict[str, Any], layout: Layout) -> bool:
+    return layout.waits_for.get(str(entry.get(layout.task_mode))) == "report"
+
+
+def _token_uses(value: Any, place: Place = ()) -> Iterator[tuple[TokenUse, Place]]:
+    """Yield where the token's path is. It is an expression only if its key ends in `.$`; otherwise it is plain text."""
+    if isinstance(value, str) and _CLOUDFLOW_TOKEN.search(value):
+        yield "passed" if place and str(place[-1]).endswith(".$") else "constant", place
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        yield from _token_uses(part, (*place, key))
 
 
 def _is_message(target: TaskTarget | None) -> bool:
@@ -177,7 +148,7 @@ def _seconds(value: Any) -> float | None:
     return seconds if seconds > 0 else None
 
 
-def _handles_timeout(entry: dict[str, Any], keys: tuple[str, ...], errors: str) -> bool:
-    rules = [rule for key in keys for rule, _ in _entries(entry.get(key))]
-    names = [name for rule in rules if isinstance(rule.get(errors), list) for name in rule[errors]]
+def _handles_timeout(entry: dict[str, Any], layout: Layout) -> bool:
+    rules = [rule for key in layout.rules for rule, _ in mappings_in(entry.get(key), ())]
+    names = [name for rule in rules if isinstance(rule.get(layout.errors), list) for name in rule[layout.errors]]
     return TASK_TIMEOUT in names or ANY_ERROR in names

@@ -20,10 +20,6 @@ _MESSAGES = re.compile(r"acs:mns:(?P<region>[^:]*):(?P<account>[^:]*):/(?P<kind>
 REPLACING_TAGS = frozenset({"!Ref", "!GetAtt", "!Sub", "!Join", "!Select", "!FindInMap"})
 _REPLACING_KEYS = frozenset({"Ref", *(f"Fn::{tag[1:]}" for tag in REPLACING_TAGS - {"!Ref"})})
 _PLACEHOLDER = re.compile(r"\$\{[^{}]*\}")
-REPLACED_BEFORE = (
-    "is replaced by Fun or ROS before CreateFlow: write the ARN or the value itself, or deploy the flow with the tool "
-    "that replaces it"
-)
 
 
 @attrs.frozen(kw_only=True)
@@ -55,13 +51,17 @@ def function_name(arn: str) -> str:
 
 
 def unreplaced_placeholder(resource: object) -> str | None:
-    """Return why a resource cannot be found if a deployment tool should have replaced a part of it; None otherwise.
+    """Return what to do about a part of a resource that a tool should have replaced before; None if there is none.
 
-    Such a part is `${name.Arn}` in a text, or a mapping like `{Ref: name}`. The result is a sentence that names it.
+    Such a part is `${name.Arn}` in a text, or a mapping like `{Ref: name}`.
     """
-    found: object = None
-    if isinstance(resource, str) and (match := _PLACEHOLDER.search(resource)):
-        found = match[0]
-    elif isinstance(resource, dict) and len(resource) == 1:
-        found = next((key for key in resource if key in _REPLACING_KEYS), None)
-    return f"{found} {REPLACED_BEFORE}." if found else None
+    if isinstance(resource, str) and (found := _PLACEHOLDER.search(resource)):
+        return replaced_before_create(found[0])
+    if isinstance(resource, dict) and len(resource) == 1 and not _REPLACING_KEYS.isdisjoint(resource):
+        return replaced_before_create(next(iter(resource)))
+    return None
+
+
+def replaced_before_create(what: str) -> str:
+    """Return what to do about a tag or a placeholder that the service cannot know."""
+    return f"Fun or ROS replaces {what} before CreateFlow: write the ARN itself, or deploy the flow with that tool."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from fc_callback.flows.definition import DefinitionError
-from fc_callback.flows.targets import REPLACED_BEFORE, REPLACING_TAGS
+from fc_callback.flows.targets import REPLACING_TAGS, replaced_before_create
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,7 +211,7 @@ def _require_tag(event: Any, kind: str) -> None:
 def _unknown_tag(event: Any) -> DefinitionError:
     line = event.start_mark.line + 1
     if event.tag in REPLACING_TAGS:
-        return DefinitionError(f"{event.tag} {REPLACED_BEFORE} (line {line}).", line=line)
+        return DefinitionError(f"{replaced_before_create(event.tag)} (line {line})", line=line)
     return _unreadable(f"the tag {event.tag.replace(_STANDARD, '!!')} is not known for this value", event.start_mark)
 
 

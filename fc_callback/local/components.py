@@ -14,9 +14,11 @@ from fc_callback.local.clock import Clock
 from fc_callback.local.engine import Engine
 from fc_callback.local.faults import Faults
 from fc_callback.local.invoker import Invoker
+from fc_callback.local.messages import Messages
 from fc_callback.local.operations import Operations
 from fc_callback.local.quota import Quota
 from fc_callback.local.store import ServiceStore
+from fc_callback.local.task_calls import TaskCaller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +40,7 @@ class Components:
     clock: Clock
     authenticator: Authenticator
     invoker: Invoker
+    messages: Messages
     engine: Engine
     operations: Operations
     quota: Quota
@@ -58,19 +61,22 @@ class Components:
         """
         return self.operations.perform(action, self.options.account_id, parameters)
 
-    def create_flow(self, name: str, definition: str | Mapping[str, Any], *, replace: bool) -> None:
+    def create_flow(
+        self, name: str, definition: str | Mapping[str, Any], *, replace: bool, express: bool = False
+    ) -> None:
         """Create a flow of the default account, or update the one that has the name.
 
         Raises:
-            ApiError: The definition is refused, or the flow exists and must not be replaced.
+            ApiError: The definition is refused, or the flow exists and must not be replaced, or has the other mode.
         """
         text = definition if isinstance(definition, str) else json.dumps(definition)
+        mode = "Express" if express else "Standard"
         try:
-            self.perform("CreateFlow", Name=name, Definition=text, Description="", Type="FDL")
+            self.perform("CreateFlow", Name=name, Definition=text, Description="", Type="FDL", ExecutionMode=mode)
         except ApiError as error:
             if error.code != "FlowAlreadyExists" or not replace:
                 raise
-            self.perform("UpdateFlow", Name=name, Definition=text)
+            self.perform("UpdateFlow", Name=name, Definition=text, ExecutionMode=mode)
 
     def start_execution(self, flow: str, execution_input: Mapping[str, Any], *, execution_name: str = "") -> str:
         """Start an execution of the default account; return its name.
@@ -110,13 +116,16 @@ def build_components(options: ServiceOptions, *, endpoint: str) -> Components:
         skewed_seconds=float(store.setting("skewed_seconds") or 0),
     )
     invoker = Invoker(store, clock, options, endpoint=endpoint)
-    engine = Engine(store, clock, invoker, conflict=options.sync_report == "conflict")
+    messages = Messages(store, clock, invoker, region=options.region)
+    calls = TaskCaller(store, clock, invoker, messages)
+    engine = Engine(store, clock, invoker, calls, conflict=options.sync_report == "conflict")
     components = Components(
         options=options,
         store=store,
         clock=clock,
         authenticator=Authenticator(store.issuer, clock),
         invoker=invoker,
+        messages=messages,
         engine=engine,
         operations=Operations(store, clock, engine),
         quota=Quota(clock.now, enabled=options.quota),

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from fc_callback.errors import FcCallbackError
-from fc_callback.flows.definition import RUNTIME_ERROR, TASK_TIMEOUT, parse_object
+from fc_callback.flows.definition import parse_object
+from fc_callback.flows.express import check_express
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.execution import ExecutionRun
+from fc_callback.local.execution_ends import complete_task, schedule_completion
 from fc_callback.local.execution_record import RunContext, parsed_flow
 from fc_callback.local.starts import insert_execution
-from fc_callback.local.task_calls import TaskCaller
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fc_callback.flows import Flow
     from fc_callback.local.clock import Clock
-    from fc_callback.local.execution_record import ExecutionRecord
+    from fc_callback.local.execution_record import TaskCalls
     from fc_callback.local.invoker import InvocationEnd, Invoker
     from fc_callback.local.store import Row, ServiceStore
 
@@ -33,21 +34,20 @@ class Engine:
     With `conflict`, a report that comes before a synchronous invocation has returned is refused with TaskInvalidState.
     """
 
-    def __init__(self, store: ServiceStore, clock: Clock, invoker: Invoker, *, conflict: bool) -> None:
+    def __init__(
+        self, store: ServiceStore, clock: Clock, invoker: Invoker, calls: TaskCalls, *, conflict: bool
+    ) -> None:
         self._store = store
         self._clock = clock
         self._conflict = conflict
-        self._context = RunContext(
-            store=store, clock=clock, calls=TaskCaller(store, clock, invoker), on_end=self._execution_ended
-        )
+        self._context = RunContext(store=store, clock=clock, calls=calls, on_end=schedule_completion)
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
         self._changed = threading.Condition()
         self._pending = False
         self.changes = 0  # how often something has changed, for those who wait for a change
-        self.listeners: list[
-            Callable[[int | None], None]
-        ] = []  # called with an execution that changed; None at the end
+        # Called with the row of an execution that has changed, and with None at the end of the service.
+        self.listeners: list[Callable[[int | None], None]] = []
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
@@ -69,19 +69,31 @@ class Engine:
             for future in list(futures):
                 future.cancel()
 
-    def start_execution(self, flow: Row, *, name: str, execution_input: str, callback_token: str = "") -> str:
+    def start_execution(
+        self, flow: Row, *, name: str, execution_input: str, callback_token: str = "", express: bool = False
+    ) -> str:
         """Start an execution, and run it until it has to wait; return its name.
 
         If one of the name runs already, nothing starts. The end of the execution completes the task of
-        `callback_token`, if there is one.
+        `callback_token`, if there is one. `express` is true for StartSyncExecution.
 
         Raises:
-            ApiError: The name, the input or the token is refused.
+            ApiError: The flow, the name, the input or the token is refused.
         """
         with self._store.transaction():
-            task = self._task_of(flow["account"], callback_token)["id"] if callback_token else None
+            reports_to = None
+            if callback_token:
+                task = self._task_of(flow["account"], callback_token)
+                _refuse_ended(task)
+                reports_to = task["id"]
             name = insert_execution(
-                self._store, self._clock, flow, name=name, execution_input=execution_input, reports_to=task
+                self._store,
+                self._clock,
+                flow,
+                name=name,
+                execution_input=execution_input,
+                reports_to=reports_to,
+                express=express,
             )
             timer = self._store.one(
                 "SELECT t.id, t.execution FROM timers t JOIN executions e ON e.id = t.execution"
@@ -128,17 +140,19 @@ class Engine:
         return event
 
     def _task_of(self, account: str, task_token: str) -> Row:
-        task = self._store.one("SELECT * FROM tasks WHERE digest = ?", token_digest(task_token))
+        task = self._store.one(
+            "SELECT t.*, e.account, e.flow_name, e.name FROM tasks t JOIN executions e ON e.id = t.execution"
+            " WHERE digest = ?",
+            token_digest(task_token),
+        )
         if task is None or task["waits_for"] != "report":
             raise invalid_argument("The TaskToken does not belong to this service.")
-        owner = self._store.one("SELECT account FROM executions WHERE id = ?", task["execution"])
-        if owner is None or owner["account"] != account:
+        if task["account"] != account:
             raise ApiError("AccessDenied")
         return task
 
     def _require_waiting(self, task: Row, run: ExecutionRun) -> None:
-        if task["status"] == "ended":
-            raise ApiError("TaskAlreadyCompleted", f"{run.row['flow_name']}/{run.row['name']}/{task['event']}")
+        _refuse_ended(task)
         if task["status"] == "scheduled":
             if self._conflict:
                 raise ApiError("TaskInvalidState")
@@ -162,7 +176,10 @@ class Engine:
             if end.error_name:
                 run.task_failed(task["frame"], end.error_name, end.error_message)
             elif task["waits_for"] != "report":
-                run.task_returned(task["frame"], end.body)
+                if end.result is None:
+                    run.task_returned(task["frame"], end.body)
+                else:
+                    run.task_succeeded(task["frame"], end.result)
             elif task["status"] == "scheduled":
                 run.task_submitted(task["frame"])
             self._after_change(run.id)
@@ -187,15 +204,6 @@ class Engine:
     def _is_running(self, execution: int) -> bool:
         row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
         return row is not None and row["status"] == "Running"
-
-    def current_steps(self, execution: int) -> list[str]:
-        """Return the names of the steps that wait for a call, a report, a time or a retry."""
-        rows = self._store.all(
-            "SELECT state FROM frames WHERE execution = ? AND output = '' AND id NOT IN"
-            " (SELECT parent FROM frames WHERE execution = ? AND parent IS NOT NULL AND output = '') ORDER BY id",
-            *(execution, execution),
-        )
-        return [json.loads(row["state"])["step_name"] for row in rows]
 
     def when_ended(self, execution: int) -> Future[None]:
         """Return a future that is done when the execution has ended."""
@@ -291,35 +299,10 @@ class Engine:
         elif kind == "wait":
             run.wait_ended(frame)
         elif kind == "child":
-            self._child_ended(run, frame, timer["child"])
+            complete_task(run, timer)
         else:
             run.retry_due(frame)
         self._after_change(run.id)
-
-    def _execution_ended(self, run: ExecutionRecord) -> None:
-        """Let the task that waits for an execution learn of its end, in a transaction of its own execution."""
-        task = self._store.one("SELECT * FROM tasks WHERE id = ? AND status != 'ended'", run.row["reports_to"])
-        if task is not None:
-            self._store.insert(
-                "timers",
-                due=self._clock.now(),
-                kind="child",
-                execution=task["execution"],
-                frame=task["frame"],
-                task=task["id"],
-                child=run.id,
-            )
-
-    def _child_ended(self, run: ExecutionRun, frame: int, child: int) -> None:
-        row = self._store.one("SELECT * FROM executions WHERE id = ?", child)
-        assert row is not None
-        error, cause = (self._store.restore_tokens(row[name]) for name in ("error", "cause"))
-        if row["status"] == "Succeeded":
-            run.task_succeeded(frame, json.loads(self._store.restore_tokens(row["output"])))
-        elif row["status"] == "TimedOut":
-            run.task_failed(frame, TASK_TIMEOUT, f"Execution {row['name']} of flow {row['flow_name']} has timed out.")
-        else:
-            run.task_failed(frame, error or RUNTIME_ERROR, cause)
 
     def _keep_time(self) -> None:
         while True:
@@ -337,13 +320,21 @@ class Engine:
                     self._changed.wait(None if due is None else min(due - self._clock.now(), MAX_TIMER_NAP_SECONDS))
 
 
-def check_definition(definition: str) -> None:
-    """Refuse a definition that cannot be run.
+def _refuse_ended(task: Row) -> None:
+    if task["status"] == "ended":
+        raise ApiError("TaskAlreadyCompleted", f"{task['flow_name']}/{task['name']}/{task['event']}")
+
+
+def check_definition(definition: str, *, express: bool = False) -> Flow:
+    """Return the flow of a definition.
 
     Raises:
-        ApiError: The definition cannot be run.
+        ApiError: The definition cannot be run, or not as an Express flow.
     """
     try:
-        parsed_flow(definition)
+        flow = parsed_flow(definition)
+        if express:
+            check_express(flow)
     except ValueError as error:
         raise invalid_argument(str(error)) from None
+    return flow

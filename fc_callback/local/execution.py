@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fc_callback.flows.definition import TASK_TIMEOUT, FlowError
+from fc_callback.flows.express import timeout_of
 from fc_callback.local.execution_record import ExecutionRecord, TooManyEvents
 from fc_callback.local.step_ends import complete_step_safely, end_list, fail_step
 from fc_callback.local.step_starts import begin_step, enter_step, mark_submitted
@@ -41,8 +42,7 @@ class ExecutionRun(ExecutionRecord):
     def task_timed_out(self, frame_id: int) -> None:
         """End a running task because of its timeout."""
         frame = self.frame(frame_id)
-        cause = "The task has timed out."
-        self._continue(lambda: self._task_failed(frame, TASK_TIMEOUT, cause, "TaskTimedOut", abandoned=True))
+        self._continue(lambda: self._task_timed_out(frame))
 
     def task_submitted(self, frame_id: int) -> None:
         """Record that the call of a task has been accepted."""
@@ -99,8 +99,9 @@ class ExecutionRun(ExecutionRecord):
     def _begin(self) -> None:
         frame = self.open_frame(None, body=0, position=0, scope={})
         self.add_event(frame, "ExecutionStarted", {"input": self.input}, step="")
-        if self.flow.timeout_seconds is not None:
-            self.add_timer("execution", self.clock.now() + self.flow.timeout_seconds)
+        timeout_seconds = timeout_of(self.flow) if self.row["express"] else self.flow.timeout_seconds
+        if timeout_seconds is not None:
+            self.add_timer("execution", self.clock.now() + timeout_seconds)
         try:
             frame.scope = self.flow.begin(self.context(frame))
         except FlowError as error:
@@ -112,8 +113,14 @@ class ExecutionRun(ExecutionRecord):
         complete_step_safely(self, frame, output)
         return event
 
-    def _task_failed(self, frame: Frame, error: str, cause: str, event_type: str, *, abandoned: bool = False) -> int:
-        self.close_task(frame, abandoned=abandoned)
+    def _task_timed_out(self, frame: Frame) -> int:
+        # A function is not ended: FC does not know the timeout of the step. Its late report is refused.
+        if frame.task is not None:
+            self.calls.stop_flow(frame.task)
+        return self._task_failed(frame, TASK_TIMEOUT, "The task has timed out.", "TaskTimedOut")
+
+    def _task_failed(self, frame: Frame, error: str, cause: str, event_type: str) -> int:
+        self.close_task(frame)
         event = self.add_event(frame, event_type, {"error": error, "cause": cause})
         fail_step(self, frame, error, cause)
         return event

@@ -59,8 +59,11 @@ class TaskCalls(Protocol):
             SubmitFailed: What it calls does not exist, or refuses it.
         """
 
-    def abandon(self, task: int) -> None:
-        """End what still runs for a task that no longer waits for it."""
+    def stop_flow(self, task: int) -> None:
+        """Stop the child flow that a task waited for."""
+
+    def cancel(self, task: int) -> None:
+        """End everything that still runs for a task: the child flow that it waits for, and its invocations."""
 
 
 @attrs.frozen(kw_only=True)
@@ -156,7 +159,9 @@ class ExecutionRecord:
         for row in self.store.all("SELECT id FROM frames WHERE parent = ? AND output = ''", parent.id):
             frame = self.frame(row["id"])
             self.cancel_inside(frame)
-            self.close_task(frame, abandoned=True)
+            if frame.task is not None:
+                self.calls.cancel(frame.task)
+            self.close_task(frame)
             if frame in self.ready:
                 self.ready.remove(frame)
             self._frames.pop(frame.id)
@@ -225,14 +230,12 @@ class ExecutionRecord:
         )
         return token
 
-    def close_task(self, frame: Frame, *, abandoned: bool = False) -> None:
-        """Mark the running task of a list as ended; if it is `abandoned`, also end what still runs for it."""
+    def close_task(self, frame: Frame) -> None:
+        """Mark the running task of a list as ended."""
         if frame.task is None:
             return
         self.store.update("tasks", frame.task, status="ended")
         self.store.run("DELETE FROM timers WHERE task = ?", frame.task)
-        if abandoned:
-            self.calls.abandon(frame.task)
         frame.task = None
 
     def end(self, status: str, detail: JsonObject, *, output: str = "", error: str = "", cause: str = "") -> int:
@@ -241,7 +244,7 @@ class ExecutionRecord:
         tasks = self.store.all("SELECT id FROM tasks WHERE execution = ? AND status != 'ended'", self.id)
         self.store.run("UPDATE tasks SET status = 'ended' WHERE execution = ? AND status != 'ended'", self.id)
         for task in tasks:
-            self.calls.abandon(task["id"])
+            self.calls.cancel(task["id"])
         self.store.run("DELETE FROM timers WHERE execution = ?", self.id)
         self.store.run("DELETE FROM frames WHERE execution = ?", self.id)
         self._frames.clear()

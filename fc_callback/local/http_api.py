@@ -21,7 +21,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from fc_callback.local.api_errors import ApiError
 from fc_callback.local.authentication import ApiRequest
 from fc_callback.local.missing import DOCUMENTED_OPERATIONS
-from fc_callback.local.operations import API_VERSION, READ_A_DEFINITION, wait_seconds
+from fc_callback.local.operations import API_VERSION, READ_A_DEFINITION
+from fc_callback.local.parameters import wait_seconds
 from fc_callback.local.request_body import MAX_REQUEST_BYTES, read_body
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class BrokenResponse(Response):
 
 
 class HttpApi:
-    """Answers the requests of the HTTP API. One event loop calls it; only the long poll and the slow fault wait."""
+    """Answers the requests of the HTTP API. One event loop calls it; only the calls that wait for the end of an execution, and the slow fault, take their time."""
 
     def __init__(self, components: Components) -> None:
         self._components = components
@@ -160,6 +161,14 @@ class HttpApi:
             await asyncio.wait([ended], timeout=seconds)
             ended.cancel()
             response = components.operations.perform(call.action, account, given)
+        elif call.action == "StartSyncExecution":
+            row = components.operations.execution_row(account, given["FlowName"], response["Name"])
+            # The execution's own timeout bounds the wait. A closing service cancels it.
+            await asyncio.wait([ended := asyncio.wrap_future(components.engine.when_ended(row["id"]))])
+            if ended.cancelled():
+                raise ApiError("InternalServerError")
+            row = components.operations.execution_row(account, given["FlowName"], response["Name"])
+            response = components.operations.sync_response(row)
         return response
 
     def _json(self, content: Mapping[str, Any], status: int, skew_seconds: float = 0.0) -> Response:

@@ -1,4 +1,4 @@
-"""Invokes functions as FC does: synchronously, or from a queue with retries.
+"""Invokes functions as FC does, synchronously or from a queue with retries, and calls actions.
 
 An invocation is stored before it starts and until it has ended. One that was queued or running when the service was killed
 is delivered again.
@@ -7,7 +7,9 @@ is delivered again.
 from __future__ import annotations
 
 import contextlib
-import inspect
+import functools
+import json
+import logging
 import secrets
 import threading
 import uuid
@@ -16,50 +18,51 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import FcCallbackError
-from fc_callback.flows.definition import compact
 from fc_callback.flows.targets import function_name
+from fc_callback.local.actions import Actions, is_called
+from fc_callback.local.attempts import Attempt, bounded, call_action, call_function, without_secrets
+from fc_callback.local.cancelled import end_invocations, was_cancelled
 from fc_callback.local.store import StoreClosedError
-from fc_callback.redaction import mask_secrets
+from fc_callback.local.trigger_events import MnsMessage
 from fc_callback.runtime.contexts import make_context
 from fc_callback.runtime.pool import FunctionPool
+from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fc_callback.flows.definition import JsonObject
+    from fc_callback.local.actions import Action
     from fc_callback.local.clock import Clock
     from fc_callback.local.options import ServiceOptions
     from fc_callback.local.store import Row, ServiceStore
     from fc_callback.runtime import FunctionSpec
     from fc_callback.values.context import Credentials
 
-MAX_KEPT_CHARACTERS = 128 * 1024
+_LOG = logging.getLogger("fc_callback.local")
 _MAX_RETRY_DELAY_SECONDS = 5 * 3600
 
 
 @attrs.frozen(kw_only=True)
 class InvocationEnd:
-    """The end of an invocation. `error_name` is the error's name as a flow sees it; empty if it succeeded."""
+    """The end of an invocation.
+
+    Attributes:
+        body: The response of a function.
+        result: The result of an action; None for a function.
+        error_name: The error's name as a flow sees it; empty if it succeeded.
+    """
 
     task: int | None
     asynchronous: bool
     body: str
+    result: JsonObject | None
     error_name: str
     error_message: str
 
 
-@attrs.frozen(kw_only=True)
-class _Attempt:
-    """The outcome of one attempt."""
-
-    body: str = ""
-    log: str = ""
-    error_type: str = ""
-    error_name: str = ""
-    error_message: str = ""
-
-
 class Invoker:
-    """The functions and their invocations.
+    """The functions and actions, and their invocations.
 
     Functions report their tasks to `endpoint`: a process finds it in its environment, a callable in its context.
     """
@@ -70,8 +73,9 @@ class Invoker:
         self._options = options
         self._endpoint = endpoint
         self._functions: dict[str, FunctionSpec | Callable[..., Any]] = {}
+        self.actions = Actions()
         self._pools: dict[str, FunctionPool] = {}
-        self._active: set[int] = set()
+        self._active: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self.log_listeners: list[Callable[[str, str], None]] = []
@@ -90,10 +94,16 @@ class Invoker:
     def is_idle(self) -> bool:
         """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
         rows = self._store.all(
-            "SELECT function FROM invocations WHERE status != 'ended'"
+            "SELECT kind, function FROM invocations WHERE status != 'ended'"
             " AND id NOT IN (SELECT invocation FROM timers WHERE invocation IS NOT NULL)"
         )
-        return not any(row["function"] in self._functions for row in rows)
+        return all(self._called(row) is None for row in rows)
+
+    def _called(self, row: Row) -> FunctionSpec | Callable[..., Any] | Action | None:
+        """Return the function or the action of an invocation; None if this process has not added it."""
+        if row["kind"] == "action":
+            return self.actions.find(row["function"])
+        return self._functions.get(row["function"])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,11 +115,34 @@ class Invoker:
         name = function_name(resource_arn)
         return name if name in self._functions else None
 
-    def submit(self, *, function: str, event: str, asynchronous: bool, account: str, execution: int, task: int) -> None:
-        """Store an invocation; it starts after the commit of the transaction."""
+    def submit(
+        self,
+        *,
+        kind: str = "function",
+        function: str,
+        event: str,
+        asynchronous: bool,
+        account: str,
+        execution: int | None = None,
+        task: int | None = None,
+        delay_seconds: float = 0,
+    ) -> None:
+        """Store an invocation; it starts after the commit of the transaction.
+
+        Args:
+            kind: `function`; `action`, whose parameters are the event; or `message`, an `MnsMessage` for a function.
+            function: The name of the function or the action.
+            event: The event, as text.
+            asynchronous: Whether FC queues the event, and retries it.
+            account: The account that it runs in.
+            execution: The execution that it belongs to.
+            task: The task that learns of its end.
+            delay_seconds: The time before it starts.
+        """
         invocation = self._store.insert(
             "invocations",
             request_id=str(uuid.uuid4()),
+            kind=kind,
             function=function,
             account=account,
             execution=execution,
@@ -118,18 +151,21 @@ class Invoker:
             event=self._store.mask_tokens(event),
             queued=self._clock.now(),
         )
-        self.launch(invocation)
+        if delay_seconds:
+            self._launch_later(invocation, delay_seconds)
+        else:
+            self.launch(invocation)
 
-    def resume(self, function: str | None = None) -> None:
-        """Start the unfinished invocations of a former process, of one function or of all."""
-        names = self.names if function is None else (function,)
+    def resume(self, name: str | None = None) -> None:
+        """Start the unfinished invocations of a former process: those of one function or action, or all."""
         with self._store.transaction():
             rows = self._store.all(
-                "SELECT id, function FROM invocations WHERE status != 'ended'"
+                "SELECT id, kind, function FROM invocations WHERE status != 'ended'"
                 " AND id NOT IN (SELECT invocation FROM timers WHERE invocation IS NOT NULL) ORDER BY id"
             )
             for row in rows:
-                if row["function"] in names:
+                is_meant = name is None or is_called(name, row["function"])
+                if is_meant and self._called(row) is not None:
                     self.launch(row["id"])
 
     def launch(self, invocation: int) -> None:
@@ -139,6 +175,10 @@ class Invoker:
         )
         self._store.after_commit(thread.start)
 
+    def _launch_later(self, invocation: int, seconds: float) -> None:
+        self._store.insert("timers", due=self._clock.now() + seconds, kind="invocation", invocation=invocation)
+        self._store.after_commit(self.on_change)
+
     def _run(self, invocation: int) -> None:
         # If the store is closed meanwhile, the invocation stays unfinished there, and is delivered again.
         with contextlib.suppress(StoreClosedError):
@@ -147,48 +187,81 @@ class Invoker:
     def _run_once(self, invocation: int) -> None:
         with self._store.transaction():
             row = self._store.one("SELECT * FROM invocations WHERE id = ?", invocation)
+            if row is None or row["status"] == "ended":
+                return
             # After a restart, the invocations of a function start when the function is added.
-            if row is None or row["status"] == "ended" or row["function"] not in self._functions:
+            called = self._called(row)
+            if called is None:
                 return
             if self._closing.is_set() or invocation in self._active:
                 return
-            self._active.add(invocation)
+            cancelled = self._active[invocation] = threading.Event()
             self._store.update("invocations", invocation, status="running")
         event = self._store.restore_tokens(row["event"])
         expires_at = self._clock.now() + self._options.credentials_seconds
         session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
-        attempt = self._attempt(row, event, session)
+        attempt = self._attempt(row, called, event, session, cancelled)
         with self._store.transaction():
-            self._active.discard(invocation)
+            del self._active[invocation]
             # close() ends the processes, so this is no result of the function. The event is delivered again.
             if self._closing.is_set():
                 return
             log = self._finish(row, attempt, session)
+        if log and row["kind"] == "action":
+            _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
         for listener in self.log_listeners if log else ():
             listener(row["function"], self._store.masked(log))
 
-    def _attempt(self, row: Row, event: str, session: Credentials) -> _Attempt:
+    def cancel(self, task: int) -> None:
+        """End the invocations of a task, after the commit of the transaction; see `end_invocations`.
+
+        A process is ended; a callable of this process goes on, and its result is ignored.
+        """
+        for row in end_invocations(self._store, self._clock, task):
+            self._store.after_commit(functools.partial(self._interrupt, row["id"], row["function"]))
+
+    def _interrupt(self, invocation: int, function: str) -> None:
+        cancelled, pool = self._active.get(invocation), self._pools.get(function)
+        if cancelled is not None:
+            cancelled.set()
+            if pool is not None:
+                pool.interrupt_cancelled()
+
+    def _attempt(self, row: Row, called: Any, event: str, session: Credentials, cancelled: threading.Event) -> Attempt:
         name = row["function"]
-        function = self._functions[name]
+        if row["kind"] == "action":
+            return call_action(called, event, self._callback_token(row))
+        if row["kind"] == "message":
+            event = MnsMessage(**json.loads(event)).event()
         try:
-            if callable(function):
-                return _call(function, event.encode(), self._context(row, session))
-            result = self._pool(name, function).invoke(
-                event.encode(), credentials=session, request_id=row["request_id"], retry_count=row["retry_count"]
+            if callable(called):
+                return call_function(called, event.encode(), self._context(row, session))
+            result = self._pool(name, called).invoke(
+                event.encode(),
+                credentials=session,
+                request_id=row["request_id"],
+                retry_count=row["retry_count"],
+                cancelled=cancelled,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
-            return _Attempt(
+            return Attempt(
                 error_type="InternalServerError",
                 error_name="FC.InternalServerError",
                 error_message=f"The function could not be run: {type(error).__name__}: {error}",
             )
-        return _Attempt(
+        return Attempt(
             body=result.body.decode("utf-8", "replace"),
             log=result.log,
             error_type=result.error_type or "",
             error_name=result.error_name if result.error_type else "",
             error_message=result.error_message if result.error_type else "",
         )
+
+    def _callback_token(self, row: Row) -> TaskToken | None:
+        """Return the token of an action's task, if the task waits for a report."""
+        task = self._store.one("SELECT waits_for FROM tasks WHERE id = ?", row["task"])
+        is_callback = task is not None and task["waits_for"] == "report"
+        return TaskToken(self._store.task_token(row["task"])) if is_callback else None
 
     def _context(self, row: Row, session: Credentials) -> Any:
         return make_context(
@@ -212,16 +285,19 @@ class Invoker:
                 pool = self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
             return pool
 
-    def _finish(self, row: Row, attempt: _Attempt, session: Credentials) -> str:
+    def _finish(self, row: Row, attempt: Attempt, session: Credentials) -> str:
         """Store the outcome of an attempt, and schedule a retry or notify the engine; return the log as it is stored."""
         options = self._options
         is_retried = bool(attempt.error_type) and row["asynchronous"] and row["retry_count"] < options.async_retries
 
         def stored(text: str) -> str:
-            return _without_secrets(self._store.mask_tokens(_bounded(text)), session)
+            return without_secrets(self._store.mask_tokens(bounded(text)), session)
 
-        self._store.after_commit(self.on_change)
         log = stored(attempt.log)
+        self._store.after_commit(self.on_change)
+        if was_cancelled(self._store, row["id"]):
+            self._store.update("invocations", row["id"], log=row["log"] + log)
+            return log
         self._store.update(
             "invocations",
             row["id"],
@@ -236,14 +312,15 @@ class Invoker:
         )
         if is_retried:
             delay = min(options.async_retry_delay_seconds * 2 ** row["retry_count"], _MAX_RETRY_DELAY_SECONDS)
-            self._store.insert("timers", due=self._clock.now() + delay, kind="invocation", invocation=row["id"])
+            self._launch_later(row["id"], delay)
             return log
         end = InvocationEnd(
             task=row["task"],
             asynchronous=bool(row["asynchronous"]),
             body=attempt.body,
-            error_name=_without_secrets(_bounded(attempt.error_name), session),
-            error_message=_without_secrets(_bounded(attempt.error_message), session),
+            result=attempt.result,
+            error_name=without_secrets(bounded(attempt.error_name), session),
+            error_message=without_secrets(bounded(attempt.error_message), session),
         )
         # In the same transaction: the result and the step that follows are stored together.
         self.on_end(end)
@@ -260,38 +337,3 @@ class Invoker:
             pool.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
         for pool in pools:
             pool.close()
-
-
-def _bounded(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()
-    return text if len(text) <= MAX_KEPT_CHARACTERS else text[:MAX_KEPT_CHARACTERS] + "\n[cut]"
-
-
-def _without_secrets(text: str, session: Credentials) -> str:
-    return mask_secrets(text, also=(session.access_key_secret, session.security_token or ""))
-
-
-def _call(function: Callable[..., Any], event: bytes, context: Any) -> _Attempt:
-    """Call a function of this process with the event, and with a context if it takes two arguments."""
-    try:
-        value = function(event, context) if _takes_two(function) else function(event)
-        body = value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else compact(value)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the function's own exception is its outcome
-        return _Attempt(
-            body=compact({"errorMessage": str(error), "errorType": type(error).__name__}),
-            error_type="UnhandledInvocationError",
-            error_name=type(error).__name__,
-            error_message=str(error),
-        )
-    return _Attempt(body=body)
-
-
-def _takes_two(function: Callable[..., Any]) -> bool:
-    try:
-        # The signature of the function itself: what a decorator has wrapped may take something else.
-        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
-    except (TypeError, ValueError):
-        return False
-    kinds = [parameter.kind for parameter in parameters]
-    positional = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-    return sum(kind in positional for kind in kinds) >= 2 or inspect.Parameter.VAR_POSITIONAL in kinds  # noqa: PLR2004

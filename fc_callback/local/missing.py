@@ -26,6 +26,7 @@ _MISSING_PARAMETERS = {
     "DescribeFlow": ("FlowVersion",),
     "ListFlows": ("ResourceGroupId",),
     "StartExecution": ("Qualifier",),
+    "StartSyncExecution": ("Qualifier",),
     "ListExecutions": ("Qualifier", "MapRunName"),
 }
 

@@ -5,14 +5,22 @@ Source: the API metadata of fnf 2019-03-15 (`aliyun-openapi-meta`, `en-US/fnf`).
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.errors import CAUSE_MAX_CHARACTERS, ERROR_MAX_CHARACTERS
-from fc_callback.flows.definition import NAME_PATTERN
 from fc_callback.local.api_errors import ApiError, invalid_argument
-from fc_callback.local.clock import iso_milliseconds, parse_time
+from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.engine import Engine, check_definition
 from fc_callback.local.missing import missing_operation, refuse_missing_parameters
+from fc_callback.local.parameters import (
+    check_new_flow,
+    check_type,
+    checked_cause,
+    number_parameter,
+    required,
+    time_parameter,
+    wait_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,31 +28,11 @@ if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
     from fc_callback.local.store import Row, ServiceStore
 
+_LOG = logging.getLogger("fc_callback.local")
 API_VERSION = "2019-03-15"
 # They read a definition before their transaction, which would hold up every other call.
-READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "StartExecution"})
+READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "DescribeFlow", "StartExecution", "StartSyncExecution"})
 _STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
-MAX_WAIT_SECONDS = 60
-
-
-def required(parameters: Mapping[str, str], name: str, *, blank: bool = False) -> str:
-    """Return a required parameter.
-
-    Raises:
-        ApiError: It is missing, or empty although `blank` is false.
-    """
-    value = parameters.get(name)
-    if value is None or (not value and not blank):
-        raise ApiError("MissingRequiredParams", name)
-    return value
-
-
-def _number_parameter(parameters: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = parameters.get(name) or str(default)
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(high))  # int() refuses thousands of digits
-    if not is_number or not low <= int(text) <= high:
-        raise invalid_argument(f"{name} must be a number from {low} to {high}.")
-    return int(text)
 
 
 class Operations:
@@ -63,6 +51,7 @@ class Operations:
             "DeleteFlow": self._delete_flow,
             "ListFlows": self._list_flows,
             "StartExecution": self._start_execution,
+            "StartSyncExecution": self._start_sync_execution,
             "DescribeExecution": self._describe_execution,
             "ListExecutions": self._list_executions,
             "StopExecution": self._stop_execution,
@@ -94,11 +83,12 @@ class Operations:
     def _read_definition(self, action: str, account: str, given: Mapping[str, str]) -> None:
         """Check the definition that an operation gets or uses; the transaction finds it parsed."""
         if action == "CreateFlow":
-            _check_new_flow(given)
-            check_definition(given["Definition"])
+            check_new_flow(given)
+            check_definition(given["Definition"], express=given.get("ExecutionMode") == "Express")
             return
-        flow = self._flow(account, required(given, "FlowName" if action == "StartExecution" else "Name"))
-        check_definition((given.get("Definition") if action == "UpdateFlow" else "") or flow["definition"])
+        flow = self._flow(account, required(given, "FlowName" if action.startswith("Start") else "Name"))
+        definition = (given.get("Definition") if action == "UpdateFlow" else "") or flow["definition"]
+        check_definition(definition, express=flow["mode"] == "Express")
 
     def execution_row(self, account: str, flow_name: str, execution_name: str) -> Row:
         """Return the row of an execution.
@@ -124,7 +114,7 @@ class Operations:
 
     def _report_task_failed(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         token, error = required(given, "TaskToken"), required(given, "Error")
-        cause = _cause(error, given)
+        cause = checked_cause(error, given)
         return {"EventId": self._engine.report_failed(account, token, error, cause)}
 
     def _create_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
@@ -142,14 +132,19 @@ class Operations:
             role_arn=given.get("RoleArn", ""),
             created=now,
             modified=now,
+            mode=given.get("ExecutionMode") or "Standard",
         )
-        return self._flow_response(self._flow(account, name))
+        return self._flow_with_warnings(self._flow(account, name), log=True)
 
     def _update_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
+        if given.get("ExecutionMode", flow["mode"]) not in {"", flow["mode"]}:
+            raise invalid_argument(
+                f"Flow {flow['name']} has ExecutionMode {flow['mode']}, which UpdateFlow cannot change."
+            )
         definition = given.get("Definition") or flow["definition"]
         kind = given.get("Type") or flow["type"]
-        _check_kind(kind)
+        check_type(kind)
         self._store.update(
             "flows",
             flow["id"],
@@ -159,10 +154,10 @@ class Operations:
             role_arn=given.get("RoleArn", flow["role_arn"]),
             modified=self._clock.now(),
         )
-        return self._flow_response(self._flow(account, flow["name"]))
+        return self._flow_with_warnings(self._flow(account, flow["name"]), log=True)
 
     def _describe_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        return self._flow_response(self._flow(account, required(given, "Name")))
+        return self._flow_with_warnings(self._flow(account, required(given, "Name")))
 
     def _delete_flow(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "Name"))
@@ -172,7 +167,7 @@ class Operations:
         return {}
 
     def _list_flows(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
-        limit = _number_parameter(given, "Limit", 60, 1, 999)
+        limit = number_parameter(given, "Limit", 60, 1, 999)
         after = given.get("NextToken", "")
         rows = self._store.all(
             "SELECT * FROM flows WHERE account = ? AND name > ? ORDER BY name LIMIT ?", account, after, limit + 1
@@ -190,10 +185,21 @@ class Operations:
             "Definition": self._store.masked(row["definition"]),
             "Description": self._store.masked(row["description"]),
             "RoleArn": row["role_arn"],
-            "ExecutionMode": "Standard",
+            "ExecutionMode": row["mode"],
             "CreatedTime": iso_milliseconds(row["created"]),
             "LastModifiedTime": iso_milliseconds(row["modified"]),
         }
+
+    def _flow_with_warnings(self, row: Row, *, log: bool = False) -> dict[str, Any]:
+        """Return a flow with `Warnings`: texts about what its definition has and nothing reads. Only this service has them."""
+        flow = check_definition(row["definition"])
+        texts = [self._store.masked(warning.message) for warning in flow.warnings]
+        if flow.name not in {"", row["name"]}:
+            name = self._store.masked(flow.name)
+            texts.insert(0, f"The flow: its Name is {name!r}; CloudFlow demands the name of the flow, {row['name']!r}.")
+        for text in texts if log else ():
+            _LOG.warning("Flow %s: %s", row["name"], text)
+        return {**self._flow_response(row), "Warnings": texts}
 
     def _start_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))
@@ -208,6 +214,24 @@ class Operations:
         response = self.execution_response(self.execution_row(account, flow["name"], name))
         # The real service responds before the execution has begun, so its response lacks these.
         return response if running is not None else {**response, "Status": "", "Output": "", "StoppedTime": ""}
+
+    def _start_sync_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
+        """Start an execution; the caller waits for its end, and calls `sync_response` then."""
+        flow = self._flow(account, required(given, "FlowName"))
+        name = self._engine.start_execution(
+            flow, name=given.get("ExecutionName", ""), execution_input=given.get("Input", ""), express=True
+        )
+        return self.sync_response(self.execution_row(account, flow["name"], name))
+
+    def sync_response(self, row: Row) -> dict[str, Any]:
+        """Return an execution in the format of StartSyncExecution."""
+        fields = ("FlowName", "Name", "Status", "Output", "StartedTime", "StoppedTime")
+        response = self.execution_response(row)
+        return {
+            **{name: response[name] for name in fields},
+            "ErrorCode": self._store.masked(row["error"]),
+            "ErrorMessage": self._store.masked(row["cause"]),
+        }
 
     def execution_response(self, row: Row) -> dict[str, Any]:
         """Return an execution in the format of the HTTP API."""
@@ -229,19 +253,19 @@ class Operations:
 
     def _list_executions(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow = self._flow(account, required(given, "FlowName"))
-        limit = _number_parameter(given, "Limit", 60, 1, 99)
+        limit = number_parameter(given, "Limit", 60, 1, 99)
         status = given.get("Status", "")
         if status and status not in _STATUSES:
             raise invalid_argument(f"Status must be one of {', '.join(_STATUSES)}.")
-        before = _number_parameter(given, "NextToken", 2**62, 0, 2**62)
+        before = number_parameter(given, "NextToken", 2**62, 0, 2**62)
         prefix = given.get("ExecutionNamePrefix", "")
         rows = self._store.all(
             "SELECT * FROM executions WHERE flow = ? AND id < ? AND (? = '' OR status = ?)"
             " AND substr(name, 1, length(?)) = ? AND started >= ? AND started <= ? ORDER BY id DESC LIMIT ?",
             *(flow["id"], before, status, status, prefix, prefix),
             *(
-                _time_parameter(given, "StartedTimeBegin", 0.0),
-                _time_parameter(given, "StartedTimeEnd", 1e12),
+                time_parameter(given, "StartedTimeBegin", 0.0),
+                time_parameter(given, "StartedTimeEnd", 1e12),
                 limit + 1,
             ),
         )
@@ -257,7 +281,7 @@ class Operations:
     def _stop_execution(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         flow_name, name = required(given, "FlowName"), required(given, "ExecutionName")
         error = given.get("Error", "")
-        cause = _cause(error, given)
+        cause = checked_cause(error, given)
         row = self.execution_row(account, flow_name, name)
         if row["status"] != "Running":
             raise ApiError("ExecutionAlreadyCompleted", name, flow_name)
@@ -266,8 +290,8 @@ class Operations:
 
     def _get_execution_history(self, account: str, given: Mapping[str, str]) -> dict[str, Any]:
         row = self.execution_row(account, required(given, "FlowName"), required(given, "ExecutionName"))
-        limit = _number_parameter(given, "Limit", 60, 1, 999)
-        first = _number_parameter(given, "NextToken", 1, 0, 2**62)
+        limit = number_parameter(given, "Limit", 60, 1, 999)
+        first = number_parameter(given, "NextToken", 1, 0, 2**62)
         rows = self._store.all(
             "SELECT * FROM events WHERE execution = ? AND id >= ? ORDER BY id LIMIT ?", row["id"], first, limit + 1
         )
@@ -285,45 +309,3 @@ class Operations:
             "Time": iso_milliseconds(row["time"]),
             "EventDetail": self._store.masked(row["detail"]),
         }
-
-
-def wait_seconds(given: Mapping[str, str]) -> int:
-    """Return how long DescribeExecution waits for the end of the execution.
-
-    Raises:
-        ApiError: The number is out of bounds.
-    """
-    return _number_parameter(given, "WaitTimeSeconds", 0, 0, MAX_WAIT_SECONDS)
-
-
-def _check_new_flow(given: Mapping[str, str]) -> None:
-    name, _definition = required(given, "Name"), required(given, "Definition")
-    _description, kind = required(given, "Description", blank=True), required(given, "Type")
-    if not NAME_PATTERN.fullmatch(name):
-        raise invalid_argument("A flow's name has 1 to 128 letters, digits, _ and -, and begins with a letter or _.")
-    _check_kind(kind)
-    if given.get("ExecutionMode", "") not in {"", "Standard"}:
-        raise invalid_argument("The local CloudFlow runs Standard executions only: Express ones take no callbacks.")
-
-
-def _check_kind(kind: str) -> None:
-    if kind not in {"FDL", "DEFAULT"}:
-        raise invalid_argument("Type must be FDL.")
-
-
-def _cause(error: str, given: Mapping[str, str]) -> str:
-    cause = given.get("Cause", "")
-    if len(error) > ERROR_MAX_CHARACTERS or len(cause) > CAUSE_MAX_CHARACTERS:
-        limits = f"1 to {ERROR_MAX_CHARACTERS} and Cause up to {CAUSE_MAX_CHARACTERS}"
-        raise invalid_argument(f"Error may have {limits} characters.")
-    return cause
-
-
-def _time_parameter(given: Mapping[str, str], name: str, default: float) -> float:
-    text = given.get(name)
-    if not text:
-        return default
-    parsed = parse_time(text)
-    if parsed is None:
-        raise invalid_argument(f"{name} must be a time like 2020-09-22T23:43:40Z.")
-    return parsed

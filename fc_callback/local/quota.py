@@ -1,6 +1,7 @@
 """The documented quotas of calls, as token buckets.
 
-Source: CloudFlow documentation, "Limits": StartExecution 100 and 100 a second, DescribeExecution and
+Source: CloudFlow documentation, "Limits": StartExecution 100 and 100 a second, StartSyncExecution 1,000 a second (the size
+of its bucket is inferred), DescribeExecution and
 GetExecutionHistory 50 and 5 a second, all other operations together 10 and 2 a second, for each account.
 """
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _BUCKETS = {
     "StartExecution": ("start", 100.0, 100.0),
+    "StartSyncExecution": ("start-sync", 1000.0, 1000.0),
     "DescribeExecution": ("describe", 50.0, 5.0),
     "GetExecutionHistory": ("history", 50.0, 5.0),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable
 
+    from fc_callback.local.actions import Action
     from fc_callback.local.event_feed import ExecutionEvent
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.runtime import FunctionSpec
@@ -213,11 +214,61 @@ class LocalCloudFlow(FlowOperations):
                 value. A decorated handler reports to this service, whatever CLOUDFLOW_ENDPOINT says.
             name: The function's name, if it is not the spec's or the callable's own.
         """
-        chosen = name or getattr(function, "name", None) or getattr(function, "__name__", "")
-        if not isinstance(chosen, str) or not chosen:
-            raise SettingsError("The function has no name.", hint="Pass name=.")
+        chosen = name or _own_name(function)
         self._components.invoker.add(chosen, function)
         self._components.invoker.resume(chosen)
+
+    def add_action(self, name: str, action: Action) -> None:
+        """Add an action that is not a function, or replace the action of the same name.
+
+        The action is called in a thread of its own as `action(parameters, task_token=...)`. `parameters` is a dict of the
+        task's evaluated parameters: `Parameters` in CloudFlow's language, serviceParams in that of Serverless Workflow,
+        whose ARN is added to them as `resourceArn`. `task_token` is a TaskToken if the step waits for a callback, and None
+        otherwise. The result, a JSON object, is that of the step; while the step waits for a callback it is ignored.
+        TaskFailed fails the step by its name, and any other exception by the name of its class, with a traceback in the log.
+
+        A call is stored until it has ended. If the service is killed, the call is made again when the action is added.
+
+        Args:
+            name: What a task calls, as the flow writes it, like `HTTP:Request` or `ocr:RecognizeCharacter`. A name that ends
+                in a colon, like `ocr:` or `acs:mns:`, stands for all names that begin with it; the parameter `Action`
+                then has the rest of the name, unless the name is an ARN.
+            action: The action.
+
+        Raises:
+            SettingsError: The name or the action cannot be used.
+        """
+        self._components.invoker.actions.add(name, action)
+        self._components.invoker.resume(name)
+
+    def subscribe(
+        self,
+        topic_or_queue: str,
+        function: str | FunctionSpec | Callable[..., Any],
+        *,
+        form: Literal["stream", "json"] = "stream",
+        base64: bool = False,
+    ) -> None:
+        """Deliver the messages of an MNS topic or queue to a function, as an MNS trigger of FC does.
+
+        The messages are those that flows send: by `MNS:SendMessage`, or in the language of Serverless Workflow to the ARN
+        of the topic or queue. Each function of a topic gets each message; without one the message is lost, which a warning
+        says. The functions of a queue take turns, and without one its messages wait. Every delivery is an asynchronous
+        invocation, with FC's retries.
+
+        Args:
+            topic_or_queue: Like `topics/orders`, `queues/orders` or `acs:mns:::/topics/orders/messages`.
+            function: The name of a function, which may be added later; or the function itself, as for `add_function`.
+            form: The format of a topic's trigger. FC's default is `stream`.
+            base64: Whether the message is base64 in the event, as MNS SDKs send it by default.
+
+        Raises:
+            SettingsError: An argument cannot be used.
+        """
+        name = function if isinstance(function, str) else _own_name(function)
+        self._components.messages.subscribe(topic_or_queue, name, form=form, base64=base64)
+        if not isinstance(function, str):
+            self.add_function(function, name=name)
 
     def invocations(self, function: str | None = None) -> list[FunctionInvocation]:
         """Return the invocations, with events, results and logs, of one function or of all."""
@@ -261,3 +312,10 @@ class LocalCloudFlow(FlowOperations):
             SettingsError: `seconds` is not a number, is negative, or leads beyond the year 9998.
         """
         self._components.engine.advance(seconds, skew=skew)
+
+
+def _own_name(function: FunctionSpec | Callable[..., Any]) -> str:
+    name = getattr(function, "name", None) or getattr(function, "__name__", "")
+    if not isinstance(name, str) or not name:
+        raise SettingsError("The function has no name.", hint="Pass name=.")
+    return name

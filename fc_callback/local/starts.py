@@ -27,6 +27,7 @@ def insert_execution(
     name: str = "",
     execution_input: str = "",
     reports_to: int | None = None,
+    express: bool = False,
 ) -> str:
     """Store a new execution, unless one of the name runs already; return its name.
 
@@ -37,17 +38,24 @@ def insert_execution(
         name: The execution's name; a new one if it is empty.
         execution_input: A JSON object; `{}` if it is empty.
         reports_to: The task that the end of the execution completes.
+        express: Whether the flow must be an Express flow; its executions get a name of their own: `{name}:{uuid}`.
 
     Raises:
-        ApiError: The name or the input cannot be used, or an execution of the name has ended.
+        ApiError: The flow has the other mode, the name or the input cannot be used, an execution of the name has ended,
+            or one runs and completes another task.
     """
+    if express != (flow["mode"] == "Express"):
+        operation = "StartExecution" if express else "StartSyncExecution"
+        raise invalid_argument(f"Flow {flow['name']} has ExecutionMode {flow['mode']}: start it with {operation}.")
     name = name or str(uuid.uuid4())
     if not _EXECUTION_NAME.fullmatch(name):
         raise invalid_argument("An execution's name has 1 to 128 letters, digits, _ and -.")
+    name = f"{name}:{uuid.uuid4()}" if express else name
     text = _checked_input(flow["definition"], execution_input)
-    row = store.one("SELECT status FROM executions WHERE flow = ? AND name = ?", flow["id"], name)
+    row = store.one("SELECT status, reports_to FROM executions WHERE flow = ? AND name = ?", flow["id"], name)
     if row is not None:
-        if row["status"] != "Running" or reports_to is not None:
+        # A call that is repeated, because its response was lost, starts nothing.
+        if row["status"] != "Running" or reports_to not in {None, row["reports_to"]}:
             raise ApiError("ExecutionAlreadyExists", name, flow["name"])
         return name
     execution = store.insert(
@@ -61,6 +69,7 @@ def insert_execution(
         input=store.mask_tokens(text),
         started=clock.now(),
         reports_to=reports_to,
+        express=express,
     )
     store.insert("timers", due=clock.now(), kind="begin", execution=execution)
     return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fc_callback.flows.definition import FlowError
+from fc_callback.flows.express import check_wait
 from fc_callback.local.execution_record import SubmitFailed
 from fc_callback.local.step_ends import complete_step, fail_list, fail_step, open_lists
 
@@ -50,6 +51,8 @@ def _begin_wait(run: ExecutionRecord, frame: Frame) -> None:
     _start(run, frame)
     now = run.clock.now()
     due = run.flow.wait_until(frame.step, run.context(frame), now)
+    if run.row["express"]:
+        check_wait(frame.step.name, due - now)
     if due > now:
         run.add_timer("wait", due, frame=frame)
     else:

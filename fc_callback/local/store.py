@@ -31,14 +31,14 @@ CREATE TABLE IF NOT EXISTS accounts (account TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS flows (
     id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, name TEXT NOT NULL, definition TEXT NOT NULL,
     description TEXT NOT NULL, type TEXT NOT NULL, role_arn TEXT NOT NULL, created REAL NOT NULL, modified REAL NOT NULL,
-    UNIQUE (account, name)
+    mode TEXT NOT NULL DEFAULT 'Standard', UNIQUE (account, name)
 );
 CREATE TABLE IF NOT EXISTS executions (
     id INTEGER PRIMARY KEY AUTOINCREMENT, flow INTEGER NOT NULL, account TEXT NOT NULL, flow_name TEXT NOT NULL,
     name TEXT NOT NULL, definition TEXT NOT NULL, role_arn TEXT NOT NULL, input TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'Running', output TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '',
     cause TEXT NOT NULL DEFAULT '', started REAL NOT NULL, stopped REAL, globals TEXT NOT NULL DEFAULT '{}',
-    events INTEGER NOT NULL DEFAULT 0, reports_to INTEGER, UNIQUE (flow, name)
+    events INTEGER NOT NULL DEFAULT 0, reports_to INTEGER, express INTEGER NOT NULL DEFAULT 0, UNIQUE (flow, name)
 );
 CREATE INDEX IF NOT EXISTS child_executions ON executions (reports_to) WHERE reports_to IS NOT NULL;
 CREATE TABLE IF NOT EXISTS frames (
@@ -63,13 +63,14 @@ CREATE TABLE IF NOT EXISTS timers (
 CREATE INDEX IF NOT EXISTS timers_by_time ON timers (due);
 CREATE INDEX IF NOT EXISTS timers_of_executions ON timers (execution);
 CREATE TABLE IF NOT EXISTS invocations (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, function TEXT NOT NULL, account TEXT NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL, kind TEXT NOT NULL, function TEXT NOT NULL,
+    account TEXT NOT NULL,
     execution INTEGER, task INTEGER, asynchronous INTEGER NOT NULL, event TEXT NOT NULL,
     status TEXT NOT NULL DEFAULT 'queued', retry_count INTEGER NOT NULL DEFAULT 0, queued REAL NOT NULL, ended REAL,
     error_type TEXT NOT NULL DEFAULT '', error_name TEXT NOT NULL DEFAULT '', error_message TEXT NOT NULL DEFAULT '',
     result TEXT NOT NULL DEFAULT '', log TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS unfinished_invocations ON invocations (status) WHERE status != 'ended';
+CREATE INDEX IF NOT EXISTS unfinished_invocations ON invocations (task) WHERE status != 'ended';
 """
 _TOKEN = re.compile(rf"{TOKEN_PREFIX}(?:[A-Za-z0-9+/]|%2[BbFf]){{36,}}(?:=|%3[Dd]){{0,2}}")
 # How a token can be spelled in a text: plain, or percent-encoded with upper-case or lower-case digits.

@@ -10,6 +10,7 @@ import attrs
 
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.history import HistoryEvent, read_history, read_step
+from fc_callback.local.trigger_events import MnsMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,18 +109,19 @@ class Execution:
 
 @attrs.frozen(kw_only=True)
 class FunctionInvocation:
-    """One invocation of a function, with all its attempts.
+    """One invocation of a function, or one call of an action, with all its attempts.
 
     Attributes:
         request_id: FC's request id.
-        function: The function's name.
+        function: The name of the function or the action; of a queue whose message has no function yet, like `queues/orders`.
         asynchronous: Whether FC invoked the function from its queue.
         status: `queued`, `running` or `ended`.
         retry_count: How often FC has retried it.
-        event: The event that the function received.
+        event: The event that the function received; the parameters of an action, as JSON text.
         result: The result of the last attempt, or its error document.
         log: The log of all attempts.
-        error_type: Like `UnhandledInvocationError`; empty if it succeeded.
+        error_type: Like `UnhandledInvocationError`; `InvocationCancelled` if the execution, or the branch, ended while the
+            invocation was queued or running; empty if it succeeded.
         error_name: The error's name, as a flow sees it.
         error_message: The error's description.
         queued: The time, like `2020-09-22T23:43:40.073Z`.
@@ -144,6 +146,8 @@ class FunctionInvocation:
     def read(cls, row: Row, store: ServiceStore) -> FunctionInvocation:
         """Build an instance from a row of the store."""
         values = {field.name: row[field.name] for field in attrs.fields(cls)}
+        if row["kind"] == "message":
+            values["event"] = MnsMessage(**json.loads(store.masked(row["event"]))).event()
         for name in ("event", "result", "log", "error_name", "error_message"):
             values[name] = store.masked(values[name])
         for name in ("queued", "ended"):

@@ -1,51 +1,48 @@
-"""Write a log record as a line: JSON for FC's log, plain text for a terminal.
-
-FC takes log records of up to 32 KB (FC documentation, "Limits"): the longest parts of a longer line are cut.
-"""
+"""Write a log record as a line: JSON for FC's log, plain text for a terminal."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from functools import lru_cache
-from operator import is_
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.logs.binding import bound_keys
-from fc_callback.logs.exceptions import describe_exception
+from fc_callback.logs.fitting import fitting
+from fc_callback.logs.parts import exception_fields, guarded, head_of, place_of, raw_message
+from fc_callback.redaction import known_secrets, may_hold_secrets
 from fc_callback.values.invocation import current_invocation, running_task
+from fc_callback.values.json_copy import MASK, PLAIN_NUMBER, is_maskable
 from fc_callback.values.record_text import (
     PASSING_THROUGH,
     WRITTEN_LINE,
     exception_text,
     fields_of,
-    message_of,
     text_of,
     writable,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import KeysView, Mapping
 
     from fc_callback.logs.processors import Processors
     from fc_callback.redaction import Redactor
+    from fc_callback.values.spellings import Spellings
+    from fc_callback.values.task import Task
 
-RECORD_MAX_BYTES = 32_000  # The documentation does not say whether FC's 32 KB are 32,000 or 32,768 bytes.
-
-_LEAST_ROOM = 120
-_FRAMES_KEPT = 5
 _COLOURS = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
-_HEAD = ("timestamp", "level", "message", "logger", "location")
-_KEPT_WHEN_CUT = (*_HEAD, "request_id", "task", "exception")
+_HEAD = ("timestamp", "level", "logger", "location")
 _RESERVED = frozenset(
-    {*_KEPT_WHEN_CUT, "service", "sampled", "cut", "function", "region", "cold_start", "flow", "execution", "stack"}
+    {"message", "request_id", "task", "exception", "service", "sampled", "cut", "function", "region", "cold_start"}
+    | {*_HEAD, "flow", "execution", "stack"}
 )
 _NOT_ON_CONSOLE = _RESERVED - {"flow", "execution"}
 _UNWRITABLE = '{"level":"ERROR","message":"A log record could not be written, and is left out."}'
 
-_NOTHING_SHARED: tuple[dict[str, Any], str] = ({}, "{}")
-
+_MOST_NAMES = 2000
+_LONG_TEXT = 1000
+_quoted = encode_basestring
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -94,19 +91,21 @@ class LineFormatter(logging.Formatter):
 
     def _entry(self, record: logging.LogRecord) -> dict[str, Any] | None:
         """Return the fields of a line as JSON can hold them, values under telling names masked; None to drop the record."""
-        entry = {**_head(record), **self._constants, **_place(record), **self._renamed(bound_keys())}
-        entry.update(self._own_fields(record))
+        entry = dict(zip(_HEAD, head_of(record), strict=True))
+        entry.update({"message": guarded(raw_message, record), **self._constants, **place_of(record)})
+        entry.update({**self._renamed(bound_keys()), **self._own_fields(record)})
         processed = entry if self._processors is None else self._processors.apply(entry)
         return None if processed is None else self._redactor.members_by_name(processed)
 
-    def _own_fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        """Return what only this record has: message, fields, exception, stack."""
-        own = {"message": _guarded(_message, record)}
-        fields = _guarded(fields_of, record)
-        if fields:
-            own.update(self._renamed(fields) if type(fields) is dict else {"unwritten": fields})
+    def _own_fields(self, record: logging.LogRecord) -> Mapping[str, Any]:
+        """Return what only this record has beside its head: fields, exception, stack."""
+        fields = guarded(fields_of, record)
+        own = self._renamed(fields) if type(fields) is dict else {"unwritten": fields}
+        if not (record.exc_info or record.exc_text or record.stack_info):
+            return own
+        own = {**own}
         if record.exc_info and record.exc_info[1] is not None:
-            own["exception"] = _guarded(_exception, record)
+            own["exception"] = guarded(exception_fields, record)
         elif record.exc_text:
             own["exception"] = {"stack": text_of(record.exc_text).splitlines()}
         if record.stack_info:
@@ -121,47 +120,121 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonFormatter(LineFormatter):
-    """Writes each record as one line of JSON."""
+    """Writes each record as one line of JSON.
+
+    The line is put together from JSON texts, because `json.dumps` takes longer for the few short fields of a record, and
+    because the lines of one invocation share half of their text (`python -m benchmarks.helpers`).
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._usual_names: set[str] = set()  # names that were seen, and whose values are no secrets
+        self._constants_json = self._members(self._constants)
 
     def _line(self, record: logging.LogRecord) -> str | None:
-        shared, shared_json = _NOTHING_SHARED
-        entry: dict[str, Any] | None
         if self._processors is not None:
             entry = self._entry(record)
-            if entry is None:
-                return None
-        else:
-            entry = {**_head(record), **self._redactor.members_by_name(self._own_fields(record))}
-            shared, shared_json = self._shared(record)
-            if not shared.keys().isdisjoint(entry):  # a field of this record has the name of a bound key
-                entry, (shared, shared_json) = {**shared, **entry}, _NOTHING_SHARED
-        entry, line = self._masked_json(entry)
-        if shared:
-            line = f"{line[:-1]},{shared_json[1:]}"
-        return line if len(line) <= RECORD_MAX_BYTES and line.isascii() else _fitting({**entry, **shared}, line)
+            return None if entry is None else fitting(self._masked(_encode(entry), known_secrets()))
+        shared = self._shared(record)
+        fields = self._without_named_secrets(self._own_fields(record))
+        if not shared.names.isdisjoint(fields):  # a field of this record has the name of a bound key
+            shared = self._made_shared(record, bound_keys(), without=fields)
+        timestamp, level, logger, location = head_of(record)
+        own = self._masked(
+            f'{{"timestamp":{_quoted(timestamp)},"level":{_quoted(level)},"message":{self._message_json(record)}'
+            f',"logger":{_quoted(logger)},"location":{_quoted(location)}{self._members(fields)}}}',
+            shared.secrets,
+        )
+        return fitting(f"{own[:-1]}{shared.members}}}")
 
-    def _masked_json(self, entry: dict[str, Any]) -> tuple[dict[str, Any], str]:
-        """Return an entry without known secrets, and its JSON."""
-        line = _encode(entry)
-        if self._redactor.may_change(line):
-            entry = self._redactor.entry_by_line(entry)
-            line = _encode(entry)
-        return entry, line
+    def _message_json(self, record: logging.LogRecord) -> str:
+        message = guarded(raw_message, record) if record.args or type(record.msg) is not str else record.msg
+        if type(message) is str:
+            return _quoted(self._redactor.by_name(message))
+        return _encode(self._redactor.value_by_name(message))
 
-    def _shared(self, record: logging.LogRecord) -> tuple[dict[str, Any], str]:
-        """Return what the lines of one invocation share, constants, its task and bound keys, and their JSON, made once."""
-        invocation, bound = current_invocation(), bound_keys()
-        if invocation is not None and invocation.ended:  # of a thread that outlives it: other secrets are known by now
-            invocation = None
-        made_for = running_task(), bound, invocation and invocation.sampled
-        kept = None if invocation is None else invocation.notes.get(self)
-        if kept is not None and all(map(is_, kept[0], made_for)):
-            return kept[1]  # type: ignore[no-any-return]  # which this method has put there
-        own = self._redactor.members_by_name(self._renamed(bound))
-        made = self._masked_json({**self._constants, **_place(record), **own})
-        if invocation is not None and all(map(_is_immutable, bound.values())):
-            invocation.notes[self] = made_for, made
+    def _without_named_secrets(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return fields with values under telling names masked."""
+        if self._usual_names.issuperset(fields):
+            return fields
+        masked: dict[str, Any] = {}
+        for name, value in fields.items():
+            shown, is_secret = self._redactor.by_name(name), self._redactor.is_secret(name)
+            if shown == name and not is_secret and len(self._usual_names) < _MOST_NAMES:
+                self._usual_names.add(name)
+            masked[shown] = MASK if is_secret and is_maskable(value) else value
+        return masked
+
+    def _members(self, fields: Mapping[str, Any]) -> str:
+        """Return fields as members of a JSON object, a comma before each, with values under telling names masked in texts."""
+        redactor = self._redactor
+        members = []
+        for name, value in fields.items():
+            kind = type(value)
+            if kind is str:
+                has_names = ":" in value or "=" in value or len(value) > _LONG_TEXT
+                text = _quoted(redactor.by_name(value) if has_names else value)
+            elif (kind is int or kind is float) and -PLAIN_NUMBER < value < PLAIN_NUMBER:
+                text = str(value)
+            elif kind is bool:
+                text = "true" if value else "false"
+            else:
+                text = _encode(redactor.value_by_name(value))
+            members.append(f",{_quoted(name)}:{text}")
+        return "".join(members)
+
+    def _masked(self, line: str, secrets: Spellings) -> str:
+        """Return a JSON object without known secrets and what looks like one."""
+        if self._redactor.enabled and may_hold_secrets(line, secrets):
+            return _encode(self._redactor.entry_by_line(json.loads(line)))
+        return line
+
+    def _shared(self, record: logging.LogRecord) -> _Shared:
+        """Return what the lines of one invocation share: constants, its task and bound keys."""
+        invocation = current_invocation()
+        if invocation is None or invocation.ended:  # of a thread that outlives it: other secrets are known by now
+            return self._made_shared(record, bound_keys())
+        bound, task = bound_keys(), running_task()
+        kept: _Shared | None = invocation.notes.get(self)
+        if kept is not None and kept.bound is bound and kept.task is task and kept.sampled is invocation.sampled:
+            return kept
+        made = self._made_shared(record, bound)
+        made.bound, made.task, made.sampled = bound, task, invocation.sampled
+        if all(map(_is_immutable, bound.values())):
+            invocation.notes[self] = made
         return made
+
+    def _made_shared(
+        self, record: logging.LogRecord, bound: Mapping[str, Any], *, without: Mapping[str, Any] = {}
+    ) -> _Shared:
+        keys = self._without_named_secrets(self._renamed(bound))
+        if without:
+            keys = {name: value for name, value in keys.items() if name not in without}
+        members = f"{self._constants_json}{self._members(place_of(record))}{self._members(keys)}"
+        made = _Shared()
+        made.names, made.secrets = keys.keys(), known_secrets()
+        made.members = f",{self._masked(f'{{{members[1:]}}}', made.secrets)[1:-1]}" if members else ""
+        return made
+
+
+class _Shared:
+    """What the lines of one invocation share, as long as its running task and its bound keys are the same.
+
+    Attributes:
+        members: JSON, with a comma before each member.
+        names: The names of the bound keys, as a line has them.
+        secrets: The known secrets.
+        bound, task, sampled: What it was made of.
+    """
+
+    __slots__ = ("bound", "members", "names", "sampled", "secrets", "task")
+
+    members: str
+    names: KeysView[str]
+    secrets: Spellings
+    bound: Mapping[str, Any]
+    task: Task | None
+    sampled: bool
 
 
 class ConsoleFormatter(LineFormatter):
@@ -198,114 +271,6 @@ def _is_immutable(value: object) -> bool:
     # Not by a set of types: a class whose metaclass defines `__eq__` alone has no hash.
     kind = type(value)
     return kind is str or kind is int or kind is float or kind is bool or value is None
-
-
-def _guarded(part: Callable[[logging.LogRecord], Any], record: logging.LogRecord) -> Any:
-    """Return a part of a record, or the class of what it raised: that must not cost the other parts."""
-    try:
-        return part(record)
-    except PASSING_THROUGH:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a person's object may raise anything
-        return f"<{type(error).__name__}>"
-
-
-def _message(record: logging.LogRecord) -> Any:
-    if not record.args:
-        kind = type(record.msg)
-        if kind is str or issubclass(kind, dict):
-            return record.msg
-    return message_of(record)
-
-
-def _exception(record: logging.LogRecord) -> dict[str, Any]:
-    return describe_exception(record.exc_info[1])  # type: ignore[index, arg-type]  # the caller has checked both
-
-
-def _head(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the first fields of a line; the message, which comes with the record's own fields, has its place here."""
-    head = _guarded(_head_fields, record)
-    return head if type(head) is dict else {"level": text_of(record.levelname), "message": "", "unwritten": head}
-
-
-def _head_fields(record: logging.LogRecord) -> dict[str, Any]:
-    second = int(record.created)
-    return {
-        "timestamp": f"{_clock(second)}.{int((record.created - second) * 1000):03d}Z",  # 2020-09-22T23:43:40.073Z
-        "level": text_of(record.levelname),
-        "message": "",
-        "logger": text_of(record.name),
-        "location": f"{record.filename}:{record.lineno}",
-    }
-
-
-@lru_cache(maxsize=2)
-def _clock(second: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-
-
-def _place(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the fields that name the invocation and its task."""
-    invocation, task = current_invocation(), running_task()
-    if invocation is None:
-        request_id = record.__dict__.get("request_id")  # outside of invocations the runtime's own handler knows it
-        return {"request_id": text_of(request_id)} if request_id else {}
-    context = invocation.context
-    place: dict[str, Any] = {"cold_start": invocation.cold_start}
-    if context.request_id:
-        place["request_id"] = context.request_id
-    if context.function_name:
-        place["function"] = context.function_name
-    if context.region:
-        place["region"] = context.region
-    if task is not None:
-        if task.token.layout is not None:
-            place["flow"], place["execution"], _ = task.token.layout
-        place["task"] = task.token.fingerprint
-    if invocation.sampled:
-        place["sampled"] = True
-    return place
-
-
-def _fitting(entry: dict[str, Any], line: str) -> str:
-    """Return a masked line as valid UTF-8 within FC's limit, its longest parts cut.
-
-    Args:
-        entry: The fields of the line.
-        line: The line.
-    """
-    if _size(line) <= RECORD_MAX_BYTES:
-        return line
-    line = json.dumps(entry, separators=(",", ":"))  # which writes lone surrogates, and all beyond ASCII, as escapes
-    room = RECORD_MAX_BYTES
-    while len(line) > RECORD_MAX_BYTES and room > _LEAST_ROOM:
-        room //= 2
-        short = {name: _shortened(value, room) for name, value in entry.items()}
-        line = json.dumps({**short, "cut": True}, separators=(",", ":"))
-    if len(line) <= RECORD_MAX_BYTES:
-        return line
-    kept = {name: _shortened(entry[name], _LEAST_ROOM) for name in _KEPT_WHEN_CUT if name in entry}
-    return json.dumps({**kept, "cut": True})
-
-
-def _size(line: str) -> int:
-    """Return the size of a line in bytes; too many for one with lone surrogates, which have no form in UTF-8."""
-    try:
-        return len(line.encode())
-    except UnicodeEncodeError:
-        return RECORD_MAX_BYTES + 1
-
-
-def _shortened(value: Any, room: int) -> Any:
-    text = json.dumps(value)
-    if len(text) <= room:
-        return value
-    if isinstance(value, dict) and isinstance(value.get("stack"), list):
-        # An exception keeps its type and its innermost frames.
-        stack = value["stack"][-_FRAMES_KEPT:]
-        return {name: _shortened(part, room // 4) for name, part in {**value, "stack": stack}.items()}
-    shown = (value if isinstance(value, str) else text)[: room // 6]  # an escape takes six characters
-    return f"{shown}... ({len(text)} characters)"
 
 
 class ProcessorFilter(logging.Filter):

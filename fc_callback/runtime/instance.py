@@ -50,6 +50,8 @@ class FunctionInstance:
         self._started = False
         self._initialized = False
         self._closed = False
+        self._cancelled: threading.Event | None = None
+        self._cancelling = threading.Lock()
         self._last_credentials = ("", "", "")
 
     @property
@@ -65,6 +67,7 @@ class FunctionInstance:
         credentials: Credentials | None,
         request_id: str | None = None,
         retry_count: int = 0,
+        cancelled: threading.Event | None = None,
     ) -> InvocationResult:
         """Run the function once.
 
@@ -73,6 +76,7 @@ class FunctionInstance:
             credentials: The credentials of this invocation; None for a function without a role.
             request_id: A new one if None.
             retry_count: The number of earlier deliveries of the event.
+            cancelled: Set it and call `interrupt_cancelled` to end the process that runs the function.
 
         Raises:
             SettingsError: The code directory or the interpreter does not exist.
@@ -85,6 +89,7 @@ class FunctionInstance:
         with self._lock:
             if self._closed:
                 raise FcCallbackError(f"This instance of function {self.spec.name!r} is closed.")
+            self._cancelled = cancelled
             began = time.monotonic()
             self._last_credentials = _as_strings(credentials)
             call = {"request_id": request_id, "retry_count": retry_count, "credentials": self._last_credentials}
@@ -92,7 +97,9 @@ class FunctionInstance:
                 process = self._living_process()
                 failure = self._start(process) or self._initialize(process, call)
                 body, error_type, exit_code = failure or self._call(process, "invoke", call, event)
+                self._end_if_cancelled()
             except BaseException:  # such as Ctrl-C: a late response must not be taken for that of the next request
+                self._cancelled = None
                 if self._process is not None:
                     self._end(self._process, ask=False)
                 raise
@@ -118,10 +125,10 @@ class FunctionInstance:
         """Wait until a new process is ready. An import before the first request has the function's time limit."""
         if self._started:
             return None
-        if self._closed:
+        if self._is_interrupted:
             process.stop()
         exchange = process.start(seconds=self.spec.timeout_seconds)
-        if exchange is None and not self._closed:
+        if exchange is None and not self._is_interrupted:
             exit_code = self._end(process, ask=False)
             raise FcCallbackError(
                 f"The process of function {self.spec.name!r} did not start (exit code {exit_code}): "
@@ -155,7 +162,7 @@ class FunctionInstance:
             "initialize": ("Initializer", self.spec.initializer, self.spec.initializer_timeout_seconds),
             "pre_stop": ("PreStop", self.spec.pre_stop, self.spec.pre_stop_timeout_seconds),
         }[kind]
-        if self._closed and kind != "pre_stop":
+        if self._is_interrupted and kind != "pre_stop":
             process.stop()
         # The time limit of the first call includes the import, even if that has happened before.
         left, process.import_seconds = max(0.0, seconds - process.import_seconds), 0.0
@@ -201,6 +208,24 @@ class FunctionInstance:
             version: "LATEST",
             **dict(zip(CREDENTIAL_VARIABLES, self._last_credentials, strict=True)),
         }
+
+    @property
+    def _is_interrupted(self) -> bool:
+        return self._closed or (self._cancelled is not None and self._cancelled.is_set())
+
+    def interrupt_cancelled(self) -> None:
+        """Interrupt the running invocation if its `cancelled` is set. It returns as if its process had ended."""
+        with self._cancelling:
+            running = self._process
+            if running is not None and self._cancelled is not None and self._cancelled.is_set():
+                running.stop()
+
+    def _end_if_cancelled(self) -> None:
+        """End the process of a cancelled invocation also if it has responded: it may be stopped for the next request."""
+        with self._cancelling:
+            cancelled, self._cancelled = self._cancelled, None
+        if cancelled is not None and cancelled.is_set() and self._process is not None:
+            self._end(self._process, ask=False)
 
     def interrupt(self) -> None:
         """Interrupt a running invocation, and refuse further ones. It returns as if its process had ended. Call `close` next."""

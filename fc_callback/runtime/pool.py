@@ -47,26 +47,48 @@ class FunctionPool:
         credentials: Credentials | None,
         request_id: str | None = None,
         retry_count: int = 0,
+        cancelled: threading.Event | None = None,
     ) -> InvocationResult:
-        """Run the function once, on an instance of its own for the time; see `FunctionInstance.invoke`."""
-        instance = self._take()
+        """Run the function once, on an instance of its own for the time; see `FunctionInstance.invoke`.
+
+        To cancel it, set `cancelled`, and then call `interrupt_cancelled`.
+        """
+        cancelled = cancelled or threading.Event()
+        instance = self._take(cancelled)
         try:
-            return instance.invoke(event, credentials=credentials, request_id=request_id, retry_count=retry_count)
+            return instance.invoke(
+                event,
+                credentials=credentials,
+                request_id=request_id,
+                retry_count=retry_count,
+                cancelled=cancelled,
+            )
         finally:
             with self._changed:
                 self._free.append(instance)
                 self._changed.notify()
 
-    def _take(self) -> FunctionInstance:
+    def _take(self, cancelled: threading.Event) -> FunctionInstance:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._free or len(self._all) < self.max_instances)
+            self._changed.wait_for(
+                lambda: self._closed or cancelled.is_set() or self._free or len(self._all) < self.max_instances
+            )
             if self._closed:
                 raise FcCallbackError(f"The instances of function {self.spec.name!r} are closed.")
+            if cancelled.is_set():
+                raise FcCallbackError(f"The invocation of function {self.spec.name!r} was cancelled.")
             if self._free:
                 return self._free.pop()
             instance = FunctionInstance(self.spec)
             self._all.append(instance)
             return instance
+
+    def interrupt_cancelled(self) -> None:
+        """Interrupt the invocations whose `cancelled` is set: their processes end, and other requests get new ones."""
+        with self._changed:
+            self._changed.notify_all()
+        for instance in self.instances:
+            instance.interrupt_cancelled()
 
     def interrupt(self) -> None:
         """Interrupt running invocations and refuse further ones; requests that wait for an instance raise FcCallbackError."""

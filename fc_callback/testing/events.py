@@ -9,10 +9,12 @@ Source of the shapes: FC documentation, "Formats of event for different triggers
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
+
 from fc_callback.errors import SettingsError
+from fc_callback.local.trigger_events import MnsMessage, base64_text, cloud_event
 from fc_callback.testing.record_events import ACCOUNT, ID, REGION, TIME_SECONDS, cdn, json_bytes, oss, sls, tablestore
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def http(
         {
             "version": "v1",
             "rawPath": path,
-            "body": _base64(body) if base64 else body,
+            "body": base64_text(body) if base64 else body,
             "isBase64Encoded": base64,
             "headers": {"Content-Type": kind, "Host": "name-abc.cn-hangzhou.fcapp.run", **(headers or {})},
             "queryParameters": dict(query or {}),
@@ -99,7 +101,7 @@ def api_gateway(
             "headers": {"X-Ca-Request-Id": "0"},
             "queryParameters": {},
             "pathParameters": {},
-            "body": _base64(_message(payload, token, key)),
+            "body": base64_text(_message(payload, token, key)),
             "isBase64Encoded": True,
         }
     )
@@ -124,33 +126,19 @@ def mns_topic(
         attributes: The message's attributes.
         base64: Whether the message is base64, as MNS SDKs publish it by default.
     """
-    text = _message(payload, token, key)
-    text = _base64(text) if base64 else text
+    message = _mns_message("topics/topic", _message(payload, token, key), base64=base64)
     if form == "stream":
-        if attributes is None:
-            return text.encode()
-        return json_bytes({"body": text, "attrs": {"Extend": json.dumps(dict(attributes))}})
-    envelope = {
-        "TopicOwner": ACCOUNT,
-        "Message": text,
-        "Subscriber": ACCOUNT,
-        "PublishTime": TIME_SECONDS * 1000,
-        "SubscriptionName": "subscription",
-        "MessageMD5": "0" * 32,
-        "TopicName": "topic",
-        "MessageId": "0" * 32,
-        **(attributes or {}),
-    }
-    return http(envelope, path="/notifications") if form == "http" else json_bytes(envelope)
+        return message.event(attributes=attributes).encode()
+    event = attrs.evolve(message, form="json").event(attributes=attributes)
+    return http(event, path="/notifications") if form == "http" else event.encode()
 
 
 def mns_queue(
     payload: Payload, *, token: Token = None, key: str = "taskToken", base64: bool = False, array: bool = True
 ) -> bytes:
     """A message of an MNS (SMQ) queue; `array=False` for a trigger that delivers one event at a time."""
-    text = _message(payload, token, key)
-    data = {"requestId": "0000", "messageId": "0000", "messageBody": _base64(text) if base64 else text}
-    return _batch(_envelope("MNS-fn-trigger", "mns:Queue:SendMessage", data), array=array)
+    event = _mns_message("queues/queue", _message(payload, token, key), base64=base64).event()
+    return event.encode() if array else json_bytes(json.loads(event)[0])
 
 
 def eventbridge(
@@ -196,7 +184,7 @@ def rocketmq(payload: Payload, *, token: Token = None, key: str = "taskToken", b
         "topic": "topic",
         "systemProperties": {"UNIQ_KEY": "0000", "TAGS": "a", "INSTANCE_ID": "MQ_INST_x"},
         "userProperties": {},
-        "body": _base64(text) if base64 else text,
+        "body": base64_text(text) if base64 else text,
     }
     return _batch(_envelope("RocketMQ-fn-trigger", "mq:Topic:SendMessage", data))
 
@@ -249,28 +237,24 @@ def _message(payload: Payload, token: Token, key: str) -> str:
 
 
 def _envelope(source: str, kind: str, data: Any) -> dict[str, Any]:
-    return {
-        "id": ID,
-        "source": source,
-        "specversion": "1.0",
-        "type": kind,
-        "datacontenttype": "application/json; charset=utf-8",
-        "subject": f"acs:{source}:{REGION}:{ACCOUNT}",
-        "time": _TIME,
-        "aliyunaccountid": ACCOUNT,
-        "aliyunpublishtime": _TIME,
-        "aliyunoriginalaccountid": ACCOUNT,
-        "aliyuneventbusname": source,
-        "aliyunregionid": REGION,
-        "aliyunpublishaddr": "192.0.2.1",
-        "data": data,
-    }
+    subject = f"acs:{source}:{REGION}:{ACCOUNT}"
+    return cloud_event(source, kind, data, event_id=ID, subject=subject, time=_TIME, region=REGION, account=ACCOUNT)
+
+
+def _mns_message(resource: str, text: str, *, base64: bool) -> MnsMessage:
+    return MnsMessage(
+        resource=resource,
+        text=text,
+        message_id="0" * 32,
+        request_id=ID,
+        account=ACCOUNT,
+        region=REGION,
+        sent=TIME_SECONDS,
+        base64=base64,
+        subscription="subscription",
+    )
 
 
 def _batch(event: Mapping[str, Any], *, array: bool = True, strings: bool = False) -> bytes:
     one = json.dumps(event, ensure_ascii=False) if strings else event
     return json_bytes([one] if array else one)
-
-
-def _base64(text: str) -> str:
-    return b64encode(text.encode()).decode()

@@ -17,7 +17,7 @@ _DEEPEST = 10
 _MOST_CHARACTERS = 128 * 1024  # of one value; each of its parts counts `_PART` and the length of its text
 _PART = 16
 _LOWEST, _HIGHEST = -1.7e308, 1.7e308
-_PLAIN_NUMBER = 10**7  # a smaller number has fewer digits than a secret has characters
+PLAIN_NUMBER = 10**7  # a smaller number has fewer digits than a secret has characters
 
 
 def json_copy(value: Any, mask: Callable[[str], str], is_secret: Callable[[str], bool]) -> Any:
@@ -34,7 +34,7 @@ def json_copy(value: Any, mask: Callable[[str], str], is_secret: Callable[[str],
     kind = type(value)
     if kind is str:
         return mask(value)
-    if (kind is int or kind is float) and -_PLAIN_NUMBER < value < _PLAIN_NUMBER:
+    if (kind is int or kind is float) and -PLAIN_NUMBER < value < PLAIN_NUMBER:
         return value
     return _Copy(mask, is_secret).of(value, 0)
 
@@ -93,7 +93,7 @@ class _Copy:
         return copy
 
     def _of_number(self, value: float) -> Any:
-        if -_PLAIN_NUMBER < value < _PLAIN_NUMBER:
+        if -PLAIN_NUMBER < value < PLAIN_NUMBER:
             return value
         if type(value) is int and value.bit_length() > MOST_BITS:
             return text_of(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from itertools import filterfalse
 from typing import Any
 
 # The attribute of a log record with the fields of one call, as a dict. They may have any names.
@@ -15,6 +14,7 @@ WRITTEN_LINE = "fc_line"
 PASSING_THROUGH = (KeyboardInterrupt, SystemExit)
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_FIRST = list(logging.makeLogRecord({}).__dict__)
 # FC adds its id to every record, in its handler and in a filter. It is wrong if FC runs several requests at a time.
 _NOT_BROUGHT = STANDARD | {LOG_FIELDS, WRITTEN_LINE, "request_id", "fc_request_id"}
 _LONGEST_BYTES = 64 * 1024
@@ -58,9 +58,10 @@ def exception_text(exc_info: Any) -> str:
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:
     """Return the fields that a call gave to its record, with `extra=` or as keyword arguments of `Logger`."""
     own = record.__dict__
-    fields = {
-        name if type(name) is str else text_of(name): own[name] for name in filterfalse(_NOT_BROUGHT.__contains__, own)
-    }
+    names = list(own)
+    if names[: len(_FIRST)] == _FIRST:  # as nearly always; each name is looked up otherwise
+        del names[: len(_FIRST)]
+    fields = {name if type(name) is str else text_of(name): own[name] for name in names if name not in _NOT_BROUGHT}
     given: Any = own.get(LOG_FIELDS)
     if type(given) is dict:
         fields.update({name if type(name) is str else text_of(name): value for name, value in given.items()})

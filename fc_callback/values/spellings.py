@@ -30,6 +30,8 @@ FOLDED = 60  # a line of folded base64 has at least this many characters (64 in 
 _OF_ONE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _STANDARD = str.maketrans("-_", "+/")
 _SHORTEST_MARK = 4
+_MARK_CHARACTERS = 16
+_LONGEST_RUN = b"A" * FOLDED
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -75,9 +77,19 @@ class Spellings:
     """
 
     def __init__(self, secrets: tuple[str, ...]) -> None:
-        self._known = known = [_known(secret) for secret in secrets if len(secret) >= SHORTEST_SECRET]
-        self._marks = [one.mark for one in known]
-        self._run = b"A" * min([one.base64_characters for one in known], default=0)
+        self._secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST_SECRET)
+        self._marks = tuple(map(_mark, self._secrets))
+        self._run = b"A" * min(map(_base64_characters, self._secrets), default=0)
+
+    def with_secret(self, secret: str) -> Spellings:
+        """Return the spellings of these secrets and another one."""
+        if len(secret) < SHORTEST_SECRET:
+            return self
+        more = object.__new__(Spellings)
+        more._secrets = (*self._secrets, secret)
+        more._marks = (*self._marks, _mark(secret))
+        more._run = min(self._run or _LONGEST_RUN, b"A" * _base64_characters(secret))
+        return more
 
     def may_stand_in(self, text: str) -> bool:
         """Return whether a text must be searched. Most texts need no search."""
@@ -133,7 +145,7 @@ class Spellings:
     # Computed on demand: each task has a new token, and most texts contain no secret.
     @cached_property
     def _plain(self) -> tuple[str, ...]:
-        return tuple(form for one in self._known for form in one.plain)
+        return tuple(form for secret in self._secrets for form in _plain_forms(secret))
 
     @property
     def _base64(self) -> re.Pattern[str]:
@@ -148,25 +160,26 @@ class Spellings:
 spellings_of = lru_cache(maxsize=32)(Spellings)
 
 
-class _Known:
-    """The forms of one secret that the search needs."""
-
-    __slots__ = ("_data", "_secret", "base64_characters", "mark")
-
-    def __init__(self, secret: str) -> None:
-        self._secret, self._data = secret, secret.encode("utf-8", "surrogatepass")
-        # Letters and digits are rarely escaped: a text without this run of them need not be searched for the plain secret.
-        mark = max(self._data.translate(_WORDS).split(), key=len, default=b"").decode()
-        self.mark = mark if len(mark) >= _SHORTEST_MARK else ""
-        self.base64_characters = min(-(-len(self._data) * 4 // 3), FOLDED)
-
-    @property
-    def plain(self) -> tuple[str, ...]:
-        """The secret unchanged, with the `+` of a query, and as the bytes of its UTF-8, one character for each byte."""
-        return tuple(dict.fromkeys((self._secret, self._secret.replace(" ", "+"), self._data.decode("latin-1"))))
+def _mark(secret: str) -> str:
+    """Return a run of letters and digits of a secret, which are rarely escaped: a text without it does not hold the secret."""
+    start = secret[:_MARK_CHARACTERS]
+    if start.isascii() and start.isalnum():
+        return start
+    words = secret.encode("utf-8", "surrogatepass").translate(_WORDS).split()
+    mark = max(words, key=len, default=b"").decode()
+    return mark if len(mark) >= _SHORTEST_MARK else ""
 
 
-_known = lru_cache(maxsize=64)(_Known)
+def _base64_characters(secret: str) -> int:
+    """Return how many characters of base64 without line ends a secret has at least."""
+    size = len(secret) if secret.isascii() else len(secret.encode("utf-8", "surrogatepass"))
+    return min(-(-size * 4 // 3), FOLDED)
+
+
+def _plain_forms(secret: str) -> tuple[str, ...]:
+    """Return a secret unchanged, with the `+` of a query, and as the bytes of its UTF-8, one character for each byte."""
+    as_bytes = secret.encode("utf-8", "surrogatepass").decode("latin-1")
+    return tuple(dict.fromkeys((secret, secret.replace(" ", "+"), as_bytes)))
 
 
 class _Undone:

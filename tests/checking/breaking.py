@@ -300,6 +300,24 @@ BREAKS = (
         says="chrage",
     ),
     Break(
+        rule="flow-unread",
+        edit=replaced(LEGACY, "    timeoutSeconds: 900\n", "    timeoutSeconds: 900\n    timeoutSecond: 900\n"),
+        at=(LEGACY, "timeoutSecond: 900"),
+        says="unknown and is ignored",
+    ),
+    Break(
+        rule="flow-unread",
+        edit=replaced(CLOUDFLOW, "order.$: $Input.order", "order: $Input.order"),
+        at=(CLOUDFLOW, "order: $Input.order"),
+        says="constant text",
+    ),
+    Break(
+        rule="flow-unread",
+        edit=replaced(CLOUDFLOW, "order.$: $Input.order", "name.$: $Context.Execution.name"),
+        at=(CLOUDFLOW, "name.$: $Context.Execution.name"),
+        says="leads nowhere",
+    ),
+    Break(
         rule="flow-name", edit=replaced(CLOUDFLOW, 'Name: "order-flow"', "Name: other"), at=(CLOUDFLOW, "Name: other")
     ),
     Break(
@@ -317,7 +335,7 @@ BREAKS = (
     Break(
         rule="flow-token",
         edit=replaced(CLOUDFLOW, "taskToken.$:", "taskToken:"),
-        at=(CLOUDFLOW, "- Type: Task"),
+        at=(CLOUDFLOW, "taskToken: $Context"),
         says="lacks `.$`",
     ),
     Break(rule="flow-timeout", edit=replaced(LEGACY, "    timeoutSeconds: 900\n", ""), at=(LEGACY, "- type: task")),

@@ -15,7 +15,6 @@ import yaml
 from fc_callback.checking import check_project
 from fc_callback.errors import SettingsError
 from fc_callback.scaffolding import render_template
-from tests.profiles import by_profile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,7 +219,7 @@ def test_steps_inside_of_branches_and_loops_are_looked_at(project: Path) -> None
     )
     (project / "flows" / "cloudflow.yaml").write_text(
         "Type: StateMachine\nSpecVersion: v1\nName: order-flow\nStartAt: each\nStates:\n  - Type: Map\n    Name: each\n"
-        "    Processor:\n      StartAt: deep\n      States:\n        - {Type: Task, Name: deep, Action: 'HTTP:Request',"
+        "    ItemsPath: $Input.items\n    Processor:\n      StartAt: deep\n      States:\n        - {Type: Task, Name: deep, Action: 'HTTP:Request',"
         " TaskMode: WaitForCustomCallback, End: true}\n    End: true\n"
     )
 
@@ -313,7 +312,6 @@ def places(value: object, place: tuple[str | int, ...] = ()) -> list[tuple[str |
     return [place, *(each for key, below in inner for each in places(below, (*place, key)))]
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     "file", ["s.yaml", "s.flow.yaml", "flows/legacy.yaml", "flows/cloudflow.yaml", "policies/function-role.json"]
 )
@@ -321,7 +319,7 @@ def test_nonsense_at_any_place_of_a_file_is_no_end_of_the_check(tmp_path: Path, 
     render_template("mns-callback", tmp_path / "project")
     path = tmp_path / "project" / file
     original = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for number, place in enumerate(places(original)[1 :: by_profile(2, 1)]):
+    for number, place in enumerate(places(original)[1:]):
         changed = copy.deepcopy(original)
         holder = changed
         for step in place[:-1]:

@@ -24,6 +24,7 @@ def test_the_demo_ends_by_itself_with_three_executions_as_they_should_be() -> No
     assert "All three executions ended as expected." in ended.stdout
     assert ended.stdout.count("ExecutionSucceeded") == 3
     assert "delivery 2" in ended.stdout
+    assert ended.stderr == ""  # no warning of its flows either
 
 
 def test_the_demo_shows_no_token() -> None:

@@ -461,13 +461,17 @@ class Tunnel:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> Tunnel:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)
+        for one in (self._listening, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)  # it may be opening another one
         for one in (self._listening, *self._open):
             one.close()
 
@@ -481,9 +485,10 @@ class Tunnel:
             target = head.readline().split()[1].decode()
             while head.readline().strip():
                 pass
+            self._open.append(near)
             far = socket.create_connection(target.split(":"))  # type: ignore[arg-type]  # a host and a port
             self.connected.append(target)
-            self._open += [near, far]
+            self._open.append(far)
             near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._copy, args=(source, sink), daemon=True).start()

@@ -117,9 +117,12 @@ def test_a_cloudflow_flow_is_refused_with_the_state_and_the_reason(more: str, wo
         ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: work}]}", "is not an ARN"),
         (
             "{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: {Ref: work}}]}",
-            "Ref is replaced by Fun",
+            "replaces Ref before CreateFlow",
         ),
-        ("{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: '${w.Arn}'}]}", "${w.Arn} is replaced"),
+        (
+            "{version: v1, type: flow, steps: [{type: task, name: a, resourceArn: '${w.Arn}'}]}",
+            "replaces ${w.Arn} before",
+        ),
         ("{version: v1, type: flow, steps: [{type: choice, name: a}]}", "'choices'"),
         (
             "{version: v1, type: flow, steps: [{type: parallel, name: a, branches: [{steps: [{type: task, name: b}]}]}]}",
@@ -164,10 +167,14 @@ def test_a_definition_that_cannot_be_run_is_refused_with_words(definition: str, 
 @pytest.mark.parametrize(
     ("definition", "place", "words"),
     [
-        (LEGACY.format(more="retries: []"), ("steps", 0), "Step 'work': the field 'retries' is unknown"),
-        (LEGACY.format(more="retry: [{errors: [A], backoff: 2}]"), ("steps", 0, "retry"), "'backoff'"),
-        (CLOUDFLOW.format(more="ResultPath: $"), ("States", 0), "State 'Work': the field 'ResultPath' is unknown"),
-        (CLOUDFLOW.format(more="End: false") + "Comment: x", (), "The flow: the field 'Comment' is unknown"),
+        (LEGACY.format(more="retries: []"), ("steps", 0, "retries"), "Step 'work': the field 'retries' is unknown"),
+        (LEGACY.format(more="retry: [{errors: [A], backoff: 2}]"), ("steps", 0, "retry", 0, "backoff"), "'backoff'"),
+        (
+            CLOUDFLOW.format(more="ResultPath: $"),
+            ("States", 0, "ResultPath"),
+            "State 'Work': the field 'ResultPath' is unknown",
+        ),
+        (CLOUDFLOW.format(more="End: false") + "Comment: x", ("Comment",), "The flow: the field 'Comment' is unknown"),
     ],
 )
 def test_an_unknown_field_is_a_warning_that_names_its_place(definition: str, place: Any, words: str) -> None:
@@ -238,7 +245,8 @@ def test_a_flow_is_created_once_unless_it_is_to_be_replaced(service: LocalCloudF
 @pytest.mark.parametrize(
     ("action", "given_parameters", "words"),
     [
-        ("CreateFlow", {"ExecutionMode": "Express"}, "Express"),
+        ("CreateFlow", {"ExecutionMode": "Fast"}, "Express"),
+        ("StartSyncExecution", {"FlowName": "f", "Qualifier": "2"}, "Qualifier"),
         ("CreateFlow", {"Environment": "{}"}, "Environment"),
         ("CreateFlow", {"Name": "1 flow"}, "name"),
         ("CreateFlow", {"Type": "XML"}, "FDL"),

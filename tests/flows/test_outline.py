@@ -120,7 +120,13 @@ def test_a_place_leads_to_the_task_and_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["steps: [1, {type: task}, {type: task, retry: 7}]", "States: [{Type: Task, Catch: [1]}]"]
+    "text",
+    [
+        "steps: [{type: Parallel, name: [], branches: {steps: [{type: task, pattern: []}]}}]",
+        "States: [{Type: [], Processor: [{States: {Type: Task, TaskMode: {}, Action: 5}}]}]",
+        "steps: [1, {type: task}, {type: task, retry: 7}]",
+        "States: [{Type: Task, Catch: [1]}]",
+    ],
 )
 def test_a_definition_with_mistakes_still_has_an_outline(text: str) -> None:
     assert outlined(text).tasks[0].name == ""
@@ -135,11 +141,13 @@ def test_a_definition_with_mistakes_still_has_an_outline(text: str) -> None:
         ),
         ("acs:fc:::services/s/functions/pay/LATEST", TaskTarget(kind="function", name="pay")),
         ("acs:fc:::functions/pay.2", TaskTarget(kind="function", name="pay")),
+        ("acs:fnf:::flow/other", TaskTarget(kind="flow", name="other")),
+        ("acs:fnf:r:1:flow/other", TaskTarget(kind="flow", name="other", region="r", account="1")),
         ("acs:mns:r:1:/queues/q/messages", TaskTarget(kind="queue", name="q", region="r", account="1")),
         ("acs:oss:r:1:bucket", None),
         (None, None),
     ],
     ids=str,
 )
-def test_a_resource_arn_names_a_function_or_a_queue(arn: object, target: TaskTarget | None) -> None:
+def test_a_resource_arn_names_a_function_a_flow_or_a_queue(arn: object, target: TaskTarget | None) -> None:
     assert parse_target(arn) == target

@@ -56,10 +56,12 @@ def test_an_unreadable_text_names_the_line(text: str, line: int) -> None:
         (STEPS + "  - {type: task, name: t, resourceArn: 'acs:fc:::functions/f', catch: [{errors: [x], goto: y}]}\n", ("steps", 1)),
         (STATES + "  - {Type: Pass, Name: two}\n", ("States", 1)),
         (STATES + "  - {Type: Pass, Name: two, Next: three}\n", ("States", 1)),
-        (STATES + "  - {Type: Pass, Name: two, End: true, OutputConstructor: {a.$: '$Nowhere'}}\n", ("States", 1)),
+        (STATES + "  - {Type: Pass, Name: two, End: true, OutputConstructor: {a.$: '$Nowhere'}}\n", ("States", 1, "OutputConstructor", "a.$")),
     ],
 )  # fmt: skip
-def test_an_error_about_a_step_names_its_place_even_where_it_has_no_name(text: str, place: tuple[str, int]) -> None:
+def test_an_error_about_a_step_names_its_place_even_where_it_has_no_name(
+    text: str, place: tuple[str | int, ...]
+) -> None:
     with pytest.raises(DefinitionError) as caught:
         parse_flow(text)
 
@@ -219,7 +221,7 @@ def test_aliases_cannot_make_a_small_definition_large(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(DefinitionError, match=r"more than|deeper than"):
         read_definition(text)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_aliases_cannot_make_a_small_definition_large(text: str) -> None:
 def test_a_tag_of_a_template_is_named_for_what_it_is(value: str) -> None:
     tag = value.split(maxsplit=1)[0]
     with pytest.raises(
-        DefinitionError, match=rf"^{tag} is replaced by Fun or ROS before CreateFlow.* \(line 5\)"
+        DefinitionError, match=rf"^Fun or ROS replaces {tag} before CreateFlow: .* \(line 5\)"
     ) as caught:
         read_definition(f"{STEPS}  - resourceArn: {value}\n")
 
@@ -245,7 +247,7 @@ def test_a_tag_of_a_template_is_named_for_what_it_is(value: str) -> None:
     ],
 )
 def test_a_placeholder_in_a_resource_is_named_for_what_it_is(resource: object, found: str) -> None:
-    assert (unreplaced_placeholder(resource) or "").startswith(f"{found} is replaced by Fun or ROS before CreateFlow")
+    assert (unreplaced_placeholder(resource) or "").startswith(f"Fun or ROS replaces {found} before CreateFlow")
 
 
 @pytest.mark.parametrize(

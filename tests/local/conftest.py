@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fc_callback.local import LocalCloudFlow
+from tests.local.processes import Process
 from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -39,3 +41,18 @@ def waiting(service: LocalCloudFlow, inbox: Inbox) -> str:
     service.create_flow("approve", CALLBACK_FLOW)
     service.start("approve", {"order": 7}, execution_name="ask")
     return inbox.token()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    started: list[Process] = []
+
+    def start(**options: Any) -> Process:
+        process = Process(tmp_path, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.process.poll() is None:
+            process.kill()

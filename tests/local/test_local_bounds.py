@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PASS = "version: v1\ntype: flow\nsteps:\n  - {type: pass, name: one}\n"
 STATES = "Type: StateMachine\nSpecVersion: v1\nName: f\nStartAt: one\nStates:\n  - Type: Pass\n    Name: one\n    End: true\n"
+LEGACY_TASK = "version: v1\ntype: flow\nsteps:\n  - type: task\n    name: call\n    resourceArn: {}\n"
 KEYS = 20_000
 BRACKETS = 20_000
 DEADLINE = 20
@@ -284,7 +285,7 @@ def test_a_number_of_thousands_of_digits_is_an_invalid_argument(raw: RawClient, 
 
 
 MISSING = [
-    "StartSyncExecution", "CreateSchedule", "UpdateSchedule", "DescribeSchedule", "DeleteSchedule", "ListSchedules",
+    "CreateSchedule", "UpdateSchedule", "DescribeSchedule", "DeleteSchedule", "ListSchedules",
     "PublishFlowVersion", "ListFlowVersions", "DeleteFlowVersion", "CreateFlowAlias", "UpdateFlowAlias",
     "DescribeFlowAlias", "DeleteFlowAlias", "ListFlowAliases", "DescribeMapRun", "UpdateMapRun", "DescribeRegions",
 ]  # fmt: skip
@@ -323,9 +324,25 @@ def test_a_parameter_that_is_missing_here_is_named(raw: RawClient, action: str, 
 
 
 @pytest.mark.parametrize("value", ["!Ref fn", "!GetAtt fn.Arn"])
-def test_create_flow_names_a_template_and_its_line(service: LocalCloudFlow, value: str) -> None:
-    definition = f"version: v1\ntype: flow\nsteps:\n  - type: task\n    name: t\n    resourceArn: {value}\n"
-    with pytest.raises(ApiError, match=r"is replaced by Fun or ROS before CreateFlow: write the ARN .*line 6"):
+def test_create_flow_names_a_tag_of_a_template_and_its_line(service: LocalCloudFlow, value: str) -> None:
+    with pytest.raises(
+        ApiError, match=rf"Fun or ROS replaces {value.split(maxsplit=1)[0]} before CreateFlow: .*line 6"
+    ):
+        service.create_flow("f", LEGACY_TASK.format(value))
+
+
+@pytest.mark.parametrize(
+    "value", ["${fn.ARN}", "'acs:fc:::services/${svc}/functions/f'", "{Ref: fn}", "{Fn::GetAtt: [fn, Arn]}"]
+)
+@pytest.mark.parametrize("language", ["legacy", "cloudflow"])
+def test_create_flow_names_a_placeholder_and_its_step(service: LocalCloudFlow, language: str, value: str) -> None:
+    definition = LEGACY_TASK.format(value)
+    if language == "cloudflow":
+        task = f"Type: Task, Name: call, End: true, Action: FC:InvokeFunction, Parameters: {{resourceArn: {json.dumps(value)}}}"
+        definition = STATES.replace("StartAt: one", "StartAt: call").split("  - ")[0] + f"  - {{{task}}}\n"
+        if value.startswith("{"):
+            definition = definition.replace(json.dumps(value), value)
+    with pytest.raises(ApiError, match=r"'call'.*Fun or ROS replaces .* before CreateFlow: "):
         service.create_flow("f", definition)
 
 

@@ -21,7 +21,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 from fc_callback import Credentials, SettingsError, TaskFailed, task_callback
-from fc_callback.logs.formatter import RECORD_MAX_BYTES
+from fc_callback.logs.fitting import RECORD_MAX_BYTES
 from fc_callback.logs.logger import Logger
 from fc_callback.middleware import invocation, layers
 
@@ -353,6 +353,58 @@ def test_a_field_of_a_call_takes_the_place_of_the_bound_key_of_that_name(
 
     assert [record["order"] for record in fc_log.records] == [1, 2, 3, 1]
     assert all(line.count('"order":') == 1 for line in fc_log.lines)
+
+
+def test_a_line_begins_with_its_time_also_if_a_field_replaces_a_bound_key(
+    fc_log: FramedLog, fc_context: Callable[..., Any]
+) -> None:
+    log = Logger("orders")
+
+    def body() -> None:
+        log.bind(order=1, level=2)
+        log.info("x")
+        log.info("x", order=3)
+        log.info("x", level_=4)
+
+    run(body, fc_context())
+
+    assert [next(iter(record)) for record in fc_log.records] == ["timestamp"] * 3
+    assert [(record["order"], record["level_"]) for record in fc_log.records] == [(1, 2), (3, 2), (1, 4)]
+    assert all(line.count('"order":') == line.count('"level_":') == 1 for line in fc_log.lines)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        -1,
+        True,
+        None,
+        1.5,
+        10**6,
+        10**20,
+        -1e300,
+        "",
+        'a "quote", a \\ and a\nline',
+        "caf\u00e9 \u2713",
+        "at 12:30, a=b",
+        [1, {"a": []}],
+    ],
+    ids=repr,
+)
+def test_a_json_value_is_written_as_it_is_as_a_field_and_as_a_bound_key(
+    fc_log: FramedLog, fc_context: Callable[..., Any], value: object
+) -> None:
+    log = Logger("orders")
+
+    def body() -> None:
+        log.bind(bound=value)
+        log.info("x", value=value)
+
+    run(body, fc_context())
+
+    assert (fc_log.last["value"], fc_log.last["bound"]) == (value, value)
+    assert type(fc_log.last["value"]) is type(value)
 
 
 def test_a_bound_list_is_written_as_it_is_at_each_line(fc_log: FramedLog, fc_context: Callable[..., Any]) -> None:

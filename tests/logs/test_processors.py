@@ -81,6 +81,15 @@ def test_a_processor_sees_the_fields_of_libraries_of_extra_and_of_bound_keys(
     assert fc_log.last["took"] == 4
 
 
+def test_a_processor_gets_the_value_under_a_telling_name_too(fc_log: FramedLog) -> None:
+    def with_length(fields: dict[str, Any]) -> dict[str, Any]:
+        return {**fields, "length": len(fields["password"])}
+
+    Logger("orders", processors=[with_length]).info("x", password="hunter2")
+
+    assert (fc_log.last["length"], fc_log.last["password"]) == (7, "***")
+
+
 def test_a_processor_gets_values_as_they_were_given_and_an_exception_as_a_dict(fc_log: FramedLog) -> None:
     seen: list[Fields] = []
 

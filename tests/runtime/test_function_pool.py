@@ -90,6 +90,60 @@ def test_closing_frees_those_who_wait_and_those_who_run(pool: MakePool) -> None:
     assert sorted(ends) == ["FC.Unknown", "closed"]
 
 
+def test_a_cancelled_request_ends_its_own_process_or_its_wait(pool: MakePool) -> None:
+    both = pool(
+        """
+        import os, pathlib, time
+        def handler(event, context):
+            pathlib.Path("here-" + event.decode()).touch()
+            while event != b"next" and not os.path.exists("go"): time.sleep(0.01)
+            return event.decode()
+        """,
+        max_instances=2,
+    )
+    cancelled = {name: threading.Event() for name in ("one", "waits")}
+
+    def call(name: str) -> str:
+        try:
+            result = both.invoke(name.encode(), credentials=None, cancelled=cancelled.get(name))
+        except FcCallbackError as error:
+            return str(error)
+        return result.error_name or result.body.decode()
+
+    with ThreadPoolExecutor(3) as threads:
+        one, two = threads.submit(call, "one"), threads.submit(call, "two")
+        assert eventually(lambda: len(list(both.spec.code_dir.glob("here-*"))) == 2)
+        waits = threads.submit(call, "waits")
+        for event in cancelled.values():
+            event.set()
+        both.interrupt_cancelled()
+        assert one.result(20) == "FC.Unknown"
+        assert waits.result(20) == "The invocation of function 'orders' was cancelled."
+        (both.spec.code_dir / "go").touch()
+        assert two.result(20) == "two"
+    assert [call("next"), call("next")] == ["next", "next"]
+    assert not (both.spec.code_dir / "here-waits").exists()
+
+
+def test_a_cancel_at_the_moment_of_the_response_does_not_reach_the_next_request(pool: MakePool) -> None:
+    one = pool(PID, max_instances=1)
+    for _ in range(40):
+        cancelled = threading.Event()
+
+        def cancel(event: threading.Event = cancelled) -> None:
+            event.set()
+            one.interrupt_cancelled()
+
+        canceller = threading.Thread(target=cancel)
+        with ThreadPoolExecutor(1) as threads:
+            running = threads.submit(one.invoke, b"", credentials=None, cancelled=cancelled)
+            canceller.start()
+            if running.exception(20) is None:
+                assert running.result().error_name in {"", "FC.Unknown"}
+        canceller.join(20)
+        assert one.invoke(b"", credentials=None).error_type is None
+
+
 def test_a_process_that_dies_does_not_use_up_a_place(pool: MakePool) -> None:
     one = pool("def handler(event, context): import os; os._exit(1)", max_instances=1)
     assert [one.invoke(b"", credentials=None).error_name for _ in range(3)] == ["FC.Unknown"] * 3

@@ -34,10 +34,19 @@ def broken(event: bytes, context: Any) -> None:
     raise RuntimeError("on purpose")
 
 
+def act(parameters: dict[str, Any], *, task_token: Any) -> dict[str, Any]:
+    append("acted", json.dumps({**parameters, "token": task_token and task_token.reveal()}))
+    while not (directory / "go").exists():
+        time.sleep(0.01)
+    return {"acted": True}
+
+
 service = LocalCloudFlow(database=directory / "cloudflow.db", async_retry_delay_seconds=float(sys.argv[2]))
 service.start_service()
 for function in (notify, hang, broken):
     service.add_function(function)
+service.add_action("test:Act", act)
+service.subscribe("queues/hung", "hang")
 key = service.credentials
 print(json.dumps({"endpoint": service.endpoint, "id": key.access_key_id, "secret": key.access_key_secret}), flush=True)
 threading.Event().wait()
