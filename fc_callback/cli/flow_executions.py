@@ -97,7 +97,8 @@ def _follow(calls: FlowCalls, flow: str, execution: str, *, as_json: bool) -> No
         history.append(event)
         if not as_json:
             typer.echo(event_line(event, history[0].time))
-    described = calls.describe(flow, execution)
+    # The last event counts: the state of an execution may be a little behind its history.
+    described = {**calls.describe(flow, execution), "Status": history[-1].type.removeprefix("Execution")}
     if as_json:
         print_json(_description(calls, described, history))
     else:
