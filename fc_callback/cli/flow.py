@@ -16,9 +16,6 @@ from fc_callback.cli import flow_executions
 from fc_callback.cli.flow_options import AsJson, Endpoint, Region, errors_shown, opened, read_object
 from fc_callback.cli.flow_output import duration_text, print_json, print_line, print_tasks, read_age
 from fc_callback.cli.flow_tasks import callback_steps, report_task, waiting_tasks
-from fc_callback.cloudflow.errors import FlowNotExists
-from fc_callback.flows import parse_flow
-from fc_callback.flows.picture import draw_flow
 from fc_callback.local.progress import progress
 
 if TYPE_CHECKING:
@@ -154,6 +151,9 @@ def graph(
 
     The picture of an execution shows the states of its steps.
     """
+    from fc_callback.flows import parse_flow
+    from fc_callback.flows.picture import draw_flow
+
     if Path(drawn).is_file():
         with errors_shown():
             text = draw_flow(parse_flow(Path(drawn).read_text(encoding="utf-8")))
@@ -167,6 +167,10 @@ def graph(
 
 
 def _graph_of(calls: FlowCalls, drawn: str) -> str:
+    from fc_callback.cloudflow.errors import FlowNotExists
+    from fc_callback.flows import parse_flow
+    from fc_callback.flows.picture import draw_flow
+
     if "/" not in drawn:
         with contextlib.suppress(FlowNotExists):
             return draw_flow(parse_flow(calls.definition(drawn)))

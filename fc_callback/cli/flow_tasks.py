@@ -8,8 +8,6 @@ import attrs
 import typer
 
 from fc_callback.errors import FcCallbackError
-from fc_callback.flows import outline_flow, read_definition
-from fc_callback.flows.definition import DefinitionError
 from fc_callback.local.clock import parse_time
 from fc_callback.local.progress import has_ended, step_runs
 
@@ -48,6 +46,8 @@ class Task:
 
 def callback_steps(definition: str) -> frozenset[str]:
     """Return the names of the steps of a definition that wait for a report; empty if it cannot be read."""
+    from fc_callback.flows import DefinitionError, outline_flow, read_definition
+
     try:
         outline = outline_flow(read_definition(definition).data)
     except DefinitionError:
