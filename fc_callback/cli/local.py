@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fc_callback.cli.local_events import EventLines
 from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError
 
@@ -47,11 +48,13 @@ def command(
     try:
         functions = [function_spec(text, runtime=runtime) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
+        lines = EventLines()
         with EndSignals() as signals, service:
+            service.add_log_listener(_print_log)
+            service.add_event_listener(lambda told: _print_line(lines.line_of(told)))
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
-            service.add_log_listener(_print_log)
             _print_environment(service, as_json=as_json)
             signals.wait()
     except (FcCallbackError, ApiError, OSError) as error:
@@ -60,8 +63,13 @@ def command(
 
 
 def _print_log(function: str, log: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
-        typer.echo("\n".join(f"[{function}] {line}" for line in log.splitlines()), err=True)
+    _print_line("\n".join(f"[{function}] {line}" for line in log.splitlines()))
+
+
+def _print_line(text: str | None) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone; the execution goes on
+        if text is not None:
+            typer.echo(text, err=True)
 
 
 def function_spec(text: str, *, runtime: str) -> FunctionSpec:
@@ -94,7 +102,9 @@ def _print_environment(service: LocalCloudFlow, *, as_json: bool) -> None:
         return
     typer.echo(f"The local CloudFlow listens at {service.endpoint} (account {service.account_id}).")
     if service.functions:
-        typer.echo(f"Functions: {', '.join(service.functions)}. Their logs are printed here.")
+        typer.echo(
+            f"Functions: {', '.join(service.functions)}. Their logs and the events of executions are printed here."
+        )
     typer.echo("\nTo use it in another terminal:\n")
     for name, value in service.environment.items():
         typer.echo(f"  export {name}={shlex.quote(value)}")

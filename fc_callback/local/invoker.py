@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
     from fc_callback.local.clock import Clock
+    from fc_callback.local.log_feed import LogFeed
     from fc_callback.local.options import ServiceOptions
     from fc_callback.local.store import Row, ServiceStore
     from fc_callback.runtime import FunctionSpec
@@ -78,7 +79,7 @@ class Invoker:
         self._active: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self.log_listeners: list[Callable[[str, str], None]] = []
+        self.log_feeds: list[LogFeed] = []
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
         self.on_change: Callable[[], None] = lambda: None
@@ -209,8 +210,7 @@ class Invoker:
             log = self._finish(row, attempt, session)
         if log and row["kind"] == "action":
             _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
-        for listener in self.log_listeners if log else ():
-            listener(row["function"], self._store.masked(log))
+            self._tell(row["function"], log)
 
     def cancel(self, task: int) -> None:
         """End the invocations of a task, after the commit of the transaction; see `end_invocations`.
@@ -242,6 +242,7 @@ class Invoker:
                 request_id=row["request_id"],
                 retry_count=row["retry_count"],
                 cancelled=cancelled,
+                on_log=functools.partial(self._tell_lines, name, session) if self.log_feeds else None,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
             return Attempt(
@@ -256,6 +257,13 @@ class Invoker:
             error_name=result.error_name if result.error_type else "",
             error_message=result.error_message if result.error_type else "",
         )
+
+    def _tell_lines(self, function: str, session: Credentials, lines: str) -> None:
+        self._tell(function, without_secrets(self._store.mask_tokens(lines), session))
+
+    def _tell(self, function: str, log: str) -> None:
+        for feed in self.log_feeds:
+            feed.tell(function, self._store.masked(log))
 
     def _callback_token(self, row: Row) -> TaskToken | None:
         """Return the token of an action's task, if the task waits for a report."""
@@ -337,3 +345,5 @@ class Invoker:
             pool.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
         for pool in pools:
             pool.close()
+        for feed in self.log_feeds:
+            feed.close()
