@@ -41,7 +41,7 @@ class Work:
     """The function of one random flow. It answers as planned, reports its own task, and keeps the events."""
 
     def __init__(self, service: LocalCloudFlow, answers: Answers, *, seconds: float = 0) -> None:
-        self.service = service
+        self.components = service._components
         self.answers = answers
         self.calls: Counter[str] = Counter()
         self.closing = False
@@ -71,7 +71,7 @@ class Work:
 
     def _report(self, action: str, **parameters: str) -> None:
         try:
-            self.service._components.perform(action, **parameters)
+            self.components.perform(action, **parameters)
         except ApiError as error:
             if error.code != "TaskAlreadyCompleted":  # a branch was cancelled, or the event came again after a restart
                 raise
@@ -102,8 +102,6 @@ class RandomFlowService:
             self._service = None
 
     def service(self) -> LocalCloudFlow:
-        if self._runs % EXECUTIONS_OF_ONE_SERVICE == 0:
-            self.close()
         if self._service is None:
             part = self._runs // EXECUTIONS_OF_ONE_SERVICE
             database = None if self._folder is None else self._folder / f"db{part}"
@@ -113,8 +111,10 @@ class RandomFlowService:
 
     def run(self, flow: RandomFlow, *, restart_after: Sequence[float] = ()) -> Observed:
         """Run a flow to its end, and check its history; `restart_after` has the seconds between restarts on the way."""
-        service = self.service()
         self._runs += 1
+        if self._runs % EXECUTIONS_OF_ONE_SERVICE == 0:
+            self.close()
+        service = self.service()
         name = f"f{self._runs}"
         work = Work(service, flow.answers, seconds=0.003 if restart_after else 0)
         service.add_function(work, name=name)
@@ -124,7 +124,8 @@ class RandomFlowService:
             time.sleep(pause)
             work.closing = True
             self.close()
-            work.service = service = self.service()
+            service = self.service()
+            work.components = service._components
             work.closing = False
             service.add_function(work, name=name)
         execution = service.wait(name, "e", timeout=20)
