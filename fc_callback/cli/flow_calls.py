@@ -197,7 +197,7 @@ class FlowCalls:
         """
         names = {"FlowName": flow, "ExecutionName": execution}
         found = self._pages(
-            "GetExecutionHistory", "Events", _EVENTS_PER_PAGE, None, token=str(after + 1) if after else "", **names
+            "GetExecutionHistory", "Events", _EVENTS_PER_PAGE, None, token=str(after) if after else "", **names
         )
         return [_event(event) for event in found if event["EventId"] > after]
 
