@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.flows.random_flows import RandomFlow
 
-# A seed for each flow is ten times as fast as a draw for each choice, and gives larger flows. `SHRINK_FLOWS=1 pytest ...` draws
+# A seed for each flow costs less than a draw for each choice, and gives larger flows. `SHRINK_FLOWS=1 pytest ...` draws
 # each choice, so that hypothesis finds the smallest flow that fails.
 SHRINK = bool(os.environ.get("SHRINK_FLOWS"))
 

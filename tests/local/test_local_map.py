@@ -149,7 +149,7 @@ class Reporters:
                 self.accepted[number] += 1
             else:
                 assert error_of(answer) == (400, "TaskAlreadyCompleted")
-                assert number in self.uncertain, "nobody has reported it, and no answer was lost"
+                assert number in self.uncertain, "it was not reported before, and no answer was lost"
 
     def have_done(self, count: int) -> bool:
         return len(self.done) >= count or bool(self.failures)
