@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -233,12 +234,18 @@ def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, tempora
         event = source.build(task)
         with FunctionInstance(reporting) as instance:
             result = signals.run(lambda: instance.invoke(event, credentials=credentials), stop=instance.close)
-        log = mask_secrets(result.log, also=_secrets_of(credentials, task))
+        mask = partial(mask_secrets, also=_secrets_of(credentials, task))
+        log = mask(result.log)
         if signals.first:
             _show_end(signals, log)
             return signals.exit_code
-        show = _show_json if as_json else _show_result
-        show(result, log, None if task is None else str(task))
+        ended = None if task is None else str(task)
+        if as_json:
+            _show_json(result, log, ended)
+        elif sys.stdout.isatty():
+            _show_to_person(result, log, ended, mask)
+        else:
+            _show_result(result, log, ended)
     if result.error_type == "FunctionTimeout":
         return _TIMED_OUT
     return 0 if result.ok else _FAILED
@@ -252,8 +259,28 @@ def _secrets_of(credentials: Credentials | None, task: WaitingTask | RemoteTask 
 def _show_result(result: InvocationResult, log: str, task: str | None) -> None:
     sys.stderr.write(log)
     sys.stderr.flush()
-    sys.stdout.buffer.write(result.body + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.buffer.write(result.body)
     sys.stdout.flush()
+    _show_ending(result, task)
+
+
+def _show_to_person(result: InvocationResult, log: str, task: str | None, mask: Callable[[str], str]) -> None:
+    """Show an error as a traceback, and not as FC's JSON, which a pipe gets."""
+    from rich.console import Console
+
+    from fc_callback.cli.function_errors import print_error, print_log
+
+    console = Console(stderr=True)
+    has_error = print_log(console, log)
+    if result.ok:
+        sys.stdout.buffer.write(result.body + b"\n")
+        sys.stdout.flush()
+    elif not has_error:  # such as a timeout
+        print_error(console, json.loads(mask(result.body.decode())))
+    _show_ending(result, task)
+
+
+def _show_ending(result: InvocationResult, task: str | None) -> None:
     how = "Succeeded" if result.ok else f"Failed ({result.error_type}: {result.error_name})"
     typer.echo(f"\n{how} in {result.duration_seconds:.2f} s, request {result.request_id}.", err=True)
     if task is not None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
+from fc_callback.cli.function_errors import print_log
 from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError
 
@@ -61,6 +64,9 @@ def command(
 
 def _print_log(function: str, log: str) -> None:
     with contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
+        if sys.stderr.isatty():
+            print_log(Console(stderr=True), log, prefix=f"[{function}] ")
+            return
         typer.echo("\n".join(f"[{function}] {line}" for line in log.splitlines()), err=True)
 
 
