@@ -15,8 +15,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-# The record in which FC's runtimes log an error.
-_RECORD = re.compile(r"\S+Z \S+ \[ERROR\] (\{.*\})")
+# The record in which FC's runtimes log an error, in their own format and in the console form of `Logger`.
+_RECORD = re.compile(r'(?:\S+Z \S+ \[ERROR\]|[\d:]{8} ERROR +) (?=\{"errorMessage")')
 _OF_FC = re.compile(r"(FC (Invoke|Initialize|PreStop) (Start|End) |FunctionCompute )")
 _FRAME = re.compile(
     r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<function>\S+))?\s*(?P<source>.*)', re.DOTALL
@@ -60,12 +60,17 @@ def print_error(console: Console, document: dict[str, Any], *, prefix: str = "")
 
 
 def _error_document(line: str) -> dict[str, Any] | None:
-    found = _RECORD.fullmatch(line)
-    if found is None:
-        return None
+    found = _RECORD.match(line)
     try:
-        document = json.loads(found[1])
-    except ValueError:  # a record that was cut
+        if found is not None:
+            text = line[found.end() :]
+        elif line.startswith("{"):  # a record of `Logger`
+            record = json.loads(line)
+            text = record.get("message", "") if record.get("level") == "ERROR" else ""
+        else:
+            return None
+        document, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, TypeError):  # another record, or one that was cut
         return None
     return document if isinstance(document, dict) and "errorMessage" in document else None
 

@@ -165,3 +165,23 @@ def test_the_local_service_writes_the_json_of_fc_into_a_pipe(service: list[str])
         finally:
             running.kill()
     assert json.loads(record.partition("[ERROR] ")[2])["errorMessage"] == "bad order"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_the_error_is_shown_once_if_the_function_has_our_logger(tmp_path: Path, form: str) -> None:
+    (tmp_path / "index.py").write_text(
+        textwrap.dedent(f"""
+            from fc_callback import Logger
+
+            log = Logger(form="{form}")
+
+            def handler(event, context):
+                log.info("Charging", order="o-1")
+                raise ValueError("bad order")
+        """),
+        encoding="utf-8",
+    )
+    plain, _, _ = shown_in(tmp_path)
+    assert plain.count("bad order") == 2  # the line of code, and the error
+    assert "Charging" in plain
+    assert "errorMessage" not in plain
