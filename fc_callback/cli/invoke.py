@@ -17,6 +17,7 @@ import typer
 
 from fc_callback.cli.remote import RemoteTask, start_remote_task
 from fc_callback.cli.signals import EndSignals
+from fc_callback.cli.usage import FAILED, bytes_of_file, fail, text_of
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.redaction import mask_secrets
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
 
 _TIMED_OUT = 143  # as FC's own runtime exits
-_FAILED = 1
-_USAGE = 2
+_NOT_TEXT = "Use --event-file for an event that is not text."
 _WATCH_SECONDS = 0.3
 
 
@@ -109,12 +109,8 @@ def command(  # noqa: PLR0917 - Typer passes them by name
                 return _invoke(spec, source, signals, temporary=temporary, as_json=as_json)
 
             code = _watch(spec.code_dir, signals, run, quiet=as_json) if watch else run()
-    except SettingsError as error:
-        typer.echo(f"fc-callback invoke: {error}", err=True)
-        code = _USAGE
     except (FcCallbackError, OSError) as error:
-        typer.echo(f"fc-callback invoke: {error}", err=True)
-        code = _FAILED
+        fail("invoke", error)
     raise typer.Exit(code)
 
 
@@ -131,7 +127,7 @@ class _Source:
         if event_file is not None:
             if payload is not None:
                 raise SettingsError("--event-file gives the whole event.", hint="Remove --payload.")
-            return cls(raw=sys.stdin.buffer.read() if str(event_file) == "-" else event_file.read_bytes())
+            return cls(raw=bytes_of_file("--event-file", str(event_file)))
         trigger = _triggers().get(event)
         if trigger is None:
             raise SettingsError(f"--event {event!r} is not known.", hint=f"Use one of {', '.join(_triggers())}.")
@@ -166,10 +162,7 @@ def _triggers() -> dict[str, Callable[..., bytes]]:
 def _payload(text: str | None) -> Mapping[str, Any] | str:
     if text is None:
         return {}
-    if text == "-":
-        text = sys.stdin.read()
-    elif text.startswith("@"):
-        text = Path(text[1:]).read_text(encoding="utf-8")
+    text = text_of("--payload", "@-" if text == "-" else text, hint=_NOT_TEXT)
     try:
         value = json.loads(text)
     except ValueError:
@@ -248,7 +241,7 @@ def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, tempora
             _show_result(result, log, ended)
     if result.error_type == "FunctionTimeout":
         return _TIMED_OUT
-    return 0 if result.ok else _FAILED
+    return 0 if result.ok else FAILED
 
 
 def _secrets_of(credentials: Credentials | None, task: WaitingTask | RemoteTask | None) -> list[str]:

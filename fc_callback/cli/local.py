@@ -14,6 +14,7 @@ from rich.console import Console
 
 from fc_callback.cli.function_errors import print_log
 from fc_callback.cli.signals import EndSignals
+from fc_callback.cli.usage import fail, text_of_file
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
@@ -53,13 +54,12 @@ def command(
         with EndSignals() as signals, service:
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
-                service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
+                service.create_flow(name, text_of_file("--flow", file), replace=True)
             service.add_log_listener(_print_log)
             _print_environment(service, as_json=as_json)
             signals.wait()
     except (FcCallbackError, ApiError, OSError) as error:
-        typer.echo(f"fc-callback local: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail("local", error)
 
 
 def _print_log(function: str, log: str) -> None:

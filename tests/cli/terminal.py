@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _STYLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -61,7 +61,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(*arguments: str, cwd: Path | None = None, **environment: str) -> Iterator[Terminal]:
+def terminal(*arguments: str, cwd: Path | None = None, environment: Mapping[str, str] = {}) -> Iterator[Terminal]:
     """Run `fc-callback` with these arguments in a terminal of 100 columns, and end it at the end of the block."""
     screen, side = pty.openpty()
     variables = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
