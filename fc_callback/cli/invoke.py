@@ -17,7 +17,7 @@ import typer
 
 from fc_callback.cli.remote import RemoteTask, start_remote_task
 from fc_callback.cli.signals import EndSignals
-from fc_callback.cli.usage import FAILED, bytes_of_file, fail, text_of
+from fc_callback.cli.usage import FAILED, LOG_VARIABLE, LogForm, bytes_of_file, fail, text_of
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.redaction import mask_secrets
 
@@ -73,6 +73,9 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     python: Annotated[
         str, typer.Option(help="The Python interpreter that runs the function.", show_default="this one")
     ] = sys.executable,
+    log: Annotated[
+        LogForm | None, typer.Option(help="The form of `Logger` in the function.", show_default="json")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Run again after each change of the code, until Ctrl-C.")
     ] = False,
@@ -99,7 +102,7 @@ def command(  # noqa: PLR0917 - Typer passes them by name
         "python": python,
     }
     try:
-        variables = _variables(environment or [])
+        variables = {**({LOG_VARIABLE: log.value} if log else {}), **_variables(environment or [])}
         spec = _spec(config, resource, given, variables)
         temporary = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
         source = _Source.read(event, payload, event_file)

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from fc_callback.cli.function_errors import print_log
 from fc_callback.cli.signals import EndSignals
-from fc_callback.cli.usage import fail, text_of_file
+from fc_callback.cli.usage import LOG_VARIABLE, LogForm, fail, text_of_file
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ def command(
     runtime: Annotated[
         str, typer.Option(help="The functions' runtime: python3.10, python3.12 or custom.")
     ] = "python3.10",
+    log: Annotated[
+        LogForm | None, typer.Option(help="The form of `Logger` in the functions.", show_default="json")
+    ] = None,
     quota: Annotated[bool, typer.Option("--quota", help="Enforce the documented quotas of calls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the environment as one line of JSON.")] = False,
 ) -> None:
@@ -49,7 +52,7 @@ def command(
     from fc_callback.local import ApiError, LocalCloudFlow
 
     try:
-        functions = [function_spec(text, runtime=runtime) for text in function or ()]
+        functions = [function_spec(text, runtime=runtime, log=log) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
         with EndSignals() as signals, service:
             for text in flow or ():
@@ -70,7 +73,7 @@ def _print_log(function: str, log: str) -> None:
         typer.echo("\n".join(f"[{function}] {line}" for line in log.splitlines()), err=True)
 
 
-def function_spec(text: str, *, runtime: str) -> FunctionSpec:
+def function_spec(text: str, *, runtime: str, log: LogForm | None = None) -> FunctionSpec:
     """Read `name=code/dir:module.handler`.
 
     Raises:
@@ -84,7 +87,10 @@ def function_spec(text: str, *, runtime: str) -> FunctionSpec:
         raise typer.BadParameter(
             f"{text!r}: the directory {folder!r} does not exist. Write name=code/dir:module.handler."
         )
-    return FunctionSpec(name=name, handler=handler, code_dir=Path(folder).resolve(), runtime=runtime)
+    environment = {LOG_VARIABLE: log.value} if log else {}
+    return FunctionSpec(
+        name=name, handler=handler, code_dir=Path(folder).resolve(), runtime=runtime, environment=environment
+    )
 
 
 def _name_and_value(text: str, option: str, form: str) -> tuple[str, str]:

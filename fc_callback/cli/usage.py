@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +12,15 @@ import typer
 from fc_callback.errors import SettingsError
 
 FAILED, USAGE = 1, 2
+LOG_VARIABLE = "CLOUDFLOW_LOG_FORM"
 _UTF_8 = "Give the text as UTF-8."
+
+
+class LogForm(str, Enum):
+    """The values of the option `--log`."""
+
+    json = "json"
+    console = "console"
 
 
 def fail(command: str, problem: Exception) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -185,3 +186,36 @@ def test_the_error_is_shown_once_if_the_function_has_our_logger(tmp_path: Path, 
     assert plain.count("bad order") == 2  # the line of code, and the error
     assert "Charging" in plain
     assert "errorMessage" not in plain
+
+
+LOGGING = """
+from fc_callback import Logger
+
+log = Logger()
+
+def handler(event, context):
+    log.info("Charging", order="o-1")
+    return {}
+"""
+
+
+@pytest.mark.parametrize("profile", ["python3.12", "custom"])
+def test_log_console_makes_the_records_of_our_logger_lines_for_people(tmp_path: Path, profile: str) -> None:
+    (tmp_path / "index.py").write_text(LOGGING, encoding="utf-8")
+    ended = run_process("invoke", "--code-dir", str(tmp_path), "--profile", profile, "--log", "console")
+    assert re.search(r"\d\d:\d\d:\d\d INFO +Charging .*order=o-1\n", ended.stderr), ended.stderr
+    assert '"Charging"' not in ended.stderr
+
+
+def test_without_log_console_a_record_is_json_as_in_the_cloud(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text(LOGGING, encoding="utf-8")
+    ended = run_process("invoke", "--code-dir", str(tmp_path))
+    assert '"message": "Charging"' in ended.stderr or '"message":"Charging"' in ended.stderr
+
+
+def test_the_local_service_has_log_console_too(service: list[str], tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text(LOGGING, encoding="utf-8")
+    with terminal(*service, "--log", "console", cwd=tmp_path) as screen:
+        start_flow(environment_of(screen.read_until("Press Ctrl-C").splitlines()))
+        shown = screen.read_until("FC Invoke End")
+    assert re.search(r"\[one\] \d\d:\d\d:\d\d INFO +Charging ", shown), shown
