@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows.comparing import json_key
 from fc_callback.flows.definition import RUNTIME_ERROR, FlowError, compact, size_bytes
 from fc_callback.settings import KIB
@@ -33,11 +34,11 @@ _MAX_LEVELS = 100
 _MAX_INT = 2**63 - 1
 
 
-class _WrongArguments(Exception):
+class _WrongArguments(FcCallbackError):
     """The arguments are not what the function takes; the message says what it takes."""
 
 
-class _TooLarge(Exception):
+class _TooLarge(FcCallbackError):
     """A result is larger than any value can be."""
 
 
@@ -71,7 +72,7 @@ class Builtin:
 
 def _require_size(size: int) -> None:
     if size > VALUE_LIMIT_BYTES:
-        raise _TooLarge
+        raise _TooLarge(f"More than {VALUE_LIMIT_BYTES} bytes.")
 
 
 def bounded_items(values: Iterable[Any]) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows import EvaluationContext, Flow, parse_flow
 from fc_callback.flows.definition import RUNTIME_ERROR, compact
 from fc_callback.local.frames import Frame, Path, create_frame, load_frame, save_frame
@@ -33,11 +34,11 @@ MAX_EVENTS = 5_000
 parsed_flow = functools.lru_cache(maxsize=256)(parse_flow)
 
 
-class TooManyEvents(Exception):
+class TooManyEvents(FcCallbackError):
     """The execution has no room for another event."""
 
 
-class SubmitFailed(Exception):
+class SubmitFailed(FcCallbackError):
     """A task's call is refused before it runs, with this error name and cause."""
 
     def __init__(self, error: str, cause: str) -> None:
@@ -188,7 +189,7 @@ class ExecutionRecord:
             TooManyEvents: Only the execution's last event has room.
         """
         if self.events >= MAX_EVENTS - 1:
-            raise TooManyEvents
+            raise TooManyEvents(f"The execution has reached the limit of {MAX_EVENTS} events.")
         name = frame.step_name if step is None else step
         frame.last_event = self._insert_event(event_type, name or "", frame.last_event, detail)
         return frame.last_event
