@@ -28,6 +28,24 @@ _UNHANDLED = "UnhandledInvocationError"
 
 
 @attrs.frozen(kw_only=True)
+class InvocationEnd:
+    """The end of an invocation.
+
+    Attributes:
+        body: The response of a function.
+        result: The result of an action; None for a function.
+        error_name: The error's name as a flow sees it; empty if it succeeded.
+    """
+
+    task: int | None
+    asynchronous: bool
+    body: str
+    result: JsonObject | None
+    error_name: str
+    error_message: str
+
+
+@attrs.frozen(kw_only=True)
 class Attempt:
     """The outcome of one attempt of an invocation.
 
@@ -53,6 +71,7 @@ def call_function(function: Callable[..., Any], event: bytes, context: Any) -> A
     try:
         value = function(event, context) if _takes_two(function) else function(event)
         body = value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else compact(value)
+        body.encode()  # a lone surrogate is no text that a response can have
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the function's own exception is its outcome
         return _failed(_UNHANDLED, type(error).__name__, str(error))
     return Attempt(body=body)

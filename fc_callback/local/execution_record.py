@@ -83,6 +83,7 @@ class ExecutionRecord:
     Attributes:
         globals: The members of `$Global`, which all lists share.
         ready: The lists whose next step can begin now.
+        written: How many characters the events of this transaction have.
     """
 
     def __init__(self, context: RunContext, row: Row) -> None:
@@ -98,6 +99,7 @@ class ExecutionRecord:
         self.input: JsonObject = json.loads(self.store.restore_tokens(row["input"]))
         self.globals: JsonObject = json.loads(self.store.restore_tokens(row["globals"]))
         self.ready: deque[Frame] = deque()
+        self.written = 0
         self._frames: dict[int, Frame] = {}
 
     def context(self, frame: Frame, **changes: Any) -> EvaluationContext:
@@ -196,6 +198,8 @@ class ExecutionRecord:
 
     def _insert_event(self, event_type: str, step: str, cause: int, detail: JsonObject) -> int:
         self.events += 1
+        text = self.store.mask_tokens(compact(detail))
+        self.written += len(text)
         self.store.insert(
             "events",
             execution=self.id,
@@ -204,7 +208,7 @@ class ExecutionRecord:
             step=step,
             cause=cause,
             time=self.clock.now(),
-            detail=self.store.mask_tokens(compact(detail)),
+            detail=text,
         )
         return self.events
 
@@ -213,6 +217,17 @@ class ExecutionRecord:
         task = frame.task if frame is not None and kind == "task" else None
         frame_id = None if frame is None else frame.id
         self.store.insert("timers", due=due, kind=kind, execution=self.id, frame=frame_id, task=task)
+
+    def interrupt(self) -> None:
+        """Let the lists that are ready go on in another transaction: one timer for each, due at once."""
+        while self.ready:
+            self.add_timer("next", self.clock.now(), frame=self.ready.popleft())
+
+    def interrupted(self) -> list[Frame]:
+        """Return the lists that were interrupted, in their order, and forget their timers."""
+        rows = self.store.all("SELECT frame FROM timers WHERE execution = ? AND kind = 'next' ORDER BY id", self.id)
+        self.store.run("DELETE FROM timers WHERE execution = ? AND kind = 'next'", self.id)
+        return [self.frame(row["frame"]) for row in rows]
 
     def open_task(self, frame: Frame, event: int) -> str:
         """Create the task of the current step of a list; return its token."""
