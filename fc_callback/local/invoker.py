@@ -84,12 +84,17 @@ class Invoker:
         self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
-        """Add a function, or replace the function of the same name."""
+        """Add a function, or replace the function of the same name.
+
+        If both run in processes, an invocation that runs now ends with the old one, and the next runs with the new one.
+        """
         with self._lock:
             self._functions[name] = function
-            old = self._pools.pop(name, None)
-        if old is not None:
-            old.close()
+            pool = self._pools.pop(name, None) if callable(function) else self._pools.get(name)
+        if pool is not None and callable(function):
+            pool.close()
+        elif pool is not None and not callable(function):
+            pool.renew(self._with_endpoint(function))
 
     def is_idle(self) -> bool:
         """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
@@ -280,10 +285,12 @@ class Invoker:
                 raise FcCallbackError("The service is closing.")
             pool = self._pools.get(name)
             if pool is None:
-                environment = {"CLOUDFLOW_ENDPOINT": self._endpoint, **spec.environment}
-                spec = attrs.evolve(spec, environment=environment)
+                spec = self._with_endpoint(spec)
                 pool = self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
             return pool
+
+    def _with_endpoint(self, spec: FunctionSpec) -> FunctionSpec:
+        return attrs.evolve(spec, environment={"CLOUDFLOW_ENDPOINT": self._endpoint, **spec.environment})
 
     def _finish(self, row: Row, attempt: Attempt, session: Credentials) -> str:
         """Store the outcome of an attempt, and schedule a retry or notify the engine; return the log as it is stored."""
