@@ -41,18 +41,25 @@ def command(
     quota: Annotated[bool, typer.Option("--quota", help="Enforce the documented quotas of calls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the environment as one line of JSON.")] = False,
 ) -> None:
-    """Run a local CloudFlow, and print the variables that connect other programs to it."""
+    """Run a local CloudFlow, and print the variables that connect other programs to it.
+
+    Without --function and --flow it runs the project around it: the functions, MNS triggers and flows of the s.yaml in this
+    folder or in the nearest one above. Edits take effect at once.
+    """
     from fc_callback.local import ApiError, LocalCloudFlow
+    from fc_callback.workspace import Workspace, find_manifest
 
     try:
         functions = [function_spec(text, runtime=runtime) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
-        with EndSignals() as signals, service:
+        manifest = None if function or flow else find_manifest(Path())
+        with EndSignals() as signals, service, contextlib.ExitStack() as stack:
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
             service.add_log_listener(_print_log)
-            _print_environment(service, as_json=as_json)
+            project = stack.enter_context(Workspace(service, manifest, say=_print_line)) if manifest else None
+            _print_environment(service, project.summary() if project else [], as_json=as_json)
             signals.wait()
     except (FcCallbackError, ApiError, OSError) as error:
         typer.echo(f"fc-callback local: {error}", err=True)
@@ -60,8 +67,12 @@ def command(
 
 
 def _print_log(function: str, log: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
-        typer.echo("\n".join(f"[{function}] {line}" for line in log.splitlines()), err=True)
+    _print_line("\n".join(f"[{function}] {line}" for line in log.splitlines()))
+
+
+def _print_line(line: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone; the service goes on
+        typer.echo(line, err=True)
 
 
 def function_spec(text: str, *, runtime: str) -> FunctionSpec:
@@ -88,13 +99,15 @@ def _name_and_value(text: str, option: str, form: str) -> tuple[str, str]:
     return name, rest
 
 
-def _print_environment(service: LocalCloudFlow, *, as_json: bool) -> None:
+def _print_environment(service: LocalCloudFlow, about_project: list[str], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(service.environment))
         return
     typer.echo(f"The local CloudFlow listens at {service.endpoint} (account {service.account_id}).")
     if service.functions:
         typer.echo(f"Functions: {', '.join(service.functions)}. Their logs are printed here.")
+    for line in about_project:
+        typer.echo(line)
     typer.echo("\nTo use it in another terminal:\n")
     for name, value in service.environment.items():
         typer.echo(f"  export {name}={shlex.quote(value)}")
