@@ -73,11 +73,16 @@ States:
 """
 PRICE = "def handler(event, context):\n    return {'price': 5}\n"
 PAY = """\
+from pydantic import BaseModel
 from fc_callback import task_callback
 
+class Payload(BaseModel):
+    order: str
+    price: int | str
+
 @task_callback
-def handler(payload, context, task):
-    return {"order": payload["order"], "paid": payload["price"]}
+def handler(payload: Payload, context):
+    return {"order": payload.order, "paid": payload.price}
 """
 
 
