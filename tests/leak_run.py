@@ -28,6 +28,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fc_callback import CloudFlowClient, Credentials, FcContext, Task, TaskFailed, task_callback
+from fc_callback.cli import main as command_line
 from fc_callback.idempotency import idempotent, once
 from fc_callback.idempotency.sqlite import SqliteStore
 from fc_callback.logs.logger import Logger
@@ -297,6 +298,26 @@ steps:
         print(invocation.log)
 
 
+def run_commands(run: Run, service: TaskCloudFlow) -> None:
+    """The commands for flows, on executions whose inputs, errors and histories hold tokens."""
+    task = run.task(service, {"id": 1, "again": run.task(service).token.reveal()})
+    failed = run.task(service)
+    CloudFlowClient().report_task_failed(failed.token, "Named", f"with {failed.token.reveal()} in it")
+    names = [f"{one.flow}/{one.execution}" for one in (task, failed)]
+    lists = (
+        ["list"],
+        ["waiting"],
+        ["fail", names[1], "--error", "x"],
+        ["stop", names[0], "--cause", task.token.reveal()],
+    )
+    each = [[command, name] for name in names for command in ("describe", "history", "graph", "rerun")]
+    for command in (*each, *lists):
+        for more in ([], ["--json"]):
+            sys.argv = ["fc-callback", "flow", *command, *more]
+            with contextlib.suppress(SystemExit):
+                command_line()
+
+
 def main(directory: Path) -> None:
     run, raw = Run(directory), Raw()
     logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
@@ -306,7 +327,7 @@ def main(directory: Path) -> None:
     with TaskCloudFlow(database=directory / "service.db") as service:
         os.environ.update(service.environment)
         run.keep(service.credentials)
-        for scene in (succeed, meet_faults, fail, meet_errors, trace, do_without_a_task, run_a_process):
+        for scene in (succeed, meet_faults, fail, meet_errors, trace, do_without_a_task, run_a_process, run_commands):
             scene(run, service)
         print(service.invocations(), service.calls, service)
     (directory / "records.txt").write_text("\n".join(raw.texts))

@@ -8,7 +8,7 @@ import typer
 import typer.core
 
 from fc_callback import __version__
-from fc_callback.cli import build, check, demo, invoke, local, new, redeliver, report, serve
+from fc_callback.cli import build, check, demo, flow, invoke, local, new, redeliver, report, serve
 from fc_callback.cli.signals import leaving_blocks
 from fc_callback.redaction import mask_secrets
 
@@ -40,6 +40,7 @@ app = typer.Typer(
 app.command("demo")(demo.command)
 app.command("local")(local.command)
 app.command("invoke")(invoke.command)
+app.add_typer(flow.app, name="flow")
 app.command("report")(report.command)
 app.command("redeliver")(redeliver.command)
 app.command("new")(new.command)

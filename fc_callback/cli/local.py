@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fc_callback.cli.local_events import EventLines
 from fc_callback.cli.signals import EndSignals
 from fc_callback.errors import FcCallbackError
 
@@ -53,11 +54,13 @@ def command(
         functions = [function_spec(text, runtime=runtime) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
         manifest = None if function or flow else find_manifest(Path())
+        lines = EventLines()
         with EndSignals() as signals, service, contextlib.ExitStack() as stack:
+            service.add_log_listener(_print_log)
+            service.add_event_listener(lambda told: _print_line(lines.line_of(told)))
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
-            service.add_log_listener(_print_log)
             project = stack.enter_context(Workspace(service, manifest, say=_print_line)) if manifest else None
             _print_environment(service, project.summary() if project else [], as_json=as_json)
             signals.wait()
@@ -70,9 +73,10 @@ def _print_log(function: str, log: str) -> None:
     _print_line("\n".join(f"[{function}] {line}" for line in log.splitlines()))
 
 
-def _print_line(line: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal is gone; the service goes on
-        typer.echo(line, err=True)
+def _print_line(text: str | None) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone; the execution goes on
+        if text is not None:
+            typer.echo(text, err=True)
 
 
 def function_spec(text: str, *, runtime: str) -> FunctionSpec:
@@ -105,7 +109,9 @@ def _print_environment(service: LocalCloudFlow, about_project: list[str], *, as_
         return
     typer.echo(f"The local CloudFlow listens at {service.endpoint} (account {service.account_id}).")
     if service.functions:
-        typer.echo(f"Functions: {', '.join(service.functions)}. Their logs are printed here.")
+        typer.echo(
+            f"Functions: {', '.join(service.functions)}. Their logs and the events of executions are printed here."
+        )
     for line in about_project:
         typer.echo(line)
     typer.echo("\nTo use it in another terminal:\n")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import attrs
 
+from fc_callback.cli.control import control_request
 from fc_callback.errors import FcCallbackError, TaskTokenNotFound
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
-_SECONDS = 10.0
 _EXPORT = "export all the variables that `fc-callback local` prints"
 _UNSET = "Unset CLOUDFLOW_ENDPOINT to use a temporary local CloudFlow, or pass an event that has a token."
 
@@ -141,15 +140,7 @@ def _request_task(endpoint: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OSError, HTTPException, ValueError: No local CloudFlow listens there.
     """
-    url = urlsplit(endpoint)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=_SECONDS)
-    try:
-        body = json.dumps({"payload": payload})
-        connection.request("POST", "/_local/tasks", body=body, headers={"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        made = json.loads(answer.read())
-    finally:
-        connection.close()
+    status, made = control_request(endpoint, "POST", "/_local/tasks", {"payload": payload})
     if not isinstance(made, dict) or not made.keys() & {"token", "error"}:
-        raise ValueError(f"it answers {answer.status}")
+        raise ValueError(f"it answers {status}")
     return made

@@ -42,10 +42,11 @@ _STARTED = {"FlowName": "FlowName", "ExecutionName": "Name", "RequestID": "Reque
 
 @attrs.frozen(kw_only=True)
 class Branch:
-    """One branch of a Choice."""
+    """One branch of a Choice; `text` is its condition as the definition has it."""
 
     condition: Condition
     goto: str
+    text: str
 
 
 @attrs.frozen(kw_only=True)

@@ -171,10 +171,10 @@ def _parse_choice(fields: Fields) -> dict[str, Any]:
         given = fields.inner(f"{fields.label}: branch number {index + 1}", entry, "Branches", index)
         given.only("Condition", "Next", "Description")
         with at_place("Branches", index):
-            label = f"{given.label}: Condition"
+            label, text = f"{given.label}: Condition", given.text("Condition")
             warn = warn_below(given.warn, "Condition")
-            condition = parse_condition(given.text("Condition"), roots=_BEFORE, label=label, warn=warn)
-            branches.append(Branch(condition=condition, goto=given.text("Next")))
+            condition = parse_condition(text, roots=_BEFORE, label=label, warn=warn)
+            branches.append(Branch(condition=condition, goto=given.text("Next"), text=text))
     return {"branches": tuple(branches), "default": fields.text("Default") if "Default" in fields.members else None}
 
 

@@ -45,10 +45,11 @@ _STARTED = {name: name for name in ("FlowName", "Name", "Status", "Output", "Sta
 
 @attrs.frozen(kw_only=True)
 class Alternative:
-    """One alternative of a choice: its condition (None for the default), its list of steps, its goto."""
+    """One alternative of a choice: its condition (None for the default) and the text of it, its list of steps, its goto."""
 
     condition: Callable[[JsonObject], bool] | None
     chosen: Chosen
+    text: str = ""
 
 
 @attrs.frozen(kw_only=True)

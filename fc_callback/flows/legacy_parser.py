@@ -132,8 +132,9 @@ def _parse_choice(fields: Fields) -> dict[str, Any]:
         given = fields.inner(f"{fields.label}: choice number {index + 1}", entry, "choices", index)
         given.only("condition", "steps", "goto")
         with at_place("choices", index):
-            condition = parse_legacy_condition(given.text("condition"), label=f"{given.label}: condition")
-            alternatives.append(Alternative(condition=condition, chosen=_chosen(given, bodies)))
+            text = given.text("condition")
+            condition = parse_legacy_condition(text, label=f"{given.label}: condition")
+            alternatives.append(Alternative(condition=condition, chosen=_chosen(given, bodies), text=text))
     if "default" in fields.members:
         given = fields.inner(f"{fields.label}: default", fields.members["default"], "default")
         given.only("steps", "goto")

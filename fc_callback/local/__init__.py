@@ -18,6 +18,7 @@ from fc_callback._lazy import attach
 
 if TYPE_CHECKING:
     from fc_callback.local.api_errors import ApiError, NoWaitingTask, StillRunning
+    from fc_callback.local.event_feed import ExecutionEvent
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.local.history import ExecutedStep, HistoryEvent
     from fc_callback.local.service import LocalCloudFlow
@@ -28,6 +29,7 @@ _MODULES = {
     "ApiError": "fc_callback.local.api_errors",
     "ExecutedStep": "fc_callback.local.history",
     "Execution": "fc_callback.local.values",
+    "ExecutionEvent": "fc_callback.local.event_feed",
     "Fault": "fc_callback.local.faults",
     "FunctionInvocation": "fc_callback.local.values",
     "HistoryEvent": "fc_callback.local.history",
@@ -42,6 +44,7 @@ __all__ = [
     "ApiError",
     "ExecutedStep",
     "Execution",
+    "ExecutionEvent",
     "Fault",
     "FunctionInvocation",
     "HistoryEvent",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,19 @@ def _wait(components: Components, execution: int, timeout: float, is_over: Calla
             continue
         left = deadline - time.monotonic()
         if left <= 0:
-            steps = ", ".join(map(repr, engine.current_steps(execution)))
+            steps = ", ".join(map(repr, _current_steps(components, execution)))
             raise StillRunning(f"{_name(components, execution)} still runs after {timeout:g} s, at step {steps}.")
         engine.wait_for_change(seen, left)
+
+
+def _current_steps(components: Components, execution: int) -> list[str]:
+    """Return the names of the steps that wait for a call, a report, a time or a retry."""
+    rows = components.store.all(
+        "SELECT state FROM frames WHERE execution = ? AND output = '' AND id NOT IN"
+        " (SELECT parent FROM frames WHERE execution = ? AND parent IS NOT NULL AND output = '') ORDER BY id",
+        *(execution, execution),
+    )
+    return [json.loads(row["state"])["step_name"] for row in rows]
 
 
 def _is_running(components: Components, execution: int) -> bool:

@@ -97,8 +97,10 @@ class Components:
         return self.operations.execution_row(self.options.account_id, flow, execution)
 
     def close(self) -> None:
-        """End the functions' processes and close the database."""
-        self.invoker.close()
+        """End the functions' processes, and close the database and what listens to changes."""
+        for listener in self.engine.listeners:
+            listener(None)
+        self.invoker.close()  # the service has closed it before, if it was started
         self.store.close()
 
 

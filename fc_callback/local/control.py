@@ -8,6 +8,8 @@
 | `GET /_local/calls` | returns how often each operation ended in which outcome |
 | `GET /_local/invocations?function=` | returns the events, results and logs of functions |
 | `POST /_local/tasks` | starts an execution that waits for a report: `{"payload": {}}`; returns its token and names |
+| `GET /_local/waiting?flow=&execution=&step=` | returns the tasks that wait for a report, the oldest first, without tokens |
+| `POST /_local/waiting/{id}` | completes one of them: `{"output": {}}`, or `{"error": "Name", "cause": "text"}` |
 | `POST /_local/clock` | moves the clock: `{"seconds": 60}`; `"skew": false` moves the callers' clocks too |
 """
 
@@ -27,7 +29,8 @@ from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.faults import Fault, RandomFaults
 from fc_callback.local.request_body import read_body
 from fc_callback.local.values import read_invocations
-from fc_callback.local.waiting_tasks import start_task
+from fc_callback.local.waiting_tasks import report_task, start_task, waiting_tasks
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from fc_callback.local.components import Components
+    from fc_callback.local.waiting_tasks import WaitingTask
 
 PREFIX = "/_local"
 
@@ -62,7 +66,7 @@ def control_routes(components: Components) -> list[Route]:
     async def invocations(request: Request) -> Response:
         def read() -> Response:
             found = read_invocations(components.store, request.query_params.get("function"))
-            return JSONResponse([attrs.asdict(invocation) for invocation in found])
+            return JSONResponse([_without_tokens(attrs.asdict(invocation)) for invocation in found])
 
         return await asyncio.to_thread(read)  # a long history takes a while
 
@@ -70,6 +74,16 @@ def control_routes(components: Components) -> list[Route]:
         payload = (await _json_object(request)).get("payload", {})
         task = await asyncio.to_thread(start_task, components, payload)
         return JSONResponse({"token": task.token.reveal(), "flow": task.flow, "execution": task.execution})
+
+    async def waiting(request: Request) -> Response:
+        chosen = {name: request.query_params.get(name) for name in ("flow", "execution", "step")}
+        return JSONResponse([_shown_task(task) for task in waiting_tasks(components, **chosen)])
+
+    async def report(request: Request) -> Response:
+        content = await _json_object(request)
+        # The end of a task starts the next steps, which may call functions.
+        await asyncio.to_thread(report_task, components, request.path_params["task"], content)
+        return JSONResponse({})
 
     async def clock(request: Request) -> Response:
         content = await _json_object(request)
@@ -86,8 +100,21 @@ def control_routes(components: Components) -> list[Route]:
         Route(f"{PREFIX}/calls", _loopback_only(calls)),
         Route(f"{PREFIX}/invocations", _loopback_only(invocations)),
         Route(f"{PREFIX}/tasks", _loopback_only(tasks), methods=["POST"]),
+        Route(f"{PREFIX}/waiting", _loopback_only(waiting)),
+        Route(f"{PREFIX}/waiting/{{task:int}}", _loopback_only(report), methods=["POST"]),
         Route(f"{PREFIX}/clock", _loopback_only(clock), methods=["POST"]),
     ]
+
+
+def _without_tokens(values: dict[str, Any]) -> dict[str, Any]:
+    """Mask tokens that another service made: the store knows its own only."""
+    return {name: mask_secrets(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _shown_task(task: WaitingTask) -> dict[str, Any]:
+    shown = attrs.asdict(task, filter=lambda field, _value: not field.name.startswith("_"))
+    seconds = {name: shown[name] and round(shown[name], 3) for name in ("age_seconds", "seconds_left")}
+    return {**shown, **seconds, "input": json.loads(mask_secrets(json.dumps(task.input)))}
 
 
 def read_fault(entry: Any) -> Fault | RandomFaults:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from fc_callback.local.starts import insert_execution
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fc_callback.flows import Flow
     from fc_callback.local.clock import Clock
     from fc_callback.local.execution_record import TaskCalls
@@ -45,6 +46,8 @@ class Engine:
         self._changed = threading.Condition()
         self._pending = False
         self.changes = 0  # how often something has changed, for those who wait for a change
+        # Called with the row of an execution that has changed, and with None at the end of the service.
+        self.listeners: list[Callable[[int | None], None]] = []
         self._closing = False
         self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
@@ -191,6 +194,8 @@ class Engine:
 
     def _notify(self, execution: int) -> None:
         self.wake_timers()
+        for listener in self.listeners:
+            listener(execution)
         if execution in self._waiting and not self._is_running(execution):
             for future in self._waiting.pop(execution, ()):
                 if future.set_running_or_notify_cancel():
@@ -199,15 +204,6 @@ class Engine:
     def _is_running(self, execution: int) -> bool:
         row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
         return row is not None and row["status"] == "Running"
-
-    def current_steps(self, execution: int) -> list[str]:
-        """Return the names of the steps that wait for a call, a report, a time or a retry."""
-        rows = self._store.all(
-            "SELECT state FROM frames WHERE execution = ? AND output = '' AND id NOT IN"
-            " (SELECT parent FROM frames WHERE execution = ? AND parent IS NOT NULL AND output = '') ORDER BY id",
-            *(execution, execution),
-        )
-        return [json.loads(row["state"])["step_name"] for row in rows]
 
     def when_ended(self, execution: int) -> Future[None]:
         """Return a future that is done when the execution has ended."""

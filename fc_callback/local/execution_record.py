@@ -116,9 +116,10 @@ class ExecutionRecord:
         )
 
     def _warn_of_path(self, frame: Frame, path: str) -> None:
+        place = "" if frame.step_name is None else f", step {frame.step_name}"
         _LOG.warning(
-            "Flow %s, execution %s, step %s: %s leads nowhere, so its value is null.",
-            *(self.row["flow_name"], self.row["name"], frame.step_name, path),
+            "Flow %s, execution %s%s: %s leads nowhere, so its value is null.",
+            *(self.row["flow_name"], self.row["name"], place, path),
         )
 
     def frame(self, frame_id: int) -> Frame:

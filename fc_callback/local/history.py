@@ -89,7 +89,7 @@ def read_step(name: str, history: Iterable[HistoryEvent]) -> ExecutedStep | None
     failure = errors[-1] if errors and "StepSucceeded" not in details else {}
     return ExecutedStep(
         name=name,
-        status=_status(set(details), failed=bool(failure)),
+        status=_status(set(details)),
         attempts=kinds.count("TaskScheduled") or kinds.count("StepEntered"),
         input=details.get("StepStarted", {}).get("input"),
         output=details.get("StepSucceeded", {}).get("output"),
@@ -98,9 +98,9 @@ def read_step(name: str, history: Iterable[HistoryEvent]) -> ExecutedStep | None
     )
 
 
-def _status(kinds: set[str], *, failed: bool) -> Literal["running", "succeeded", "failed", "caught"]:
+def _status(kinds: set[str]) -> Literal["running", "succeeded", "failed", "caught"]:
     if "StepFailed" in kinds:
         return "failed"
     if "StepExited" not in kinds:
         return "running"
-    return "caught" if failed else "succeeded"
+    return "succeeded" if "StepSucceeded" in kinds else "caught"

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
     from fc_callback.local.clock import Clock
+    from fc_callback.local.log_feed import LogFeed
     from fc_callback.local.options import ServiceOptions
     from fc_callback.local.store import Row, ServiceStore
     from fc_callback.runtime import FunctionSpec
@@ -78,23 +79,24 @@ class Invoker:
         self._active: dict[int, threading.Event] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self.log_listeners: list[Callable[[str, str], None]] = []
+        self.log_feeds: list[LogFeed] = []
         # The engine sets both.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
         self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
-        """Add a function, or replace the function of the same name.
-
-        If both run in processes, an invocation that runs now ends with the old one, and the next runs with the new one.
-        """
+        """Add a function, or replace the function of the same name: invocations that run in processes end with the old one."""
+        if not callable(function):
+            function = attrs.evolve(
+                function, environment={"CLOUDFLOW_ENDPOINT": self._endpoint, **function.environment}
+            )
         with self._lock:
             self._functions[name] = function
             pool = self._pools.pop(name, None) if callable(function) else self._pools.get(name)
         if pool is not None and callable(function):
             pool.close()
         elif pool is not None and not callable(function):
-            pool.renew(self._with_endpoint(function))
+            pool.renew(function)
 
     def is_idle(self) -> bool:
         """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
@@ -214,8 +216,7 @@ class Invoker:
             log = self._finish(row, attempt, session)
         if log and row["kind"] == "action":
             _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
-        for listener in self.log_listeners if log else ():
-            listener(row["function"], self._store.masked(log))
+            self._tell(row["function"], log)
 
     def cancel(self, task: int) -> None:
         """End the invocations of a task, after the commit of the transaction; see `end_invocations`.
@@ -247,6 +248,7 @@ class Invoker:
                 request_id=row["request_id"],
                 retry_count=row["retry_count"],
                 cancelled=cancelled,
+                on_log=functools.partial(self._tell_lines, name, session) if self.log_feeds else None,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
             return Attempt(
@@ -261,6 +263,13 @@ class Invoker:
             error_name=result.error_name if result.error_type else "",
             error_message=result.error_message if result.error_type else "",
         )
+
+    def _tell_lines(self, function: str, session: Credentials, lines: str) -> None:
+        self._tell(function, without_secrets(self._store.mask_tokens(lines), session))
+
+    def _tell(self, function: str, log: str) -> None:
+        for feed in self.log_feeds:
+            feed.tell(function, self._store.masked(log))
 
     def _callback_token(self, row: Row) -> TaskToken | None:
         """Return the token of an action's task, if the task waits for a report."""
@@ -283,14 +292,9 @@ class Invoker:
         with self._lock:
             if self._closing.is_set():
                 raise FcCallbackError("The service is closing.")
-            pool = self._pools.get(name)
-            if pool is None:
-                spec = self._with_endpoint(spec)
-                pool = self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
-            return pool
-
-    def _with_endpoint(self, spec: FunctionSpec) -> FunctionSpec:
-        return attrs.evolve(spec, environment={"CLOUDFLOW_ENDPOINT": self._endpoint, **spec.environment})
+            if name not in self._pools:
+                self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
+            return self._pools[name]
 
     def _finish(self, row: Row, attempt: Attempt, session: Credentials) -> str:
         """Store the outcome of an attempt, and schedule a retry or notify the engine; return the log as it is stored."""
@@ -344,3 +348,5 @@ class Invoker:
             pool.interrupt()  # all of them first: a process that ignores SIGTERM takes some seconds to end
         for pool in pools:
             pool.close()
+        for feed in self.log_feeds:
+            feed.close()

@@ -11,8 +11,10 @@ import attrs
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.local.components import Components, build_components
 from fc_callback.local.control import control_routes
+from fc_callback.local.event_feed import start_event_feed
 from fc_callback.local.flow_operations import FlowOperations
 from fc_callback.local.http_api import HttpApi
+from fc_callback.local.log_feed import LogFeed
 from fc_callback.local.options import ServiceOptions
 from fc_callback.local.server import HOST, Server, listen
 from fc_callback.local.values import FunctionInvocation, read_invocations
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from fc_callback.local.actions import Action
+    from fc_callback.local.event_feed import ExecutionEvent
     from fc_callback.local.faults import Fault, RandomFaults
     from fc_callback.runtime import FunctionSpec
     from fc_callback.values.context import Credentials
@@ -131,6 +134,8 @@ class LocalCloudFlow(FlowOperations):
         running, self._running = self._running, None
         if running is not None:
             running.components.engine.close()
+            # Before the server: a function that cannot reach it any more has not failed, and is called again.
+            running.components.invoker.close()
             running.server.stop()
             running.components.close()
 
@@ -273,11 +278,19 @@ class LocalCloudFlow(FlowOperations):
         return read_invocations(self._components.store, function)
 
     def add_log_listener(self, listener: Callable[[str, str], None]) -> None:
-        """Call `listener` with a function's name and its log, at the end of each attempt of an invocation.
+        """Call `listener` with a function's name and whole lines of its log, while the function writes them.
 
-        The call happens in the thread of the invocation.
+        The call happens in a thread of the service. Of a function of this process nothing is logged; of an action, its
+        traceback is.
         """
-        self._components.invoker.log_listeners.append(listener)
+        self._components.invoker.log_feeds.append(LogFeed(listener))
+
+    def add_event_listener(self, listener: Callable[[ExecutionEvent], None]) -> None:
+        """Call `listener` with each event of every execution from now on.
+
+        The call happens in a thread of the service, after the commit of the event, in the order of the execution.
+        """
+        start_event_feed(self._components, listener)
 
     def inject(self, *faults: Fault | RandomFaults) -> None:
         """Inject faults into subsequent calls."""

@@ -100,6 +100,7 @@ class WaitingTask:
     """A task that waits for a report. It can be completed without its token.
 
     Attributes:
+        id: Its number in this service, which is not a secret.
         flow: The flow's name.
         execution: The execution's name.
         step: The step's name.
@@ -109,6 +110,7 @@ class WaitingTask:
         seconds_left: The time before it times out; None for no timeout.
     """
 
+    id: int
     flow: str
     execution: str
     step: str
@@ -149,6 +151,7 @@ def waiting_tasks(
     )
     return [
         WaitingTask(
+            id=row["id"],
             flow=row["flow_name"],
             execution=row["name"],
             step=row["step"],
@@ -160,6 +163,29 @@ def waiting_tasks(
         )
         for row in rows
     ]
+
+
+def report_task(components: Components, task: int, content: Mapping[str, Any]) -> None:
+    """Complete a task by its number: with `output`, or with `error` and `cause`.
+
+    Raises:
+        NoWaitingTask: No task of the default account that waits for reports has this number.
+        ApiError: The report is refused, for example because the task has ended.
+        TypeError: The content has another form.
+    """
+    known = components.store.one(
+        "SELECT 1 FROM tasks t JOIN executions e ON e.id = t.execution"
+        " WHERE t.id = ? AND t.waits_for = 'report' AND e.account = ?",
+        *(task, components.options.account_id),
+    )
+    if known is None:
+        raise NoWaitingTask(f"There is no task {task} that waits for a report.")
+    if content.keys() == {"output"} and isinstance(content["output"], dict):
+        _report(components, task, "ReportTaskSucceeded", Output=json.dumps(content["output"], ensure_ascii=False))
+    elif {"error"} <= content.keys() <= {"error", "cause"} and all(isinstance(each, str) for each in content.values()):
+        _report(components, task, "ReportTaskFailed", Error=content["error"], Cause=content.get("cause", ""))
+    else:
+        raise TypeError('Send {"output": {}}, or {"error": "Name", "cause": "text"}.')
 
 
 def _report(components: Components, task: int, action: str, **parameters: str) -> None:

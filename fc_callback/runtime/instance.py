@@ -16,6 +16,7 @@ from fc_callback.runtime.served import ServedProcess
 from fc_callback.runtime.worker import CREDENTIAL_VARIABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
     from fc_callback.values.context import Credentials
@@ -68,6 +69,7 @@ class FunctionInstance:
         request_id: str | None = None,
         retry_count: int = 0,
         cancelled: threading.Event | None = None,
+        on_log: Callable[[str], None] | None = None,
     ) -> InvocationResult:
         """Run the function once.
 
@@ -77,6 +79,7 @@ class FunctionInstance:
             request_id: A new one if None.
             retry_count: The number of earlier deliveries of the event.
             cancelled: Set it and call `interrupt_cancelled` to end the process that runs the function.
+            on_log: Called with whole lines of the log as the function writes them; secrets are not masked.
 
         Raises:
             SettingsError: The code directory or the interpreter does not exist.
@@ -95,6 +98,7 @@ class FunctionInstance:
             call = {"request_id": request_id, "retry_count": retry_count, "credentials": self._last_credentials}
             try:
                 process = self._living_process()
+                process.log.tell(on_log)
                 failure = self._start(process) or self._initialize(process, call)
                 body, error_type, exit_code = failure or self._call(process, "invoke", call, event)
                 self._end_if_cancelled()
@@ -108,7 +112,7 @@ class FunctionInstance:
                 body=body,
                 error_type=error_type,
                 exit_code=exit_code,
-                log=process.take_log(),
+                log=process.log.take(),
                 duration_seconds=time.monotonic() - began,
             )
 
@@ -132,7 +136,7 @@ class FunctionInstance:
             exit_code = self._end(process, ask=False)
             raise FcCallbackError(
                 f"The process of function {self.spec.name!r} did not start (exit code {exit_code}): "
-                f"{process.take_log()[-2000:]}"
+                f"{process.log.take()[-2000:]}"
             )
         if exchange is None or exchange.response is None:
             during = f" while {self.spec.handler.rpartition('.')[0]} was being imported"

@@ -11,6 +11,8 @@ from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.runtime.instance import FunctionInstance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fc_callback.runtime.function import FunctionSpec, InvocationResult
     from fc_callback.values.context import Credentials
 
@@ -50,6 +52,7 @@ class FunctionPool:
         request_id: str | None = None,
         retry_count: int = 0,
         cancelled: threading.Event | None = None,
+        on_log: Callable[[str], None] | None = None,
     ) -> InvocationResult:
         """Run the function once, on an instance of its own for the time; see `FunctionInstance.invoke`.
 
@@ -64,6 +67,7 @@ class FunctionPool:
                 request_id=request_id,
                 retry_count=retry_count,
                 cancelled=cancelled,
+                on_log=on_log,
             )
         finally:
             self._give_back(instance)

@@ -20,6 +20,7 @@ import attrs
 
 from fc_callback.errors import SettingsError
 from fc_callback.runtime import worker
+from fc_callback.runtime.function_log import FunctionLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,6 @@ START_SECONDS = 60.0
 GRACE_SECONDS = 3.0
 # For interpreters without an installed fc_callback.
 PACKAGE_HOME = str(Path(__file__).resolve().parents[2])
-LOG_BYTES = 16 * 1024 * 1024
 # A process is polled while its pipe is silent, because a child of the function may keep the pipe open.
 _POLL_SECONDS = 0.05
 _CHUNK = 1 << 16
@@ -105,7 +105,7 @@ class FunctionProcess:
         finally:
             for fd in (*inherited, child_logs):
                 os.close(fd)
-        self._log = bytearray()
+        self.log = FunctionLog()
         self._stopped = False
         self._selector = selectors.DefaultSelector()
         for fd in (self._request_fd, self._response_fd, self._log_fd):
@@ -205,8 +205,7 @@ class FunctionProcess:
         part = _read_available(self._log_fd)
         if part == b"":
             self._selector.unregister(self._log_fd)
-        self._log += part or b""
-        del self._log[:-LOG_BYTES]
+        self.log.add(part or b"")
         return bool(part)
 
     def _drain_log(self) -> None:
@@ -214,12 +213,6 @@ class FunctionProcess:
         for _ in range(32):
             if self._log_fd not in self._selector.get_map() or not self._read_log():
                 return
-
-    def take_log(self) -> str:
-        """Return the log since the last call, at most its last 16 MiB."""
-        text = self._log.decode(errors="replace")
-        self._log.clear()
-        return text
 
     def has_ended(self) -> bool:
         """Return whether the process has ended, without releasing its id."""

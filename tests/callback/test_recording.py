@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from tests.waiting import WaitingTask, WaitingTasks
 
 # The time that FC gives an invocation here, in seconds.
-TIMEOUT = 2.5
+TIMEOUT = 2
 # A quarter of it is for recording a result before it is reported: this store answers again after that.
-SILENT = 1.1
+SILENT = 0.9
 FAST = RetryPolicy(base_seconds=0.02, cap_seconds=0.1)
 
 
@@ -155,7 +155,7 @@ def test_a_store_and_a_service_that_both_stay_silent_are_an_undelivered_report_w
 ) -> None:
     shop = Shop(tasks, stalling, silent_seconds=None)
     task = shop.new()
-    tasks.service.inject(Fault("slow", times=None, seconds=4, takes_effect=False))
+    tasks.service.inject(Fault("slow", times=None, seconds=3, takes_effect=False))
     try:
         with pytest.raises(ReportUndelivered):
             shop.deliver(task)
@@ -230,7 +230,7 @@ def test_what_ends_after_the_watch_has_reported_is_what_the_flow_s_retry_gets(ta
             raise TaskFailed("Declined", cause="no funds")
         return {"paid": True}
 
-    handler(task.event, fc_context(tasks, timeout=TIMEOUT))
+    handler(task.event, fc_context(tasks, timeout=2.5))
     assert task.failure[0] == "DeadlineExceeded"
     assert not list(store.pending())  # this token has its report
     handler(retry.event, fc_context(tasks))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tests.waiting import WaitingTasks
 
-TIMEOUT = 2.5
-SILENT = 1.1  # longer than the quarter of it that recording takes before the report
+TIMEOUT = 2
+SILENT = 0.9  # longer than the quarter of it that recording takes before the report
 FAST = CloudFlowClient(region="cn-hangzhou", retry=RetryPolicy(base_seconds=0.02, cap_seconds=0.1))
 
 

@@ -127,7 +127,7 @@ def test_a_process_that_exits_is_a_failure(run: Run, code: Any) -> None:
 @pytest.mark.parametrize("profile", ["python3.12", "custom"])
 def test_a_function_over_its_time_ends_with_143(run: Run, code: Any, profile: str) -> None:
     code("import time\ndef handler(event, context): time.sleep(60)")
-    ended = run("--timeout", "2", "--profile", profile, "--json")
+    ended = run("--timeout", "1", "--profile", profile, "--json")
     document = json.loads(ended.stdout)
     assert (ended.returncode, document["errorType"], document["exitCode"]) == (143, "FunctionTimeout", 143)
     assert "in handler" in document["log"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 
 from fc_callback import CloudFlowClient, Credentials
 from fc_callback.local import LocalCloudFlow
+from tests.cli.commands import run_command
+from tests.cli.flow_samples import APPROVE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +96,38 @@ def test_a_process_that_never_closes_its_service_leaves_nothing(tmp_path: Path) 
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_each_event_that_a_person_cares_about_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context):\n    return {}\n")
+    (tmp_path / "flow.yaml").write_text(APPROVE)
+    command = [sys.executable, "-m", "fc_callback", "local", "--port", "0", "--json"]
+    command += ["-f", f"ask={tmp_path}:index.handler", "--flow", f"approve={tmp_path}/flow.yaml"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stdout is not None
+            assert service.stderr is not None
+            environment = json.loads(service.stdout.readline())
+            lines: list[str] = []
+
+            with pytest.MonkeyPatch.context() as patched:
+                for name, value in environment.items():
+                    patched.setenv(name, value)
+                run_command("flow", "start", "approve", "--name", "one", "--input", '{"order": 7}')
+                while "waits for a report" not in (lines[-1] if lines else ""):
+                    lines.append(service.stderr.readline().rstrip("\n"))
+                run_command("flow", "fail", "one", "--error", "Rejected", "--cause", "too dear")
+                while "approve/one failed" not in lines[-1]:
+                    lines.append(service.stderr.readline().rstrip("\n"))
+        finally:
+            service.kill()
+    told = [re.sub(r"\d\d:\d\d:\d\d", "TIME", re.sub(r"after .+? s", "after TIME", line)) for line in lines]
+    assert [line for line in told if line.startswith("approve/")] == [
+        'approve/one started with {"order": 7}',
+        "approve/one Approve: entered",
+        "approve/one Approve: waits for a report since TIME",
+        "approve/one Approve: the task failed: Rejected: too dear",
+        "approve/one Sorry: entered",
+        "approve/one Sorry: failed: Refused: too dear",
+        "approve/one failed after TIME: Refused: too dear",
+    ]

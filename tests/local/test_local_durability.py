@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ import requests
 
 from fc_callback.errors import SettingsError
 from fc_callback.local import LocalCloudFlow
-from tests.local.raw_client import CALLBACK_FLOW, error_of, until
+from tests.local.raw_client import CALLBACK_FLOW, RawClient, error_of, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -161,3 +163,37 @@ def test_only_its_owner_can_read_the_database(tmp_path: Path) -> None:
     with LocalCloudFlow(database=tmp_path / "db"):
         for path in tmp_path.iterdir():
             assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_function_that_cannot_reach_the_closing_service_is_called_again_and_has_not_failed(tmp_path: Path) -> None:
+    called = threading.Event()
+    with LocalCloudFlow(database=tmp_path / "db") as first:
+        address = ("127.0.0.1", int(first.endpoint.rpartition(":")[2]))
+
+        def unreachable(_event: bytes) -> None:
+            called.set()
+            while True:
+                with contextlib.suppress(OSError), socket.create_server(address):
+                    break  # the service listens no more
+                time.sleep(0.001)
+            raise ConnectionRefusedError
+
+        first.add_function(unreachable, name="notify")
+        first.create_flow("approve", CALLBACK_FLOW.replace("Async", "Sync"))
+        first.start("approve", {"order": 7}, execution_name="e")
+        assert called.wait(10)
+        client = RawClient(first.endpoint, first.credentials)
+        query = {"FlowName": "approve", "ExecutionName": "e", "WaitTimeSeconds": "60"}
+
+        def wait_for_the_end() -> None:  # an open call holds the closing server for a moment
+            with contextlib.suppress(requests.RequestException), client.session:
+                client.v1("DescribeExecution", query, method="GET")
+
+        waiting = threading.Thread(target=wait_for_the_end)
+        waiting.start()
+        time.sleep(0.2)
+    waiting.join(10)
+    with LocalCloudFlow(database=tmp_path / "db") as second:
+        second.add_function(lambda _event: None, name="notify")
+        second.run_until_waiting("approve", "e").succeed({"n": 1})
+        assert second.wait("approve", "e").output == {"n": 1}

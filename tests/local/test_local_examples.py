@@ -2,108 +2,62 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.local import ApiError, LocalCloudFlow
-from tests.local.raw_client import DATA, Inbox, RawClient, until
+from tests.flows.examples import CHILD, FLOWS, FUNCTIONS, Example, boom, examples
+from tests.local.raw_client import Inbox, RawClient, until
 
-FLOWS = DATA / "flows"
-
-
-class Temporary(Exception):
-    pass
+if TYPE_CHECKING:
+    from fc_callback.local import Execution, LocalCloudFlow
 
 
-def add(event: bytes) -> dict[str, int]:
-    numbers = json.loads(event)
-    return {"sum": numbers["a"] + numbers["b"]}
+class ThirdParty(Inbox):
+    """The function `notify`, and the third party that reports what an example says."""
+
+    def report(self, raw: RawClient, error: str) -> None:
+        if error:
+            answer = raw.v1("ReportTaskFailed", {"TaskToken": self.token()}, {"Error": error, "Cause": "why"})
+        else:
+            answer = raw.report(self.token(), {"decision": "approved"})
+        assert answer.status_code == 200
+
+    def __call__(self, event: bytes) -> dict[str, bool]:  # type: ignore[override]
+        super().__call__(event)
+        return {"ignored": True}
 
 
-def boom(event: bytes) -> None:
-    raise Temporary("try later")
-
-
-def cases(*names: str) -> list[Any]:
-    found = []
-    for name in names:
-        for number, line in enumerate((FLOWS / f"{name}.cases").read_text().splitlines()):
-            given, _, expected = line.removesuffix(" I").partition(" -> ")
-            status, _, output = expected.partition(" ")
-            found.append(pytest.param(name, json.loads(given), status, output, id=f"{name}-{number}"))
-    return found
-
-
-def run(service: LocalCloudFlow, flow: str, given: Any) -> Any:
-    """Run an execution to its end, with the clock moved over its waits and retries."""
-    name = service.start(flow, given).name
+def run(service: LocalCloudFlow, flow: str) -> Execution:
+    """Wait until the execution `e` has ended, with the clock moved over its waits and retries."""
     for _ in range(60):
-        if service.describe(flow, name).status != "Running":
+        if service.describe(flow, "e").status != "Running":
             break
         idle = {"queued", "running"}.isdisjoint(invocation.status for invocation in service.invocations())
         if idle:
             service.advance(1)
-    return service.wait(flow, name)
+    return service.wait(flow, "e")
 
 
-@pytest.mark.parametrize(("name", "given", "status", "output"), cases("L1", "L2", "L7", "L10", "C1", "C2", "C6", "C8"))
-def test_an_example_flow_ends_as_it_should(
-    service: LocalCloudFlow, name: str, given: Any, status: str, output: Any
-) -> None:
-    service.add_function(add)
-    service.add_function(boom)
-    service.create_flow("example", (FLOWS / f"{name}.yaml").read_text())
-    execution = run(service, "example", given)
-    assert execution.status == status
-    if output and status == "Succeeded":
-        assert execution.output == json.loads(output)
-    else:
-        assert execution.output is None
+@pytest.mark.parametrize("example", examples())
+def test_an_example_flow_ends_as_it_should(service: LocalCloudFlow, raw: RawClient, example: Example) -> None:
+    for function in FUNCTIONS:
+        service.add_function(function)
+    third_party = ThirdParty()
+    service.add_function(third_party, name="notify")
+    service.create_flow("c", CHILD)
+    service.create_flow("example", example.definition)
+    service.start("example", example.given, execution_name="e")
+    if "functions/notify" in example.definition:
+        third_party.report(raw, example.reported_error)
+    execution = run(service, "example")
+    assert (execution.status, execution.output) == (example.status, example.output)
+    if example.status == "Failed":
+        assert execution.error == example.error
 
 
-@pytest.mark.parametrize(("name", "given", "status", "output"), cases("C7"))
-def test_an_example_flow_waits_for_a_report(
-    service: LocalCloudFlow, raw: RawClient, inbox: Inbox, name: str, given: Any, status: str, output: Any
-) -> None:
-    service.create_flow("example", (FLOWS / f"{name}.yaml").read_text())
-    mark = given.pop("#", "")
-    service.start("example", given, execution_name="e")
-    if mark:
-        error = mark.partition(":")[2]
-        answer = raw.v1("ReportTaskFailed", {"TaskToken": inbox.token()}, {"Error": error, "Cause": "why"})
-    else:
-        answer = raw.report(inbox.token(), {"decision": "approved"})
-    assert answer.status_code == 200
-    execution = service.wait("example", "e")
-    assert (execution.status, execution.output) == (status, json.loads(output))
-
-
-@pytest.mark.parametrize(
-    ("name", "word", "step"),
-    [
-        ("L3", "'choice'", "'route'"),
-        ("L4", "'parallel'", "'par'"),
-        ("L5", "'foreach'", "'outer'"),
-        ("L6", "'choice'", "'more'"),
-        ("L8", "'choice'", "'decide'"),
-        ("L9", "'acs:fnf:::flow/c'", "'child'"),
-        ("C3", "'Choice'", "'More'"),
-        ("C4", "'Parallel'", "'P'"),
-        ("C5", "'Map'", "'M'"),
-        ("C9", "'Parallel'", "'P'"),
-        ("C10", "'Choice'", "'C'"),
-    ],
-)
-def test_a_step_that_is_not_supported_is_refused_by_name(
-    service: LocalCloudFlow, name: str, word: str, step: str
-) -> None:
-    with pytest.raises(ApiError) as refused:
-        service.create_flow("example", (FLOWS / f"{name}.yaml").read_text())
-    assert refused.value.code == "InvalidArgument"
-    assert word in refused.value.message
-    assert step in refused.value.message
+def test_all_examples_are_run() -> None:
+    assert len(examples()) == 33
 
 
 def test_a_retry_waits_longer_each_time(service: LocalCloudFlow) -> None:

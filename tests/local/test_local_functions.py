@@ -125,7 +125,7 @@ def test_the_environment_to_export_is_enough_for_a_client(service: LocalCloudFlo
     client.session.close()
 
 
-def test_a_listener_gets_the_log_of_each_attempt_once_and_without_secrets(tmp_path: Path) -> None:
+def test_a_listener_gets_each_line_of_the_log_once_and_without_secrets(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text(
         "def handler(event, context):\n"
         "    print('attempt', context.retry_count, event.decode(), context.credentials.access_key_secret)\n"
@@ -137,14 +137,53 @@ def test_a_listener_gets_the_log_of_each_attempt_once_and_without_secrets(tmp_pa
         service.add_log_listener(lambda function, log: heard.append((function, log)))
         service.create_flow("f", CALLBACK_FLOW)
         service.start("f", {"order": 1}, execution_name="e")
-        until(lambda: len(heard) == 2)
+        until(lambda: service.invocations()[0].status == "ended")
         token = service.waiting_token("f", "e").reveal()
-        assert "".join(log for _, log in heard) == service.invocations()[0].log
+        until(lambda: "".join(log for _, log in heard) == service.invocations()[0].log)
 
-    assert [function for function, _ in heard] == ["notify"] * 2
-    for number, (_, log) in enumerate(heard):
-        assert f'attempt {number} {{"taskToken":"<task-token>","order":1}} ***' in log
-        assert token not in log
+    assert {function for function, _ in heard} == {"notify"}
+    log = "".join(log for _, log in heard)
+    for number in range(2):
+        assert log.count(f'attempt {number} {{"taskToken":"<task-token>","order":1}} ***') == 1
+    assert token not in log
+
+
+@pytest.mark.parametrize("runtime", ["python3.10", "python3.12", "custom"])
+def test_a_line_is_heard_while_the_function_runs_and_an_unended_one_at_the_end(tmp_path: Path, runtime: str) -> None:
+    go_on = tmp_path / "go-on"
+    (tmp_path / "index.py").write_text(
+        "import os, sys, time\n"
+        "def handler(event, context):\n"
+        "    print('half a line, ', end='', flush=True)\n"
+        "    print('and the rest', flush=True)\n"
+        f"    while not os.path.exists({str(go_on)!r}): time.sleep(0.01)\n"
+        "    print('the end', end='', flush=True)\n"
+        "    return {}\n"
+    )
+    heard: list[str] = []
+    spec = FunctionSpec(name="notify", code_dir=tmp_path, runtime=runtime, timeout_seconds=60)
+    with LocalCloudFlow(functions=[spec]) as service:
+        service.add_log_listener(lambda _function, lines: heard.append(lines))
+        service.create_flow("f", CALLBACK_FLOW)
+        service.start("f", {"order": 1})
+        until(lambda: "half a line, and the rest\n" in "".join(heard))
+        assert service.invocations()[0].status == "running"
+        go_on.touch()
+        until(lambda: "the end" in "".join(heard))
+
+
+def test_a_line_without_an_end_is_not_kept_twice(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text(
+        "def handler(event, context):\n    print('x' * 300_000, flush=True)\n    return {}\n"
+    )
+    heard: list[str] = []
+    with LocalCloudFlow(functions=[FunctionSpec(name="notify", code_dir=tmp_path, timeout_seconds=60)]) as service:
+        service.add_log_listener(lambda _function, lines: heard.append(lines))
+        service.create_flow("f", CALLBACK_FLOW)
+        service.start("f", {"order": 1})
+        until(lambda: "too long to be shown" in "".join(heard))
+        until(lambda: service.invocations()[0].status == "ended")
+        assert "x" * 100_000 in service.invocations()[0].log
 
 
 def test_a_listener_that_does_not_return_holds_up_no_execution(tmp_path: Path) -> None:

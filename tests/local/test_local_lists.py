@@ -249,6 +249,16 @@ def test_a_path_that_leads_nowhere_is_null_with_a_warning(
     assert "Flow f, execution e, step A: $Input.no.x leads nowhere" in caplog.text
 
 
+def test_a_path_of_the_flow_itself_is_named_without_a_step(
+    service: LocalCloudFlow, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow = {"version": "v1", "type": "flow", "steps": [{"type": "pass", "name": "p"}]}
+    mapping = {"target": "x", "source": "$input.no"}
+    with caplog.at_level(logging.WARNING, "fc_callback.local"):
+        start(service, {**flow, "inputMappings": [mapping]})
+    assert "Flow f, execution e: $input.no leads nowhere" in caplog.text
+
+
 def test_stopping_ends_every_branch(flows: LocalCloudFlow) -> None:
     start(flows, machine(parallel(body(ask("A")), body(each(ask("B"))))), {"items": [{}, {}]})
     tasks = flows.waiting("f")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,8 @@ from fc_callback.testing import TaskCloudFlow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fc_callback.runtime import InvocationResult
+    from fc_callback.runtime import FunctionInstance, InvocationResult
+    from fc_callback.testing import WaitingTask
     from tests.runtime.runtime_support import MakeInstance
 
 REPORTING = """
@@ -21,7 +23,8 @@ REPORTING = """
     metrics.listen(lambda record: print("RECORD", json.dumps(record.fields())))
 
     @task_callback(on_failure="report", deadline_margin_seconds=1.5)
-    def handler(event, context): {what}
+    def handler(event: dict, context):
+        {what}
 """
 RAISING = """
     import json, time
@@ -32,8 +35,8 @@ RAISING = """
     def handler(event: dict, context):
         {what}
 """
-SPIN = "\n        while True: pass"
 SLEEP = "time.sleep(600)"
+SPIN_OR_SLEEP = "while event['spins']: pass\n        time.sleep(600)"
 
 
 @pytest.fixture(params=["python3.10", "python3.12", "custom"])
@@ -51,28 +54,38 @@ def _records(result: InvocationResult) -> list[dict[str, Any]]:
     return [json.loads(line[7:]) for line in result.log.splitlines() if line.startswith("RECORD ")]
 
 
-@pytest.mark.parametrize("what", [SPIN, SLEEP], ids=["spins", "sleeps"])
+def _spun_and_slept(
+    function: MakeInstance, service: TaskCloudFlow, code: str, timeout_seconds: float
+) -> list[tuple[WaitingTask, InvocationResult]]:
+    """Invoke, at once, a function that spins and one that sleeps until their time is up."""
+    tasks = [service.new_task({"spins": spins}) for spins in (True, False)]
+    code = code.format(what=SPIN_OR_SLEEP)
+    instances = [function(code, timeout_seconds=timeout_seconds, environment=service.environment) for _ in tasks]
+
+    def invoke(instance: FunctionInstance, task: WaitingTask) -> InvocationResult:
+        return instance.invoke(task.event, credentials=service.session())
+
+    with ThreadPoolExecutor() as threads:
+        return list(zip(tasks, threads.map(invoke, instances, tasks), strict=True))
+
+
 def test_a_reported_deadline_is_the_records_outcome_and_is_told_once(
-    function: MakeInstance, service: TaskCloudFlow, what: str
+    function: MakeInstance, service: TaskCloudFlow
 ) -> None:
-    instance = function(REPORTING.format(what=what), timeout_seconds=2.5, environment=service.environment)
-    task = service.new_task()
-    result = instance.invoke(task.event, credentials=service.session())
-    assert result.error_type == "FunctionTimeout", result.log
-    task.assert_failed_with("DeadlineExceeded")
-    assert [(one["outcome"], one.get("error")) for one in _records(result)] == [("deadline_exceeded", None)], result.log
+    for task, result in _spun_and_slept(function, service, REPORTING, timeout_seconds=2.5):
+        assert result.error_type == "FunctionTimeout", result.log
+        task.assert_failed_with("DeadlineExceeded")
+        outcomes = [(one["outcome"], one.get("error")) for one in _records(result)]
+        assert outcomes == [("deadline_exceeded", None)], result.log
 
 
-@pytest.mark.parametrize("what", [SPIN, SLEEP], ids=["spins", "sleeps"])
 def test_where_nothing_is_reported_the_record_tells_what_ended_the_function(
-    function: MakeInstance, service: TaskCloudFlow, what: str
+    function: MakeInstance, service: TaskCloudFlow
 ) -> None:
-    instance = function(RAISING.format(what=what), timeout_seconds=2, environment=service.environment)
-    task = service.new_task()
-    result = instance.invoke(task.event, credentials=service.session())
-    assert result.error_type == "FunctionTimeout", result.log
-    task.assert_waiting()
-    assert [(one["outcome"], one["error"]) for one in _records(result)] == [("raised", "SystemExit")], result.log
+    for task, result in _spun_and_slept(function, service, RAISING, timeout_seconds=2):
+        assert result.error_type == "FunctionTimeout", result.log
+        task.assert_waiting()
+        assert [(one["outcome"], one["error"]) for one in _records(result)] == [("raised", "SystemExit")], result.log
 
 
 def test_a_task_that_ended_before_is_not_told_again(function: MakeInstance, service: TaskCloudFlow) -> None:
