@@ -85,18 +85,16 @@ class Invoker:
         self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
-        """Add a function, or replace the function of the same name: invocations that run in processes end with the old one."""
+        """Add a function, or replace the function of the same name. Invocations that run end with the old one."""
         if not callable(function):
             function = attrs.evolve(
                 function, environment={"CLOUDFLOW_ENDPOINT": self._endpoint, **function.environment}
             )
         with self._lock:
             self._functions[name] = function
-            pool = self._pools.pop(name, None) if callable(function) else self._pools.get(name)
-        if pool is not None and callable(function):
-            pool.close()
-        elif pool is not None and not callable(function):
-            pool.renew(function)
+            pool = self._pools.get(name)
+        if pool is not None:
+            pool.renew(pool.spec if callable(function) else function)
 
     def is_idle(self) -> bool:
         """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
