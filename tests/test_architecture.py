@@ -26,7 +26,7 @@ IN_THE_CLOUD = [
     "cloudflow", "idempotency", "metrics", "callback", "initializer", "middleware", "parser", "otel", "logs", "runtime",
 ]  # fmt: skip
 ON_PEOPLES_MACHINES = [
-    "flows", "local", "testing", "project", "checking", "building", "scaffolding", "cli", "__main__",
+    "flows", "local", "testing", "project", "checking", "building", "scaffolding", "workspace", "cli", "__main__",
 ]  # fmt: skip
 RANKS = {name: rank for rank, name in enumerate(["fc_callback", *IN_THE_CLOUD, *ON_PEOPLES_MACHINES])}
 STRANGERS = {("building", "checking"), ("checking", "building"), ("idempotency", "cloudflow"), ("flows", "cloudflow")}
@@ -41,7 +41,7 @@ PACKAGES = {
         "cloudflow/network_errors.py",
         "runtime/",
     ),
-    "yaml starlette uvicorn jinja2 typer rich click packaging lark pytest hypothesis": DESKS,
+    "yaml starlette uvicorn jinja2 typer rich click packaging lark watchdog pytest hypothesis": DESKS,
 }
 # What does no I/O, waits for nothing and logs nothing.
 PURE = (

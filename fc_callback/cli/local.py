@@ -49,20 +49,27 @@ def command(
     quota: Annotated[bool, typer.Option("--quota", help="Enforce the documented quotas of calls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the environment as one line of JSON.")] = False,
 ) -> None:
-    """Run a local CloudFlow, and print the variables that connect other programs to it."""
+    """Run a local CloudFlow, and print the variables that connect other programs to it.
+
+    Without --function and --flow it runs the project around it: the functions, MNS triggers and flows of the s.yaml in this
+    folder or in the nearest one above. Edits take effect at once.
+    """
     from fc_callback.local import ApiError, LocalCloudFlow
+    from fc_callback.workspace import Workspace, find_manifest
 
     try:
         functions = [function_spec(text, runtime=runtime, log=log) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
+        manifest = None if function or flow else find_manifest(Path())
         lines = EventLines()
-        with EndSignals() as signals, service:
+        with EndSignals() as signals, service, contextlib.ExitStack() as stack:
             service.add_log_listener(_print_log)
             service.add_event_listener(lambda told: _print_line(lines.line_of(told)))
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
                 service.create_flow(name, text_of_file("--flow", file), replace=True)
-            _print_environment(service, as_json=as_json)
+            project = stack.enter_context(Workspace(service, manifest, say=_print_line)) if manifest else None
+            _print_environment(service, project.summary() if project else [], as_json=as_json)
             signals.wait()
     except (FcCallbackError, ApiError, OSError) as error:
         fail("local", error)
@@ -109,7 +116,7 @@ def _name_and_value(text: str, option: str, form: str) -> tuple[str, str]:
     return name, rest
 
 
-def _print_environment(service: LocalCloudFlow, *, as_json: bool) -> None:
+def _print_environment(service: LocalCloudFlow, about_project: list[str], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(service.environment))
         return
@@ -118,6 +125,8 @@ def _print_environment(service: LocalCloudFlow, *, as_json: bool) -> None:
         typer.echo(
             f"Functions: {', '.join(service.functions)}. Their logs and the events of executions are printed here."
         )
+    for line in about_project:
+        typer.echo(line)
     typer.echo("\nTo use it in another terminal:\n")
     for name, value in service.environment.items():
         typer.echo(f"  export {name}={shlex.quote(value)}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
+    from fc_callback.runtime.function import InvocationResult
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
@@ -64,6 +65,17 @@ class Attempt:
     error_type: str = ""
     error_name: str = ""
     error_message: str = ""
+
+    @classmethod
+    def of_process(cls, result: InvocationResult) -> Attempt:
+        """Return the outcome of an invocation in a process of its own."""
+        return cls(
+            body=result.body.decode("utf-8", "replace"),
+            log=result.log,
+            error_type=result.error_type or "",
+            error_name=result.error_name if result.error_type else "",
+            error_message=result.error_message if result.error_type else "",
+        )
 
 
 def call_function(function: Callable[..., Any], event: bytes, context: Any) -> Attempt:

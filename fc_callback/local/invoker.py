@@ -67,12 +67,16 @@ class Invoker:
         self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
-        """Add a function, or replace the function of the same name."""
+        """Add a function, or replace the function of the same name. Invocations that run end with the old one."""
+        if not callable(function):
+            function = attrs.evolve(
+                function, environment={"CLOUDFLOW_ENDPOINT": self._endpoint, **function.environment}
+            )
         with self._lock:
             self._functions[name] = function
-            old = self._pools.pop(name, None)
-        if old is not None:
-            old.close()
+            pool = self._pools.get(name)
+        if pool is not None:
+            pool.renew(pool.spec if callable(function) else function)
 
     def is_idle(self) -> bool:
         """Return whether no invocation runs or is about to; those that wait for a retry do not count."""
@@ -253,13 +257,7 @@ class Invoker:
                 error_name="FC.InternalServerError",
                 error_message=f"The function could not be run: {type(error).__name__}: {error}",
             )
-        return Attempt(
-            body=result.body.decode("utf-8", "replace"),
-            log=result.log,
-            error_type=result.error_type or "",
-            error_name=result.error_name if result.error_type else "",
-            error_message=result.error_message if result.error_type else "",
-        )
+        return Attempt.of_process(result)
 
     def _tell_lines(self, function: str, session: Credentials, lines: str) -> None:
         self._tell(function, without_secrets(self._store.mask_tokens(lines), session))
@@ -289,12 +287,9 @@ class Invoker:
         with self._lock:
             if self._closing.is_set():
                 raise FcCallbackError("The service is closing.")
-            pool = self._pools.get(name)
-            if pool is None:
-                environment = {"CLOUDFLOW_ENDPOINT": self._endpoint, **spec.environment}
-                spec = attrs.evolve(spec, environment=environment)
-                pool = self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
-            return pool
+            if name not in self._pools:
+                self._pools[name] = FunctionPool(spec, max_instances=self._options.instances)
+            return self._pools[name]
 
     def _finish(self, row: Row, attempt: Attempt, session: Credentials) -> str:
         """Store the outcome of an attempt, and schedule a retry or notify the engine; return the log as it is stored."""

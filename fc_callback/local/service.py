@@ -209,7 +209,7 @@ class LocalCloudFlow(FlowOperations):
         return self._components.invoker.names
 
     def add_function(self, function: FunctionSpec | Callable[..., Any], *, name: str | None = None) -> None:
-        """Add a function, or replace the function of the same name.
+        """Add a function, or replace the function of the same name. Invocations that run end with the old one.
 
         Args:
             function: A `FunctionSpec`, which runs in its own processes; or a callable of this process. The callable

@@ -33,9 +33,19 @@ def function_options(path: Path, resource: str | None = None) -> dict[str, Any]:
     function = functions.get(resource or next(iter(functions)))
     if function is None:
         raise SettingsError(f"{path} has no function {resource!r}.", hint=f"It has {', '.join(functions)}.")
-    if function.code_dir is None:
-        raise SettingsError(f"The code of {function.key!r} in {path} is not a directory.", hint="Add --code-dir.")
-    return {name: value for name, value in _options(function, function.code_dir).items() if value is not None}
+    return spec_options(function)
+
+
+def spec_options(function: Function) -> dict[str, Any]:
+    """Return the arguments of a `FunctionSpec` for a function; those that s.yaml does not give are left out.
+
+    Raises:
+        SettingsError: Its code is not a directory.
+    """
+    code_dir, file = function.code_dir, function.document.path
+    if code_dir is None:
+        raise SettingsError(f"The code of {function.key!r} in {file} is not a directory.", hint="Add --code-dir.")
+    return {name: value for name, value in _options(function, code_dir).items() if value is not None}
 
 
 def _options(function: Function, code_dir: Path) -> dict[str, Any]:

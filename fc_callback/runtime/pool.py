@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import attrs
+
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.runtime.instance import FunctionInstance
 
@@ -68,9 +70,7 @@ class FunctionPool:
                 on_log=on_log,
             )
         finally:
-            with self._changed:
-                self._free.append(instance)
-                self._changed.notify()
+            self._give_back(instance)
 
     def _take(self, cancelled: threading.Event) -> FunctionInstance:
         with self._changed:
@@ -86,6 +86,32 @@ class FunctionPool:
             instance = FunctionInstance(self.spec)
             self._all.append(instance)
             return instance
+
+    def _give_back(self, instance: FunctionInstance) -> None:
+        with self._changed:
+            if instance.spec is self.spec:
+                self._free.append(instance)
+                self._changed.notify()
+                return
+        self._drop([instance])
+
+    def renew(self, spec: FunctionSpec) -> None:
+        """Run the next requests on new instances of `spec`, after an edit of the code or of the function.
+
+        A request that runs now ends on its instance, which is then closed. The free instances are closed before this
+        returns; a request that arrives meanwhile does not wait for that, unless there are `max_instances`.
+        """
+        with self._changed:
+            self.spec = attrs.evolve(spec)  # a new object: instances of the old one are recognized by it
+            old, self._free = self._free, []
+        self._drop(old)
+
+    def _drop(self, instances: list[FunctionInstance]) -> None:
+        for instance in instances:
+            instance.close()
+        with self._changed:
+            self._all = [instance for instance in self._all if instance not in instances]
+            self._changed.notify_all()
 
     def interrupt_cancelled(self) -> None:
         """Interrupt the invocations whose `cancelled` is set: their processes end, and other requests get new ones."""

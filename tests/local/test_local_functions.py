@@ -199,3 +199,27 @@ def test_a_listener_that_does_not_return_holds_up_no_execution(tmp_path: Path) -
         service.create_flow("f", flow.replace("      - {target: taskToken, source: $context.task.token}\n", ""))
         assert service.wait("f", service.start("f", {"order": 1})).status == "Succeeded"
         released.set()
+
+
+def test_a_function_that_is_replaced_while_it_runs_returns_its_own_result(tmp_path: Path) -> None:
+    flow = CALLBACK_FLOW.replace("    pattern: waitForCallback\n", "").replace("Async", "Sync")
+    flow = flow.replace("      - {target: taskToken, source: $context.task.token}\n", "")
+    (tmp_path / "index.py").write_text(
+        "import pathlib, time\n"
+        "def handler(event, context):\n"
+        "    pathlib.Path('running').touch()\n"
+        "    while not pathlib.Path('go-on').exists(): time.sleep(0.01)\n"
+        "    return {'code': 'old'}\n"
+    )
+    spec = FunctionSpec(name="notify", code_dir=tmp_path)
+    with LocalCloudFlow(functions=[spec]) as service:
+        service.create_flow("f", flow)
+        first = service.start("f")
+        until((tmp_path / "running").exists)
+        (tmp_path / "index.py").write_text("def handler(event, context): return {'code': 'new'}\n")
+        service.add_function(spec)
+        second = service.wait("f", service.start("f"))
+        (tmp_path / "go-on").touch()
+
+        assert second.output == {"code": "new"}
+        assert service.wait("f", first).output == {"code": "old"}

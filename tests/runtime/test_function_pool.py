@@ -152,3 +152,66 @@ def test_a_process_that_dies_does_not_use_up_a_place(pool: MakePool) -> None:
 def test_a_pool_without_room_is_refused(spec: MakeSpec) -> None:
     with pytest.raises(SettingsError, match="max_instances"):
         FunctionPool(spec(PID), max_instances=0)
+
+
+def test_a_renewed_function_runs_its_new_code_and_the_old_process_ends(pool: MakePool) -> None:
+    one = pool(PID, max_instances=1)
+    one.invoke(b"", credentials=None)
+    old = one.instances[0].pid
+    (one.spec.code_dir / "index.py").write_text("def handler(event, context): return 'new'")
+
+    one.renew(one.spec)
+
+    assert old is not None
+    assert not lives(old)
+    assert one.invoke(b"", credentials=None).body == b"new"
+
+
+def test_an_invocation_that_runs_while_its_function_is_renewed_ends_with_the_old_code(pool: MakePool) -> None:
+    several = pool(
+        """
+        import pathlib, time
+        def handler(event, context):
+            pathlib.Path("running").touch()
+            while not pathlib.Path("go-on").exists():
+                time.sleep(0.01)
+            return "old"
+        """,
+        max_instances=2,
+    )
+    folder = several.spec.code_dir
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(several.invoke, b"", credentials=None)
+        assert eventually((folder / "running").exists)
+        old = several.instances[0].pid
+        (folder / "index.py").write_text("def handler(event, context): return 'new'")
+        several.renew(several.spec)
+        assert several.invoke(b"", credentials=None).body == b"new"
+        (folder / "go-on").touch()
+        assert running.result(20).body == b"old"
+
+    assert old is not None
+    assert not lives(old)
+    assert len(several.instances) == 1
+
+
+def test_a_pool_that_is_closed_while_an_old_invocation_runs_ends_that_process(pool: MakePool) -> None:
+    one = pool(
+        """
+        import pathlib, time
+        def handler(event, context):
+            pathlib.Path("running").touch()
+            time.sleep(60)
+        """,
+        max_instances=1,
+    )
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(one.invoke, b"", credentials=None)
+        assert eventually((one.spec.code_dir / "running").exists)
+        old = one.instances[0].pid
+        one.renew(one.spec)
+        one.close()
+        assert running.result(20).error_type == "UnhandledInvocationError"
+
+    assert old is not None
+    assert not lives(old)
