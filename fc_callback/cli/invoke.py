@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from fc_callback.cli.event_source import EventSource, triggers
 from fc_callback.cli.remote import RemoteTask, start_remote_task
 from fc_callback.cli.signals import EndSignals
-from fc_callback.cli.usage import FAILED, LOG_VARIABLE, LogForm, bytes_of_file, fail, text_of
+from fc_callback.cli.usage import FAILED, LOG_VARIABLE, LogForm, fail
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from fc_callback.runtime import FunctionSpec, InvocationResult
     from fc_callback.testing import WaitingTask
     from fc_callback.values.context import Credentials
 
 _TIMED_OUT = 143  # as FC's own runtime exits
-_NOT_TEXT = "Use --event-file for an event that is not text."
 _WATCH_SECONDS = 0.3
 
 
@@ -56,6 +56,14 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     ] = None,
     event_file: Annotated[
         Path | None, typer.Option(help="A file with the whole event, used unchanged; - for standard input.")
+    ] = None,
+    replay: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="The event, with a new task, is the Nth last one that the `fc-callback local` at CLOUDFLOW_ENDPOINT gave a "
+            "function: 1 is the last.",
+        ),
     ] = None,
     initializer: Annotated[str | None, typer.Option(help="The initializer hook, like index.initialize.")] = None,
     pre_stop: Annotated[str | None, typer.Option(help="The PreStop hook, which runs before the process ends.")] = None,
@@ -88,7 +96,7 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     times out, 2 for wrong usage; 130, 143 or 129 if Ctrl-C, SIGTERM or SIGHUP ends the command and the function.
     """
     if event == "list":
-        typer.echo("\n".join(_triggers()))
+        typer.echo("\n".join(triggers()))
         return
     given = {
         "handler": handler,
@@ -104,8 +112,12 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     try:
         variables = {**({LOG_VARIABLE: log.value} if log else {}), **_variables(environment or [])}
         spec = _spec(config, resource, given, variables)
-        temporary = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
-        source = _Source.read(event, payload, event_file)
+        endpoint = {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
+        temporary = not endpoint
+        if replay is not None:
+            source = EventSource.replay(replay, endpoint, is_alone=payload is None and event_file is None)
+        else:
+            source = EventSource.read(event, payload, event_file)
         with EndSignals() as signals:
 
             def run() -> int:
@@ -115,62 +127,6 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     except (FcCallbackError, OSError) as error:
         fail("invoke", error)
     raise typer.Exit(code)
-
-
-@attrs.frozen(kw_only=True)
-class _Source:
-    """The source of the event: the bytes of a file, or a trigger's event format with a payload."""
-
-    raw: bytes | None = None
-    trigger: Callable[..., bytes] | None = None
-    payload: Mapping[str, Any] | str | None = None
-
-    @classmethod
-    def read(cls, event: str, payload: str | None, event_file: Path | None) -> _Source:
-        if event_file is not None:
-            if payload is not None:
-                raise SettingsError("--event-file gives the whole event.", hint="Remove --payload.")
-            return cls(raw=bytes_of_file("--event-file", str(event_file)))
-        trigger = _triggers().get(event)
-        if trigger is None:
-            raise SettingsError(f"--event {event!r} is not known.", hint=f"Use one of {', '.join(_triggers())}.")
-        from fc_callback.testing.events import WITH_PAYLOAD
-
-        if trigger not in WITH_PAYLOAD:
-            if payload is not None:
-                raise SettingsError(f"Events of {event} have no payload.", hint="Remove --payload.")
-            return cls(trigger=trigger)
-        return cls(trigger=trigger, payload=_payload(payload))
-
-    def build(self, task: WaitingTask | RemoteTask | None) -> bytes:
-        """Return the event's bytes, with the task's token if the format has a payload."""
-        if self.raw is not None or self.trigger is None:
-            return self.raw or b""
-        if self.payload is None:
-            return self.trigger()
-        return task.event_as(self.trigger) if task else self.trigger(self.payload)
-
-    @property
-    def new_payload(self) -> Mapping[str, Any] | None:
-        """The input of a new task; None if the event cannot carry a token."""
-        return None if self.payload is None or isinstance(self.payload, str) else self.payload
-
-
-def _triggers() -> dict[str, Callable[..., bytes]]:
-    from fc_callback.testing import events
-
-    return {trigger.__name__.replace("_", "-"): trigger for trigger in (*events.WITH_PAYLOAD, *events.WITHOUT_PAYLOAD)}
-
-
-def _payload(text: str | None) -> Mapping[str, Any] | str:
-    if text is None:
-        return {}
-    text = text_of("--payload", "@-" if text == "-" else text, hint=_NOT_TEXT)
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return value if isinstance(value, dict) else text
 
 
 def _variables(texts: list[str]) -> dict[str, str]:
@@ -203,7 +159,7 @@ def _spec(
 
 @contextlib.contextmanager
 def _open_cloudflow(
-    spec: FunctionSpec, source: _Source, *, temporary: bool
+    spec: FunctionSpec, source: EventSource, *, temporary: bool
 ) -> Iterator[tuple[FunctionSpec, Credentials | None, WaitingTask | RemoteTask | None]]:
     """Yield the function with a CloudFlow to report to: a temporary one, or the one that CLOUDFLOW_ENDPOINT names."""
     from fc_callback.values.context import Credentials
@@ -223,7 +179,7 @@ def _open_cloudflow(
         yield attrs.evolve(spec, environment=environment), service.session(), task
 
 
-def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, temporary: bool, as_json: bool) -> int:
+def _invoke(spec: FunctionSpec, source: EventSource, signals: EndSignals, *, temporary: bool, as_json: bool) -> int:
     from fc_callback.runtime import FunctionInstance
 
     with _open_cloudflow(spec, source, temporary=temporary) as (reporting, credentials, task):

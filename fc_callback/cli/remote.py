@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.cli.control import control_request
-from fc_callback.errors import FcCallbackError, TaskTokenNotFound
+from fc_callback.errors import FcCallbackError, SettingsError, TaskTokenNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
+# What the control API shows in place of a task token, and the function of the tasks that it starts.
+MASKED_TOKEN = "<task-token>"  # noqa: S105 - not a token
+NEW_TASK_FUNCTION = "fc-callback-new-task"
+_SECONDS = 10.0
 _EXPORT = "export all the variables that `fc-callback local` prints"
 _UNSET = "Unset CLOUDFLOW_ENDPOINT to use a temporary local CloudFlow, or pass an event that has a token."
 
@@ -124,6 +127,34 @@ def start_remote_task(
     return task, ""
 
 
+def seen_event(endpoint: str, number: int) -> str:
+    """Return an event that functions of a local CloudFlow got, with `MASKED_TOKEN` in place of its task token.
+
+    Args:
+        endpoint: The value of CLOUDFLOW_ENDPOINT.
+        number: 1 for the last event, 2 for the one before it, and so on.
+
+    Raises:
+        SettingsError: There is no such event, or no local CloudFlow.
+    """
+    from fc_callback.cloudflow.endpoints import checked_endpoint, is_loopback
+
+    address, how = checked_endpoint(endpoint), f"Start `fc-callback local`, and {_EXPORT}."
+    if not is_loopback(address):
+        raise SettingsError(f"CLOUDFLOW_ENDPOINT is {address}, which is not a local CloudFlow.", hint=how)
+    try:
+        functions = _ask(address, "GET", "/_local/health")[1]["functions"]
+        seen = _ask(address, "GET", "/_local/invocations")[1]
+        own = {*functions} - {NEW_TASK_FUNCTION}  # without actions
+        events = [one["event"] for one in seen if one["function"] in own]
+    except (OSError, HTTPException, ValueError, TypeError, KeyError) as error:
+        raise SettingsError(f"There is no local CloudFlow at {address} ({error}).", hint=how) from None
+    if not 1 <= number <= len(events):
+        raise SettingsError(f"--replay {number}: the local CloudFlow has given functions {len(events)} events.")
+    event: str = events[-number]
+    return event
+
+
 def _has_token(payload: Mapping[str, Any]) -> bool:
     from fc_callback.payload.token_search import Finder
 
@@ -140,7 +171,20 @@ def _request_task(endpoint: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OSError, HTTPException, ValueError: No local CloudFlow listens there.
     """
-    status, made = control_request(endpoint, "POST", "/_local/tasks", {"payload": payload})
+    status, made = _ask(endpoint, "POST", "/_local/tasks", {"payload": payload})
     if not isinstance(made, dict) or not made.keys() & {"token", "error"}:
         raise ValueError(f"it answers {status}")
     return made
+
+
+def _ask(endpoint: str, method: str, path: str, content: object = None) -> tuple[int, Any]:
+    """Make a call of the control API; return the status and the document of its answer."""
+    url = urlsplit(endpoint)
+    connection = HTTPConnection(url.hostname or "", url.port, timeout=_SECONDS)
+    try:
+        body = None if content is None else json.dumps(content)
+        connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()

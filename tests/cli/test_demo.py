@@ -106,7 +106,7 @@ def test_local_refuses_a_port_that_is_taken() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = run_command("local", "--port", str(taken.getsockname()[1]))
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "Traceback" not in ended.stderr
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from fc_callback import CloudFlowClient, Credentials
 from fc_callback.cli.app import app
+from fc_callback.local import LocalCloudFlow
 from fc_callback.testing import TaskCloudFlow
 from tests.cli.commands import run_command_in_bytes
 from tests.cloudflow.scripted import ScriptedService
@@ -435,3 +436,68 @@ def test_watching_runs_again_when_the_code_changes(code: Any, tmp_path: Path) ->
     finally:
         process.kill()
         process.communicate()
+
+
+FLOW = """\
+version: v1
+type: flow
+steps:
+  - type: task
+    name: one
+    resourceArn: acs:fc:::services/s/functions/one
+    pattern: waitForCallback
+    serviceParams: {InvocationType: Async}
+    inputMappings:
+      - {target: taskToken, source: $context.task.token}
+      - {target: id, source: $input.id}
+"""
+
+
+@pytest.fixture
+def seen(code: Any) -> Iterator[dict[str, str]]:
+    """The variables of a local CloudFlow whose function got the events of o-1 and o-2."""
+    got: list[str] = []
+
+    def one(event: bytes, _context: object) -> None:
+        got.append(json.loads(event)["id"])
+
+    code(HANDLER)
+    with LocalCloudFlow() as service:
+        service.add_function(one)
+        service.create_flow("one", FLOW)
+        for count, name in enumerate(("o-1", "o-2"), start=1):
+            service.start("one", {"id": name})
+            assert eventually(lambda count=count: len(got) == count)  # type: ignore[misc]  # a lambda in a loop
+        yield service.environment
+
+
+@pytest.mark.parametrize(("number", "order"), [("1", "o-2"), ("2", "o-1")])
+def test_an_event_that_the_local_service_has_seen_is_replayed_with_a_new_task(
+    run: Run, seen: dict[str, str], number: str, order: str
+) -> None:
+    ended = run("--replay", number, "--json", environment=seen)
+    document = json.loads(ended.stdout)
+    assert (ended.returncode, json.loads(document["body"])["id"]) == (0, order), document
+    assert document["task"].startswith("it has succeeded with")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--replay", "3"), "has given functions 2 events"),
+        (("--replay", "0"), "has given functions 2 events"),
+        (("--replay", "1", "--payload", "{}"), "Remove --payload"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_wrong_usage(
+    run: Run, seen: dict[str, str], arguments: tuple[str, ...], told: str
+) -> None:
+    ended = run(*arguments, environment=seen)
+    assert (ended.returncode, told in ended.stderr.decode()) == (2, True), ended.stderr
+
+
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:1", "https://cn-hangzhou.fnf.aliyuncs.com"])
+def test_a_replay_without_a_local_cloudflow_says_what_to_start(run: Run, code: Any, endpoint: str) -> None:
+    code(PLAIN)
+    ended = run("--replay", "1", environment={"CLOUDFLOW_ENDPOINT": endpoint})
+    assert (ended.returncode, b"`fc-callback local`" in ended.stderr) == (2, True), ended.stderr

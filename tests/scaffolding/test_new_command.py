@@ -50,7 +50,7 @@ def test_a_project_is_made_without_a_question(tmp_path: Path) -> None:
 def test_a_name_that_the_service_would_refuse_is_refused(tmp_path: Path, name: str, value: str) -> None:
     code, said = new("event-callback", str(tmp_path / "orders"), "--set", f"{name}={value}")
 
-    assert code == 1
+    assert code == 2
     assert name in said
     assert list(tmp_path.iterdir()) == []
 
@@ -58,7 +58,7 @@ def test_a_name_that_the_service_would_refuse_is_refused(tmp_path: Path, name: s
 def test_a_setting_without_a_value_is_refused(tmp_path: Path) -> None:
     code, said = new("event-callback", str(tmp_path / "orders"), "--set", "functionName")
 
-    assert (code, "NAME=VALUE" in said) == (1, True)
+    assert (code, "NAME=VALUE" in said) == (2, True)
 
 
 def test_without_a_terminal_what_is_missing_is_said_with_the_usage() -> None:
@@ -71,7 +71,7 @@ def test_without_a_terminal_what_is_missing_is_said_with_the_usage() -> None:
 def test_a_template_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path) -> None:
     code, said = new("evnt", str(tmp_path / "orders"))
 
-    assert code == 1
+    assert code == 2
     assert all(name in said for name in template_names())
 
 
