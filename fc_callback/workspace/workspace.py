@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 import attrs
@@ -83,12 +82,12 @@ class Workspace:
             before = self._plan
             lines = [*self._load()]
             for name, spec in self._plan.functions.items():
-                edited = sorted(path for path in changed if spec.code_dir in path.parents)
+                edited = sorted(path for path in changed if spec.code_dir in {path, *path.parents})
                 if edited and spec == before.functions.get(name):
                     self._service.add_function(spec)
                     lines.append(f"Reloaded function {name}: {relative_name(edited[0], self._root)} has changed.")
             self._watch()
-        except (FcCallbackError, OSError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001 - the next change is read again
             lines = [f"The project could not be read again: {error}"]
         for line in lines:
             self._say(line)
@@ -103,11 +102,7 @@ class Workspace:
                 self._service.add_function(spec)
                 if not is_first:
                     yield f"Reloaded function {name}: its settings in {self._manifest.name} have changed."
-        for one in plan.subscriptions:
-            if one not in before.subscriptions:
-                self._service.subscribe(one.resource, one.function, form=one.form)
-                if not is_first:
-                    yield f"{one.function} now gets the messages of {one.resource}."
+        yield from self._load_subscriptions(plan, is_first=is_first)
         yield from self._load_flows(plan, is_first=is_first)
         gone = [*(before.functions.keys() - plan.functions.keys()), *(before.flows.keys() - plan.flows.keys())]
         if plan.is_whole:
@@ -122,6 +117,18 @@ class Workspace:
             flows={**before.flows, **plan.flows},
             folders={**before.folders, **plan.folders},
         )
+
+    def _load_subscriptions(self, plan: Plan, *, is_first: bool) -> Iterator[str]:
+        for one in plan.subscriptions:
+            if one in self._plan.subscriptions:
+                continue
+            try:
+                self._service.subscribe(one.resource, one.function, form=one.form)
+            except FcCallbackError as error:
+                yield f"{one.function}: {error}"
+                continue
+            if not is_first:
+                yield f"{one.function} now gets the messages of {one.resource}."
 
     def _load_flows(self, plan: Plan, *, is_first: bool) -> Iterator[str]:
         before = self._plan.flows
