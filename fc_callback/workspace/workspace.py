@@ -46,7 +46,8 @@ class Workspace:
         self._root = self._manifest.parent
         self._say = say
         self._plan = Plan(functions={}, subscriptions=(), flows={}, notes=(), is_whole=False, folders={})
-        self._refused: dict[str, str] = {}
+        self._refused: set[str] = set()  # flows that the service does not take
+        self._unwatched: set[Path] = set()
         self._watcher = FileWatcher(self._follow)
 
     def __enter__(self) -> Workspace:
@@ -63,18 +64,20 @@ class Workspace:
 
     def summary(self) -> list[str]:
         """Return lines for a person: what the project holds, and how an execution is started."""
-        flows = [f"{one.name} ({one.file})" for one in self._plan.flows.values() if one.name not in self._refused]
+        flows = [one for name, one in self._plan.flows.items() if name not in self._refused]
         triggers = [f"{one.resource} -> {one.function}" for one in self._plan.subscriptions]
         lines = [f"Project: {self._manifest}. Edits of its files take effect at once."]
         lines += [f"Topics and queues: {', '.join(triggers)}."] if triggers else []
         if flows:
-            name = next(one.name for one in self._plan.flows.values() if one.name not in self._refused)
-            lines += [f"Flows: {', '.join(flows)}.", f"Start an execution: fc-callback flow start {name}"]
+            lines.append(f"Flows: {', '.join(f'{one.name} ({one.file})' for one in flows)}.")
+            lines.append(f"Start an execution: fc-callback flow start {flows[0].name}")
         return lines
 
     def _watch(self) -> None:
-        for folder in self._watcher.watch(self._plan.folders):
+        refused = set(self._watcher.watch(self._plan.folders))
+        for folder in sorted(refused - self._unwatched):
             self._say(f"{folder} cannot be watched. Start the command again after an edit there.")
+        self._unwatched = refused
 
     def _follow(self, changed: frozenset[Path]) -> None:
         """Bring the service up to date after a change of files; called in the watcher's thread."""
@@ -138,11 +141,11 @@ class Workspace:
             try:
                 self._service.create_flow(name, flow.text, replace=True, express=flow.express)
             except ApiError as error:
-                self._refused[name] = flow.file
+                self._refused.add(name)
                 old = "" if is_first or name not in before else " The flow stays as it was."
                 yield f"{flow.file}: {error}{old}"
                 continue
-            self._refused.pop(name, None)
+            self._refused.discard(name)
             if not is_first:
                 yield f"Reloaded flow {name}: {flow.file} has changed."
             yield from (f"{flow.file}: {warning}" for warning in self._service.warnings(name))
