@@ -36,6 +36,7 @@ from fc_callback.values.context import FcContext
 from fc_callback.values.functions import accepts, is_async
 from fc_callback.values.invocation import current_invocation, invocation_scope, running_task
 from fc_callback.values.task import Deferred
+from fc_callback.values.tracebacks import hide_callers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,9 +79,8 @@ class Call(Value, hidden=("arguments", "named", "owner")):
     @cached_property
     def context(self) -> FcContext:
         """FC's data about the invocation."""
-        invocation = current_invocation()
-        if invocation is not None and not invocation.ended:
-            return invocation.context
+        if (running := current_invocation()) is not None and not running.ended:
+            return running.context
         return FcContext.read(self.arguments[1] if len(self.arguments) > 1 else self.named.get("context"))
 
     @property
@@ -140,20 +140,27 @@ def layers(*around: Layer) -> Callable[[Callable[P, R]], LayeredHandler[P, R]]:
         method = instances_of(function)
         chain = tuple(_form_for(function, layer) for layer in around)
 
-        def call_of(given: tuple[Any, ...], named: dict[str, Any]) -> Call:
-            return Call(function=function, arguments=given[method:], named=named, owner=given[:method])
-
         if is_async(function):
 
             @wraps(function)
             async def handler(*given: Any, **named: Any) -> Any:
-                return await _run_chain_async(chain, call_of(given, named))
+                call = Call(function=function, arguments=given[method:], named=named, owner=given[:method])
+                try:
+                    return await _run_chain_async(chain, call)
+                except BaseException as error:
+                    hide_callers(error)
+                    raise
 
         else:
 
             @wraps(function)
             def handler(*given: Any, **named: Any) -> Any:
-                return _run_chain(chain, call_of(given, named))
+                call = Call(function=function, arguments=given[method:], named=named, owner=given[:method])
+                try:
+                    return _run_chain(chain, call)
+                except BaseException as error:
+                    hide_callers(error)
+                    raise
 
         handler.__layers__ = (*around, *layers_of(function))  # type: ignore[attr-defined]  # our own attribute
         return cast("LayeredHandler[P, R]", handler)
@@ -235,8 +242,7 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
         try:
             return call_next(call)
         except Exception as error:
-            instead = function(call, error)
-            if instead is None:
+            if (instead := function(call, error)) is None:
                 raise
             return instead
 
@@ -244,8 +250,7 @@ def on_error(function: Callable[[Call, Exception], Any]) -> Layer:
         try:
             return await call_next(call)
         except Exception as error:
-            instead = function(call, error)
-            if instead is None:
+            if (instead := function(call, error)) is None:
                 raise
             return instead
 

@@ -55,6 +55,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10"),
     Variable("CLOUDFLOW_OUTPUT_LIMIT", "The largest Output in bytes. Set 32768 for Serverless Workflow flows", "65536"),
     Variable("CLOUDFLOW_LOG_LEVEL", "The level of `Logger`: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),
+    Variable("CLOUDFLOW_LOG_FORM", "The form of `Logger`: `json`, or `console` for people", "`console` at a terminal"),
     Variable("CLOUDFLOW_ONCE_STORE", "The store for the records of `once=`: `sqlite:///...` or `redis://...`", "none"),
     Variable("CLOUDFLOW_SEAL_KEY", "The keys that seal task tokens, separated by commas, the newest first", "none"),
 )

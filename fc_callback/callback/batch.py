@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.errors import BatchFailed
 from fc_callback.values.context import Deadline
 from fc_callback.values.safe_log import log_safely
+from fc_callback.values.tracebacks import hide_callers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,6 +73,7 @@ def run_all(jobs: Sequence[Callable[[], str]], *, limit: int) -> list[str | Base
             try:
                 ended[index] = its_own.run(job)
             except BaseException as error:  # noqa: BLE001 - the caller raises it with the others
+                hide_callers(error)
                 ended[index] = error
                 # Each failure is logged here, because FC only shows the last exception of an invocation, without its cause.
                 text = "Element [%d] of this event failed."

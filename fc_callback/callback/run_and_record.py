@@ -20,6 +20,7 @@ from fc_callback.payload.output import encode_output
 from fc_callback.values.context import Deadline
 from fc_callback.values.safe_log import log_safely
 from fc_callback.values.task import Deferred
+from fc_callback.values.tracebacks import hide_callers
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -339,6 +340,7 @@ def _log_failure(failure: Failed, problem: BaseException, task: Task | None) -> 
 
     from fc_callback.redaction import mask_secrets
 
+    hide_callers(problem)
     trace = mask_secrets("".join(format_exception(problem)))
     log_safely(
         logger, logging.ERROR, "Task %s has failed and is reported as %s.\n%s", token, failure.error, trace.rstrip()

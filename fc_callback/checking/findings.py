@@ -69,7 +69,7 @@ RULES: dict[str, Rule] = {
         flow_name="A flow's Name is the name it is deployed under",
         flow_token="A step that waits for a callback passes the token on",  # noqa: S106 - no password
         flow_timeout="A step that waits for a callback has a timeout",
-        flow_express="A step that waits for a callback is not in Express mode",
+        flow_express="An Express flow has only what Express executions support",
         step_timeout="A function's timeout is not longer than its step's",
     ),
     **_rules(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.flows import reaches
 from fc_callback.flows import DefinitionError, UnsupportedDefinition, parse_flow
+from fc_callback.flows.express import check_express
 from fc_callback.flows.targets import REPLACING_TAGS, replaced_before_create
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def check(project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str,
             if step.callback:
                 yield from _callback(flow, step)
             yield from _function(project, flow, step)
+        yield from _express(flow)
     for resource in project.flow_resources:
         yield from _path(resource)
     for function in project.functions:
@@ -125,15 +127,37 @@ def _callback(flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
             f"Set {timeout} to more seconds than the work may take.",
             *step.timeout_place,
         )
+
+
+def _express(flow: CheckedFlow) -> Iterator[Finding]:
     resource = flow.source.resource
-    if resource is not None and resource.props.get("executionMode") == "Express":
+    if resource is None or resource.props.get("executionMode") != "Express":
+        return
+    problem = _express_problem(flow)
+    if problem:
         yield finding_at(
             resource,
             "flow-express",
-            f"The step {step.name!r} waits for a callback, which Express executions do not support.",
+            problem,
             "Write `executionMode: Standard`. The mode of an existing flow cannot be changed: create a new flow.",
             "executionMode",
         )
+
+
+def _express_problem(flow: CheckedFlow) -> str:
+    """Return what Express executions do not support in a flow; empty if there is nothing."""
+    try:
+        parsed = None if flow.definition is None else parse_flow(flow.definition.text)
+    except DefinitionError:
+        parsed = None
+    if parsed is None:  # the outline of a flow that is not known whole, or that the local CloudFlow does not run
+        step = next((step for step in flow.tasks if step.callback), None)
+        return f"The step {step.name!r} waits for a callback, which Express executions do not support." if step else ""
+    try:
+        check_express(parsed)
+    except DefinitionError as error:
+        return str(error)
+    return ""
 
 
 def _function(project: Project, flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:

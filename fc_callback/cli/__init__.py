@@ -21,4 +21,4 @@ def main() -> None:
         if name in {"", "fc_callback"}:
             raise
         sys.exit(f"fc-callback needs {name}, which is not installed. Run: pip install 'fc-callback[local]'")
-    app()
+    app(prog_name="fc-callback")  # also for `python -m fc_callback`

@@ -16,7 +16,16 @@ _UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Cl
 
 
 class _Commands(typer.core.TyperGroup):
-    """Masks secrets in usage errors: a user may have passed a token in the wrong place, and CI keeps its output."""
+    """Masks secrets in usage errors: a user may have passed a token in the wrong place, and CI keeps its output.
+
+    The list of commands has the whole first sentence of each. Click would cut it.
+    """
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands."""
+        for command in self.commands.values():
+            command.short_help = command.short_help or " ".join((command.help or "").partition("\n\n")[0].split())
+        super().format_commands(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command."""
@@ -33,7 +42,7 @@ app = typer.Typer(
     cls=_Commands,
     help="Write, run and finish CloudFlow callback tasks on Alibaba Cloud Function Compute.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

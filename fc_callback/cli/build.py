@@ -23,7 +23,7 @@ _LARGE_BYTES = 100 * _KIB * _KIB
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(help="The directory of s.yaml.")] = Path(),
+    directory: Annotated[Path, typer.Argument(help="The directory of s.yaml.", exists=True, file_okay=False)] = Path(),
     fc_callback: Annotated[
         str | None,
         typer.Option(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(help="The directory of s.yaml.")] = Path(),
+    directory: Annotated[Path, typer.Argument(help="The directory of s.yaml.", exists=True, file_okay=False)] = Path(),
     ignore: Annotated[
         list[str] | None, typer.Option("--ignore", metavar="RULE", help="Silence a rule; repeat it for more rules.")
     ] = None,

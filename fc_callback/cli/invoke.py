@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ import typer
 
 from fc_callback.cli.remote import RemoteTask, start_remote_task
 from fc_callback.cli.signals import EndSignals
+from fc_callback.cli.usage import FAILED, LOG_VARIABLE, LogForm, bytes_of_file, fail, text_of
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.redaction import mask_secrets
 
@@ -27,8 +29,7 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
 
 _TIMED_OUT = 143  # as FC's own runtime exits
-_FAILED = 1
-_USAGE = 2
+_NOT_TEXT = "Use --event-file for an event that is not text."
 _WATCH_SECONDS = 0.3
 
 
@@ -72,6 +73,9 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     python: Annotated[
         str, typer.Option(help="The Python interpreter that runs the function.", show_default="this one")
     ] = sys.executable,
+    log: Annotated[
+        LogForm | None, typer.Option(help="The form of `Logger` in the function.", show_default="json")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Run again after each change of the code, until Ctrl-C.")
     ] = False,
@@ -98,7 +102,7 @@ def command(  # noqa: PLR0917 - Typer passes them by name
         "python": python,
     }
     try:
-        variables = _variables(environment or [])
+        variables = {**({LOG_VARIABLE: log.value} if log else {}), **_variables(environment or [])}
         spec = _spec(config, resource, given, variables)
         temporary = not {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
         source = _Source.read(event, payload, event_file)
@@ -108,12 +112,8 @@ def command(  # noqa: PLR0917 - Typer passes them by name
                 return _invoke(spec, source, signals, temporary=temporary, as_json=as_json)
 
             code = _watch(spec.code_dir, signals, run, quiet=as_json) if watch else run()
-    except SettingsError as error:
-        typer.echo(f"fc-callback invoke: {error}", err=True)
-        code = _USAGE
     except (FcCallbackError, OSError) as error:
-        typer.echo(f"fc-callback invoke: {error}", err=True)
-        code = _FAILED
+        fail("invoke", error)
     raise typer.Exit(code)
 
 
@@ -130,7 +130,7 @@ class _Source:
         if event_file is not None:
             if payload is not None:
                 raise SettingsError("--event-file gives the whole event.", hint="Remove --payload.")
-            return cls(raw=sys.stdin.buffer.read() if str(event_file) == "-" else event_file.read_bytes())
+            return cls(raw=bytes_of_file("--event-file", str(event_file)))
         trigger = _triggers().get(event)
         if trigger is None:
             raise SettingsError(f"--event {event!r} is not known.", hint=f"Use one of {', '.join(_triggers())}.")
@@ -165,10 +165,7 @@ def _triggers() -> dict[str, Callable[..., bytes]]:
 def _payload(text: str | None) -> Mapping[str, Any] | str:
     if text is None:
         return {}
-    if text == "-":
-        text = sys.stdin.read()
-    elif text.startswith("@"):
-        text = Path(text[1:]).read_text(encoding="utf-8")
+    text = text_of("--payload", "@-" if text == "-" else text, hint=_NOT_TEXT)
     try:
         value = json.loads(text)
     except ValueError:
@@ -233,15 +230,21 @@ def _invoke(spec: FunctionSpec, source: _Source, signals: EndSignals, *, tempora
         event = source.build(task)
         with FunctionInstance(reporting) as instance:
             result = signals.run(lambda: instance.invoke(event, credentials=credentials), stop=instance.close)
-        log = mask_secrets(result.log, also=_secrets_of(credentials, task))
+        mask = partial(mask_secrets, also=_secrets_of(credentials, task))
+        log = mask(result.log)
         if signals.first:
             _show_end(signals, log)
             return signals.exit_code
-        show = _show_json if as_json else _show_result
-        show(result, log, None if task is None else str(task))
+        ended = None if task is None else str(task)
+        if as_json:
+            _show_json(result, log, ended)
+        elif sys.stdout.isatty():
+            _show_to_person(result, log, ended, mask)
+        else:
+            _show_result(result, log, ended)
     if result.error_type == "FunctionTimeout":
         return _TIMED_OUT
-    return 0 if result.ok else _FAILED
+    return 0 if result.ok else FAILED
 
 
 def _secrets_of(credentials: Credentials | None, task: WaitingTask | RemoteTask | None) -> list[str]:
@@ -252,8 +255,28 @@ def _secrets_of(credentials: Credentials | None, task: WaitingTask | RemoteTask 
 def _show_result(result: InvocationResult, log: str, task: str | None) -> None:
     sys.stderr.write(log)
     sys.stderr.flush()
-    sys.stdout.buffer.write(result.body + (b"\n" if sys.stdout.isatty() else b""))
+    sys.stdout.buffer.write(result.body)
     sys.stdout.flush()
+    _show_ending(result, task)
+
+
+def _show_to_person(result: InvocationResult, log: str, task: str | None, mask: Callable[[str], str]) -> None:
+    """Show an error as a traceback, and not as FC's JSON, which a pipe gets."""
+    from rich.console import Console
+
+    from fc_callback.cli.function_errors import print_error, print_log
+
+    console = Console(stderr=True)
+    has_error = print_log(console, log)
+    if result.ok:
+        sys.stdout.buffer.write(result.body + b"\n")
+        sys.stdout.flush()
+    elif not has_error:  # such as a timeout
+        print_error(console, json.loads(mask(result.body.decode())))
+    _show_ending(result, task)
+
+
+def _show_ending(result: InvocationResult, task: str | None) -> None:
     how = "Succeeded" if result.ok else f"Failed ({result.error_type}: {result.error_name})"
     typer.echo(f"\n{how} in {result.duration_seconds:.2f} s, request {result.request_id}.", err=True)
     if task is not None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 
+from fc_callback.cli.function_errors import print_log
 from fc_callback.cli.local_events import EventLines
 from fc_callback.cli.signals import EndSignals
+from fc_callback.cli.usage import LOG_VARIABLE, LogForm, fail, text_of_file
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
@@ -39,6 +43,9 @@ def command(
     runtime: Annotated[
         str, typer.Option(help="The functions' runtime: python3.10, python3.12 or custom.")
     ] = "python3.10",
+    log: Annotated[
+        LogForm | None, typer.Option(help="The form of `Logger` in the functions.", show_default="json")
+    ] = None,
     quota: Annotated[bool, typer.Option("--quota", help="Enforce the documented quotas of calls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the environment as one line of JSON.")] = False,
 ) -> None:
@@ -51,7 +58,7 @@ def command(
     from fc_callback.workspace import Workspace, find_manifest
 
     try:
-        functions = [function_spec(text, runtime=runtime) for text in function or ()]
+        functions = [function_spec(text, runtime=runtime, log=log) for text in function or ()]
         service = LocalCloudFlow(database=database, port=port, functions=functions, quota=quota)
         manifest = None if function or flow else find_manifest(Path())
         lines = EventLines()
@@ -60,16 +67,19 @@ def command(
             service.add_event_listener(lambda told: _print_line(lines.line_of(told)))
             for text in flow or ():
                 name, file = _name_and_value(text, "--flow", "name=definition.yaml")
-                service.create_flow(name, Path(file).read_text(encoding="utf-8"), replace=True)
+                service.create_flow(name, text_of_file("--flow", file), replace=True)
             project = stack.enter_context(Workspace(service, manifest, say=_print_line)) if manifest else None
             _print_environment(service, project.summary() if project else [], as_json=as_json)
             signals.wait()
     except (FcCallbackError, ApiError, OSError) as error:
-        typer.echo(f"fc-callback local: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail("local", error)
 
 
 def _print_log(function: str, log: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
+        if sys.stderr.isatty():
+            print_log(Console(stderr=True), log, prefix=f"[{function}] ")
+            return
     _print_line("\n".join(f"[{function}] {line}" for line in log.splitlines()))
 
 
@@ -79,7 +89,7 @@ def _print_line(text: str | None) -> None:
             typer.echo(text, err=True)
 
 
-def function_spec(text: str, *, runtime: str) -> FunctionSpec:
+def function_spec(text: str, *, runtime: str, log: LogForm | None = None) -> FunctionSpec:
     """Read `name=code/dir:module.handler`.
 
     Raises:
@@ -93,7 +103,10 @@ def function_spec(text: str, *, runtime: str) -> FunctionSpec:
         raise typer.BadParameter(
             f"{text!r}: the directory {folder!r} does not exist. Write name=code/dir:module.handler."
         )
-    return FunctionSpec(name=name, handler=handler, code_dir=Path(folder).resolve(), runtime=runtime)
+    environment = {LOG_VARIABLE: log.value} if log else {}
+    return FunctionSpec(
+        name=name, handler=handler, code_dir=Path(folder).resolve(), runtime=runtime, environment=environment
+    )
 
 
 def _name_and_value(text: str, option: str, form: str) -> tuple[str, str]:

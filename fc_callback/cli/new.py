@@ -61,7 +61,7 @@ def command(
         render_template(chosen.folder, target, values, fc_callback_requirement=fc_callback)
     except FcCallbackError as error:
         typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None  # the template, a value or the directory is wrong
     _print_next_steps(target)
     if chosen.values(values).get("accountId") == SAMPLE_ACCOUNT:
         typer.echo(f"The account {SAMPLE_ACCOUNT} is a sample: set your own before you deploy (--set accountId=...).")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fc_callback import settings
+from fc_callback.cli.usage import fail
 from fc_callback.cloudflow.errors import CloudFlowError
 from fc_callback.errors import FcCallbackError, SettingsError, StoreUnavailable
 
@@ -68,8 +69,7 @@ def command(
             client = None if dry_run else CloudFlowClient(region=region, endpoint=endpoint or "")
             succeeded = _redeliver(opened, client, as_json=as_json)
     except FcCallbackError as problem:
-        _print_error(problem)
-        raise typer.Exit(1) from None
+        fail("redeliver", problem)
     if not succeeded:
         raise typer.Exit(1)
 

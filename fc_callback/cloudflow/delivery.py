@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,16 @@ from fc_callback.cloudflow.throttle import pause, throttle_queue_for
 from fc_callback.errors import ReportUndelivered, ServiceUnreachable
 from fc_callback.values.base import Value
 from fc_callback.values.context import Deadline
+from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fc_callback.cloudflow.retry import RetryPolicy
+
+# Its debug records say which call failed and is repeated.
+RETRIES_LOGGER = "fc_callback.cloudflow.delivery"
+logger = logging.getLogger(RETRIES_LOGGER)
 
 # A call needs about this long: the last attempt begins no later than this before the end.
 _CALL_SECONDS = 1.0
@@ -144,6 +150,7 @@ def _wait(
     # An attempt with a shortened wait is never the last one.
     if seen.last_try or (left == 0 and not seen.cut_short):
         return False
+    log_safely(logger, logging.DEBUG, "Call %d failed: %s", seen.made, problem)
     asked = getattr(problem, "retry_after_seconds", None)
     seconds = policy.wait_seconds(
         seen.throttled if throttled else seen.made - seen.throttled, throttled=throttled, retry_after_seconds=asked

@@ -15,6 +15,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from fc_callback.cloudflow.endpoints import is_loopback
 from fc_callback.cloudflow.errors import FINAL_WITHOUT_DOCUMENT
 from fc_callback.cloudflow.tls import certificate_problem
 from fc_callback.errors import ServiceUnreachable
@@ -35,6 +36,7 @@ _HINT_NETWORK = (
 )
 _HINT_PROXY = "Check HTTPS_PROXY and NO_PROXY."
 _HINT_TLS = "Check that the endpoint speaks TLS 1.2 or later at this port, and HTTPS_PROXY if it is set."
+_HINT_PLAIN_HTTP = "A local CloudFlow speaks plain HTTP: write its address with http://, such as http://localhost:8089."
 _HINT_NAME = "Check the region (CLOUDFLOW_REGION) and the function's DNS."
 _NEVER_SENT: tuple[tuple[type[Exception], str, str], ...] = (
     (ClosedPoolError, "another thread closed the connection", _HINT_NETWORK),
@@ -60,7 +62,7 @@ def unreachable(error: Exception, *, endpoint: str, kept: bool, resent: bool) ->
         endpoint=endpoint,
         ambiguous=failure.sent or resent,
         retryable=not failure.final,
-        hint=failure.hint,
+        hint=_HINT_PLAIN_HTTP if failure.hint is _HINT_TLS and is_loopback(endpoint) else failure.hint,
     )
 
 

@@ -9,7 +9,6 @@ their arguments are inferred, and so are the names `jsonToString`, `toBase64` an
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import uuid
 from base64 import b64decode, b64encode
@@ -17,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows.comparing import json_key
-from fc_callback.flows.definition import RUNTIME_ERROR, FlowError, compact, size_bytes
+from fc_callback.flows.definition import RUNTIME_ERROR, FlowError, compact, parse_json, size_bytes
 from fc_callback.settings import KIB
 
 if TYPE_CHECKING:
@@ -29,15 +29,14 @@ VALUE_LIMIT_BYTES = 256 * KIB
 # The result of a function that finds nothing: null, and a warning, like a path that leads nowhere.
 NOTHING = object()
 _ALGORITHMS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-512": "sha512"}
-_MAX_LEVELS = 100
 _MAX_INT = 2**63 - 1
 
 
-class _WrongArguments(Exception):
+class _WrongArguments(FcCallbackError):
     """The arguments are not what the function takes; the message says what it takes."""
 
 
-class _TooLarge(Exception):
+class _TooLarge(FcCallbackError):
     """A result is larger than any value can be."""
 
 
@@ -71,7 +70,7 @@ class Builtin:
 
 def _require_size(size: int) -> None:
     if size > VALUE_LIMIT_BYTES:
-        raise _TooLarge
+        raise _TooLarge(f"More than {VALUE_LIMIT_BYTES} bytes.")
 
 
 def bounded_items(values: Iterable[Any]) -> list[Any]:
@@ -83,10 +82,7 @@ def bounded_items(values: Iterable[Any]) -> list[Any]:
     items: list[Any] = []
     size = 0
     for value in values:
-        try:
-            size += size_bytes(value)
-        except RecursionError:
-            raise FlowError(RUNTIME_ERROR, "An array or a map has a value that is nested too deeply.") from None
+        size += size_bytes(value)
         if size > VALUE_LIMIT_BYTES:
             raise FlowError(RUNTIME_ERROR, f"An array or a map has more than {VALUE_LIMIT_BYTES} bytes.")
         items.append(value)
@@ -185,21 +181,11 @@ def _json_merge(one: Any, other: Any) -> dict[str, Any]:
 
 
 def _string_to_json(text: Any) -> Any:
+    _require(isinstance(text, str), "text that holds JSON")
     try:
-        value = json.loads(text) if isinstance(text, str) else NOTHING
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError):
-        raise _WrongArguments("text that holds JSON") from None
-    level = [value]
-    for _ in range(_MAX_LEVELS):
-        level = [
-            child
-            for item in level
-            if isinstance(item, list | dict)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    _require(not level, f"JSON that nests to at most {_MAX_LEVELS} levels")
-    return value
+        return parse_json(text)
+    except ValueError as error:
+        raise _WrongArguments(f"text that holds JSON, but {error}") from None
 
 
 def _from_base64(text: Any) -> str:

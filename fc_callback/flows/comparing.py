@@ -9,6 +9,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows.definition import RUNTIME_ERROR, FlowError
 from fc_callback.flows.paths import Condition, Expression, Values
 
@@ -23,12 +24,12 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class _Missing(Exception):
+class _Missing(FcCallbackError):
     """A path of a condition leads nowhere."""
 
 
 def _raise_missing(_path: str) -> None:
-    raise _Missing
+    raise _Missing("A path leads nowhere.")
 
 
 def null(_values: Values) -> None:

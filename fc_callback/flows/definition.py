@@ -32,6 +32,8 @@ RUNTIME_ERROR = "FnF.RuntimeError"
 INVALID_LOCAL = "FnF.InvalidLocal"
 TASK_TIMEOUT = "FnF.TaskTimeout"
 ANY_ERROR = "FnF.ALL"
+# The nesting of JSON values. This emulator's own limit, far from those of Python: a value is stored inside others.
+MAX_LEVELS = 100
 # Source: CloudFlow documentation, "Limits": the names of flows and of the legacy language's steps.
 NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 
@@ -78,8 +80,34 @@ def compact(value: object) -> str:
 
 
 def size_bytes(value: object) -> int:
-    """Return the size of a value as the limits count it: the UTF-8 bytes of its compact JSON text."""
-    return len(compact(value).encode())
+    """Return the size of a value as the limits count it: the UTF-8 bytes of its compact JSON text.
+
+    Raises:
+        FlowError: The value nests deeper than MAX_LEVELS.
+    """
+    try:
+        text = compact(value)
+        is_too_deep = _is_too_deep(text, value)
+    except RecursionError:
+        is_too_deep = True
+    if is_too_deep:
+        raise FlowError(RUNTIME_ERROR, f"A value is nested deeper than {MAX_LEVELS} levels.")
+    return len(text.encode())
+
+
+def _is_too_deep(text: str, value: object) -> bool:
+    """Return whether a value, whose JSON text is given, nests deeper than MAX_LEVELS."""
+    if text.count("[") + text.count("{") <= MAX_LEVELS:  # nearly every value
+        return False
+    level = [value]
+    for _ in range(MAX_LEVELS):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return any(isinstance(item, dict | list) for item in level)
 
 
 def _not_json(constant: str) -> Any:
@@ -90,13 +118,18 @@ def parse_json(text: str | bytes) -> Any:
     """Return the JSON value that a text holds.
 
     Raises:
-        ValueError: It holds none, or one that cannot be stored.
+        ValueError: It holds none, or one that cannot be stored: with a number that is too large for a float, with half
+            of a character, or nested deeper than MAX_LEVELS.
     """
     try:
         value = json.loads(text, parse_constant=_not_json)
-        compact(value).encode()  # json.loads accepts a lone surrogate, which cannot be stored
+        # json.loads reads 1e999 as infinity, and accepts a lone surrogate.
+        stored = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        stored.encode()
     except RecursionError as error:
         raise ValueError(str(error)) from None
+    if _is_too_deep(stored, value):
+        raise ValueError(f"it is nested deeper than {MAX_LEVELS} levels")
     return value
 
 

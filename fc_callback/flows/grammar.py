@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows.paths import ROOT_PATTERN, SEGMENT_PATTERN
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ _WORDS = {
 _SHOWN_CHARACTERS = 20
 
 
-class ExpressionSyntaxError(Exception):
+class ExpressionSyntaxError(FcCallbackError):
     """A text breaks the grammar; the message continues "the expression ..."."""
 
 

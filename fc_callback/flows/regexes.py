@@ -18,6 +18,8 @@ from lark import Lark, Token
 from lark.exceptions import UnexpectedInput, VisitError
 from lark.visitors import Transformer_NonRecursive, v_args
 
+from fc_callback.errors import FcCallbackError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
@@ -45,7 +47,7 @@ _ESCAPES = frozenset("dDwWsSbBAznrtfv")
 _ANCHORS = frozenset(["^", "$", r"\b", r"\B", r"\A", r"\z"])
 
 
-class PatternError(ValueError):
+class PatternError(FcCallbackError, ValueError):
     """A pattern cannot be read, or takes too many steps."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The size of a request is the largest size of a definition that the service can get.
 MAX_CHARACTERS: Final = 1024 * 1024
-MAX_DEPTH: Final = 100
+MAX_DEPTH: Final = 150
 MAX_VALUES: Final = 100_000
 
 Lines = dict[int, dict[str | int, int]]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
+    from fc_callback.runtime.function import InvocationResult
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
@@ -25,6 +26,24 @@ if TYPE_CHECKING:
 MAX_KEPT_CHARACTERS = 128 * 1024
 _HANDLED = "HandledInvocationError"
 _UNHANDLED = "UnhandledInvocationError"
+
+
+@attrs.frozen(kw_only=True)
+class InvocationEnd:
+    """The end of an invocation.
+
+    Attributes:
+        body: The response of a function.
+        result: The result of an action; None for a function.
+        error_name: The error's name as a flow sees it; empty if it succeeded.
+    """
+
+    task: int | None
+    asynchronous: bool
+    body: str
+    result: JsonObject | None
+    error_name: str
+    error_message: str
 
 
 @attrs.frozen(kw_only=True)
@@ -47,12 +66,24 @@ class Attempt:
     error_name: str = ""
     error_message: str = ""
 
+    @classmethod
+    def of_process(cls, result: InvocationResult) -> Attempt:
+        """Return the outcome of an invocation in a process of its own."""
+        return cls(
+            body=result.body.decode("utf-8", "replace"),
+            log=result.log,
+            error_type=result.error_type or "",
+            error_name=result.error_name if result.error_type else "",
+            error_message=result.error_message if result.error_type else "",
+        )
+
 
 def call_function(function: Callable[..., Any], event: bytes, context: Any) -> Attempt:
     """Call a function with the event, and with a context if it takes two arguments."""
     try:
         value = function(event, context) if _takes_two(function) else function(event)
         body = value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else compact(value)
+        body.encode()  # a lone surrogate is no text that a response can have
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the function's own exception is its outcome
         return _failed(_UNHANDLED, type(error).__name__, str(error))
     return Attempt(body=body)

@@ -48,12 +48,16 @@ def wait_until_waiting(components: Components, execution: int, *, step: str | No
 
 def _wait(components: Components, execution: int, timeout: float, is_over: Callable[[], bool]) -> None:
     engine, deadline = components.engine, time.monotonic() + timeout
+
+    def is_stuck() -> bool:
+        # In this order: what is over when the last invocation has ended must not be skipped.
+        return components.invoker.is_idle() and not is_over()
+
     while True:
         seen = engine.changes
         if is_over():
             return
-        if components.options.skip_time and components.invoker.is_idle() and (due := engine.next_due()) is not None:
-            engine.advance(max(0.0, due - components.clock.now()), skew=False)
+        if components.options.skip_time and engine.skip_to_next(is_stuck):
             continue
         left = deadline - time.monotonic()
         if left <= 0:

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from fc_callback.errors import FcCallbackError
 from fc_callback.flows.definition import parse_object
 from fc_callback.flows.express import check_express
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.execution import ExecutionRun
 from fc_callback.local.execution_ends import complete_task, schedule_completion
 from fc_callback.local.execution_record import RunContext, parsed_flow
+from fc_callback.local.internal_errors import fail_internally
 from fc_callback.local.starts import insert_execution
+from fc_callback.local.timers import Timers
 from fc_callback.local.tokens import token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fc_callback.flows import Flow
+    from fc_callback.local.attempts import InvocationEnd
     from fc_callback.local.clock import Clock
     from fc_callback.local.execution_record import TaskCalls
-    from fc_callback.local.invoker import InvocationEnd, Invoker
+    from fc_callback.local.invoker import Invoker
     from fc_callback.local.store import Row, ServiceStore
 
-MAX_TIMER_NAP_SECONDS = 3600.0
 
-
-class Engine:
+class Engine(Timers):
     """Runs every execution of the database.
 
     With `conflict`, a report that comes before a synchronous invocation has returned is refused with TaskInvalidState.
@@ -37,20 +36,15 @@ class Engine:
     def __init__(
         self, store: ServiceStore, clock: Clock, invoker: Invoker, calls: TaskCalls, *, conflict: bool
     ) -> None:
-        self._store = store
-        self._clock = clock
+        super().__init__(store, clock)
         self._conflict = conflict
         self._context = RunContext(store=store, clock=clock, calls=calls, on_end=schedule_completion)
         self._invoker = invoker
         self._waiting: dict[int, list[Future[None]]] = {}
-        self._changed = threading.Condition()
-        self._pending = False
-        self.changes = 0  # how often something has changed, for those who wait for a change
         # Called with the row of an execution that has changed, and with None at the end of the service.
         self.listeners: list[Callable[[int | None], None]] = []
-        self._closing = False
-        self._thread = threading.Thread(target=self._keep_time, name="local-cloudflow-timers", daemon=True)
         invoker.on_end = self.invocation_ended
+        invoker.on_error = self.fail_internally
         invoker.on_change = self.wake_timers
 
     def start(self) -> None:
@@ -60,11 +54,7 @@ class Engine:
 
     def close(self) -> None:
         """Stop the timers, and cancel all waits for executions."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=10)
+        self.stop_timers()
         for futures in list(self._waiting.values()):
             for future in list(futures):
                 future.cancel()
@@ -120,8 +110,7 @@ class Engine:
             result = parse_object(output)
             if result is None:
                 raise invalid_argument("The Output is not a JSON object.")
-            self._require_waiting(task, run)
-            event = run.task_succeeded(task["frame"], result)
+            event = self._require_waiting(task, run) or run.task_succeeded(task["frame"], result)
             self._after_change(run.id)
         return event
 
@@ -134,8 +123,7 @@ class Engine:
         with self._store.transaction():
             task = self._task_of(account, task_token)
             run = self._load(task["execution"])
-            self._require_waiting(task, run)
-            event = run.task_failed(task["frame"], error, cause)
+            event = self._require_waiting(task, run) or run.task_failed(task["frame"], error, cause)
             self._after_change(run.id)
         return event
 
@@ -151,12 +139,17 @@ class Engine:
             raise ApiError("AccessDenied")
         return task
 
-    def _require_waiting(self, task: Row, run: ExecutionRun) -> None:
+    def _require_waiting(self, task: Row, run: ExecutionRun) -> int | None:
+        """Refuse a report to a task that does not wait. Return the last event if the report has ended the execution.
+
+        This happens if its history has no room for the event that the task's call was accepted.
+        """
         _refuse_ended(task)
         if task["status"] == "scheduled":
             if self._conflict:
                 raise ApiError("TaskInvalidState")
             run.task_submitted(task["frame"])
+        return None if run.status == "Running" else run.events
 
     def stop_execution(self, execution: int, error: str, cause: str) -> None:
         """Stop a running execution."""
@@ -205,6 +198,16 @@ class Engine:
         row = self._store.one("SELECT status FROM executions WHERE id = ?", execution)
         return row is not None and row["status"] == "Running"
 
+    def give_up(self, timer: Row, error: Exception) -> None:
+        """End the execution of a timer after an internal error."""
+        self.fail_internally(timer["execution"], error)
+
+    def fail_internally(self, execution: int | None, error: Exception) -> None:
+        """Fail an execution after an internal error, in a transaction; None for an invocation without one."""
+        if execution is not None:
+            fail_internally(self._store, self._clock, execution, error, self._load)
+            self._after_change(execution)
+
     def when_ended(self, execution: int) -> Future[None]:
         """Return a future that is done when the execution has ended."""
         future: Future[None] = Future()
@@ -226,63 +229,8 @@ class Engine:
                 if not waiting:
                     del self._waiting[execution]
 
-    def wake_timers(self) -> None:
-        """Let the timers' thread look again: there is a new timer, or the clock has been moved."""
-        with self._changed:
-            self._pending = True
-            self.changes += 1
-            self._changed.notify_all()
-
-    def wait_for_change(self, seen: int, timeout: float) -> None:
-        """Wait until `changes` differs from `seen`, or for `timeout` seconds.
-
-        Raises:
-            FcCallbackError: The service was closed.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self.changes != seen or self._closing, timeout)
-            if self._closing:
-                raise FcCallbackError("The local CloudFlow was closed.")
-
-    def next_due(self) -> float | None:
-        """Return the time of the next timer; None if there is none."""
-        row = self._store.one("SELECT MIN(due) AS due FROM timers")
-        return None if row is None else row["due"]
-
-    def advance(self, seconds: object, *, skew: bool) -> None:
-        """Move the clock from timer to timer, so that each is acted on at its own time.
-
-        Raises:
-            SettingsError: `seconds` is not a number, is negative, or leads beyond the calendar.
-        """
-        clock = self._clock
-        moved = clock.move_of(seconds)
-        end = clock.moved_seconds + moved
-        while (due := self.next_due()) is not None:
-            ahead = due - clock.now()
-            if ahead > end - clock.moved_seconds:
-                break
-            clock.moved_seconds += max(0.0, ahead)
-            if not self.fire_due():
-                # A rounding error makes it a little early, or another thread was faster.
-                clock.moved_seconds = min(end, clock.moved_seconds + 0.001)
-        clock.moved_seconds = end
-        clock.skewed_seconds += moved if skew else 0.0
-        self._store.set("moved_seconds", str(clock.moved_seconds))
-        self._store.set("skewed_seconds", str(clock.skewed_seconds))
-        self.wake_timers()
-
-    def fire_due(self) -> bool:
-        """Act on the first timer that is due; return whether there was one."""
-        with self._store.transaction():
-            timer = self._store.one("SELECT * FROM timers WHERE due <= ? ORDER BY due, id LIMIT 1", self._clock.now())
-            if timer is None:
-                return False
-            self._store.run("DELETE FROM timers WHERE id = ?", timer["id"])
-            self._fire(timer)
-        return True
-
-    def _fire(self, timer: Row) -> None:
+    def act(self, timer: Row) -> None:
+        """Continue the execution, or launch the invocation, that a timer belongs to."""
         kind, frame = timer["kind"], timer["frame"]
         if kind == "invocation":
             self._invoker.launch(timer["invocation"])
@@ -298,26 +246,13 @@ class Engine:
             run.task_timed_out(frame)
         elif kind == "wait":
             run.wait_ended(frame)
+        elif kind == "next":
+            run.go_on(frame)
         elif kind == "child":
             complete_task(run, timer)
         else:
             run.retry_due(frame)
         self._after_change(run.id)
-
-    def _keep_time(self) -> None:
-        while True:
-            with self._changed:
-                if self._closing:
-                    return
-                self._pending = False
-            due = self.next_due()
-            if due is not None and due <= self._clock.now():
-                self.fire_due()
-                continue
-            with self._changed:
-                # The store is not read while nothing changes. The clock is: it goes on while a laptop sleeps.
-                while not (self._pending or self._closing) and (due is None or due > self._clock.now()):
-                    self._changed.wait(None if due is None else min(due - self._clock.now(), MAX_TIMER_NAP_SECONDS))
 
 
 def _refuse_ended(task: Row) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.frames import Frame
 
+# About a tenth of a second of work.
+MAX_WRITTEN_CHARACTERS = 4 * 1024 * 1024
+
 
 class ExecutionRun(ExecutionRecord):
     """An execution that was loaded to be continued; for the arguments see `ExecutionRecord`."""
@@ -69,6 +72,12 @@ class ExecutionRun(ExecutionRecord):
         frame = self.frame(frame_id)
         self._continue(lambda: begin_step(self, frame))
 
+    def go_on(self, frame_id: int) -> None:
+        """Continue the lists that were interrupted; `frame_id` is the first of them, whose timer is deleted already."""
+        self.ready.append(self.frame(frame_id))
+        self.ready.extend(self.interrupted())
+        self._continue(lambda: None)
+
     def stop(self, error: str, cause: str) -> None:
         """End the execution because of StopExecution."""
         self.end("Stopped", {"error": error, "cause": cause}, error=error, cause=cause)
@@ -80,11 +89,14 @@ class ExecutionRun(ExecutionRecord):
         self.save()
 
     def _continue(self, action: Callable[[], int | None]) -> int:
-        """Do `action`, then run steps until each list waits; return the id of the event that `action` added."""
+        """Do `action`, then run steps until each list waits; return the id of the event that `action` added.
+
+        After many characters of events the rest is left to another transaction, so that the store is free for others.
+        """
         event = None
         try:
             event = action()
-            while self.ready:
+            while self.ready and self.written <= MAX_WRITTEN_CHARACTERS:
                 frame = self.ready.popleft()
                 if frame.following is None:
                     end_list(self, frame)
@@ -93,6 +105,7 @@ class ExecutionRun(ExecutionRecord):
         except TooManyEvents:
             last = self.fail_for_events()
             event = last if event is None else event
+        self.interrupt()
         self.save()
         return event or 0
 

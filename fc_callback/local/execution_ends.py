@@ -44,6 +44,8 @@ def complete_task(run: ExecutionRun, timer: Row) -> None:
     assert task is not None
     if task["status"] == "scheduled":  # a Sync invocation that has not returned yet
         run.task_submitted(timer["frame"])
+        if run.status != "Running":  # its history had no room for that event
+            return
     who = f"Execution {row['name']} of flow {row['flow_name']}"
     if row["status"] == "Succeeded":
         run.task_succeeded(timer["frame"], json.loads(restored(row["output"])))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.flows import EvaluationContext, Flow, parse_flow
 from fc_callback.flows.definition import RUNTIME_ERROR, compact
 from fc_callback.local.frames import Frame, Path, create_frame, load_frame, save_frame
@@ -33,11 +34,11 @@ MAX_EVENTS = 5_000
 parsed_flow = functools.lru_cache(maxsize=256)(parse_flow)
 
 
-class TooManyEvents(Exception):
+class TooManyEvents(FcCallbackError):
     """The execution has no room for another event."""
 
 
-class SubmitFailed(Exception):
+class SubmitFailed(FcCallbackError):
     """A task's call is refused before it runs, with this error name and cause."""
 
     def __init__(self, error: str, cause: str) -> None:
@@ -82,6 +83,7 @@ class ExecutionRecord:
     Attributes:
         globals: The members of `$Global`, which all lists share.
         ready: The lists whose next step can begin now.
+        written: How many characters the events of this transaction have.
     """
 
     def __init__(self, context: RunContext, row: Row) -> None:
@@ -97,6 +99,7 @@ class ExecutionRecord:
         self.input: JsonObject = json.loads(self.store.restore_tokens(row["input"]))
         self.globals: JsonObject = json.loads(self.store.restore_tokens(row["globals"]))
         self.ready: deque[Frame] = deque()
+        self.written = 0
         self._frames: dict[int, Frame] = {}
 
     def context(self, frame: Frame, **changes: Any) -> EvaluationContext:
@@ -188,13 +191,15 @@ class ExecutionRecord:
             TooManyEvents: Only the execution's last event has room.
         """
         if self.events >= MAX_EVENTS - 1:
-            raise TooManyEvents
+            raise TooManyEvents(f"The execution has reached the limit of {MAX_EVENTS} events.")
         name = frame.step_name if step is None else step
         frame.last_event = self._insert_event(event_type, name or "", frame.last_event, detail)
         return frame.last_event
 
     def _insert_event(self, event_type: str, step: str, cause: int, detail: JsonObject) -> int:
         self.events += 1
+        text = self.store.mask_tokens(compact(detail))
+        self.written += len(text)
         self.store.insert(
             "events",
             execution=self.id,
@@ -203,7 +208,7 @@ class ExecutionRecord:
             step=step,
             cause=cause,
             time=self.clock.now(),
-            detail=self.store.mask_tokens(compact(detail)),
+            detail=text,
         )
         return self.events
 
@@ -212,6 +217,17 @@ class ExecutionRecord:
         task = frame.task if frame is not None and kind == "task" else None
         frame_id = None if frame is None else frame.id
         self.store.insert("timers", due=due, kind=kind, execution=self.id, frame=frame_id, task=task)
+
+    def interrupt(self) -> None:
+        """Let the lists that are ready go on in another transaction: one timer for each, due at once."""
+        while self.ready:
+            self.add_timer("next", self.clock.now(), frame=self.ready.popleft())
+
+    def interrupted(self) -> list[Frame]:
+        """Return the lists that were interrupted, in their order, and forget their timers."""
+        rows = self.store.all("SELECT frame FROM timers WHERE execution = ? AND kind = 'next' ORDER BY id", self.id)
+        self.store.run("DELETE FROM timers WHERE execution = ? AND kind = 'next'", self.id)
+        return [self.frame(row["frame"]) for row in rows]
 
     def open_task(self, frame: Frame, event: int) -> str:
         """Create the task of the current step of a list; return its token."""

@@ -20,7 +20,7 @@ import attrs
 from fc_callback.errors import FcCallbackError
 from fc_callback.flows.targets import function_name
 from fc_callback.local.actions import Actions, is_called
-from fc_callback.local.attempts import Attempt, bounded, call_action, call_function, without_secrets
+from fc_callback.local.attempts import Attempt, InvocationEnd, bounded, call_action, call_function, without_secrets
 from fc_callback.local.cancelled import end_invocations, was_cancelled
 from fc_callback.local.store import StoreClosedError
 from fc_callback.local.trigger_events import MnsMessage
@@ -31,7 +31,6 @@ from fc_callback.values.token import TaskToken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
     from fc_callback.local.clock import Clock
     from fc_callback.local.log_feed import LogFeed
@@ -42,24 +41,6 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("fc_callback.local")
 _MAX_RETRY_DELAY_SECONDS = 5 * 3600
-
-
-@attrs.frozen(kw_only=True)
-class InvocationEnd:
-    """The end of an invocation.
-
-    Attributes:
-        body: The response of a function.
-        result: The result of an action; None for a function.
-        error_name: The error's name as a flow sees it; empty if it succeeded.
-    """
-
-    task: int | None
-    asynchronous: bool
-    body: str
-    result: JsonObject | None
-    error_name: str
-    error_message: str
 
 
 class Invoker:
@@ -80,8 +61,9 @@ class Invoker:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self.log_feeds: list[LogFeed] = []
-        # The engine sets both.
+        # The engine sets them.
         self.on_end: Callable[[InvocationEnd], None] = lambda _end: None
+        self.on_error: Callable[[int | None, Exception], None] = lambda _execution, _error: None
         self.on_change: Callable[[], None] = lambda: None
 
     def add(self, name: str, function: FunctionSpec | Callable[..., Any]) -> None:
@@ -206,15 +188,36 @@ class Invoker:
         expires_at = self._clock.now() + self._options.credentials_seconds
         session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
         attempt = self._attempt(row, called, event, session, cancelled)
-        with self._store.transaction():
-            del self._active[invocation]
-            # close() ends the processes, so this is no result of the function. The event is delivered again.
-            if self._closing.is_set():
-                return
-            log = self._finish(row, attempt, session)
+        try:
+            with self._store.transaction():
+                self._active.pop(invocation, None)
+                # close() ends the processes, so this is no result of the function. The event is delivered again.
+                if self._closing.is_set():
+                    return
+                log = self._finish(row, attempt, session)
+        except StoreClosedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the execution must learn of it, or it waits for ever
+            self._give_up(row, error)
+            return
         if log and row["kind"] == "action":
             _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
             self._tell(row["function"], log)
+
+    def _give_up(self, row: Row, error: Exception) -> None:
+        """End an invocation whose end could not be stored because of an internal error; its execution fails."""
+        with self._store.transaction():
+            self._store.update(
+                "invocations",
+                row["id"],
+                status="ended",
+                ended=self._clock.now(),
+                error_type="InternalServerError",
+                error_name="FC.InternalServerError",
+                error_message=f"The local CloudFlow has an internal error, {type(error).__name__}.",
+            )
+            self._store.after_commit(self.on_change)
+            self.on_error(row["execution"], error)
 
     def cancel(self, task: int) -> None:
         """End the invocations of a task, after the commit of the transaction; see `end_invocations`.
@@ -254,13 +257,7 @@ class Invoker:
                 error_name="FC.InternalServerError",
                 error_message=f"The function could not be run: {type(error).__name__}: {error}",
             )
-        return Attempt(
-            body=result.body.decode("utf-8", "replace"),
-            log=result.log,
-            error_type=result.error_type or "",
-            error_name=result.error_name if result.error_type else "",
-            error_message=result.error_message if result.error_type else "",
-        )
+        return Attempt.of_process(result)
 
     def _tell_lines(self, function: str, session: Credentials, lines: str) -> None:
         self._tell(function, without_secrets(self._store.mask_tokens(lines), session))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import re
 import secrets
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from fc_callback.errors import FcCallbackError, SettingsError
-from fc_callback.local.tokens import TOKEN_PREFIX, TokenIssuer, token_digest
+from fc_callback.local.tokens import TOKEN_PREFIX, TokenIssuer, token_digest, token_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+_LOG = logging.getLogger("fc_callback.local")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts (account TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -152,7 +154,7 @@ class ServiceStore:
                 self._depth -= 1
             calls, self._after_commit = self._after_commit, []
         for call in calls:
-            call()
+            _call_after_commit(call)
 
     def _require_open(self) -> None:
         if self.closed:
@@ -209,7 +211,11 @@ class ServiceStore:
         token = unquote(match[0])
         row = self.one("SELECT id FROM tasks WHERE digest = ?", token_digest(token))
         if row is None:
-            return match[0]
+            own = token_in(token)
+            if own is None or not match[0].startswith(own):
+                return match[0]
+            # Letters follow the token, or another token.
+            return self.mask_tokens(own) + self.mask_tokens(match[0].removeprefix(own))
         # A URL that mixes %2B and %2b means the same when it has only one of them.
         spelling = next((name for name, spell in _SPELLINGS.items() if spell(token) == match[0]), "%2B")
         return self._mark.format(row["id"], spelling)
@@ -238,3 +244,10 @@ class ServiceStore:
         with self._lock:
             self.closed = True
             self._connection.close()
+
+
+def _call_after_commit(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception:  # noqa: BLE001 - the change is on disk, and the other calls must still happen
+        _LOG.exception("A change is stored, but what follows it failed.")

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import b64decode, b64encode
 
 from fc_callback.values.context import LOCAL_KEY_PREFIX, LOCAL_SESSION_PREFIX, Credentials
 
 TOKEN_PREFIX = "djEj"  # noqa: S105 - base64 of "v1#", how every task token begins
+
+# What a token holds; the last part is the base64 of 20 bytes.
+_CONTENT = re.compile(rb"v1#[^#]+#[^#]+#[0-9]+#[A-Za-z0-9+/]{27}=")
 
 
 class TokenIssuer:
@@ -81,3 +85,13 @@ class TokenIssuer:
 def token_digest(task_token: str) -> str:
     """Return the digest by which the database finds a token."""
     return hashlib.sha256(task_token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def token_in(text: str) -> str | None:
+    """Return the task token that a text of base64 letters begins with, by its layout; None if it is the whole or none."""
+    content = b64decode(text[: len(text) // 4 * 4].rstrip("=") + "==")
+    match = _CONTENT.match(content)
+    if match is None:
+        return None
+    token = b64encode(match[0]).decode()
+    return token if text.startswith(token) and text != token else None

@@ -39,6 +39,7 @@ else:  # not subscriptable before Python 3.11
     _Adapter = logging.LoggerAdapter
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_FORMS = ("json", "console")
 _LOGGING_ARGUMENTS = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
 _LOGGING_FILE = logging.Logger.info.__code__.co_filename
 
@@ -56,7 +57,7 @@ class Logger(_Adapter):
         redact: False writes secrets too.
         hold_debug: Keep records below the level in memory, up to 256 KiB, and write them if the invocation fails.
         sample: Write every record of this share of the invocations, 0 to 1.
-        form: `json`, or `console` for people; by default `console` where standard error is a terminal.
+        form: `json`, or `console` for people; else `CLOUDFLOW_LOG_FORM`, else `console` where standard error is a terminal.
         fields: Fields of every record, like `{"service": "orders"}`.
         processors: Functions that get the fields of each line as a dict, before secrets are masked, and return the fields to
             write, or None to drop the record. One that raises is passed over.
@@ -87,7 +88,7 @@ class Logger(_Adapter):
         validators.flag("task_record", task_record)
         validators.number("sample", sample, least=0, most=1)
         if form is not None:
-            validators.one_of("form", form, ("json", "console"))
+            validators.one_of("form", form, _FORMS)
         if fields is not None:
             validators.instance_of("fields", fields, Mapping, 'Give a dict, like fields={"service": "orders"}.')
             validators.texts("fields", fields, 'Give a dict with texts as its keys, like fields={"service": "orders"}.')
@@ -102,7 +103,7 @@ class Logger(_Adapter):
                 processors=chosen,
                 hold_debug=hold_debug,
                 sample=sample,
-                form=form,
+                form=form or _form_of_environment(),
                 fields=fields or {},
             )
             metrics.log_records(task_record)
@@ -199,6 +200,11 @@ def _exc_info(given: Any) -> Any:
 
 def _stack(frame: FrameType) -> str:
     return "Stack (most recent call last):\n" + "".join(traceback.format_stack(frame)).rstrip("\n")
+
+
+def _form_of_environment() -> str | None:
+    is_set = settings.text("CLOUDFLOW_LOG_FORM") is not None
+    return settings.choice("CLOUDFLOW_LOG_FORM", None, of=_FORMS) if is_set else None
 
 
 def _level(level: str | int | None) -> int:

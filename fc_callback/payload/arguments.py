@@ -11,6 +11,7 @@ from fc_callback.payload.json_layers import NotJson, NotUtf8, read_json
 from fc_callback.values.base import Value
 from fc_callback.values.invocation import running_task
 from fc_callback.values.task import Task
+from fc_callback.values.tracebacks import hide_callers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -189,8 +190,12 @@ class ArgumentBinding(Value):
         # A function and not an object, because FC's runtimes expect a function, and because a method gets its instance.
         @wraps(self.function)
         def handler(*arguments: Any, **named: Any) -> Any:
-            bound, event, context = self.taken_apart(arguments, named)
-            return serve(bound, event, context, named)
+            try:
+                bound, event, context = self.taken_apart(arguments, named)
+                return serve(bound, event, context, named)
+            except BaseException as error:
+                hide_callers(error)
+                raise
 
         handler.__annotations__ = {"event": bytes, "context": Any, "return": returns}
         setattr(handler, HANDLER_MARK, True)

@@ -230,3 +230,60 @@ def test_one_mistake_made_a_thousand_times_is_a_readable_number_of_findings(proj
 
     assert {one.rule for one in findings} == {"flow-unread"}
     assert len(findings) == 100
+
+
+CALL = "Action: FC:InvokeFunction, Parameters: {resourceArn: 'acs:fc:cn-hangzhou:1234567890123456:functions/work'}"
+IN_A_BRANCH = (
+    "{Type: Parallel, Name: P, End: true, Branches: [{StartAt: A, States: "
+    "[{Type: Wait, Name: A, Seconds: 30, End: true}]}]}"
+)
+UNKNOWN_FUNCTION = (
+    "{Type: Task, Name: U, Action: 'x:Y', TaskMode: WaitForCustomCallback, Timeout: 9, Parameters: {t.$: nope($Input)},"
+    " End: true}"
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (f"{{Type: Task, Name: A, {CALL}, TaskMode: WaitForSystemCallback, Timeout: 9, End: true}}", "RequestComplete"),
+        ("{Type: Wait, Name: A, Seconds: 21, End: true}", "20 seconds"),
+        (
+            IN_A_BRANCH,
+            "20 seconds",
+        ),
+        (UNKNOWN_FUNCTION, "waits for a callback"),
+        (f"{{Type: Task, Name: A, {CALL}, Timeout: 9, End: true}}", None),
+        ("{Type: Wait, Name: A, Seconds: 20, End: true}", None),
+    ],
+    ids=["sync task", "long wait", "long wait in a branch", "callback in a flow that cannot run here", "call", "wait"],
+)
+def test_what_express_executions_do_not_support_is_found_in_an_express_flow(
+    state: str, says: str | None, project: Path
+) -> None:
+    name = re.search(r"Name: (\w+)", state)
+    assert name is not None
+    text = f"Type: StateMachine\nSpecVersion: v1\nName: quick\nStartAt: {name[1]}\nStates:\n  - {state}\n"
+    (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
+    (project / "s.flow.yaml").write_text(EXPRESS, encoding="utf-8")
+
+    findings = check_project(project, imports=False, environ={})
+    messages = [one.message for one in findings if one.rule == "flow-express"]
+    assert len(messages) == (says is not None)
+    assert all(says in message for message in messages if says)
+
+
+EXPRESS = """
+edition: 3.0.0
+name: quick
+access: default
+resources:
+  quick:
+    component: flow
+    props:
+      region: cn-hangzhou
+      name: quick
+      definition: ${path('./flows/flow.yaml')}
+      type: FDL
+      executionMode: Express
+"""

@@ -109,7 +109,7 @@ def test_redeliver_reports_the_others_beside_a_record_that_cannot_be_read(
 
 def test_redeliver_without_a_store_says_what_to_set() -> None:
     ended = run_command("redeliver")
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert "CLOUDFLOW_ONCE_STORE" in ended.stderr
 
 
@@ -198,7 +198,7 @@ def test_a_file_that_is_no_database_is_an_error_and_is_left_as_it_is(content: by
 def test_a_store_in_memory_is_an_error() -> None:
     ended = run_command("redeliver", "memory:")
 
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == (2, "")
     assert "A memory: store ends with the process that made it" in ended.stderr
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fc_callback.flows import DefinitionError, parse_flow
+from fc_callback.flows.definition import MAX_LEVELS, compact, parse_json, parse_object
 from fc_callback.local import ApiError, LocalCloudFlow
 from tests.local.raw_client import DATA, RawClient
 from tests.profiles import by_profile
@@ -303,3 +304,25 @@ def test_whatever_stands_in_a_definition_it_is_read_or_refused(data: st.DataObje
         parse_flow(json.dumps(document))
     except DefinitionError:
         return
+
+
+@pytest.mark.parametrize("text", ["1e999", "[-1e999]", '{"a": {"b": 1e400}}', "NaN", "Infinity", '"\\ud800"'])
+def test_a_number_without_end_or_half_a_character_is_no_json(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)
+    assert parse_object(f'{{"it": {text}}}') is None
+
+
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
+def test_json_nests_to_a_hundred_levels(begin: str, end: str) -> None:
+    times = MAX_LEVELS // len(end)
+    text = begin * times + "1" + end * times
+    assert compact(parse_json(text)) == text
+    for deeper in (f"[{text}]", begin * 900 + "1" + end * 900, begin * 100_000 + "1" + end * 100_000):
+        with pytest.raises(ValueError, match=r"."):
+            parse_json(deeper)
+
+
+def test_json_with_many_brackets_beside_each_other_is_read() -> None:
+    text = "[" + ",".join(["[]", "{}"] * 5_000) + "]"
+    assert compact(parse_json(text)) == text

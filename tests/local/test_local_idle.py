@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from fc_callback.local import LocalCloudFlow, StillRunning, engine
+from fc_callback.local import LocalCloudFlow, StillRunning
 from tests.local.raw_client import CALLBACK_FLOW, RawClient, until
 from tests.profiles import THOROUGH, by_profile
 
@@ -94,7 +94,7 @@ def statements_during(service: LocalCloudFlow, seconds: float) -> list[str]:
 
 @pytest.mark.parametrize("timers", [0, 1, 50])
 def test_no_statement_runs_while_nothing_happens(used: Used, monkeypatch: pytest.MonkeyPatch, timers: int) -> None:
-    monkeypatch.setattr(engine, "MAX_TIMER_NAP_SECONDS", 0.01)
+    monkeypatch.setattr("fc_callback.local.timers.MAX_TIMER_NAP_SECONDS", 0.01)
     service = used.service
     service.create_flow("wait", WAIT, replace=True)
     waiting = [service.start("wait", {"seconds": 80_000 + number}) for number in range(timers)]
@@ -121,7 +121,7 @@ def test_a_timer_is_acted_on_while_others_are_far_away(service: LocalCloudFlow) 
 def test_a_timer_is_acted_on_after_the_machine_has_slept(
     service: LocalCloudFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "MAX_TIMER_NAP_SECONDS", 0.05)
+    monkeypatch.setattr("fc_callback.local.timers.MAX_TIMER_NAP_SECONDS", 0.05)
     service.create_flow("wait", WAIT)
     execution = service.start("wait", {"seconds": 3600})
     time.sleep(0.2)

@@ -670,3 +670,25 @@ def test_importing_the_logger_loads_nothing_heavy() -> None:
         "urllib3",
     }
     assert not heavy & set(loaded)
+
+
+def test_the_variable_chooses_the_form_and_the_option_takes_precedence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code = "from fc_callback import Logger; Logger({}).info('hello', n=1)"
+    for variable, option, shown in (
+        ("console", "", "INFO     hello n=1"),
+        ("json", "", '"message":'),
+        ("console", "form='json'", '"message":'),
+    ):
+        monkeypatch.setenv("CLOUDFLOW_LOG_FORM", variable)
+        ended = subprocess.run(
+            [sys.executable, "-c", code.format(option)], capture_output=True, text=True, timeout=60, check=True
+        )
+        assert shown in ended.stderr
+
+
+def test_an_unknown_form_in_the_variable_is_refused_with_the_forms(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLOW_LOG_FORM", "xml")
+    with pytest.raises(SettingsError, match=r"CLOUDFLOW_LOG_FORM is 'xml'\. Use one of 'json', 'console'"):
+        Logger(level="DEBUG")
