@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -43,6 +44,23 @@ _NOT_SOURCE_ENDS = (".pyc", "~", ".tmp", ".log", ".db", ".sqlite", ".sqlite3", "
 _PROJECT_FILES = {".yaml", ".yml", ".json", ".env"}
 
 
+@attrs.frozen
+class _Watched:
+    """A folder that is watched; one that is made again under its name is another one."""
+
+    deep: bool
+    device: int
+    inode: int
+
+
+def _watched(folder: Path, *, deep: bool) -> _Watched:
+    try:
+        found = folder.stat()
+    except OSError:  # removed meanwhile
+        return _Watched(deep, 0, 0)
+    return _Watched(deep, found.st_dev, found.st_ino)
+
+
 class FileWatcher(FileSystemEventHandler):
     """Calls `on_change` with the paths that have changed, in a thread of its own.
 
@@ -52,7 +70,7 @@ class FileWatcher(FileSystemEventHandler):
     def __init__(self, on_change: Callable[[frozenset[Path]], None]) -> None:
         self._on_change = on_change
         self._observer = Observer()
-        self._watches: dict[Path, tuple[bool, ObservedWatch]] = {}
+        self._watches: dict[Path, tuple[_Watched, ObservedWatch]] = {}
         self._changed: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="project-changes", daemon=True)
 
@@ -75,34 +93,32 @@ class FileWatcher(FileSystemEventHandler):
             folders: True for a folder that is watched with its subfolders.
         """
         wanted = {
-            folder: deep
+            folder: _watched(folder, deep=deep)
             for folder, deep in folders.items()
             if not any(folders.get(parent) for parent in folder.parents)  # watched already
         }
-        for folder, (deep, watched) in list(self._watches.items()):
-            if wanted.get(folder) != deep:
-                self._observer.unschedule(watched)
+        for folder, (known, observed) in list(self._watches.items()):
+            if wanted.get(folder) != known:
+                self._observer.unschedule(observed)
                 del self._watches[folder]
-        return [
-            folder for folder in wanted.keys() - self._watches.keys() if not self._schedule(folder, deep=wanted[folder])
-        ]
+        return [folder for folder in wanted.keys() - self._watches.keys() if not self._schedule(folder, wanted[folder])]
 
-    def _schedule(self, folder: Path, *, deep: bool) -> bool:
+    def _schedule(self, folder: Path, wanted: _Watched) -> bool:
         try:
-            watched = self._observer.schedule(self, str(folder), recursive=deep, event_filter=_CHANGES)
+            observed = self._observer.schedule(self, str(folder), recursive=wanted.deep, event_filter=_CHANGES)
         except OSError:  # like the limit of inotify watches
             return False
-        self._watches[folder] = deep, watched
+        self._watches[folder] = wanted, observed
         return True
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Note the paths of a change; called in a thread of the observer."""
         for given in (event.src_path, event.dest_path):
             path = Path(os.fsdecode(given)) if given else None
-            if path is not None and self._is_source(path):
+            if path is not None and self._is_source(path, is_folder=event.is_directory):
                 self._changed.put(path)
 
-    def _is_source(self, path: Path) -> bool:
+    def _is_source(self, path: Path, *, is_folder: bool) -> bool:
         watches = self._watches.copy()  # another thread changes it
         around = [folder for folder in watches if folder in path.parents]
         folder = max(around, key=lambda one: len(one.parts), default=None)
@@ -112,7 +128,8 @@ class FileWatcher(FileSystemEventHandler):
         hidden = any(part in _NOT_SOURCES or (part.startswith(".") and part != ".env") for part in parts)
         if hidden or path.name.endswith(_NOT_SOURCE_ENDS):
             return False
-        return any(watches[one][0] for one in around) or (path.suffix or path.name) in _PROJECT_FILES
+        deep = any(watches[one][0].deep for one in around)
+        return deep or is_folder or (path.suffix or path.name) in _PROJECT_FILES
 
     def _run(self) -> None:
         while (path := self._changed.get()) is not None:

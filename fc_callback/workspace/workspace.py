@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING
 
 import attrs
@@ -47,7 +46,8 @@ class Workspace:
         self._root = self._manifest.parent
         self._say = say
         self._plan = Plan(functions={}, subscriptions=(), flows={}, notes=(), is_whole=False, folders={})
-        self._refused: dict[str, str] = {}
+        self._refused: set[str] = set()  # flows that the service does not take
+        self._unwatched: set[Path] = set()
         self._watcher = FileWatcher(self._follow)
 
     def __enter__(self) -> Workspace:
@@ -64,18 +64,20 @@ class Workspace:
 
     def summary(self) -> list[str]:
         """Return lines for a person: what the project holds, and how an execution is started."""
-        flows = [f"{one.name} ({one.file})" for one in self._plan.flows.values() if one.name not in self._refused]
+        flows = [one for name, one in self._plan.flows.items() if name not in self._refused]
         triggers = [f"{one.resource} -> {one.function}" for one in self._plan.subscriptions]
         lines = [f"Project: {self._manifest}. Edits of its files take effect at once."]
         lines += [f"Topics and queues: {', '.join(triggers)}."] if triggers else []
         if flows:
-            name = next(one.name for one in self._plan.flows.values() if one.name not in self._refused)
-            lines += [f"Flows: {', '.join(flows)}.", f"Start an execution: fc-callback flow start {name}"]
+            lines.append(f"Flows: {', '.join(f'{one.name} ({one.file})' for one in flows)}.")
+            lines.append(f"Start an execution: fc-callback flow start {flows[0].name}")
         return lines
 
     def _watch(self) -> None:
-        for folder in self._watcher.watch(self._plan.folders):
+        refused = set(self._watcher.watch(self._plan.folders))
+        for folder in sorted(refused - self._unwatched):
             self._say(f"{folder} cannot be watched. Start the command again after an edit there.")
+        self._unwatched = refused
 
     def _follow(self, changed: frozenset[Path]) -> None:
         """Bring the service up to date after a change of files; called in the watcher's thread."""
@@ -83,12 +85,12 @@ class Workspace:
             before = self._plan
             lines = [*self._load()]
             for name, spec in self._plan.functions.items():
-                edited = sorted(path for path in changed if spec.code_dir in path.parents)
+                edited = sorted(path for path in changed if spec.code_dir in {path, *path.parents})
                 if edited and spec == before.functions.get(name):
                     self._service.add_function(spec)
                     lines.append(f"Reloaded function {name}: {relative_name(edited[0], self._root)} has changed.")
             self._watch()
-        except (FcCallbackError, OSError, sqlite3.Error) as error:
+        except Exception as error:  # noqa: BLE001 - the next change is read again
             lines = [f"The project could not be read again: {error}"]
         for line in lines:
             self._say(line)
@@ -103,11 +105,7 @@ class Workspace:
                 self._service.add_function(spec)
                 if not is_first:
                     yield f"Reloaded function {name}: its settings in {self._manifest.name} have changed."
-        for one in plan.subscriptions:
-            if one not in before.subscriptions:
-                self._service.subscribe(one.resource, one.function, form=one.form)
-                if not is_first:
-                    yield f"{one.function} now gets the messages of {one.resource}."
+        yield from self._load_subscriptions(plan, is_first=is_first)
         yield from self._load_flows(plan, is_first=is_first)
         gone = [*(before.functions.keys() - plan.functions.keys()), *(before.flows.keys() - plan.flows.keys())]
         if plan.is_whole:
@@ -123,6 +121,18 @@ class Workspace:
             folders={**before.folders, **plan.folders},
         )
 
+    def _load_subscriptions(self, plan: Plan, *, is_first: bool) -> Iterator[str]:
+        for one in plan.subscriptions:
+            if one in self._plan.subscriptions:
+                continue
+            try:
+                self._service.subscribe(one.resource, one.function, form=one.form)
+            except FcCallbackError as error:
+                yield f"{one.function}: {error}"
+                continue
+            if not is_first:
+                yield f"{one.function} now gets the messages of {one.resource}."
+
     def _load_flows(self, plan: Plan, *, is_first: bool) -> Iterator[str]:
         before = self._plan.flows
         for name, flow in plan.flows.items():
@@ -131,11 +141,11 @@ class Workspace:
             try:
                 self._service.create_flow(name, flow.text, replace=True, express=flow.express)
             except ApiError as error:
-                self._refused[name] = flow.file
+                self._refused.add(name)
                 old = "" if is_first or name not in before else " The flow stays as it was."
                 yield f"{flow.file}: {error}{old}"
                 continue
-            self._refused.pop(name, None)
+            self._refused.discard(name)
             if not is_first:
                 yield f"Reloaded flow {name}: {flow.file} has changed."
             yield from (f"{flow.file}: {warning}" for warning in self._service.warnings(name))

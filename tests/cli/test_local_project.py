@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from fc_callback import CloudFlowClient, Credentials
 from fc_callback.scaffolding import render_template
 from tests.local.raw_client import until
 from tests.local.test_local_idle import switches
-from tests.workspace.projects import DEFINITION, PAY, write_orders
+from tests.workspace.projects import DEFINITION, PAY, PRICE, TOPIC, function, write_orders, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,6 +193,44 @@ def handler(event, context):
 
     query = {"FlowName": "orders-flow", "ExecutionName": "first", "WaitTimeSeconds": "20"}
     assert json.loads(command.client.call("DescribeExecution", query=query)["Output"])["paid"] == 1
+
+
+def test_a_code_folder_that_is_made_again_is_followed(tmp_path: Path, local: Callable[..., Command]) -> None:
+    write_orders(tmp_path)
+    command = local(tmp_path)
+
+    shutil.move(tmp_path / "pay", tmp_path.parent / "old")
+    shutil.copytree(tmp_path.parent / "old", tmp_path / "pay")
+    until(lambda: command.said("Reloaded function pay"))
+    assert command.output("orders-flow", order="o-1")["paid"] == 5
+
+    (tmp_path / "pay/index.py").write_text(PAY.replace('"paid"', '"charged"'))
+    until(lambda: command.said("Reloaded function pay: pay/index.py has changed."))
+    assert command.output("orders-flow", order="o-2")["charged"] == 5
+
+
+def test_a_folder_of_flows_that_is_made_later_is_read(tmp_path: Path, local: Callable[..., Command]) -> None:
+    write_project(tmp_path, function("price"), price__index_py=PRICE)
+    command = local(tmp_path)
+
+    (tmp_path / "flows").mkdir()
+    time.sleep(0.5)  # or the file may be there when the folder is noticed
+    (tmp_path / "flows/later.yaml").write_text("version: v1\ntype: flow\nsteps: [{type: pass, name: one}]\n")
+    until(lambda: command.said("Reloaded flow later"))
+
+    assert command.output("later") == {}
+
+
+def test_a_trigger_whose_topic_is_no_topic_is_said_and_the_rest_runs(
+    tmp_path: Path, local: Callable[..., Command]
+) -> None:
+    resource = function("price", more=TOPIC.replace("/topics/orders", "/topics/orders:x"))
+    flow = "version: v1\ntype: flow\nsteps: [{type: pass, name: one}]\n"
+    write_project(tmp_path, resource, price__index_py=PRICE, flows__one_yaml=flow)
+    command = local(tmp_path)
+
+    until(lambda: command.said("price: 'topics/orders:x' is neither a topic nor a queue."))
+    assert command.output("one") == {}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux")
