@@ -149,15 +149,23 @@ def test_clocks_that_are_moved_at_the_same_moment_move_by_the_sum(service: Local
     assert service._components.clock.moved_seconds - before == pytest.approx(400)
 
 
-def test_many_who_skip_the_time_skip_it_once(tmp_path: Path) -> None:
-    with LocalCloudFlow(database=tmp_path / "db", skip_time=True) as service:
-        service.create_flow("f", machine(waiting(100)))
+def test_many_who_skip_the_time_skip_it_once() -> None:
+    with LocalCloudFlow(skip_time=True) as service:
+        service.create_flow("f", machine(waiting(100, Next="V"), {**waiting(100), "Name": "V"}))
         for number in range(16):
             service.start("f", {}, execution_name=f"e{number}")
         with ThreadPoolExecutor(16) as threads:
             ends = list(threads.map(lambda number: service.wait("f", f"e{number}", timeout=30), range(16)))
         assert {end.status for end in ends} == {"Succeeded"}
-        assert service._components.clock.moved_seconds < 150
+        assert 150 < service._components.clock.moved_seconds < 250
+
+
+def test_data_at_the_limit_are_started_with_and_reported(service: LocalCloudFlow) -> None:
+    service.add_function(lambda _event: {}, name="ask")
+    data = {"items": [1] * 30_000}  # 60 KB of compact JSON
+    start(service, machine(ask(Parameters={"resourceArn": "acs:fc:::functions/ask", "invocationType": "Async"})), data)
+    service.waiting("f")[0].succeed(data)
+    assert service.wait("f", "e", timeout=10).output == data
 
 
 def test_a_token_directly_before_other_letters_is_not_in_the_file(tmp_path: Path) -> None:
@@ -216,3 +224,13 @@ def test_alternatives_and_iterations_nest_thirty_levels_deep_and_fail_from_the_d
     service.waiting("f")[0].fail("Deep")
     assert service.wait("f", "e", timeout=10).error == "Deep"
     assert [event.type for event in service.history("f", "e")].count("StepFailed") == 31
+
+
+@pytest.mark.parametrize("value", [["Sync"], {"kind": "Sync"}, 1, True])
+def test_an_invocation_type_of_the_flows_data_that_is_no_text_fails_the_flow(
+    service: LocalCloudFlow, value: Any
+) -> None:
+    service.add_function(lambda _event: {}, name="ask")
+    parameters = {"resourceArn": "acs:fc:::functions/ask", "invocationType.$": "$Input.kind"}
+    start(service, machine(ask(mode="RequestComplete", Parameters=parameters)), {"kind": value})
+    assert service.describe("f", "e").cause == "State 'Ask': invocationType is neither Sync nor Async."
