@@ -182,8 +182,8 @@ class Invoker:
         event = self._store.restore_tokens(row["event"])
         expires_at = self._clock.now() + self._options.credentials_seconds
         session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
-        attempt = self._attempt(row, called, event, session, cancelled)
         try:
+            attempt = self._attempt(row, called, event, session, cancelled)
             with self._store.transaction():
                 self._active.pop(invocation, None)
                 # close() ends the processes, so this is no result of the function. The event is delivered again.
@@ -203,6 +203,7 @@ class Invoker:
     def _give_up(self, row: Row, error: Exception) -> None:
         """End an invocation whose end could not be stored because of an internal error; its execution fails."""
         with self._store.transaction():
+            self._active.pop(row["id"], None)
             self._store.update(
                 "invocations",
                 row["id"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fc_callback.local import LocalCloudFlow
-from tests.local.definitions import ask, inner, legacy, machine, passing, waiting
+from tests.local.definitions import ask, child, inner, legacy, machine, passing, waiting
+from tests.local.raw_client import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,3 +236,46 @@ def test_an_invocation_type_of_the_flows_data_that_is_no_text_fails_the_flow(
     parameters = {"resourceArn": "acs:fc:::functions/ask", "invocationType.$": "$Input.kind"}
     start(service, machine(ask(mode="RequestComplete", Parameters=parameters)), {"kind": value})
     assert service.describe("f", "e").cause == "State 'Ask': invocationType is neither Sync nor Async."
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), asyncio.CancelledError(), SystemExit(1)], ids=repr)
+def test_a_function_that_is_cancelled_or_exits_fails_its_step(service: LocalCloudFlow, error: BaseException) -> None:
+    def end(*_given: Any, **_more: Any) -> dict[str, Any]:
+        raise error
+
+    service.add_function(end, name="ask")
+    service.add_action("X:Y", end)
+    start(service, machine(ask(mode="RequestComplete", kind="Sync")))
+    start(service, machine({"Type": "Task", "Name": "T", "Action": "X:Y", "End": True}), name="g")
+    for name in "fg":
+        assert service.wait(name, "e", timeout=10).error == type(error).__name__
+
+
+def test_an_action_whose_result_nests_too_deep_fails_its_step(service: LocalCloudFlow) -> None:
+    def deep(_parameters: Any, *, task_token: Any) -> dict[str, Any]:
+        del task_token
+        value: dict[str, Any] = {}
+        for _ in range(5_000):
+            value = {"in": value}
+        return value
+
+    service.add_action("X:Y", deep)
+    start(service, machine({"Type": "Task", "Name": "T", "Action": "X:Y", "End": True}))
+    assert service.wait("f", "e", timeout=10).error == "FnF.InvalidLocal"
+
+
+@pytest.mark.parametrize("spoiled", [("frames", {"state": "no JSON"}), ("executions", {"definition": "no flow"})])
+def test_an_internal_error_in_a_child_flow_fails_the_step_that_waits_for_it(
+    service: LocalCloudFlow, spoiled: tuple[str, dict[str, Any]]
+) -> None:
+    service.create_flow("child", {**machine(waiting(60)), "Name": "child"})
+    caught = [{"Errors": ["FnF.RuntimeError"], "Next": "P", "OutputConstructor": {"caught": True}}]
+    start(service, machine(child("child", Next="P", Catch=caught), passing()))
+    store = service._components.store
+    until(lambda: store.one("SELECT id FROM frames WHERE execution = 2") is not None)
+    with store.transaction():
+        column = "execution" if spoiled[0] == "frames" else "id"
+        ((name, value),) = spoiled[1].items()
+        store.run(f"UPDATE {spoiled[0]} SET {name} = ? WHERE {column} = 2", value)
+    service.advance(60)
+    assert service.wait("f", "e", timeout=10).output == {"caught": True}
