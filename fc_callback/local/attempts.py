@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
+    from fc_callback.runtime.function import InvocationResult
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
@@ -64,6 +65,26 @@ class Attempt:
     error_type: str = ""
     error_name: str = ""
     error_message: str = ""
+
+
+def finished_attempt(result: InvocationResult) -> Attempt:
+    """Return the outcome of a function that has run in a process of its own."""
+    return Attempt(
+        body=result.body.decode("utf-8", "replace"),
+        log=result.log,
+        error_type=result.error_type or "",
+        error_name=result.error_name if result.error_type else "",
+        error_message=result.error_message if result.error_type else "",
+    )
+
+
+def unrun_attempt(error: Exception) -> Attempt:
+    """Return the outcome of a function that could not be run."""
+    return Attempt(
+        error_type="InternalServerError",
+        error_name="FC.InternalServerError",
+        error_message=f"The function could not be run: {type(error).__name__}: {error}",
+    )
 
 
 def call_function(function: Callable[..., Any], event: bytes, context: Any) -> Attempt:

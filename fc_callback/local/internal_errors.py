@@ -1,4 +1,4 @@
-"""What an internal error of this service does to an execution: it fails, so that nobody waits for it, and the log says why."""
+"""What an internal error of this service does to an execution: it fails, so that its callers learn of it, and the log says why."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -280,3 +281,42 @@ def test_an_internal_error_in_a_child_flow_fails_the_step_that_waits_for_it(
         store.run(f"UPDATE {spoiled[0]} SET {name} = ? WHERE {column} = 2", value)
     service.advance(60)
     assert service.wait("f", "e", timeout=10).output == {"caught": True}
+
+
+def test_a_full_disk_delays_what_is_due_until_there_is_room(
+    service: LocalCloudFlow, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = {"text": "x" * 60_000}
+    start(service, machine(waiting(1, Next="P"), passing()), data)
+    store = service._components.store
+    with store.transaction():
+        (pages,) = store.all("PRAGMA page_count")[0]
+        store.run(f"PRAGMA max_page_count = {pages}")
+    with caplog.at_level(logging.ERROR, "fc_callback.local"):
+        until(lambda: "A timer could not be acted on" in caplog.text)
+    assert service.describe("f", "e").status == "Running"
+    with store.transaction():
+        store.run("PRAGMA max_page_count = 1000000")
+    assert service.wait("f", "e", timeout=10).output == data
+
+
+def test_a_full_disk_at_the_end_of_a_function_fails_nothing_that_has_room_later(service: LocalCloudFlow) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(_event: bytes) -> dict[str, Any]:
+        begun.set()
+        may_end.wait(10)
+        return {"text": "x" * 60_000}
+
+    service.add_function(slow, name="ask")
+    start(service, machine(ask(mode="RequestComplete", kind="Sync")))
+    assert begun.wait(10)
+    store = service._components.store
+    with store.transaction():
+        (pages,) = store.all("PRAGMA page_count")[0]
+        store.run(f"PRAGMA max_page_count = {pages}")
+    may_end.set()
+    time.sleep(0.3)
+    with store.transaction():
+        store.run("PRAGMA max_page_count = 1000000")
+    assert service.wait("f", "e", timeout=10).status == "Succeeded"
