@@ -138,7 +138,7 @@ class StateMachine:
             return call
         body = given.get("body", "")
         kind = given.get("invocationType") or ("Async" if step.mode == "WaitForSystemCallback" else "Sync")
-        if kind not in {"Sync", "Async"}:
+        if kind not in ("Sync", "Async"):  # it may be a list, which no set can look up
             raise FlowError(RUNTIME_ERROR, f"State {step.name!r}: invocationType is neither Sync nor Async.")
         return attrs.evolve(
             call,

@@ -66,16 +66,25 @@ class Attempt:
     error_name: str = ""
     error_message: str = ""
 
-    @classmethod
-    def of_process(cls, result: InvocationResult) -> Attempt:
-        """Return the outcome of an invocation in a process of its own."""
-        return cls(
-            body=result.body.decode("utf-8", "replace"),
-            log=result.log,
-            error_type=result.error_type or "",
-            error_name=result.error_name if result.error_type else "",
-            error_message=result.error_message if result.error_type else "",
-        )
+
+def finished_attempt(result: InvocationResult) -> Attempt:
+    """Return the outcome of a function that has run in a process of its own."""
+    return Attempt(
+        body=result.body.decode("utf-8", "replace"),
+        log=result.log,
+        error_type=result.error_type or "",
+        error_name=result.error_name if result.error_type else "",
+        error_message=result.error_message if result.error_type else "",
+    )
+
+
+def unrun_attempt(error: Exception) -> Attempt:
+    """Return the outcome of a function that could not be run."""
+    return Attempt(
+        error_type="InternalServerError",
+        error_name="FC.InternalServerError",
+        error_message=f"The function could not be run: {type(error).__name__}: {error}",
+    )
 
 
 def call_function(function: Callable[..., Any], event: bytes, context: Any) -> Attempt:
@@ -84,7 +93,7 @@ def call_function(function: Callable[..., Any], event: bytes, context: Any) -> A
         value = function(event, context) if _takes_two(function) else function(event)
         body = value.decode() if isinstance(value, bytes) else value if isinstance(value, str) else compact(value)
         body.encode()  # a lone surrogate is no text that a response can have
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the function's own exception is its outcome
+    except BaseException as error:  # noqa: BLE001 - the function's own exception is its outcome
         return _failed(_UNHANDLED, type(error).__name__, str(error))
     return Attempt(body=body)
 
@@ -100,14 +109,14 @@ def call_action(action: Action, parameters: str, task_token: TaskToken | None) -
         value = action(json.loads(parameters), task_token=task_token)
     except TaskFailed as error:
         return _failed(_HANDLED, error.error, error.cause)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the action's own exception is its outcome
+    except BaseException as error:  # noqa: BLE001 - the action's own exception is its outcome
         return _failed(_UNHANDLED, type(error).__name__, str(error), log=traceback.format_exc())
     if task_token is not None:
         return Attempt()
     try:
         body = compact(value)
         result = parse_object(body)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         result = None
     if result is None:
         return _failed(_UNHANDLED, INVALID_LOCAL, f"The action returned {type(value).__name__}, not a JSON object.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.flows.definition import compact
 from fc_callback.local.api_errors import ApiError
 from fc_callback.local.authentication import Authenticator
 from fc_callback.local.clock import Clock
@@ -84,7 +85,7 @@ class Components:
         Raises:
             ApiError: The service refuses it.
         """
-        text = json.dumps(dict(execution_input), ensure_ascii=False)
+        text = compact(dict(execution_input))
         name: str = self.perform("StartExecution", FlowName=flow, Input=text, ExecutionName=execution_name)["Name"]
         return name
 

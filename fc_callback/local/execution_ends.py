@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 from fc_callback.flows.definition import RUNTIME_ERROR, TASK_TIMEOUT
 
 if TYPE_CHECKING:
+    from fc_callback.local.clock import Clock
     from fc_callback.local.execution import ExecutionRun
-    from fc_callback.local.execution_record import ExecutionRecord
-    from fc_callback.local.store import Row
+    from fc_callback.local.store import Row, ServiceStore
 
 
-def schedule_completion(run: ExecutionRecord) -> None:
+def schedule_completion(store: ServiceStore, clock: Clock, execution: Row) -> None:
     """Add the timer that completes the task which waits for an execution that has just ended."""
-    task = run.store.one("SELECT * FROM tasks WHERE id = ? AND status != 'ended'", run.row["reports_to"])
+    task = store.one("SELECT * FROM tasks WHERE id = ? AND status != 'ended'", execution["reports_to"])
     if task is not None:
-        run.store.insert(
+        store.insert(
             "timers",
-            due=run.clock.now(),
+            due=clock.now(),
             kind="child",
             execution=task["execution"],
             frame=task["frame"],
             task=task["id"],
-            child=run.id,
+            child=execution["id"],
         )
 
 

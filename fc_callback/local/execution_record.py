@@ -74,7 +74,7 @@ class RunContext:
     store: ServiceStore
     clock: Clock
     calls: TaskCalls
-    on_end: Callable[[ExecutionRecord], None]
+    on_end: Callable[[ServiceStore, Clock, Row], None]
 
 
 class ExecutionRecord:
@@ -276,7 +276,7 @@ class ExecutionRecord:
             cause=mask(cause),
             stopped=self.clock.now(),
         )
-        self._on_end(self)
+        self._on_end(self.store, self.clock, self.row)
         return event
 
     def fail(self, error: str, cause: str) -> int:

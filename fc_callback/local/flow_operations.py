@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from fc_callback.flows.definition import compact
 from fc_callback.local.awaiting import wait_until_ended, wait_until_waiting
 from fc_callback.local.history import HistoryEvent, read_history
 from fc_callback.local.values import Execution
@@ -74,7 +74,7 @@ class FlowOperations:
             StillRunning: It has not ended after `timeout` seconds of real time.
             ApiError: The service refuses it.
         """
-        text = json.dumps(dict(execution_input or {}), ensure_ascii=False)
+        text = compact(dict(execution_input or {}))
         started = self._components.perform(
             "StartSyncExecution", FlowName=flow, Input=text, ExecutionName=execution_name
         )

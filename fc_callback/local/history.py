@@ -10,8 +10,6 @@ import attrs
 from fc_callback.local.clock import iso_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from fc_callback.local.store import Row, ServiceStore
 
 
@@ -77,13 +75,13 @@ class ExecutedStep:
     cause: str
 
 
-def read_step(name: str, history: Iterable[HistoryEvent]) -> ExecutedStep | None:
+def read_step(name: str, history: list[HistoryEvent]) -> ExecutedStep | None:
     """Return what a history says about a step; None if the step never began."""
     events = [event for event in history if event.step == name]
     if not events:
         return None
     kinds = [event.type for event in events]
-    last = events[len(kinds) - 1 - kinds[::-1].index("StepEntered") :]
+    last = _of_last_run(name, history)
     details = {event.type: event.detail for event in last}
     errors = [event.detail for event in last if "error" in event.detail]
     failure = errors[-1] if errors and "StepSucceeded" not in details else {}
@@ -96,6 +94,19 @@ def read_step(name: str, history: Iterable[HistoryEvent]) -> ExecutedStep | None
         error=failure.get("error", ""),
         cause=failure.get("cause", ""),
     )
+
+
+def _of_last_run(name: str, history: list[HistoryEvent]) -> list[HistoryEvent]:
+    """Return the events of the last run of a step; those of other iterations stand between them.
+
+    Each event of a list of steps is caused by one before it in the same list, or in a list inside it.
+    """
+    first = max(event.id for event in history if event.step == name and event.type == "StepEntered")
+    run = {first}
+    for event in history:
+        if event.id > first and event.schedule_event_id in run:
+            run.add(event.id)
+    return [event for event in history if event.id in run and event.step == name]
 
 
 def _status(kinds: set[str]) -> Literal["running", "succeeded", "failed", "caught"]:

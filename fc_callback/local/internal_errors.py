@@ -1,4 +1,4 @@
-"""What an internal error of this service does to an execution: it fails, so that nobody waits for it, and the log says why."""
+"""What an internal error of this service does to an execution: it fails, so that its callers learn of it, and the log says why."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from fc_callback.flows.definition import RUNTIME_ERROR
+from fc_callback.local.execution_ends import schedule_completion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ def fail_internally(
 
     The error's text can hold values of the execution, so the log has its type and its traceback's places, and not the text.
     """
-    row = store.one("SELECT flow_name, name, status FROM executions WHERE id = ?", execution)
+    row = store.one("SELECT * FROM executions WHERE id = ?", execution)
     if row is None or row["status"] != "Running":
         return
     cause = f"The local CloudFlow has an internal error, {type(error).__name__}. Its log says where."
@@ -39,6 +40,7 @@ def fail_internally(
         store.run("DELETE FROM timers WHERE execution = ?", execution)
         store.run("DELETE FROM frames WHERE execution = ?", execution)
         store.update("executions", execution, status="Failed", error=RUNTIME_ERROR, cause=cause, stopped=clock.now())
+        schedule_completion(store, clock, row)
 
 
 def _places(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import functools
 import json
 import logging
 import secrets
+import sqlite3
 import threading
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,16 @@ import attrs
 from fc_callback.errors import FcCallbackError
 from fc_callback.flows.targets import function_name
 from fc_callback.local.actions import Actions, is_called
-from fc_callback.local.attempts import Attempt, InvocationEnd, bounded, call_action, call_function, without_secrets
+from fc_callback.local.attempts import (
+    Attempt,
+    InvocationEnd,
+    bounded,
+    call_action,
+    call_function,
+    finished_attempt,
+    unrun_attempt,
+    without_secrets,
+)
 from fc_callback.local.cancelled import end_invocations, was_cancelled
 from fc_callback.local.store import StoreClosedError
 from fc_callback.local.trigger_events import MnsMessage
@@ -178,23 +188,16 @@ class Invoker:
                 return
             # After a restart, the invocations of a function start when the function is added.
             called = self._called(row)
-            if called is None:
-                return
-            if self._closing.is_set() or invocation in self._active:
+            if called is None or self._closing.is_set() or invocation in self._active:
                 return
             cancelled = self._active[invocation] = threading.Event()
             self._store.update("invocations", invocation, status="running")
         event = self._store.restore_tokens(row["event"])
         expires_at = self._clock.now() + self._options.credentials_seconds
         session = self._store.issuer.session(row["account"], expires_at=expires_at, serial=secrets.token_hex(16))
-        attempt = self._attempt(row, called, event, session, cancelled)
         try:
-            with self._store.transaction():
-                self._active.pop(invocation, None)
-                # close() ends the processes, so this is no result of the function. The event is delivered again.
-                if self._closing.is_set():
-                    return
-                log = self._finish(row, attempt, session)
+            attempt = self._attempt(row, called, event, session, cancelled)
+            log = self._store_end(row, attempt, session)
         except StoreClosedError:
             raise
         except Exception as error:  # noqa: BLE001 - the execution must learn of it, or it waits for ever
@@ -204,9 +207,23 @@ class Invoker:
             _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
             self._tell(row["function"], log)
 
+    def _store_end(self, row: Row, attempt: Attempt, session: Credentials) -> str:
+        """Store the end of an attempt, again and again while the disk is full; return its log."""
+        while True:
+            try:
+                with self._store.transaction():
+                    # close() ends the processes, so this is no result of the function. The event is delivered again.
+                    log = "" if self._closing.is_set() else self._finish(row, attempt, session)
+                    self._active.pop(row["id"], None)
+                    return log
+            except sqlite3.OperationalError:  # noqa: PERF203 - it waits a second
+                _LOG.exception("The end of a call of %s could not be stored; it is tried again.", row["function"])
+                self._closing.wait(1)
+
     def _give_up(self, row: Row, error: Exception) -> None:
         """End an invocation whose end could not be stored because of an internal error; its execution fails."""
         with self._store.transaction():
+            self._active.pop(row["id"], None)
             self._store.update(
                 "invocations",
                 row["id"],
@@ -252,12 +269,8 @@ class Invoker:
                 on_log=functools.partial(self._tell_lines, name, session) if self.log_feeds else None,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
-            return Attempt(
-                error_type="InternalServerError",
-                error_name="FC.InternalServerError",
-                error_message=f"The function could not be run: {type(error).__name__}: {error}",
-            )
-        return Attempt.of_process(result)
+            return unrun_attempt(error)
+        return finished_attempt(result)
 
     def _tell_lines(self, function: str, session: Credentials, lines: str) -> None:
         self._tell(function, without_secrets(self._store.mask_tokens(lines), session))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from fc_callback.flows.definition import compact
 from fc_callback.local.api_errors import NoWaitingTask
 from fc_callback.values.token import TaskToken
 
@@ -126,7 +127,7 @@ class WaitingTask:
         Raises:
             ApiError: The output is too large, or the task does not wait any more.
         """
-        self._report("ReportTaskSucceeded", Output=json.dumps(dict(output or {}), ensure_ascii=False))
+        self._report("ReportTaskSucceeded", Output=compact(dict(output or {})))
 
     def fail(self, error: str, cause: str = "") -> None:
         """Complete the task with an error, which the flow's retry and catch rules see by its name.

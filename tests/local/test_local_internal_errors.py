@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from fc_callback.local import LocalCloudFlow
-from tests.local.definitions import ask, inner, legacy, machine, passing, waiting
+from tests.local.definitions import ask, child, inner, legacy, machine, passing, waiting
+from tests.local.raw_client import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,15 +152,24 @@ def test_clocks_that_are_moved_at_the_same_moment_move_by_the_sum(service: Local
     assert service._components.clock.moved_seconds - before == pytest.approx(400)
 
 
-def test_many_who_skip_the_time_skip_it_once(tmp_path: Path) -> None:
-    with LocalCloudFlow(database=tmp_path / "db", skip_time=True) as service:
-        service.create_flow("f", machine(waiting(100)))
+def test_many_who_skip_the_time_skip_it_once() -> None:
+    states = [{**waiting(100, Next=f"W{number + 1}"), "Name": f"W{number}"} for number in range(20)]
+    with LocalCloudFlow(skip_time=True) as service:
+        service.create_flow("f", machine(*states, {**waiting(100), "Name": "W20"}))
         for number in range(16):
             service.start("f", {}, execution_name=f"e{number}")
         with ThreadPoolExecutor(16) as threads:
-            ends = list(threads.map(lambda number: service.wait("f", f"e{number}", timeout=30), range(16)))
+            ends = list(threads.map(lambda number: service.wait("f", f"e{number}", timeout=60), range(16)))
         assert {end.status for end in ends} == {"Succeeded"}
-        assert service._components.clock.moved_seconds < 150
+        assert 2_000 < service._components.clock.moved_seconds < 2_150
+
+
+def test_data_at_the_limit_are_started_with_and_reported(service: LocalCloudFlow) -> None:
+    service.add_function(lambda _event: {}, name="ask")
+    data = {"items": [1] * 30_000}  # 60 KB of compact JSON
+    start(service, machine(ask(Parameters={"resourceArn": "acs:fc:::functions/ask", "invocationType": "Async"})), data)
+    service.waiting("f")[0].succeed(data)
+    assert service.wait("f", "e", timeout=10).output == data
 
 
 def test_a_token_directly_before_other_letters_is_not_in_the_file(tmp_path: Path) -> None:
@@ -216,3 +228,95 @@ def test_alternatives_and_iterations_nest_thirty_levels_deep_and_fail_from_the_d
     service.waiting("f")[0].fail("Deep")
     assert service.wait("f", "e", timeout=10).error == "Deep"
     assert [event.type for event in service.history("f", "e")].count("StepFailed") == 31
+
+
+@pytest.mark.parametrize("value", [["Sync"], {"kind": "Sync"}, 1, True])
+def test_an_invocation_type_of_the_flows_data_that_is_no_text_fails_the_flow(
+    service: LocalCloudFlow, value: Any
+) -> None:
+    service.add_function(lambda _event: {}, name="ask")
+    parameters = {"resourceArn": "acs:fc:::functions/ask", "invocationType.$": "$Input.kind"}
+    start(service, machine(ask(mode="RequestComplete", Parameters=parameters)), {"kind": value})
+    assert service.describe("f", "e").cause == "State 'Ask': invocationType is neither Sync nor Async."
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), asyncio.CancelledError(), SystemExit(1)], ids=repr)
+def test_a_function_that_is_cancelled_or_exits_fails_its_step(service: LocalCloudFlow, error: BaseException) -> None:
+    def end(*_given: Any, **_more: Any) -> dict[str, Any]:
+        raise error
+
+    service.add_function(end, name="ask")
+    service.add_action("X:Y", end)
+    start(service, machine(ask(mode="RequestComplete", kind="Sync")))
+    start(service, machine({"Type": "Task", "Name": "T", "Action": "X:Y", "End": True}), name="g")
+    for name in "fg":
+        assert service.wait(name, "e", timeout=10).error == type(error).__name__
+
+
+def test_an_action_whose_result_nests_too_deep_fails_its_step(service: LocalCloudFlow) -> None:
+    def deep(_parameters: Any, *, task_token: Any) -> dict[str, Any]:
+        del task_token
+        value: dict[str, Any] = {}
+        for _ in range(5_000):
+            value = {"in": value}
+        return value
+
+    service.add_action("X:Y", deep)
+    start(service, machine({"Type": "Task", "Name": "T", "Action": "X:Y", "End": True}))
+    assert service.wait("f", "e", timeout=10).error == "FnF.InvalidLocal"
+
+
+@pytest.mark.parametrize("spoiled", [("frames", {"state": "no JSON"}), ("executions", {"definition": "no flow"})])
+def test_an_internal_error_in_a_child_flow_fails_the_step_that_waits_for_it(
+    service: LocalCloudFlow, spoiled: tuple[str, dict[str, Any]]
+) -> None:
+    service.create_flow("child", {**machine(waiting(60)), "Name": "child"})
+    caught = [{"Errors": ["FnF.RuntimeError"], "Next": "P", "OutputConstructor": {"caught": True}}]
+    start(service, machine(child("child", Next="P", Catch=caught), passing()))
+    store = service._components.store
+    until(lambda: store.one("SELECT id FROM frames WHERE execution = 2") is not None)
+    with store.transaction():
+        column = "execution" if spoiled[0] == "frames" else "id"
+        ((name, value),) = spoiled[1].items()
+        store.run(f"UPDATE {spoiled[0]} SET {name} = ? WHERE {column} = 2", value)
+    service.advance(60)
+    assert service.wait("f", "e", timeout=10).output == {"caught": True}
+
+
+def test_a_full_disk_delays_what_is_due_until_there_is_room(
+    service: LocalCloudFlow, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = {"text": "x" * 60_000}
+    start(service, machine(waiting(1, Next="P"), passing()), data)
+    store = service._components.store
+    with store.transaction():
+        (pages,) = store.all("PRAGMA page_count")[0]
+        store.run(f"PRAGMA max_page_count = {pages}")
+    with caplog.at_level(logging.ERROR, "fc_callback.local"):
+        until(lambda: "A timer could not be acted on" in caplog.text)
+    assert service.describe("f", "e").status == "Running"
+    with store.transaction():
+        store.run("PRAGMA max_page_count = 1000000")
+    assert service.wait("f", "e", timeout=10).output == data
+
+
+def test_a_full_disk_at_the_end_of_a_function_fails_nothing_that_has_room_later(service: LocalCloudFlow) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slow(_event: bytes) -> dict[str, Any]:
+        begun.set()
+        may_end.wait(10)
+        return {"text": "x" * 60_000}
+
+    service.add_function(slow, name="ask")
+    start(service, machine(ask(mode="RequestComplete", kind="Sync")))
+    assert begun.wait(10)
+    store = service._components.store
+    with store.transaction():
+        (pages,) = store.all("PRAGMA page_count")[0]
+        store.run(f"PRAGMA max_page_count = {pages}")
+    may_end.set()
+    time.sleep(0.3)
+    with store.transaction():
+        store.run("PRAGMA max_page_count = 1000000")
+    assert service.wait("f", "e", timeout=10).status == "Succeeded"

@@ -275,3 +275,16 @@ def test_the_timeout_of_a_flow_ends_every_branch(flows: LocalCloudFlow) -> None:
     flows.advance(10)
     assert finish(flows).status == "TimedOut"
     assert flows.waiting() == []
+
+
+def test_the_last_run_of_a_step_is_told_from_the_iterations_beside_it(flows: LocalCloudFlow) -> None:
+    start(flows, machine(each(ask())), {"items": [{"n": 1}, {"n": 2}]})
+    first, second = flows.waiting("f")
+    first.succeed({"done": 1})
+    step = flows.describe("f", "e").step("Ask")
+    assert (step.status, step.input, step.output) == ("running", {"n": 2}, None)
+    second.fail("Late", "why")
+    step = finish(flows).step("Ask")
+    assert (step.status, step.input, step.output, step.error) == ("failed", {"n": 2}, None, "Late")
+    whole = finish(flows).step("M")
+    assert (whole.status, whole.error, whole.attempts) == ("failed", "Late", 1)
