@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import attrs
 
+from fc_callback.cli.control import control_request
 from fc_callback.errors import FcCallbackError, SettingsError, TaskTokenNotFound
 
 if TYPE_CHECKING:
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
 
+_EXPORT = "export all the variables that `fc-callback local` prints"
+_UNSET = "Unset CLOUDFLOW_ENDPOINT to use a temporary local CloudFlow, or pass an event that has a token."
 # What the control API shows in place of a task token, and the function of the tasks that it starts.
 MASKED_TOKEN = "<task-token>"  # noqa: S105 - not a token
 NEW_TASK_FUNCTION = "fc-callback-new-task"
-_SECONDS = 10.0
-_EXPORT = "export all the variables that `fc-callback local` prints"
-_UNSET = "Unset CLOUDFLOW_ENDPOINT to use a temporary local CloudFlow, or pass an event that has a token."
 
 
 @attrs.frozen(kw_only=True)
@@ -144,8 +143,8 @@ def seen_event(endpoint: str, number: int) -> str:
     if not is_loopback(address):
         raise SettingsError(f"CLOUDFLOW_ENDPOINT is {address}, which is not a local CloudFlow.", hint=how)
     try:
-        functions = _ask(address, "GET", "/_local/health")[1]["functions"]
-        seen = _ask(address, "GET", "/_local/invocations")[1]
+        functions = control_request(address, "GET", "/_local/health")[1]["functions"]
+        seen = control_request(address, "GET", "/_local/invocations")[1]
         own = {*functions} - {NEW_TASK_FUNCTION}  # without actions
         events = [one["event"] for one in seen if one["function"] in own]
     except (OSError, HTTPException, ValueError, TypeError, KeyError) as error:
@@ -172,20 +171,7 @@ def _request_task(endpoint: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OSError, HTTPException, ValueError: No local CloudFlow listens there.
     """
-    status, made = _ask(endpoint, "POST", "/_local/tasks", {"payload": payload})
+    status, made = control_request(endpoint, "POST", "/_local/tasks", {"payload": payload})
     if not isinstance(made, dict) or not made.keys() & {"token", "error"}:
         raise ValueError(f"it answers {status}")
     return made
-
-
-def _ask(endpoint: str, method: str, path: str, content: object = None) -> tuple[int, Any]:
-    """Make a call of the control API; return the status and the document of its answer."""
-    url = urlsplit(endpoint)
-    connection = HTTPConnection(url.hostname or "", url.port, timeout=_SECONDS)
-    try:
-        body = None if content is None else json.dumps(content)
-        connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
