@@ -25,6 +25,7 @@ _FRAME = re.compile(
 _LIBRARY = re.compile(
     r".*/(?:site-packages|dist-packages)/(?P<package>[^/.]+)|.*/lib/python3\.\d+/(?P<module>[^/.]+)|<frozen"
 )
+_THIS_NAME = "fc_callback"
 _THIS_PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
 
 
@@ -85,7 +86,8 @@ def _frame_lines(trace: Any) -> list[Text]:
         if library is not None:
             libraries.append(library)
             continue
-        lines += _library_line(libraries)
+        if len(lines) > 1 or set(libraries) != {_THIS_NAME}:  # on Python 3.10, FC's first frame is our handler's
+            lines += _library_line(libraries)
         libraries = []
         lines += [Text(f"      {text.strip()}")] if frame is None else _own_frame(frame)
     return [*lines, *_library_line(libraries)]
@@ -109,7 +111,7 @@ def _library_line(libraries: list[str]) -> list[Text]:
 def _library_of(file: str) -> str | None:
     """Return the name of the library that a file belongs to; None for the user's own file."""
     if file.startswith(_THIS_PACKAGE):
-        return "fc_callback"
+        return _THIS_NAME
     found = _LIBRARY.match(file)
     return None if found is None else found["package"] or found["module"] or "importlib"
 

@@ -48,6 +48,8 @@ Traceback (most recent call last):
   3 frames in json
 JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
 """
+# Python 3.10 cannot hide the handler's own frame: it is the first one, before the user's.
+FIRST = int(sys.version_info < (3, 11))
 PAYLOAD = ("--payload", '{"id": "o-1"}')
 
 
@@ -79,7 +81,8 @@ def test_a_pipe_gets_the_json_of_fc(code: Path) -> None:
     ended = run_process("invoke", "--code-dir", str(code), *PAYLOAD)
     document = json.loads(ended.stdout)
     assert (ended.returncode, document["errorType"]) == (1, "JSONDecodeError")
-    assert [frame[2] for frame in document["stackTrace"]][:2] == ["in handler", "in price"]
+    own = [frame[2] for frame in document["stackTrace"] if "index.py" in frame[0]]
+    assert (own, "index.py" in document["stackTrace"][FIRST][0]) == (["in handler", "in price"], True)
     assert "\x1b[" not in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
 
