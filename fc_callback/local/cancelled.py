@@ -1,4 +1,4 @@
-"""Invocations that are ended because nothing waits for them any more.
+"""Invocations that end without their function: nothing waits for them, or their end could not be stored.
 
 FC cancels functions that still run when an execution ends. The same is inferred for a cancelled branch or iteration.
 """
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fc_callback.local.clock import Clock
     from fc_callback.local.store import Row, ServiceStore
 
-# The error type of such an invocation. The name is this project's own.
+# The error type of an invocation that nothing waits for. The name is this project's own.
 CANCELLED = "InvocationCancelled"
 
 
@@ -25,6 +25,19 @@ def end_invocations(store: ServiceStore, clock: Clock, task: int) -> list[Row]:
         )
         store.run("DELETE FROM timers WHERE kind = 'invocation' AND invocation = ?", row["id"])
     return rows
+
+
+def end_after_error(store: ServiceStore, clock: Clock, invocation: int, error: Exception) -> None:
+    """End an invocation whose end could not be stored because of an internal error."""
+    store.update(
+        "invocations",
+        invocation,
+        status="ended",
+        ended=clock.now(),
+        error_type="InternalServerError",
+        error_name="FC.InternalServerError",
+        error_message=f"The local CloudFlow has an internal error, {type(error).__name__}.",
+    )
 
 
 def was_cancelled(store: ServiceStore, invocation: int) -> bool:

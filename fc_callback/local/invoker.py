@@ -31,7 +31,7 @@ from fc_callback.local.attempts import (
     unrun_attempt,
     without_secrets,
 )
-from fc_callback.local.cancelled import end_invocations, was_cancelled
+from fc_callback.local.cancelled import end_after_error, end_invocations, was_cancelled
 from fc_callback.local.store import StoreClosedError
 from fc_callback.local.trigger_events import MnsMessage
 from fc_callback.runtime.contexts import make_context
@@ -224,23 +224,12 @@ class Invoker:
         """End an invocation whose end could not be stored because of an internal error; its execution fails."""
         with self._store.transaction():
             self._active.pop(row["id"], None)
-            self._store.update(
-                "invocations",
-                row["id"],
-                status="ended",
-                ended=self._clock.now(),
-                error_type="InternalServerError",
-                error_name="FC.InternalServerError",
-                error_message=f"The local CloudFlow has an internal error, {type(error).__name__}.",
-            )
+            end_after_error(self._store, self._clock, row["id"], error)
             self._store.after_commit(self.on_change)
             self.on_error(row["execution"], error)
 
     def cancel(self, task: int) -> None:
-        """End the invocations of a task, after the commit of the transaction; see `end_invocations`.
-
-        A process is ended; a callable of this process goes on, and its result is ignored.
-        """
+        """End the invocations of a task after the commit. A callable of this process goes on; its result is ignored."""
         for row in end_invocations(self._store, self._clock, task):
             self._store.after_commit(functools.partial(self._interrupt, row["id"], row["function"]))
 
