@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from fc_callback.cli.debugging import debugged
 from fc_callback.cli.event_source import EventSource, triggers
 from fc_callback.cli.remote import RemoteTask, start_remote_task
 from fc_callback.cli.signals import EndSignals
@@ -84,6 +85,15 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     log: Annotated[
         LogForm | None, typer.Option(help="The form of `Logger` in the function.", show_default="json")
     ] = None,
+    debugpy: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Wait for a debugger at this port on 127.0.0.1 before the function is loaded. Nothing times out then.",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Run again after each change of the code, until Ctrl-C.")
     ] = False,
@@ -112,6 +122,9 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     try:
         variables = {**({LOG_VARIABLE: log.value} if log else {}), **_variables(environment or [])}
         spec = _spec(config, resource, given, variables)
+        if debugpy is not None:
+            spec = debugged(spec, debugpy)
+            typer.echo(f"debugpy waits for a debugger at 127.0.0.1:{debugpy}.", err=True)
         endpoint = {**os.environ, **variables}.get("CLOUDFLOW_ENDPOINT")
         temporary = not endpoint
         if replay is not None:

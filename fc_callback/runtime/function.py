@@ -57,6 +57,8 @@ class FunctionSpec:
         region: Like `cn-hangzhou`.
         account_id: The account that owns the function.
         python: The interpreter.
+        debug_port: The port on 127.0.0.1 at which debugpy, which `python` must have, waits for a debugger before the
+            function is loaded; None for no debugger. Not for the runtime `custom`.
 
     Raises:
         SettingsError: An argument cannot be used.
@@ -77,6 +79,7 @@ class FunctionSpec:
     region: str = "cn-hangzhou"
     account_id: str = "1000000000000001"
     python: str = sys.executable
+    debug_port: int | None = None
 
 
 @attrs.frozen(kw_only=True)

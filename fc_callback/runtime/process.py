@@ -282,16 +282,17 @@ class WorkerProcess(FunctionProcess):
         script = str(Path(worker.__file__).resolve())
         super().__init__(
             spec,
-            command=[spec.python, "-W", "ignore", script, str(child_reads), str(child_writes)],
+            command=[spec.python, "-W", "ignore", *_debugger(spec), script, str(child_reads), str(child_writes)],
             environment=environment,
             request_fd=request_fd,
             response_fd=response_fd,
             inherited=(child_reads, child_writes),
         )
 
-    def start(self, *, seconds: float) -> Exchange | None:  # noqa: ARG002 - the module is imported in the first request
+    def start(self, *, seconds: float) -> Exchange | None:
         """Send the configuration, and wait for the response."""
-        ready = self.exchange(self._configuration(), b"", seconds=START_SECONDS)
+        seconds = START_SECONDS if self.spec.debug_port is None else self.spec.timeout_seconds
+        ready = self.exchange(self._configuration(), b"", seconds=seconds)
         return None if ready.response is None else ready
 
     def _configuration(self) -> dict[str, Any]:
@@ -321,3 +322,11 @@ class WorkerProcess(FunctionProcess):
         if len(data) < start + body:
             return None
         return json.loads(data[worker.LENGTHS : start]), bytes(data[start : start + body])
+
+
+def _debugger(spec: FunctionSpec) -> list[str]:
+    """Return the arguments of the interpreter that let a script wait for a debugger."""
+    if spec.debug_port is None:
+        return []
+    listen = f"127.0.0.1:{spec.debug_port}"
+    return ["-X", "frozen_modules=off", "-m", "debugpy", "--listen", listen, "--wait-for-client"]
