@@ -6,26 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fc_callback.local import ApiError
 from tests.flows.examples import CHILD, FLOWS, FUNCTIONS, Example, boom, examples
-from tests.local.raw_client import Inbox, RawClient, until
+from tests.local.raw_client import until
 
 if TYPE_CHECKING:
     from fc_callback.local import Execution, LocalCloudFlow
-
-
-class ThirdParty(Inbox):
-    """The function `notify`, and the third party that reports what an example says."""
-
-    def report(self, raw: RawClient, error: str) -> None:
-        if error:
-            answer = raw.v1("ReportTaskFailed", {"TaskToken": self.token()}, {"Error": error, "Cause": "why"})
-        else:
-            answer = raw.report(self.token(), {"decision": "approved"})
-        assert answer.status_code == 200
-
-    def __call__(self, event: bytes) -> dict[str, bool]:  # type: ignore[override]
-        super().__call__(event)
-        return {"ignored": True}
 
 
 def run(service: LocalCloudFlow, flow: str) -> Execution:
@@ -40,16 +26,19 @@ def run(service: LocalCloudFlow, flow: str) -> Execution:
 
 
 @pytest.mark.parametrize("example", examples())
-def test_an_example_flow_ends_as_it_should(service: LocalCloudFlow, raw: RawClient, example: Example) -> None:
+def test_an_example_flow_ends_as_it_should(service: LocalCloudFlow, example: Example) -> None:
     for function in FUNCTIONS:
         service.add_function(function)
-    third_party = ThirdParty()
-    service.add_function(third_party, name="notify")
+    service.add_function(lambda _event: {"ignored": True}, name="notify")
     service.create_flow("c", CHILD)
     service.create_flow("example", example.definition)
     service.start("example", example.given, execution_name="e")
     if "functions/notify" in example.definition:
-        third_party.report(raw, example.reported_error)
+        task = service.run_until_waiting("example", "e")
+        if example.reported_error:
+            task.fail(example.reported_error, "why")
+        else:
+            task.succeed({"decision": "approved"})
     execution = run(service, "example")
     assert (execution.status, execution.output) == (example.status, example.output)
     if example.status == "Failed":
@@ -78,11 +67,8 @@ def test_a_retry_waits_longer_each_time(service: LocalCloudFlow) -> None:
     assert service.wait("example", "e").output == {"errCode": "Temporary", "handled": "Temporary"}
 
 
-def test_a_retried_callback_task_gets_a_fresh_token_and_the_old_one_is_spent(
-    service: LocalCloudFlow, raw: RawClient
-) -> None:
-    inbox = Inbox()
-    service.add_function(inbox, name="notify")
+def test_a_retried_callback_task_gets_a_fresh_token_and_the_old_one_is_spent(service: LocalCloudFlow) -> None:
+    service.add_function(lambda _event: {}, name="notify")
     service.create_flow(
         "again",
         """
@@ -99,10 +85,11 @@ steps:
 """,
     )
     service.start("again", {}, execution_name="e")
-    old = inbox.token()
+    old = service.run_until_waiting("again", "e")
     service.advance(20)
-    new = inbox.token(1)
-    assert new != old
-    assert raw.report(old).json()["Code"] == "TaskAlreadyCompleted"
-    assert raw.report(new, {"ok": True}).status_code == 200
+    new = service.run_until_waiting("again", "e")
+    assert (old.attempt, new.attempt) == (1, 2)
+    with pytest.raises(ApiError, match="TaskAlreadyCompleted"):
+        old.succeed()
+    new.succeed({"ok": True})
     assert service.wait("again", "e").output == {"ok": True}
