@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import queue
 import signal
@@ -26,15 +27,17 @@ PASS = "version: v1\ntype: flow\nsteps:\n  - {type: pass, name: one}\n"
 WAIT = "version: v1\ntype: flow\nsteps:\n  - {type: wait, name: one, duration: $.seconds}\n"
 WARMING = by_profile(500, 4_000)
 EXECUTIONS = by_profile(2_000, 20_000)
+# What belongs to other tests of the process may grow beside one of these rounds. What an execution leaves grows in each.
+ROUNDS = by_profile(3, 1)
 
 
 @attrs.frozen
 class Used:
-    """A service with a history, and what its process held before and after it."""
+    """A service with a history, and by how much its process grew in each round of it."""
 
     service: LocalCloudFlow
-    objects: tuple[int, int]
-    kilobytes: tuple[int, int]
+    objects: list[int]
+    kilobytes: list[int]
 
 
 def memory() -> tuple[int, int]:
@@ -64,10 +67,12 @@ def used() -> Iterator[Used]:
                 assert client.report(token).status_code == 200
 
         run(WARMING)
-        before = memory()
-        run(EXECUTIONS)
-        after = memory()
-        yield Used(service, *zip(before, after, strict=True))
+        marks = [memory()]
+        for _ in range(ROUNDS):
+            run(EXECUTIONS)
+            marks.append(memory())
+        grown = [(after[0] - before[0], after[1] - before[1]) for before, after in itertools.pairwise(marks)]
+        yield Used(service, [one[0] for one in grown], [one[1] for one in grown])
         client.session.close()
 
 
@@ -75,11 +80,9 @@ def used() -> Iterator[Used]:
 @pytest.mark.timeout(by_profile(120, 900))
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
 def test_the_memory_does_not_grow_with_the_number_of_executions(used: Used) -> None:
-    objects, kilobytes = used.objects, used.kilobytes
-
-    assert objects[1] - objects[0] < 200
+    assert min(used.objects) < 200
     if THOROUGH:
-        assert kilobytes[1] - kilobytes[0] < 8_192
+        assert min(used.kilobytes) < 8_192
 
 
 def statements_during(service: LocalCloudFlow, seconds: float) -> list[str]:
