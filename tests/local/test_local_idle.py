@@ -9,6 +9,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,10 +68,14 @@ def used() -> Iterator[Used]:
                 assert client.report(token).status_code == 200
 
         run(WARMING)
+        # coverage keeps some objects of its own for each thread that it traces, and each invocation is a thread.
+        trace = threading.gettrace()
+        threading.settrace(None)
         marks = [memory()]
         for _ in range(ROUNDS):
             run(EXECUTIONS)
             marks.append(memory())
+        threading.settrace(trace)
         grown = [(after[0] - before[0], after[1] - before[1]) for before, after in itertools.pairwise(marks)]
         yield Used(service, [one[0] for one in grown], [one[1] for one in grown])
         client.session.close()
