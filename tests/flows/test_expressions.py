@@ -332,7 +332,7 @@ def compared(sign: str) -> Any:
         except Missing:
             return False
         numbers = all(isinstance(side, int | float) and not isinstance(side, bool) for side in (left, right))
-        if "null" in [part.text for part in parts] and sign in {"==", "!="}:
+        if "null" in [part.text.strip("( )") for part in parts] and sign in {"==", "!="}:  # in brackets too
             return (left is None and right is None) is (sign == "==")
         if not numbers and type(left) is not type(right):
             return False
