@@ -6,6 +6,7 @@ import contextlib
 import json
 import shlex
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,9 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from fc_callback.local import LocalCloudFlow
     from fc_callback.runtime import FunctionSpec
+
+# Logs and events come from two threads; what belongs together stands together.
+_PRINTING = threading.RLock()
 
 
 def command(
@@ -76,7 +80,7 @@ def command(
 
 
 def _print_log(function: str, log: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
+    with _PRINTING, contextlib.suppress(OSError):  # the terminal is gone; the invocation goes on
         if sys.stderr.isatty():
             print_log(Console(stderr=True), log, prefix=f"[{function}] ")
             return
@@ -84,7 +88,7 @@ def _print_log(function: str, log: str) -> None:
 
 
 def _print_line(text: str | None) -> None:
-    with contextlib.suppress(OSError):  # the terminal is gone; the execution goes on
+    with _PRINTING, contextlib.suppress(OSError):  # the terminal is gone; the execution goes on
         if text is not None:
             typer.echo(text, err=True)
 
