@@ -40,7 +40,8 @@ def waiting(service: LocalCloudFlow, inbox: Inbox) -> str:
     """A waiting task's token; its execution is `ask` of the flow `approve`."""
     service.create_flow("approve", CALLBACK_FLOW)
     service.start("approve", {"order": 7}, execution_name="ask")
-    return inbox.token()
+    inbox.wait()  # the function has been called
+    return service.waiting_token("approve", "ask").reveal()
 
 
 @pytest.fixture
