@@ -34,6 +34,7 @@ from fc_callback.cli.flow_output import (
     status_text,
 )
 from fc_callback.cli.flow_tasks import Task, callback_steps, tasks_in, waiting_tasks
+from fc_callback.cli.remote import MASKED_TOKEN
 from fc_callback.errors import FcCallbackError
 from fc_callback.local.progress import progress
 
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from fc_callback.local.history import HistoryEvent
     from fc_callback.local.progress import StepProgress
 
-_TOKEN_MARK = "<task-token>"  # noqa: S105 - what a local CloudFlow shows in place of a token
 _NEWEST = 20
 
 
@@ -75,7 +75,7 @@ def rerun(
     with opened(region, endpoint) as calls:
         flow, old = calls.find(execution)
         stored = calls.describe(flow, old).get("Input") or "{}"
-        if given is None and _TOKEN_MARK in stored:
+        if given is None and MASKED_TOKEN in stored:
             raise FcCallbackError("The stored input holds a task token, which is not shown.", hint="Give --input.")
         _start(calls, flow, json.loads(stored) if given is None else given, name=name, follow=follow, as_json=as_json)
 
