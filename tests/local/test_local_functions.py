@@ -108,7 +108,7 @@ def test_a_closed_service_leaves_a_running_invocation_for_the_next_one(tmp_path:
     with LocalCloudFlow(database=tmp_path / "db", functions=[spec]) as service:
         service.create_flow("f", flow)
         service.start("f", {}, execution_name="e")
-        until(mark.exists)
+        until(lambda: mark.exists() and mark.read_text() == "run\n")
     go.touch()
     with LocalCloudFlow(database=tmp_path / "db", functions=[spec]) as service:
         assert service.wait("f", "e").output == {"done": True}

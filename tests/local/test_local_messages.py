@@ -333,7 +333,7 @@ def test_a_delivery_that_was_cut_off_by_a_kill_is_made_again(serve: Callable[...
     process = serve()
     process.create("f", json.dumps(cloudflow("acs:mns:::/queues/hung/messages")))
     process.start("f", "e")
-    until(hung.exists)
+    until(lambda: hung.exists() and hung.read_text().endswith("\n"))
     process.kill()
     (tmp_path / "go").touch()
     process = serve()
