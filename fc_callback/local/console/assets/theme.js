@@ -1,0 +1,3 @@
+// Sets the theme before the page is drawn: the person's choice, or the system's.
+document.documentElement.dataset.theme =
+  localStorage.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
