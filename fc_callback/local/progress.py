@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TASK_ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskSubmitFailed"})
 _LISTS: dict[str, Literal["branch", "iteration"]] = {"BranchEntered": "branch", "IterationEntered": "iteration"}
+_STEP_ENDS = frozenset({"StepExited", "StepFailed"})
 _LIST_ENDS = frozenset({"BranchExited", "IterationExited"})
 # The state of a step that ran several times is the first of these that one of its runs has.
 _ORDER: tuple[StepState, ...] = ("waiting", "running", "failed", "stopped", "caught", "done")
@@ -49,6 +50,16 @@ class ListRun:
     retry_of: int = 0
 
     @property
+    def id(self) -> int:
+        """The id of the event that began it."""
+        return self.begin.id
+
+    @property
+    def over(self) -> HistoryEvent | None:
+        """The event that ended it: its own, the failure of a step in it or beside it, or the end of the step around it."""
+        return self.end or self.around.failures.get(self.retry_of) or self.around.over
+
+    @property
     def path(self) -> str:
         """The path of its step; a branch adds its number, as the lists of branches are different ones."""
         return f"{self.around.path}/branch {self.number}" if self.kind == "branch" else self.around.path
@@ -65,6 +76,7 @@ class StepRun:
             parallel comes an element like `branch 2`. All runs of a step share it.
         lists: The runs of the lists of steps inside it.
         events: The events of the run itself, without those of steps inside it.
+        failures: The events StepFailed that ended all lists inside it, by the `retry_of` of these lists.
     """
 
     step: str
@@ -72,6 +84,7 @@ class StepRun:
     path: str = attrs.field(init=False)
     lists: list[ListRun] = attrs.field(factory=list, repr=False)
     events: list[HistoryEvent] = attrs.field(factory=list)
+    failures: dict[int, HistoryEvent] = attrs.field(factory=dict, repr=False)
     _types: set[str] = attrs.field(init=False, factory=set, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -109,15 +122,17 @@ class StepRun:
         return max(1, sum(event.type == "TaskScheduled" for event in self.events))
 
     @property
-    def is_over(self) -> bool:
-        """Whether it ended, or the step around it did."""
-        return self.has("StepExited") or self.has("StepFailed") or (self.around is not None and self.around.is_over)
+    def over(self) -> HistoryEvent | None:
+        """The event that ended it: its own, or that of the list it is in; None while it runs."""
+        if self.has("StepExited") or self.has("StepFailed"):
+            return next(event for event in reversed(self.events) if event.type in _STEP_ENDS)
+        return None if self.within is None else self.within.over
 
     @property
     def open_task(self) -> HistoryEvent | None:
         """The event TaskScheduled of a task that has not ended; None if there is none."""
         tasks = [event for event in self.events if event.type == "TaskScheduled" or event.type in TASK_ENDS]
-        return tasks[-1] if tasks and tasks[-1].type == "TaskScheduled" and not self.is_over else None
+        return tasks[-1] if tasks and tasks[-1].type == "TaskScheduled" and self.over is None else None
 
     @property
     def error(self) -> dict[str, Any]:
@@ -133,7 +148,7 @@ class StepRun:
             return "failed"
         if self.has("StepExited"):
             return "done" if self.has("StepSucceeded") else "caught"
-        if ended or self.is_over:
+        if ended or self.over is not None:
             return "stopped"
         return "waiting" if waiting and self.open_task is not None else "running"
 
@@ -169,6 +184,8 @@ class _Reader:
                 self._lists[event.id] = self._open_list(run, event, _LISTS[event.type])
             elif event.type in _LIST_ENDS:
                 self._close_list(run, event)
+            elif event.type == "StepFailed" and run.within is not None:
+                run.within.around.failures[run.within.retry_of] = event
         return runs
 
     def _begin(self, event: HistoryEvent) -> StepRun:
@@ -176,6 +193,8 @@ class _Reader:
         run = StepRun(step=event.step, within=within)
         if within is not None:
             within.runs.append(run)
+            if within.kind == "alternative":
+                within.around.failures.clear()  # a retry of the choice
         return run
 
     def _within(self, cause: HistoryEvent | None) -> ListRun | None:

@@ -129,3 +129,18 @@ def test_the_branches_of_a_retried_parallel_are_numbered_anew(flows: LocalCloudF
 
     assert [inner.number for inner in runs[0].lists] == [1, 2] * 3
     assert {one.path for one in runs} == {"P", "P/branch 1/Left", "P/branch 2/Right"}
+
+
+def test_a_branch_that_another_one_ended_stays_stopped_after_the_retry(flows: LocalCloudFlow) -> None:
+    retried = {"Retry": [{"Errors": ["Bad"], "IntervalSeconds": 60, "MaxAttempts": 1}]}
+    run(flows, machine(parallel(body(ask("Left")), body(ask("Right")), **retried)))
+    flows.waiting(step="Left")[0].fail("Bad", "so")
+
+    assert states(flows, "Left", "Right") == {"P": "running", "Left": "failed", "Right": "stopped"}
+
+    flows.advance(60)
+    flows.run_until_waiting("f", "one")
+    runs = step_runs(flows.history("f", "one"))
+
+    found = [(one.step, one.state(waiting=True, ended=False)) for one in runs if one.step != "P"]
+    assert found == [("Left", "failed"), ("Right", "stopped"), ("Left", "waiting"), ("Right", "waiting")]
