@@ -7,6 +7,7 @@ import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "console"
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def execution_path(flow: str, name: str) -> str:
+    """Return the address of an execution's page."""
+    return f"/console/executions/{quote(flow, safe='')}/{quote(name, safe='')}"
 
 
 def render(template: str, **values: Any) -> str:
@@ -45,10 +51,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        relative=jinja2.pass_context(_relative), span=span, pretty=_pretty, size=_size, masked=_masked
+        relative=jinja2.pass_context(_relative), span=span, whole=int, pretty=_pretty, size=_size
     )
     environment.globals.update(
-        OUTPUT_LIMIT=CLOUDFLOW_OUTPUT_LIMIT_BYTES, ERROR_LIMIT=ERROR_MAX_CHARACTERS, CAUSE_LIMIT=CAUSE_MAX_CHARACTERS
+        execution_path=execution_path,
+        OUTPUT_LIMIT=CLOUDFLOW_OUTPUT_LIMIT_BYTES,
+        ERROR_LIMIT=ERROR_MAX_CHARACTERS,
+        CAUSE_LIMIT=CAUSE_MAX_CHARACTERS,
     )
     return environment
 

@@ -27,7 +27,7 @@ from starlette.routing import Route
 from fc_callback.errors import FcCallbackError
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.faults import Fault, RandomFaults
-from fc_callback.local.request_body import read_body
+from fc_callback.local.request_body import json_object, read_json
 from fc_callback.local.values import read_invocations
 from fc_callback.local.waiting_tasks import report_task, start_task, waiting_tasks
 from fc_callback.redaction import mask_secrets
@@ -54,7 +54,7 @@ def control_routes(components: Components) -> list[Route]:
         if request.method == "DELETE":
             components.faults.clear()
             return JSONResponse({})
-        content = await _json_body(request)
+        content = await read_json(request)
         entries = content if isinstance(content, list) else [content]
         components.faults.inject([read_fault(entry) for entry in entries])
         return JSONResponse({"faults": len(entries)})
@@ -71,7 +71,7 @@ def control_routes(components: Components) -> list[Route]:
         return await asyncio.to_thread(read)  # a long history takes a while
 
     async def tasks(request: Request) -> Response:
-        payload = (await _json_object(request)).get("payload", {})
+        payload = (await json_object(request)).get("payload", {})
         task = await asyncio.to_thread(start_task, components, payload)
         return JSONResponse({"token": task.token.reveal(), "flow": task.flow, "execution": task.execution})
 
@@ -80,13 +80,13 @@ def control_routes(components: Components) -> list[Route]:
         return JSONResponse([_shown_task(task) for task in waiting_tasks(components, **chosen)])
 
     async def report(request: Request) -> Response:
-        content = await _json_object(request)
+        content = await json_object(request)
         # The end of a task starts the next steps, which may call functions.
         await asyncio.to_thread(report_task, components, request.path_params["task"], content)
         return JSONResponse({})
 
     async def clock(request: Request) -> Response:
-        content = await _json_object(request)
+        content = await json_object(request)
         skew = content.get("skew", True)
         if not isinstance(skew, bool):
             raise TypeError("skew must be true or false.")
@@ -131,20 +131,6 @@ def read_fault(entry: Any) -> Fault | RandomFaults:
     if "faults" in given:
         given["faults"] = [Fault(**fault) for fault in given["faults"]]
     return RandomFaults(**given)
-
-
-async def _json_body(request: Request) -> Any:
-    # A page in a browser can post a form to any port without a preflight request, but not JSON.
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise ValueError("Send application/json.")
-    return json.loads(await read_body(request))
-
-
-async def _json_object(request: Request) -> dict[str, Any]:
-    content = await _json_body(request)
-    if not isinstance(content, dict):
-        raise TypeError("Send a JSON object.")
-    return content
 
 
 def _loopback_only(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

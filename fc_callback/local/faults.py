@@ -145,6 +145,16 @@ class Faults:
                 else:
                     self._armed.append(_Armed(fault))
 
+    def active(self) -> list[tuple[Fault | RandomFaults, int | None]]:
+        """Return the faults that still apply, each with the number of calls that are left for it; None for all calls."""
+        with self._lock:
+            scripted = [
+                (armed.fault, None if armed.fault.times is None else armed.fault.times - armed.done)
+                for armed in self._armed
+            ]
+            dead = [(fault, None) for fault, until in self._dead if until > self._now()]
+            return [*dead, *scripted, *((faults, None) for faults, _chance in self._random)]
+
     def clear(self) -> None:
         """Remove all faults."""
         with self._lock:

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fc_callback.local.api_errors import ApiError
 from fc_callback.local.authentication import ApiRequest
+from fc_callback.local.console import to_console, wants_console
 from fc_callback.local.missing import DOCUMENTED_OPERATIONS
 from fc_callback.local.operations import API_VERSION, READ_A_DEFINITION
 from fc_callback.local.parameters import wait_seconds
@@ -113,7 +114,9 @@ class HttpApi:
         return application
 
     async def respond(self, request: Request) -> Response:
-        """Perform one call, or the fault that applies to it."""
+        """Perform one call, or the fault that applies to it; lead a browser to the console."""
+        if wants_console(request):
+            return to_console()
         try:
             call = await _read_request(request)
         except ClientDisconnect:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fc_callback.local.api_errors import ApiError, invalid_argument
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.engine import Engine, check_definition
+from fc_callback.local.execution_list import STATUSES, find_executions
 from fc_callback.local.missing import missing_operation, refuse_missing_parameters
 from fc_callback.local.parameters import (
     check_new_flow,
@@ -32,7 +33,6 @@ _LOG = logging.getLogger("fc_callback.local")
 API_VERSION = "2019-03-15"
 # They read a definition before their transaction, which would hold up every other call.
 READ_A_DEFINITION = frozenset({"CreateFlow", "UpdateFlow", "DescribeFlow", "StartExecution", "StartSyncExecution"})
-_STATUSES = ("Starting", "Running", "Stopped", "Succeeded", "Failed", "TimedOut")
 
 
 class Operations:
@@ -255,19 +255,18 @@ class Operations:
         flow = self._flow(account, required(given, "FlowName"))
         limit = number_parameter(given, "Limit", 60, 1, 99)
         status = given.get("Status", "")
-        if status and status not in _STATUSES:
-            raise invalid_argument(f"Status must be one of {', '.join(_STATUSES)}.")
-        before = number_parameter(given, "NextToken", 2**62, 0, 2**62)
-        prefix = given.get("ExecutionNamePrefix", "")
-        rows = self._store.all(
-            "SELECT * FROM executions WHERE flow = ? AND id < ? AND (? = '' OR status = ?)"
-            " AND substr(name, 1, length(?)) = ? AND started >= ? AND started <= ? ORDER BY id DESC LIMIT ?",
-            *(flow["id"], before, status, status, prefix, prefix),
-            *(
-                time_parameter(given, "StartedTimeBegin", 0.0),
-                time_parameter(given, "StartedTimeEnd", 1e12),
-                limit + 1,
-            ),
+        if status and status not in STATUSES:
+            raise invalid_argument(f"Status must be one of {', '.join(STATUSES)}.")
+        rows = find_executions(
+            self._store,
+            account,
+            flow=flow["name"],
+            status=status,
+            name_prefix=given.get("ExecutionNamePrefix", ""),
+            begin=time_parameter(given, "StartedTimeBegin", 0.0),
+            end=time_parameter(given, "StartedTimeEnd", 1e12),
+            before=number_parameter(given, "NextToken", 2**62, 0, 2**62),
+            limit=limit + 1,
         )
         executions = [self.execution_response(row) for row in rows[:limit]]
         if given.get("MetadataOnly", "").lower() == "true":

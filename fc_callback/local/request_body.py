@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from fc_callback.local.api_errors import ApiError
 from fc_callback.settings import KIB
@@ -32,6 +33,33 @@ async def read_body(request: Request) -> bytes:
         if len(body) > MAX_REQUEST_BYTES:
             raise ApiError("EntityTooLarge", MAX_REQUEST_BYTES)
     return bytes(body)
+
+
+async def read_json(request: Request) -> Any:
+    """Return the body as a JSON value.
+
+    Raises:
+        ValueError: The request does not say that its body is JSON, or it is not.
+        ApiError: EntityTooLarge.
+        ClientDisconnect: The client has closed the connection.
+    """
+    # A page in a browser can post a form to any port without a preflight request, but not JSON.
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise ValueError("Send application/json.")
+    return json.loads(await read_body(request))
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """Return the body as a JSON object.
+
+    Raises:
+        TypeError: It is another JSON value.
+        ValueError, ApiError, ClientDisconnect: As for `read_json`.
+    """
+    content = await read_json(request)
+    if not isinstance(content, dict):
+        raise TypeError("Send a JSON object.")
+    return content
 
 
 def _is_over_limit(digits: str) -> bool:

@@ -10,6 +10,7 @@ import attrs
 
 from fc_callback.errors import FcCallbackError, SettingsError
 from fc_callback.local.components import Components, build_components
+from fc_callback.local.console import console_routes
 from fc_callback.local.control import control_routes
 from fc_callback.local.event_feed import start_event_feed
 from fc_callback.local.flow_operations import FlowOperations
@@ -121,7 +122,11 @@ class LocalCloudFlow(FlowOperations):
         for function in self._first_functions:
             components.invoker.add(function.name, function)
         http_api = HttpApi(components)
-        server = Server(http_api.application(control_routes(components)), listening, protocol=http_api.protocol)
+        server = Server(
+            http_api.application([*control_routes(components), *console_routes(components)]),
+            listening,
+            protocol=http_api.protocol,
+        )
         self._running = _RunningService(components=components, server=server, endpoint=endpoint)
         server.start()
         components.engine.start()

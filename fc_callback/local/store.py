@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS executions (
     events INTEGER NOT NULL DEFAULT 0, reports_to INTEGER, express INTEGER NOT NULL DEFAULT 0, UNIQUE (flow, name)
 );
 CREATE INDEX IF NOT EXISTS child_executions ON executions (reports_to) WHERE reports_to IS NOT NULL;
+CREATE INDEX IF NOT EXISTS executions_by_status ON executions (account, status);
 CREATE TABLE IF NOT EXISTS frames (
     id INTEGER PRIMARY KEY AUTOINCREMENT, execution INTEGER NOT NULL, parent INTEGER, position INTEGER NOT NULL,
     path TEXT NOT NULL, state TEXT NOT NULL DEFAULT '{}', output TEXT NOT NULL DEFAULT ''

@@ -106,6 +106,8 @@ class WaitingTask:
         execution: The execution's name.
         step: The step's name.
         input: The step's input; tokens are masked.
+        event_id: The id of the event that this attempt began with in the execution's history: StepEntered, or TaskScheduled
+            of a retry.
         attempt: 1, and one more after each retry of the step.
         age_seconds: How long it has waited.
         seconds_left: The time before it times out; None for no timeout.
@@ -116,6 +118,7 @@ class WaitingTask:
     execution: str
     step: str
     input: dict[str, Any]
+    event_id: int
     attempt: int
     age_seconds: float
     seconds_left: float | None
@@ -157,6 +160,7 @@ def waiting_tasks(
             execution=row["name"],
             step=row["step"],
             input=json.loads(store.masked(row["state"]))["step_input"],
+            event_id=row["event"],
             attempt=row["attempt"],
             age_seconds=now - row["opened"],
             seconds_left=None if row["due"] is None else row["due"] - now,

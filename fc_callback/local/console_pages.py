@@ -1,0 +1,204 @@
+"""The console's pages: what each reads from the service, and the template that shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import attrs
+from starlette.responses import Response
+
+from fc_callback.local.clock import iso_milliseconds
+from fc_callback.local.console_rendering import render
+from fc_callback.local.execution_list import STATUSES, find_executions
+from fc_callback.local.faults import KINDS, RandomFaults
+from fc_callback.local.values import Execution
+from fc_callback.local.waiting_tasks import waiting_tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.requests import Request
+
+    from fc_callback.local.components import Components
+    from fc_callback.local.faults import Fault
+
+    Page = Callable[[Components, Request], str | Response]
+
+PAGE_ROWS = 50
+_WAITING_ROWS = 20
+_FAILED_ROWS = 5
+_DAY_SECONDS = 86_400
+_PERIODS = {"": 1e12, "hour": 3600.0, "day": _DAY_SECONDS, "week": 7 * _DAY_SECONDS}
+
+
+@attrs.frozen(kw_only=True)
+class ListedExecution:
+    """An execution as the lists show it.
+
+    Attributes:
+        row: The id of its row, by which the list is paged.
+        execution: The execution.
+        state: The state as the page draws it.
+        waits: Whether a task of it waits for a report.
+        seconds: How long it ran, or has run until now.
+    """
+
+    row: int
+    execution: Execution
+    state: str
+    waits: bool
+    seconds: float
+
+
+_STATES = {"Succeeded": "done", "Failed": "failed", "TimedOut": "failed", "Stopped": "stopped"}
+
+
+def listed(components: Components, rows: Sequence[Any]) -> list[ListedExecution]:
+    """Return rows of executions as the lists show them."""
+    store, now = components.store, components.clock.now()
+    waiting = {
+        row["execution"]
+        for row in store.all("SELECT execution FROM tasks WHERE status != 'ended' AND waits_for = 'report'")
+    }
+    return [
+        ListedExecution(
+            row=row["id"],
+            execution=Execution.read(row, store),
+            state=_STATES.get(row["status"], "waiting" if row["id"] in waiting else "running"),
+            waits=row["id"] in waiting,
+            seconds=(now if row["stopped"] is None else row["stopped"]) - row["started"],
+        )
+        for row in rows
+    ]
+
+
+def _home(components: Components, request: Request) -> str | Response:
+    """Show what waits, what failed lately, and all executions.
+
+    With `seen`, the number of the last change that the page knows, only the lists are sent, and only if they changed.
+    """
+    seen, chosen = request.query_params.get("seen"), _filters(request)
+    changes, now = str(components.engine.changes), components.clock.now()
+    if seen == changes:
+        return Response(status_code=204)
+    store, account = components.store, components.options.account_id
+    rows = find_executions(
+        store,
+        account,
+        flow=chosen["flow"],
+        status=chosen["status"],
+        name_prefix=chosen["name"],
+        begin=now - _PERIODS[chosen["period"]] if chosen["period"] else 0.0,
+        before=_number(request, "before", 2**62),
+        limit=PAGE_ROWS + 1,
+    )
+    failed = [
+        row
+        for status in ("Failed", "TimedOut")
+        for row in find_executions(store, account, status=status, limit=_FAILED_ROWS)
+    ]
+    waiting = waiting_tasks(components)
+    count = store.one("SELECT COUNT(*) AS count FROM executions WHERE account = ?", account)
+    running = store.one("SELECT 1 FROM executions WHERE account = ? AND status = 'Running' LIMIT 1", account)
+    next_page = {**chosen, "before": rows[PAGE_ROWS - 1]["id"]} if len(rows) > PAGE_ROWS else None
+    return render(
+        "home.html" if seen is None else "lists.html",
+        section="/console/",
+        now=now,
+        waiting=waiting[:_WAITING_ROWS],
+        waiting_count=len(waiting),
+        failed=listed(components, sorted(failed, key=lambda row: -row["id"])[:_FAILED_ROWS]),
+        executions=listed(components, rows[:PAGE_ROWS]),
+        count=count["count"] if count else 0,
+        next_page=next_page and "/console/?" + urlencode({name: text for name, text in next_page.items() if text}),
+        is_first=not request.query_params.get("before"),
+        live="/console/?" + urlencode({**dict(request.query_params), "seen": changes}) if running else "",
+        chosen=chosen,
+        statuses=STATUSES[1:],
+        periods=list(_PERIODS),
+        flows=_flow_names(components),
+    )
+
+
+def _filters(request: Request) -> dict[str, str]:
+    chosen = {name: request.query_params.get(name, "").strip() for name in ("flow", "status", "name", "period")}
+    if chosen["status"] and chosen["status"] not in STATUSES:
+        raise ValueError(f"There is no status {chosen['status']!r}; there are {', '.join(STATUSES)}.")
+    if chosen["period"] not in _PERIODS:
+        raise ValueError("The period is hour, day or week.")
+    return chosen
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004 - what SQLite's integers hold
+        raise ValueError(f"{name} must be a number.")
+    return int(text)
+
+
+def _flow_names(components: Components) -> list[str]:
+    rows = components.store.all("SELECT name FROM flows WHERE account = ? ORDER BY name", components.options.account_id)
+    return [row["name"] for row in rows]
+
+
+def _flows(components: Components, request: Request) -> str:
+    del request
+    rows = components.store.all(
+        "SELECT f.name, f.mode, f.modified, COUNT(e.id) AS executions, SUM(e.status = 'Running') AS running,"
+        " SUM(e.status IN ('Failed', 'TimedOut')) AS failed"
+        " FROM flows f LEFT JOIN executions e ON e.flow = f.id WHERE f.account = ? GROUP BY f.id ORDER BY f.name",
+        components.options.account_id,
+    )
+    flows = [{**dict(row), "modified": iso_milliseconds(row["modified"])} for row in rows]
+    return render("flows.html", section="/console/flows", now=components.clock.now(), flows=flows)
+
+
+def _flow(components: Components, request: Request) -> str:
+    name = request.path_params["flow"]
+    described = components.perform("DescribeFlow", Name=name)
+    rows = find_executions(components.store, components.options.account_id, flow=name, limit=10)
+    executions = listed(components, rows)
+    return render(
+        "flow.html",
+        section="/console/flows",
+        now=components.clock.now(),
+        flow=described,
+        lines=described["Definition"].splitlines(),
+        executions=executions,
+        last_input=executions[0].execution.input if executions else {},
+    )
+
+
+def _clock(components: Components, request: Request) -> str:
+    del request
+    now, due = components.clock.now(), components.engine.next_due()
+    return render(
+        "clock.html",
+        section="/console/clock",
+        now=now,
+        time=iso_milliseconds(now),
+        moved_seconds=components.clock.moved_seconds,
+        next_timer=None if due is None else {"time": iso_milliseconds(due), "seconds": max(0.0, due - now)},
+        faults=[(_fault_text(fault), left) for fault, left in components.faults.active()],
+        kinds=KINDS,
+        calls=sorted(components.calls.items()),
+    )
+
+
+def _fault_text(fault: Fault | RandomFaults) -> str:
+    if isinstance(fault, RandomFaults):
+        kinds = ", ".join(dict.fromkeys(each.kind for each in fault.faults))
+        return f"at random ({fault.rate:.0%}) {kinds} for {fault.action}"
+    seconds = f", {fault.seconds:g} s" if fault.seconds else ""
+    return f"{fault.kind}{seconds} for {fault.action}"
+
+
+PAGES: dict[str, Page] = {
+    "/console/": _home,
+    "/console/flows": _flows,
+    "/console/flows/{flow}": _flow,
+    "/console/clock": _clock,
+}
