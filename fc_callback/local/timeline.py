@@ -26,7 +26,8 @@ MOST_LISTS = 12
 _MOST_RUNS = 60
 # Of one row; more of them would be too narrow to see.
 _MOST_BARS = 40
-_URGENCY: tuple[StepState, ...] = ("failed", "waiting", "running", "stopped", "caught", "done")
+# Failed and waiting ones come first.
+URGENCY: tuple[StepState, ...] = ("failed", "waiting", "running", "stopped", "caught", "done")
 
 
 @attrs.frozen(kw_only=True)
@@ -89,6 +90,13 @@ def _attempt(run: StepRun, number: int, events: list[HistoryEvent], waits: Colle
     )
 
 
+def run_state(run: StepRun, waits: Collection[int], *, is_ended: bool) -> StepState:
+    """Return the state of a run of a step; `is_ended` says that the execution has ended."""
+    task = run.open_task
+    attempt = 0 if task is None else run.id if run.attempts == 1 else task.id
+    return run.state(waiting=attempt in waits, ended=is_ended)
+
+
 @attrs.frozen(kw_only=True)
 class Bar:
     """A part of a row.
@@ -123,6 +131,7 @@ class TimelineRow:
         counts: How many of the branches or iterations inside it have each state, if it has any.
         error: The name of its error.
         begin: The time.
+        since: The begin in seconds.
         end: The time; empty while it runs.
         seconds: From begin to end, or until now.
         waited_seconds: How long of it the step waited for reports.
@@ -142,6 +151,7 @@ class TimelineRow:
     counts: dict[StepState, int] = attrs.field(factory=dict)
     error: str = ""
     begin: str = ""
+    since: float = 0.0
     end: str = ""
     seconds: float = 0.0
     waited_seconds: float = 0.0
@@ -157,10 +167,12 @@ class Timeline:
     """The rows of an execution, and how long it has run.
 
     Attributes:
+        begin: The begin of the execution, in seconds since the epoch.
         seconds: From its begin to its end, or until now.
         rows: The rows, in the order in which the steps began; of many iterations the failed and the waiting ones first.
     """
 
+    begin: float
     seconds: float
     rows: list[TimelineRow]
 
@@ -179,7 +191,7 @@ def read_timeline(history: Sequence[HistoryEvent], *, now: float, waits: Collect
     end = max(now if last is None else last, begin)
     writer = _RowWriter(begin, end, waits, folds, is_ended=last is not None)
     writer.add_runs(0, [run for run in step_runs(history) if run.within is None], depth=0)
-    return Timeline(seconds=end - begin, rows=writer.rows)
+    return Timeline(begin=begin, seconds=end - begin, rows=writer.rows)
 
 
 class _RowWriter:
@@ -234,6 +246,7 @@ class _RowWriter:
                 counts=self._counts(run),
                 error=attempt.error,
                 begin=attempt.begin,
+                since=self._at(attempt.begin),
                 end=end,
                 seconds=self._at(end) - self._at(attempt.begin),
                 waited_seconds=sum(bar.end - bar.begin for bar in bars if bar.is_wait),
@@ -246,7 +259,7 @@ class _RowWriter:
     def _add_lists(self, run: StepRun, lists: list[ListRun], depth: int) -> None:
         states = {inner.id: self._list_state(inner) for inner in lists}
         if len(lists) > MOST_LISTS:
-            lists = sorted(lists, key=lambda inner: _URGENCY.index(states[inner.id]))
+            lists = sorted(lists, key=lambda inner: URGENCY.index(states[inner.id]))
         shown = self._folds.count(run.id, MOST_LISTS)
         attempts = list(dict.fromkeys(inner.retry_of for inner in run.lists))
         for inner in lists[:shown]:
@@ -273,6 +286,7 @@ class _RowWriter:
                 state=state,
                 error=next((str(run.error.get("error", "")) for run in inner.runs if run.has("StepFailed")), ""),
                 begin=inner.begin.time,
+                since=self._at(inner.begin.time),
                 end=end,
                 seconds=self._at(end) - self._at(inner.begin.time),
                 waited_seconds=waited,
@@ -304,9 +318,7 @@ class _RowWriter:
 
     def state(self, run: StepRun) -> StepState:
         """Return the state of a run of a step."""
-        task = run.open_task
-        waits = task is not None and (run.id if run.attempts == 1 else task.id) in self._waits
-        return run.state(waiting=waits, ended=self._is_ended)
+        return run_state(run, self._waits, is_ended=self._is_ended)
 
     def _list_state(self, inner: ListRun) -> StepState:
         if inner.end is not None:
@@ -324,7 +336,7 @@ class _RowWriter:
 
     def _counts(self, run: StepRun) -> dict[StepState, int]:
         states = [self._list_state(inner) for inner in run.lists if inner.kind != "alternative"]
-        return {state: states.count(state) for state in _URGENCY if state in states}
+        return {state: states.count(state) for state in URGENCY if state in states}
 
     def _at(self, time: str) -> float:
         """Return a time in seconds; the end of the timeline for an empty text."""
