@@ -51,7 +51,12 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        relative=jinja2.pass_context(_relative), span=span, whole=int, pretty=_pretty, size=_size
+        relative=jinja2.pass_context(_relative),
+        span=span,
+        whole=int,
+        pretty=pretty,
+        pretty_text=_pretty_text,
+        size=size_of,
     )
     environment.globals.update(
         execution_path=execution_path,
@@ -94,10 +99,20 @@ def _relative(context: jinja2.runtime.Context, text: str) -> str:
     return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
 
 
-def _pretty(value: Any) -> str:
+def pretty(value: Any) -> str:
+    """Return a JSON value as text for people, indented."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def _size(text: str) -> str:
+def _pretty_text(text: str) -> str:
+    """Return a text indented if it is JSON, and as it is otherwise."""
+    try:
+        return pretty(json.loads(text))
+    except (ValueError, RecursionError):
+        return text
+
+
+def size_of(text: str) -> str:
+    """Return the size of a text in UTF-8, like `1.5 KiB`."""
     count = len(text.encode("utf-8", "replace"))
     return f"{count} B" if count < KIB else f"{count / KIB:.1f} KiB"

@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS invocations (
     result TEXT NOT NULL DEFAULT '', log TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS unfinished_invocations ON invocations (task) WHERE status != 'ended';
+CREATE INDEX IF NOT EXISTS invocations_of_executions ON invocations (execution);
 """
 _TOKEN = re.compile(rf"{TOKEN_PREFIX}(?:[A-Za-z0-9+/]|%2[BbFf]){{36,}}(?:=|%3[Dd]){{0,2}}")
 # How a token can be spelled in a text: plain, or percent-encoded with upper-case or lower-case digits.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fc_callback.local.components import Components
+    from fc_callback.local.store import ServiceStore
 
 # The function that such a step calls. It takes the event and does not report the task.
 _FUNCTION = "fc-callback-new-task"
@@ -168,6 +169,12 @@ def waiting_tasks(
         )
         for row in rows
     ]
+
+
+def attempts_that_wait(store: ServiceStore, execution: int) -> frozenset[int]:
+    """Return the `event_id` of each attempt of an execution that waits, or waited, for a report."""
+    rows = store.all("SELECT event FROM tasks WHERE execution = ? AND waits_for = 'report'", execution)
+    return frozenset(row["event"] for row in rows)
 
 
 def report_task(components: Components, task: int, content: Mapping[str, Any]) -> None:
