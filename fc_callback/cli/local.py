@@ -125,6 +125,7 @@ def _print_environment(service: LocalCloudFlow, about_project: list[str], *, as_
         typer.echo(json.dumps(service.environment))
         return
     typer.echo(f"The local CloudFlow listens at {service.endpoint} (account {service.account_id}).")
+    typer.echo(f"Its console page, in a browser: {service.endpoint}/console/")
     if service.functions:
         typer.echo(
             f"Functions: {', '.join(service.functions)}. Their logs and the events of executions are printed here."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fc_callback.local import LocalCloudFlow
+from tests.local.browser import chromium, window  # noqa: F401 - fixtures
 from tests.local.processes import Process
 from tests.local.raw_client import CALLBACK_FLOW, Inbox, RawClient
 
