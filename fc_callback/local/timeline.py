@@ -161,6 +161,11 @@ class TimelineRow:
     fold: str | None = None
     is_open: bool = False
 
+    @property
+    def is_group(self) -> bool:
+        """Whether its bar stands for the bars of other rows below it."""
+        return bool(self.counts) or (self.kind in {"branch", "iteration"} and self.is_open)
+
 
 @attrs.frozen(kw_only=True)
 class Timeline:
@@ -274,6 +279,7 @@ class _RowWriter:
         is_open = self._folds.is_open(inner.id, by_default=inner.kind == "branch")
         attempts = [(run, attempt) for run in inner.runs for attempt in attempts_of(run, self._waits)]
         bars = [bar for run, attempt in attempts for bar in self._attempt_bars(run, attempt)]
+        reports = [self._at(attempt.end) for _, attempt in attempts if attempt.is_reported]
         waited = sum(bar.end - bar.begin for bar in bars if bar.is_wait)
         end = "" if state in {"running", "waiting"} else (inner.over.time if inner.over else self._end_text)
         if is_open or len(bars) > _MOST_BARS:
@@ -291,7 +297,7 @@ class _RowWriter:
                 seconds=self._at(end) - self._at(inner.begin.time),
                 waited_seconds=waited,
                 bars=tuple(bars),
-                reports=tuple(self._at(attempt.end) for _, attempt in attempts if attempt.is_reported),
+                reports=() if is_open else tuple(reports),
                 fold=self._folds.flipped(inner.id),
                 is_open=is_open,
             )
