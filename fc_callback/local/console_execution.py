@@ -15,6 +15,7 @@ from fc_callback.local.timeline import read_timeline
 from fc_callback.local.timeline_drawing import axis_marks, label_place, percent
 from fc_callback.local.timeline_folds import Folds
 from fc_callback.local.waiting_tasks import attempts_that_wait
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,7 +202,9 @@ class _RowReader:
         self._whole = whole
 
     def row(self, event: HistoryEvent, above: HistoryEvent | None) -> HistoryRow:
-        detail = pretty(event.detail) if event.detail else ""
+        detail = (
+            mask_secrets(pretty(event.detail)) if event.detail else ""
+        )  # before it is cut, which could hide a token's begin
         is_cut = len(detail) > _MOST_CHARACTERS and event.id != self._whole
         run = self._owners.get(event.id)
         cause = self._events.get(event.schedule_event_id)
