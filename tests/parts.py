@@ -31,7 +31,9 @@ def _package(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 PARTS = {
     "Chromium": Part(CHROMIUM is not None, "the console page in a browser", "apt-get install chromium"),
     "redis-server": Part(_command("redis-server"), "the Redis store of `once`", "apt-get install redis-server"),

@@ -15,6 +15,7 @@ from fc_callback.local.timeline import read_timeline
 from fc_callback.local.timeline_drawing import axis_marks, label_place, percent
 from fc_callback.local.timeline_folds import Folds
 from fc_callback.local.waiting_tasks import attempts_that_wait
+from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +59,6 @@ class PageAddress:
         values = {**self.chosen, **changes}
         found = [(name, values[name]) for name in _PARAMETERS if values.get(name)]
         return f"{self.path}?{urlencode(found)}" if found else self.path
-
-    def step_panel(self, path: str, run: int) -> str:
-        """Return the address of the panel of a step alone."""
-        return f"{self.path}/step?{urlencode({'path': path, 'run': run})}"
 
 
 def names_of(path: str) -> list[str]:
@@ -203,7 +200,8 @@ class _RowReader:
         self._whole = whole
 
     def row(self, event: HistoryEvent, above: HistoryEvent | None) -> HistoryRow:
-        detail = pretty(event.detail) if event.detail else ""
+        # Masked before it is cut: the begin of a secret would not be known as one.
+        detail = mask_secrets(pretty(event.detail)) if event.detail else ""
         is_cut = len(detail) > _MOST_CHARACTERS and event.id != self._whole
         run = self._owners.get(event.id)
         cause = self._events.get(event.schedule_event_id)

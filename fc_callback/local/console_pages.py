@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-import attrs
 from starlette.responses import Response
 
 from fc_callback.local.clock import iso_milliseconds
+from fc_callback.local.console_execution_page import EXECUTION_PAGES
 from fc_callback.local.console_rendering import render
 from fc_callback.local.execution_list import STATUSES, find_executions
 from fc_callback.local.faults import KINDS, RandomFaults
-from fc_callback.local.values import Execution
-from fc_callback.local.waiting_tasks import waiting_tasks
+from fc_callback.local.invocation_list import find_invocations
+from fc_callback.local.listed_executions import listed
+from fc_callback.local.waiting_tasks import output_limit_bytes, waiting_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from starlette.requests import Request
 
@@ -30,47 +31,6 @@ _WAITING_ROWS = 20
 _FAILED_ROWS = 5
 _DAY_SECONDS = 86_400
 _PERIODS = {"": 1e12, "hour": 3600.0, "day": _DAY_SECONDS, "week": 7 * _DAY_SECONDS}
-
-
-@attrs.frozen(kw_only=True)
-class ListedExecution:
-    """An execution as the lists show it.
-
-    Attributes:
-        row: The id of its row, by which the list is paged.
-        execution: The execution.
-        state: The state as the page draws it.
-        waits: Whether a task of it waits for a report.
-        seconds: How long it ran, or has run until now.
-    """
-
-    row: int
-    execution: Execution
-    state: str
-    waits: bool
-    seconds: float
-
-
-_STATES = {"Succeeded": "done", "Failed": "failed", "TimedOut": "failed", "Stopped": "stopped"}
-
-
-def listed(components: Components, rows: Sequence[Any]) -> list[ListedExecution]:
-    """Return rows of executions as the lists show them."""
-    store, now = components.store, components.clock.now()
-    waiting = {
-        row["execution"]
-        for row in store.all("SELECT execution FROM tasks WHERE status != 'ended' AND waits_for = 'report'")
-    }
-    return [
-        ListedExecution(
-            row=row["id"],
-            execution=Execution.read(row, store),
-            state=_STATES.get(row["status"], "waiting" if row["id"] in waiting else "running"),
-            waits=row["id"] in waiting,
-            seconds=(now if row["stopped"] is None else row["stopped"]) - row["started"],
-        )
-        for row in rows
-    ]
 
 
 def _home(components: Components, request: Request) -> str | Response:
@@ -108,6 +68,7 @@ def _home(components: Components, request: Request) -> str | Response:
         now=now,
         waiting=waiting[:_WAITING_ROWS],
         waiting_count=len(waiting),
+        limits={task.id: output_limit_bytes(components, task) for task in waiting[:_WAITING_ROWS]},
         failed=listed(components, sorted(failed, key=lambda row: -row["id"])[:_FAILED_ROWS]),
         executions=listed(components, rows[:PAGE_ROWS]),
         count=count["count"] if count else 0,
@@ -172,6 +133,28 @@ def _flow(components: Components, request: Request) -> str:
     )
 
 
+def _invocations(components: Components, request: Request) -> str:
+    function = request.query_params.get("function", "")
+    found = find_invocations(
+        components.store,
+        account=components.options.account_id,
+        function=function,
+        before=_number(request, "before", 2**62),
+        limit=PAGE_ROWS + 1,
+    )
+    next_page = {"function": function, "before": str(found[PAGE_ROWS - 1].id)} if len(found) > PAGE_ROWS else None
+    return render(
+        "invocations.html",
+        section="/console/invocations",
+        now=components.clock.now(),
+        found=found[:PAGE_ROWS],
+        function=function,
+        functions=components.invoker.names,
+        is_first=not request.query_params.get("before"),
+        next_page=next_page and "/console/invocations?" + urlencode(next_page),
+    )
+
+
 def _clock(components: Components, request: Request) -> str:
     del request
     now, due = components.clock.now(), components.engine.next_due()
@@ -200,5 +183,7 @@ PAGES: dict[str, Page] = {
     "/console/": _home,
     "/console/flows": _flows,
     "/console/flows/{flow}": _flow,
+    "/console/invocations": _invocations,
     "/console/clock": _clock,
+    **EXECUTION_PAGES,
 }

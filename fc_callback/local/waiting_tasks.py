@@ -10,6 +10,7 @@ import attrs
 
 from fc_callback.flows.definition import compact
 from fc_callback.local.api_errors import NoWaitingTask
+from fc_callback.local.execution_record import parsed_flow
 from fc_callback.values.token import TaskToken
 
 if TYPE_CHECKING:
@@ -175,6 +176,12 @@ def attempts_that_wait(store: ServiceStore, execution: int) -> frozenset[int]:
     """Return the `event_id` of each attempt of an execution that waits, or waited, for a report."""
     rows = store.all("SELECT event FROM tasks WHERE execution = ? AND waits_for = 'report'", execution)
     return frozenset(row["event"] for row in rows)
+
+
+def output_limit_bytes(components: Components, task: WaitingTask) -> int:
+    """Return the largest Output that a task can be completed with: the limit of its flow's language, in bytes of JSON."""
+    row = components.execution_row(task.flow, task.execution)
+    return parsed_flow(row["definition"]).limit_bytes
 
 
 def report_task(components: Components, task: int, content: Mapping[str, Any]) -> None:

@@ -1,0 +1,98 @@
+"""The page of one execution: its header, the graph of its steps, the chosen step, and the timeline or the history.
+
+While it runs, the page asks for what is newer than the last event it knows; the number of events alone answers that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from fc_callback.local.console_execution import history_of, timeline_of
+from fc_callback.local.console_rendering import execution_path, render
+from fc_callback.local.console_step import parent_of, step_of
+from fc_callback.local.history import read_history
+from fc_callback.local.listed_executions import listed
+from fc_callback.local.progress import step_runs
+from fc_callback.local.waiting_tasks import attempts_that_wait, output_limit_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from fc_callback.local.components import Components
+    from fc_callback.local.console_step import StepView
+    from fc_callback.local.store import Row
+
+_TABS = ("timeline", "history")
+
+
+def execution_page(components: Components, request: Request) -> str | Response:
+    """Show an execution. With `after`, an event's number, only its changing parts are sent, and only if they changed."""
+    row, after = _row(components, request), request.query_params.get("after")
+    if after == str(row["events"]):
+        return Response(status_code=204)
+    given = dict(request.query_params)
+    tab = given.setdefault("tab", _TABS[0])
+    if tab not in _TABS:
+        raise ValueError(f"The tab is one of {', '.join(_TABS)}.")
+    path = given.get("step") or _urgent_step(components, row)
+    step = _step(components, row, path, given) if path else None
+    return render(
+        "execution.html" if after is None else "execution_news.html",
+        section="/console/",
+        now=components.clock.now(),
+        path=execution_path(row["flow_name"], row["name"]),
+        each=listed(components, [row])[0],
+        events=row["events"],
+        is_running=row["status"] == "Running",
+        parent=parent_of(components, row),
+        tab=tab,
+        news="?" + urlencode({**given, "after": row["events"]}),
+        is_news=after is not None,
+        step=step,
+        limits=_limits(components, step),
+        timeline=timeline_of(components, row, given) if tab == "timeline" else None,
+        history=history_of(components, row, given) if tab == "history" else None,
+    )
+
+
+def step_panel(components: Components, request: Request) -> str:
+    """Show a step alone."""
+    row, given = _row(components, request), dict(request.query_params)
+    step = _step(components, row, given.get("path", ""), given)
+    return render("step.html", now=components.clock.now(), step=step, limits=_limits(components, step), is_news=False)
+
+
+def _row(components: Components, request: Request) -> Row:
+    return components.execution_row(request.path_params["flow"], request.path_params["name"])
+
+
+def _step(components: Components, row: Row, path: str, given: Mapping[str, str]) -> StepView:
+    run = given.get("run", "")
+    return step_of(components, row, path, int(run) if run.isdecimal() and len(run) < 9 else None, given)  # noqa: PLR2004
+
+
+def _limits(components: Components, step: StepView | None) -> dict[int, int]:
+    task = None if step is None else step.task
+    return {} if task is None else {task.id: output_limit_bytes(components, task)}
+
+
+def _urgent_step(components: Components, row: Row) -> str:
+    """Return the path of the step that a person looks for first: one that waits, or the first one that failed."""
+    runs = step_runs(read_history(components.store, row["id"]))
+    waits = attempts_that_wait(components.store, row["id"])
+    waiting = (run.path for run in runs if any(event.id in waits for event in run.events))
+    failed = (
+        run.path for run in runs if run.has("StepFailed") and not any(each.has("StepFailed") for each in run.inside)
+    )
+    return next(waiting, "") or next(failed, "")
+
+
+EXECUTION_PAGES = {
+    "/console/executions/{flow}/{name}": execution_page,
+    "/console/executions/{flow}/{name}/step": step_panel,
+}

@@ -1,0 +1,177 @@
+"""The console page in a real browser, as a person uses it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fc_callback.local import LocalCloudFlow
+from tests.local.browser import Window
+from tests.local.raw_client import CALLBACK_FLOW
+from tests.local.raw_client import until as eventually
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.local.raw_client import Inbox
+
+
+@pytest.fixture
+def approve(service: LocalCloudFlow, inbox: Inbox) -> LocalCloudFlow:
+    """A service with the flow `approve`, whose one step waits for a report."""
+    service.create_flow("approve", CALLBACK_FLOW)
+    return service
+
+
+def test_the_root_leads_a_browser_to_the_console(window: Window, service: LocalCloudFlow) -> None:
+    window.page.goto(service.endpoint)
+    assert window.page.url == f"{service.endpoint}/console/"
+    assert "There is no flow yet" in window.page.inner_text("main")
+    assert "fc-callback local --flow" in window.page.inner_text("main")
+
+
+def test_a_waiting_task_is_completed_from_the_list(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(approve.endpoint)
+    page.get_by_text("Complete", exact=False).first.click()
+    page.get_by_label("Output, a JSON object").fill('{"approved": true}')
+    page.get_by_role("button", name="Complete the task").click()
+    page.wait_for_url("**/console/executions/approve/ask")
+    assert approve.wait("approve", "ask").output == {"approved": True}
+
+
+def test_a_waiting_task_is_failed_by_name(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(approve.endpoint)
+    page.locator("summary", has_text="Fail").click()
+    page.get_by_label("Error").fill("Refused")
+    page.get_by_label("Cause").fill("too expensive")
+    page.get_by_role("button", name="Fail the task").click()
+    page.wait_for_url("**/console/executions/approve/ask")
+    execution = approve.wait("approve", "ask")
+    assert (execution.error, execution.cause) == ("Refused", "too expensive")
+
+
+def test_a_task_is_completed_by_hand_in_three_clicks_from_nothing(window: Window, approve: LocalCloudFlow) -> None:
+    page = window.page
+    page.goto(approve.endpoint)
+    page.locator("main").get_by_role("link", name="approve").click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_url("**/console/executions/approve/*")
+    page.get_by_role("button", name="Complete the task").click()
+    page.locator("#head .state.done").wait_for()
+    assert approve.describe("approve", page.url.rpartition("/")[2]).status == "Succeeded"
+
+
+def test_what_is_wrong_with_an_output_is_said_before_it_is_sent(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(f"{approve.endpoint}/console/executions/approve/ask")
+    box, said = page.get_by_label("Output, a JSON object"), page.locator("#step .check").first
+    box.fill('{"approved": tru')
+    assert "This is not JSON" in said.inner_text()
+    assert box.get_attribute("aria-invalid") == "true"
+    box.fill("[1]")
+    assert "must be a JSON object" in said.inner_text()
+    box.fill(json.dumps({"text": "x" * 70_000}))
+    assert "Too long: 70,011 of 32,768 bytes." in said.inner_text()
+    page.get_by_role("button", name="Complete the task").click()
+    page.locator("#message").get_by_text("32768").wait_for()  # what the service says
+    window.problems.clear()  # Chromium logs each refusal
+    assert approve.describe("approve", "ask").status == "Running"
+
+
+def test_a_page_follows_an_execution_while_it_runs(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(f"{approve.endpoint}/console/executions/approve/ask")
+    page.locator("#head .state.waiting").wait_for()
+    approve.waiting()[0].succeed({"paid": "yes"})
+    page.locator("#head .state.done").wait_for()
+    assert '"paid": "yes"' in page.inner_text("#head")
+    page.wait_for_selector("#live:not([hx-get])", state="attached")  # nothing more is asked for
+
+
+def test_a_text_that_a_person_types_survives_the_news(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(f"{approve.endpoint}/console/")
+    page.locator("summary", has_text="Complete").click()
+    page.get_by_label("Output, a JSON object").fill('{"half": ')
+    approve.start("approve", {}, execution_name="another")
+    page.get_by_text("approve/another").first.wait_for()
+    assert page.get_by_label("Output, a JSON object").first.input_value() == '{"half": '
+
+
+def test_a_failed_execution_is_found_understood_and_run_again_with_another_input(
+    window: Window, approve: LocalCloudFlow
+) -> None:
+    approve.start("approve", {"amount": 12}, execution_name="first")
+    approve.run_until_waiting("approve", "first").fail("TooExpensive", "the limit is 10")
+    approve.wait("approve", "first")
+    page = window.page
+    page.goto(approve.endpoint)
+    failed = page.get_by_role("region", name="Failed lately")
+    assert "TooExpensive the limit is 10" in failed.inner_text().replace("\n", " ")
+    failed.get_by_role("link", name="approve/first").click()
+    assert "TooExpensive: the limit is 10" in page.inner_text("#step")
+    page.get_by_text("Run again, with this input or another").click()
+    page.get_by_label("Input, a JSON object").fill('{"amount": 9}')
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(lambda url: "/executions/approve/" in url and not url.endswith("/first"))
+    name = page.url.rpartition("/")[2]
+    assert approve.describe("approve", name).input == {"amount": 9}
+
+
+def test_the_clock_is_moved_to_the_timeout_of_a_task(window: Window, service: LocalCloudFlow, inbox: Inbox) -> None:
+    service.create_flow("approve", CALLBACK_FLOW.replace("pattern:", "timeoutSeconds: 600\n    pattern:"))
+    service.start("approve", {}, execution_name="ask")
+    service.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(f"{service.endpoint}/console/clock")
+    page.get_by_role("button", name="Skip to the next timer").click()
+    page.get_by_text("No timeout, wait or retry is due.").wait_for()
+    assert service.wait("approve", "ask").status == "Failed"
+    assert "ahead of this machine" in page.inner_text("main")
+
+
+def test_faults_are_switched_on_and_off(window: Window, service: LocalCloudFlow) -> None:
+    page = window.page
+    page.goto(f"{service.endpoint}/console/clock")
+    page.locator("select[name=kind]").select_option("throttle")
+    page.get_by_label("Calls (empty: all)").fill("")
+    page.get_by_role("button", name="Inject").click()
+    page.get_by_text("throttle, 1 s for ReportTask*: every call").wait_for()
+    page.get_by_role("button", name="Remove all faults").click()
+    page.get_by_text("No fault is active").wait_for()
+
+
+def test_an_invocation_is_delivered_again(window: Window, approve: LocalCloudFlow, inbox: Inbox) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(f"{approve.endpoint}/console/invocations")
+    page.get_by_role("button", name="Replay").click()
+    eventually(lambda: len(approve.invocations("notify")) == 2)
+    first, second = approve.invocations("notify")
+    assert first.event == second.event
+
+
+def test_a_service_that_is_gone_is_said(chromium: Browser) -> None:
+    window = Window.open(chromium)
+    with LocalCloudFlow() as service:
+        service.create_flow("approve", CALLBACK_FLOW)
+        window.page.goto(f"{service.endpoint}/console/flows/approve")
+    window.page.get_by_role("button", name="Start").click()
+    window.page.locator("#message").get_by_text("does not answer").wait_for()
+    assert "fc-callback local" in window.page.inner_text("#message")
+    window.context.close()
