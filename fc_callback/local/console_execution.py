@@ -155,6 +155,12 @@ class HistoryView:
     later: int | None
     last: int | None
 
+    @property
+    def chosen(self) -> int:
+        """The position of the chosen step in `paths`, from 1; 0 if all steps are shown."""
+        only = self.page.chosen.get("of")
+        return self.paths.index(only) + 1 if only in self.paths else 0
+
     def name_of(self, path: str) -> str:
         """Return the path of a step as people read it."""
         return " / ".join(names_of(path))
