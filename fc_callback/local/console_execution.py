@@ -115,7 +115,8 @@ class HistoryRow:
         seconds: Since the begin of the execution.
         path: The path of its step; empty for an event of the execution.
         run: The id of the step's run.
-        cause: The event that caused it; None if it is the first, or caused by the row above it.
+        cause: The event that caused it; None if it is the first.
+        is_cause_above: Whether that is the row above it.
         is_cause_shown: Whether the page shows the cause too.
         detail: The detail as JSON text, cut if it is long.
         is_cut: Whether it is cut.
@@ -127,6 +128,7 @@ class HistoryRow:
     path: str
     run: int
     cause: HistoryEvent | None
+    is_cause_above: bool
     is_cause_shown: bool
     detail: str
     is_cut: bool
@@ -213,7 +215,8 @@ class _RowReader:
             seconds=seconds_between(self._begin, event.time) or 0.0,
             path="" if run is None else run.path,
             run=0 if run is None else run.id,
-            cause=None if cause is above else cause,
+            cause=cause,
+            is_cause_above=cause is above,
             is_cause_shown=cause is not None and cause.id in self._shown,
             detail=detail[:_MOST_CHARACTERS] if is_cut else detail,
             is_cut=is_cut,
