@@ -60,10 +60,6 @@ class PageAddress:
         found = [(name, values[name]) for name in _PARAMETERS if values.get(name)]
         return f"{self.path}?{urlencode(found)}" if found else self.path
 
-    def step_panel(self, path: str, run: int) -> str:
-        """Return the address of the panel of a step alone."""
-        return f"{self.path}/step?{urlencode({'path': path, 'run': run})}"
-
 
 def names_of(path: str) -> list[str]:
     """Return the elements of a step's path as the definition has them."""
@@ -159,6 +155,12 @@ class HistoryView:
     later: int | None
     last: int | None
 
+    @property
+    def chosen(self) -> int:
+        """The position of the chosen step in `paths`, from 1; 0 if all steps are shown."""
+        only = self.page.chosen.get("of")
+        return self.paths.index(only) + 1 if only in self.paths else 0
+
     def name_of(self, path: str) -> str:
         """Return the path of a step as people read it."""
         return " / ".join(names_of(path))
@@ -204,9 +206,8 @@ class _RowReader:
         self._whole = whole
 
     def row(self, event: HistoryEvent, above: HistoryEvent | None) -> HistoryRow:
-        detail = (
-            mask_secrets(pretty(event.detail)) if event.detail else ""
-        )  # before it is cut, which could hide a token's begin
+        # Masked before it is cut: the begin of a secret would not be known as one.
+        detail = mask_secrets(pretty(event.detail)) if event.detail else ""
         is_cut = len(detail) > _MOST_CHARACTERS and event.id != self._whole
         run = self._owners.get(event.id)
         cause = self._events.get(event.schedule_event_id)

@@ -57,6 +57,7 @@ def _environment() -> jinja2.Environment:
         pretty=pretty,
         pretty_text=_pretty_text,
         size=size_of,
+        shortened=_shortened,
     )
     environment.globals.update(
         execution_path=execution_path,
@@ -102,6 +103,12 @@ def _relative(context: jinja2.runtime.Context, text: str) -> str:
 def pretty(value: Any) -> str:
     """Return a JSON value as text for people, indented."""
     return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _shortened(text: str, length: int) -> str:
+    """Return the begin of a text. Secrets are masked before: the begin of one would not be known as a secret."""
+    masked = mask_secrets(text)
+    return masked if len(masked) <= length else f"{masked[: length - 1]}…"
 
 
 def _pretty_text(text: str) -> str:

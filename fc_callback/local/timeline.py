@@ -124,6 +124,7 @@ class TimelineRow:
         kind: `step` for the first attempt of a step, `attempt` for a further one, `branch` or `iteration`, or `more` for a
             row that stands for others.
         depth: How many steps, branches and iterations are around it.
+        id: The id of the event that it began with; of `more` that of what holds the rows, and 0 for the execution.
         label: The step's name, the number of the attempt, branch or iteration, or the number of further rows.
         path: The step's path; empty for a branch, an iteration and `more`.
         run: The id of the step's run; 0 for a branch, an iteration and `more`.
@@ -144,6 +145,7 @@ class TimelineRow:
 
     kind: Literal["step", "attempt", "branch", "iteration", "more"]
     depth: int
+    id: int
     label: str
     path: str = ""
     run: int = 0
@@ -160,6 +162,11 @@ class TimelineRow:
     reports: tuple[float, ...] = ()
     fold: str | None = None
     is_open: bool = False
+
+    @property
+    def is_group(self) -> bool:
+        """Whether its bar stands for the bars of other rows below it."""
+        return bool(self.counts) or (self.kind in {"branch", "iteration"} and self.is_open)
 
 
 @attrs.frozen(kw_only=True)
@@ -239,6 +246,7 @@ class _RowWriter:
             TimelineRow(
                 kind="step" if is_first else "attempt",
                 depth=depth,
+                id=attempt.event_id,
                 label=run.step if is_first else str(attempt.number),
                 path=run.path,
                 run=run.id,
@@ -274,6 +282,7 @@ class _RowWriter:
         is_open = self._folds.is_open(inner.id, by_default=inner.kind == "branch")
         attempts = [(run, attempt) for run in inner.runs for attempt in attempts_of(run, self._waits)]
         bars = [bar for run, attempt in attempts for bar in self._attempt_bars(run, attempt)]
+        reports = [self._at(attempt.end) for _, attempt in attempts if attempt.is_reported]
         waited = sum(bar.end - bar.begin for bar in bars if bar.is_wait)
         end = "" if state in {"running", "waiting"} else (inner.over.time if inner.over else self._end_text)
         if is_open or len(bars) > _MOST_BARS:
@@ -282,6 +291,7 @@ class _RowWriter:
             TimelineRow(
                 kind=inner.kind,
                 depth=depth,
+                id=inner.id,
                 label=label,
                 state=state,
                 error=next((str(run.error.get("error", "")) for run in inner.runs if run.has("StepFailed")), ""),
@@ -291,7 +301,7 @@ class _RowWriter:
                 seconds=self._at(end) - self._at(inner.begin.time),
                 waited_seconds=waited,
                 bars=tuple(bars),
-                reports=tuple(self._at(attempt.end) for _, attempt in attempts if attempt.is_reported),
+                reports=() if is_open else tuple(reports),
                 fold=self._folds.flipped(inner.id),
                 is_open=is_open,
             )
@@ -301,7 +311,7 @@ class _RowWriter:
 
     def _add_more(self, item: int, count: int, shown: int, depth: int) -> None:
         self.rows.append(
-            TimelineRow(kind="more", depth=depth, label=str(count), fold=self._folds.with_more(item, shown))
+            TimelineRow(kind="more", depth=depth, id=item, label=str(count), fold=self._folds.with_more(item, shown))
         )
 
     def _attempt_bars(self, run: StepRun, attempt: TaskAttempt) -> list[Bar]:

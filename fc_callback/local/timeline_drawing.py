@@ -54,7 +54,7 @@ def label_place(row: TimelineRow, whole: float) -> LabelPlace:
     if not row.bars or whole <= 0:
         return LabelPlace(x="0%", anchor="start", bar=None)
     index, longest = max(enumerate(row.bars), key=lambda pair: pair[1].end - pair[1].begin)
-    if 100 * (longest.end - longest.begin) / whole >= _LABEL_WIDTH:
+    if not row.is_group and 100 * (longest.end - longest.begin) / whole >= _LABEL_WIDTH:
         return LabelPlace(x=percent(longest.begin, whole), anchor="start", bar=index)
     end = row.bars[-1].end
     if 100 * end / whole <= _LAST_LABEL:
