@@ -15,7 +15,8 @@ from fc_callback.local.console_rendering import execution_path, render
 from fc_callback.local.console_step import parent_of, step_of
 from fc_callback.local.history import read_history
 from fc_callback.local.listed_executions import listed
-from fc_callback.local.progress import step_runs
+from fc_callback.local.progress import has_ended, step_runs
+from fc_callback.local.timeline import run_state
 from fc_callback.local.waiting_tasks import attempts_that_wait, output_limit_bytes
 
 if TYPE_CHECKING:
@@ -83,9 +84,10 @@ def _limits(components: Components, step: StepView | None) -> dict[int, int]:
 
 def _urgent_step(components: Components, row: Row) -> str:
     """Return the path of the step that a person looks for first: one that waits, or the first one that failed."""
-    runs = step_runs(read_history(components.store, row["id"]))
+    history = read_history(components.store, row["id"])
+    runs, is_ended = step_runs(history), has_ended(history)
     waits = attempts_that_wait(components.store, row["id"])
-    waiting = (run.path for run in runs if any(event.id in waits for event in run.events))
+    waiting = (run.path for run in runs if run_state(run, waits, is_ended=is_ended) == "waiting")
     failed = (
         run.path for run in runs if run.has("StepFailed") and not any(each.has("StepFailed") for each in run.inside)
     )

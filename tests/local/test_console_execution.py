@@ -312,6 +312,20 @@ def test_an_execution_leads_back_to_the_step_that_started_it(flows: LocalCloudFl
     assert "this is iteration 2." in Reader(requests.get(flows.endpoint + back, timeout=10).text).text
 
 
+def test_the_page_opens_with_the_step_that_waits(flows: LocalCloudFlow) -> None:
+    start(flows, machine(ask("First", Next="Second"), ask("Second")))
+    flows.waiting()[0].succeed({})
+    flows.run_until_waiting("f", "e", step="Second")
+    assert "Second ‖ waiting" in Reader(page(flows, "f", "e", "step")).text
+
+
+def test_the_page_opens_with_the_step_that_failed_and_not_with_what_its_failure_stopped(flows: LocalCloudFlow) -> None:
+    start(flows, machine(both(inner(ask("Other")), inner(ask("Bad")))))
+    flows.waiting(step="Bad")[0].fail("Broken", "no power")
+    flows.wait("f", "e")
+    assert "Bad ✕ failed Broken: no power" in Reader(page(flows, "f", "e", "step")).text
+
+
 # The timeline
 
 
