@@ -16,7 +16,7 @@ from fc_callback.local.console_step import parent_of, step_of
 from fc_callback.local.history import read_history
 from fc_callback.local.listed_executions import listed
 from fc_callback.local.progress import has_ended, step_runs
-from fc_callback.local.timeline import run_state
+from fc_callback.local.task_attempts import run_state
 from fc_callback.local.waiting_tasks import attempts_that_wait, output_limit_bytes
 
 if TYPE_CHECKING:

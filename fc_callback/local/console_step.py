@@ -13,7 +13,8 @@ from fc_callback.local.console_execution import PageAddress, names_of
 from fc_callback.local.history import read_history
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.progress import has_ended, seconds_between, step_runs
-from fc_callback.local.timeline import URGENCY, attempts_of, run_state
+from fc_callback.local.task_attempts import attempts_of, run_state
+from fc_callback.local.timeline import URGENCY
 from fc_callback.local.waiting_tasks import attempts_that_wait, waiting_tasks
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fc_callback.local.invocation_list import ListedInvocation
     from fc_callback.local.progress import StepRun
     from fc_callback.local.store import Row
-    from fc_callback.local.timeline import TaskAttempt
+    from fc_callback.local.task_attempts import TaskAttempt
     from fc_callback.local.waiting_tasks import WaitingTask
 
 _MOST_INVOCATIONS = 20

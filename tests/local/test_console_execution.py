@@ -108,7 +108,7 @@ def both(*branches: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"Type": "Parallel", "Name": "Both", "Branches": list(branches), "End": True, **more}
 
 
-LATER = {"Retry": [{"Errors": ["Later", "LaterError"], "IntervalSeconds": 60, "MaxAttempts": 3}]}
+LATER: dict[str, Any] = {"Retry": [{"Errors": ["Later", "LaterError"], "IntervalSeconds": 60, "MaxAttempts": 3}]}
 
 
 # The step panel
