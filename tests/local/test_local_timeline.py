@@ -101,6 +101,21 @@ def test_a_step_that_waits_for_its_retry_shows_the_wait_until_now() -> None:
     assert shapes(row)[-1] == ("retried", True, 1, 3)
 
 
+def test_of_many_attempts_the_first_and_the_newest_are_shown() -> None:
+    story = Story()
+    entered = story.call("Ask", at=0)
+    for number in range(1, 30):
+        failed = story.add("TaskFailed", "Ask", at=number, error="Later", cause="")
+        story.schedule("Ask", at=number, after=failed)
+
+    rows = story.rows(entered)
+
+    assert labels(rows)[:3] == ["step Ask", "more 18", "attempt 20"]
+    assert labels(rows)[-1] == "attempt 30"
+    assert rows[1].fold is not None
+    assert len(story.rows(entered, folds=rows[1].fold)) == 30
+
+
 def test_the_arrival_of_a_report_is_marked_and_a_returned_call_is_not() -> None:
     story = Story()
     asked = story.call("Ask", at=1)
