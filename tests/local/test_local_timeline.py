@@ -284,3 +284,11 @@ def test_a_duration_is_written_where_it_can_be_read() -> None:
     assert (beside.bar, beside.anchor, beside.x) == (None, "start", "9.1%")
     assert (before.bar, before.anchor, before.x) == (None, "end", "99%")
     assert percent(0, 0) == "0%"
+
+
+def test_the_duration_of_a_group_is_written_above_its_bar_and_within_the_picture() -> None:
+    story, asked = a_map(1)
+    [group, _iteration] = story.rows(*asked)
+    early, late = label_place(group, 100), label_place(group, 1.01)
+    assert (early.x, early.anchor, early.bar) == ("1%", "start", None)
+    assert late.anchor == "end"
