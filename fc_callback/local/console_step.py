@@ -14,7 +14,7 @@ from fc_callback.local.history import read_history
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.progress import has_ended, seconds_between, step_runs
 from fc_callback.local.task_attempts import attempts_of, run_state
-from fc_callback.local.timeline import URGENCY
+from fc_callback.local.timeline import MOST_ATTEMPTS, URGENCY
 from fc_callback.local.waiting_tasks import attempts_that_wait, waiting_tasks
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class StepView:
         output: The output; None unless it succeeded.
         error: The name of its error.
         cause: The error's description.
-        attempts: The attempts.
+        attempts: The newest attempts.
+        attempt_count: How many attempts there are.
         task: The task that waits for a report; None if none does.
     """
 
@@ -106,6 +107,7 @@ class StepView:
     error: str = ""
     cause: str = ""
     attempts: list[ShownAttempt] = attrs.field(factory=list)
+    attempt_count: int = 0
     task: WaitingTask | None = None
 
 
@@ -154,7 +156,8 @@ def step_of(
         output=details.get("StepSucceeded", {}).get("output"),
         error=str(chosen.error.get("error", "")),
         cause=str(chosen.error.get("cause", "")),
-        attempts=_shown_attempts(components, row, chosen, attempts, state=choice.state),
+        attempts=_shown_attempts(components, row, chosen, attempts[-MOST_ATTEMPTS:], state=choice.state),
+        attempt_count=len(attempts),
         task=next((task for task in waiting if task.event_id == attempts[-1].event_id), None),
     )
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from fc_callback.local.task_attempts import TaskAttempt
     from fc_callback.local.timeline_folds import Folds
 
-# Of the lists inside one step, and of the steps of one list; a row at their end leads to more.
+# Of the lists inside one step, the attempts of one, and the steps of one list; a further row leads to more.
 MOST_LISTS = 12
+MOST_ATTEMPTS = 12
 _MOST_RUNS = 60
 # Of one row; more of them would be too narrow to see.
 _MOST_BARS = 40
@@ -157,8 +158,13 @@ class _RowWriter:
 
     def _add_run(self, run: StepRun, depth: int) -> None:
         attempts = attempts_of(run, self._waits)
+        shown = self._folds.count(run.id, MOST_ATTEMPTS)
+        hidden = max(0, len(attempts) - shown)  # those after the first one: the newest tell the most
         for attempt, following in zip(attempts, [*attempts[1:], None], strict=True):
-            self._add_attempt(run, attempt, following, attempts, depth)
+            if not 1 < attempt.number <= hidden + 1:
+                self._add_attempt(run, attempt, following, attempts, depth)
+            elif attempt.number == 2:  # noqa: PLR2004 - the first one that is hidden
+                self._add_more(run.id, hidden, shown, depth)
         for alternative in run.lists:
             if alternative.kind == "alternative":
                 self.add_runs(alternative.id, alternative.runs, depth=depth + 1)

@@ -53,8 +53,13 @@ def label_place(row: TimelineRow, whole: float) -> LabelPlace:
     """Return where the duration of a row is written: on its longest bar, or beside the bars if none is long enough."""
     if not row.bars or whole <= 0:
         return LabelPlace(x="0%", anchor="start", bar=None)
+    if row.is_group:  # its bar is thin, and below the text
+        first, last = row.bars[0].begin, row.bars[-1].end
+        if 100 * first / whole <= _LAST_LABEL:
+            return LabelPlace(x=percent(first, whole), anchor="start", bar=None)
+        return LabelPlace(x=percent(last, whole), anchor="end", bar=None)
     index, longest = max(enumerate(row.bars), key=lambda pair: pair[1].end - pair[1].begin)
-    if not row.is_group and 100 * (longest.end - longest.begin) / whole >= _LABEL_WIDTH:
+    if 100 * (longest.end - longest.begin) / whole >= _LABEL_WIDTH:
         return LabelPlace(x=percent(longest.begin, whole), anchor="start", bar=index)
     end = row.bars[-1].end
     if 100 * end / whole <= _LAST_LABEL:

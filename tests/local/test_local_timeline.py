@@ -101,6 +101,21 @@ def test_a_step_that_waits_for_its_retry_shows_the_wait_until_now() -> None:
     assert shapes(row)[-1] == ("retried", True, 1, 3)
 
 
+def test_of_many_attempts_the_first_and_the_newest_are_shown() -> None:
+    story = Story()
+    entered = story.call("Ask", at=0)
+    for number in range(1, 30):
+        failed = story.add("TaskFailed", "Ask", at=number, error="Later", cause="")
+        story.schedule("Ask", at=number, after=failed)
+
+    rows = story.rows(entered)
+
+    assert labels(rows)[:3] == ["step Ask", "more 18", "attempt 20"]
+    assert labels(rows)[-1] == "attempt 30"
+    assert rows[1].fold is not None
+    assert len(story.rows(entered, folds=rows[1].fold)) == 30
+
+
 def test_the_arrival_of_a_report_is_marked_and_a_returned_call_is_not() -> None:
     story = Story()
     asked = story.call("Ask", at=1)
@@ -269,3 +284,11 @@ def test_a_duration_is_written_where_it_can_be_read() -> None:
     assert (beside.bar, beside.anchor, beside.x) == (None, "start", "9.1%")
     assert (before.bar, before.anchor, before.x) == (None, "end", "99%")
     assert percent(0, 0) == "0%"
+
+
+def test_the_duration_of_a_group_is_written_above_its_bar_and_within_the_picture() -> None:
+    story, asked = a_map(1)
+    [group, _iteration] = story.rows(*asked)
+    early, late = label_place(group, 100), label_place(group, 1.01)
+    assert (early.x, early.anchor, early.bar) == ("1%", "start", None)
+    assert late.anchor == "end"
