@@ -6,7 +6,8 @@ that its causes (`ScheduleEventId`) lead to; an event without a cause counts as 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import attrs
 
@@ -18,10 +19,50 @@ if TYPE_CHECKING:
     from fc_callback.flows.picture import StepState
     from fc_callback.local.history import HistoryEvent
 
-_TASK_ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskSubmitFailed"})
-_INNER = frozenset({"StepStarted", "BranchEntered", "IterationEntered"})
+TASK_ENDS = frozenset({"TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskSubmitFailed"})
+_LISTS: dict[str, Literal["branch", "iteration"]] = {"BranchEntered": "branch", "IterationEntered": "iteration"}
+_STEP_ENDS = frozenset({"StepExited", "StepFailed"})
+_LIST_ENDS = frozenset({"BranchExited", "IterationExited"})
 # The state of a step that ran several times is the first of these that one of its runs has.
 _ORDER: tuple[StepState, ...] = ("waiting", "running", "failed", "stopped", "caught", "done")
+
+
+@attrs.define(kw_only=True, eq=False)
+class ListRun:
+    """One run of a list of steps inside a step.
+
+    Attributes:
+        kind: `branch` of a parallel, `iteration` of a map, or `alternative` of a choice.
+        number: Its number among the branches or iterations of its step, from 1.
+        around: The run of the step that it is inside.
+        begin: The event that began it.
+        end: The event BranchExited or IterationExited; None if there is none.
+        runs: The runs of its steps.
+    """
+
+    kind: Literal["branch", "iteration", "alternative"]
+    number: int
+    around: StepRun = attrs.field(repr=False)
+    begin: HistoryEvent
+    end: HistoryEvent | None = None
+    runs: list[StepRun] = attrs.field(factory=list, repr=False)
+    # The failure after which the step around it began again, with this list or one before it; 0 for its first attempt.
+    retry_of: int = 0
+
+    @property
+    def id(self) -> int:
+        """The id of the event that began it."""
+        return self.begin.id
+
+    @property
+    def over(self) -> HistoryEvent | None:
+        """The event that ended it: its own, the failure of a step in it or beside it, or the end of the step around it."""
+        return self.end or self.around.failures.get(self.retry_of) or self.around.over
+
+    @property
+    def path(self) -> str:
+        """The path of its step; a branch adds its number, as the lists of branches are different ones."""
+        return f"{self.around.path}/branch {self.number}" if self.kind == "branch" else self.around.path
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -30,19 +71,50 @@ class StepRun:
 
     Attributes:
         step: The step's name.
-        around: The run of the step that this one is inside; None if it is in the flow's own list.
-        inside: The runs of steps inside it.
+        within: The run of the list that it is in; None if it is in the flow's own list.
+        path: The names of the steps around it and its own, percent-encoded and joined by `/`; after the name of a
+            parallel comes an element like `branch 2`. All runs of a step share it.
+        lists: The runs of the lists of steps inside it.
         events: The events of the run itself, without those of steps inside it.
+        failures: The events StepFailed that ended all lists inside it, by the `retry_of` of these lists.
     """
 
     step: str
-    around: StepRun | None
-    inside: list[StepRun] = attrs.field(factory=list, repr=False)
+    within: ListRun | None
+    path: str = attrs.field(init=False)
+    lists: list[ListRun] = attrs.field(factory=list, repr=False)
     events: list[HistoryEvent] = attrs.field(factory=list)
+    failures: dict[int, HistoryEvent] = attrs.field(factory=dict, repr=False)
+    _types: set[str] = attrs.field(init=False, factory=set, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Set the path."""
+        name = quote(self.step, safe="")
+        self.path = name if self.within is None else f"{self.within.path}/{name}"
+
+    def add(self, event: HistoryEvent) -> None:
+        """Add its next event."""
+        self.events.append(event)
+        self._types.add(event.type)
 
     def has(self, event_type: str) -> bool:
         """Return whether it has an event of this type."""
-        return any(event.type == event_type for event in self.events)
+        return event_type in self._types
+
+    @property
+    def id(self) -> int:
+        """The id of its event StepEntered, which tells it from other runs of its step."""
+        return self.events[0].id
+
+    @property
+    def around(self) -> StepRun | None:
+        """The run of the step that it is inside; None if it is in the flow's own list."""
+        return None if self.within is None else self.within.around
+
+    @property
+    def inside(self) -> list[StepRun]:
+        """The runs of steps inside it."""
+        return [run for inner in self.lists for run in inner.runs]
 
     @property
     def attempts(self) -> int:
@@ -50,15 +122,17 @@ class StepRun:
         return max(1, sum(event.type == "TaskScheduled" for event in self.events))
 
     @property
-    def is_over(self) -> bool:
-        """Whether it ended, or the step around it did."""
-        return self.has("StepExited") or self.has("StepFailed") or (self.around is not None and self.around.is_over)
+    def over(self) -> HistoryEvent | None:
+        """The event that ended it: its own, or that of the list it is in; None while it runs."""
+        if self.has("StepExited") or self.has("StepFailed"):
+            return next(event for event in reversed(self.events) if event.type in _STEP_ENDS)
+        return None if self.within is None else self.within.over
 
     @property
     def open_task(self) -> HistoryEvent | None:
         """The event TaskScheduled of a task that has not ended; None if there is none."""
-        tasks = [event for event in self.events if event.type == "TaskScheduled" or event.type in _TASK_ENDS]
-        return tasks[-1] if tasks and tasks[-1].type == "TaskScheduled" and not self.is_over else None
+        tasks = [event for event in self.events if event.type == "TaskScheduled" or event.type in TASK_ENDS]
+        return tasks[-1] if tasks and tasks[-1].type == "TaskScheduled" and self.over is None else None
 
     @property
     def error(self) -> dict[str, Any]:
@@ -74,46 +148,94 @@ class StepRun:
             return "failed"
         if self.has("StepExited"):
             return "done" if self.has("StepSucceeded") else "caught"
-        if ended or self.is_over:
+        if ended or self.over is not None:
             return "stopped"
         return "waiting" if waiting and self.open_task is not None else "running"
 
 
 def step_runs(history: Iterable[HistoryEvent]) -> list[StepRun]:
     """Return the runs of steps in the order in which they began."""
-    runs: list[StepRun] = []
-    events: dict[int, HistoryEvent] = {}
-    owners: dict[int, StepRun] = {}
-    for event in history:
-        events[event.id] = event
+    return _Reader().read(history)
+
+
+class _Reader:
+    """Tells to which run each event belongs."""
+
+    def __init__(self) -> None:
+        self._events: dict[int, HistoryEvent] = {}
+        self._owners: dict[int, StepRun] = {}
+        self._lists: dict[int, ListRun] = {}  # by the events that began them
+
+    def read(self, history: Iterable[HistoryEvent]) -> list[StepRun]:
+        runs: list[StepRun] = []
+        for event in history:
+            self._events[event.id] = event
+            if event.type == "StepEntered":
+                run = self._begin(event)
+                runs.append(run)
+            else:
+                found = self._owner(event)
+                if found is None:
+                    continue
+                run = found
+            self._owners[event.id] = run
+            run.add(event)
+            if event.type in _LISTS:
+                self._lists[event.id] = self._open_list(run, event, _LISTS[event.type])
+            elif event.type in _LIST_ENDS:
+                self._close_list(run, event)
+            elif event.type == "StepFailed" and run.within is not None:
+                run.within.around.failures[run.within.retry_of] = event
+        return runs
+
+    def _begin(self, event: HistoryEvent) -> StepRun:
+        within = self._within(self._events.get(_cause(event)))
+        run = StepRun(step=event.step, within=within)
+        if within is not None:
+            within.runs.append(run)
+            if within.kind == "alternative":
+                within.around.failures.clear()  # a retry of the choice
+        return run
+
+    def _within(self, cause: HistoryEvent | None) -> ListRun | None:
+        """Return the list that a step is in, from the event that caused it."""
+        owner = None if cause is None else self._owners.get(cause.id)
+        if cause is None or owner is None:
+            return None
+        if cause.type == "StepStarted" and cause.id not in self._lists:
+            self._lists[cause.id] = self._open_list(owner, cause, "alternative")
+        return self._lists.get(cause.id, owner.within)
+
+    def _owner(self, event: HistoryEvent) -> StepRun | None:
         cause = _cause(event)
-        if event.type == "StepEntered":
-            around = _around(events.get(cause), owners)
-            owners[event.id] = run = StepRun(step=event.step, around=around)
-            runs.append(run)
-            if around is not None:
-                around.inside.append(run)
-        else:
-            while cause in events and (cause not in owners or owners[cause].step != event.step):
-                cause = _cause(events[cause])
-            if cause not in owners:
-                continue
-            owners[event.id] = owners[cause]
-        owners[event.id].events.append(event)
-    return runs
+        while cause in self._events and (cause not in self._owners or self._owners[cause].step != event.step):
+            cause = _cause(self._events[cause])
+        return self._owners.get(cause)
+
+    def _open_list(
+        self, run: StepRun, event: HistoryEvent, kind: Literal["branch", "iteration", "alternative"]
+    ) -> ListRun:
+        last = run.lists[-1] if run.lists else None
+        cause = self._events.get(_cause(event))
+        retry_of = 0 if last is None else last.retry_of
+        if cause is not None and cause.type == "StepFailed":
+            retry_of = cause.id  # a step inside it failed, and its retry rule applied
+        number = 1 if last is None or last.retry_of != retry_of else last.number + 1
+        opened = ListRun(kind=kind, number=number, around=run, begin=event, retry_of=retry_of)
+        run.lists.append(opened)
+        return opened
+
+    def _close_list(self, run: StepRun, event: HistoryEvent) -> None:
+        cause = _cause(event)
+        last = self._owners.get(cause)
+        within = self._lists.get(cause) or (last and last.within)
+        if within is not None and within.around is run:
+            within.end = event
 
 
 def _cause(event: HistoryEvent) -> int:
     earlier = 0 < event.schedule_event_id < event.id
     return event.schedule_event_id if earlier else event.id - 1
-
-
-def _around(cause: HistoryEvent | None, owners: dict[int, StepRun]) -> StepRun | None:
-    """Return the run that a step is inside, from the event that caused it."""
-    owner = None if cause is None else owners.get(cause.id)
-    if cause is None or owner is None:
-        return None
-    return owner if cause.type in _INNER else owner.around
 
 
 @attrs.frozen(kw_only=True)

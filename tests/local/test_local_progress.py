@@ -89,3 +89,58 @@ def test_a_sequence_is_read_without_causes(flows: LocalCloudFlow) -> None:
 )
 def test_the_time_between_two_events_is_never_negative(later: str, seconds: float | None) -> None:
     assert seconds_between("2026-01-01T00:00:00.000Z", later) == seconds
+
+
+def test_a_run_has_the_path_of_its_step_and_the_number_of_its_branch(flows: LocalCloudFlow) -> None:
+    run(flows, machine(parallel(body(ask("Left")), body(parallel(body(ask("In/out ä")), Name="Q")))))
+
+    found = step_runs(flows.history("f", "one"))
+
+    assert [one.path for one in found] == [
+        "P",
+        "P/branch 1/Left",
+        "P/branch 2/Q",
+        "P/branch 2/Q/branch 1/In%2Fout%20%C3%A4",
+    ]
+    assert [one.id for one in found] == [one.events[0].id for one in found]
+
+
+def test_the_iterations_of_a_map_have_their_numbers_and_their_ends(flows: LocalCloudFlow) -> None:
+    run(flows, machine(each(ask(), MaxConcurrency=2)), items=[1, 2, 3])
+    flows.waiting()[1].succeed({})
+    flows.run_until_waiting("f", "one")
+
+    found = step_runs(flows.history("f", "one"))
+
+    assert [(inner.kind, inner.number, inner.end is None) for inner in found[0].lists] == [
+        ("iteration", 1, True), ("iteration", 2, False), ("iteration", 3, True),
+    ]  # fmt: skip
+    assert [one.path for one in found] == ["M", "M/Ask", "M/Ask", "M/Ask"]
+
+
+def test_the_branches_of_a_retried_parallel_are_numbered_anew(flows: LocalCloudFlow) -> None:
+    retried = {"Retry": [{"Errors": ["Bad"], "IntervalSeconds": 0, "MaxAttempts": 3}]}
+    run(flows, machine(parallel(body(ask("Left")), body(ask("Right")), **retried)))
+    for _ in range(2):
+        flows.waiting(step="Left")[0].fail("Bad", "so")
+        flows.run_until_waiting("f", "one", step="Left")
+
+    runs = step_runs(flows.history("f", "one"))
+
+    assert [inner.number for inner in runs[0].lists] == [1, 2] * 3
+    assert {one.path for one in runs} == {"P", "P/branch 1/Left", "P/branch 2/Right"}
+
+
+def test_a_branch_that_another_one_ended_stays_stopped_after_the_retry(flows: LocalCloudFlow) -> None:
+    retried = {"Retry": [{"Errors": ["Bad"], "IntervalSeconds": 60, "MaxAttempts": 1}]}
+    run(flows, machine(parallel(body(ask("Left")), body(ask("Right")), **retried)))
+    flows.waiting(step="Left")[0].fail("Bad", "so")
+
+    assert states(flows, "Left", "Right") == {"P": "running", "Left": "failed", "Right": "stopped"}
+
+    flows.advance(60)
+    flows.run_until_waiting("f", "one")
+    runs = step_runs(flows.history("f", "one"))
+
+    found = [(one.step, one.state(waiting=True, ended=False)) for one in runs if one.step != "P"]
+    assert found == [("Left", "failed"), ("Right", "stopped"), ("Left", "waiting"), ("Right", "waiting")]
