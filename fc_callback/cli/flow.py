@@ -15,11 +15,11 @@ import typer
 from fc_callback.cli import flow_executions
 from fc_callback.cli.flow_options import AsJson, Endpoint, Region, errors_shown, opened, read_object
 from fc_callback.cli.flow_output import duration_text, print_json, print_line, print_tasks, read_age
-from fc_callback.cli.flow_tasks import callback_steps, report_task, waiting_tasks
-from fc_callback.local.progress import progress
+from fc_callback.cli.flow_tasks import report_task, waiting_tasks
 
 if TYPE_CHECKING:
     from fc_callback.cli.flow_calls import FlowCalls
+    from fc_callback.local.history import HistoryEvent
 
 _Selected = Annotated[
     str | None, typer.Argument(metavar="EXECUTION", help="FLOW/NAME, or NAME alone.", show_default="any")
@@ -151,12 +151,9 @@ def graph(
 
     The picture of an execution shows the states of its steps.
     """
-    from fc_callback.flows import parse_flow
-    from fc_callback.flows.picture import draw_flow
-
     if Path(drawn).is_file():
         with errors_shown():
-            text = draw_flow(parse_flow(Path(drawn).read_text(encoding="utf-8")))
+            text = _mermaid(Path(drawn).read_text(encoding="utf-8"))
     else:
         with opened(region, endpoint) as calls:
             text = _graph_of(calls, drawn)
@@ -168,13 +165,24 @@ def graph(
 
 def _graph_of(calls: FlowCalls, drawn: str) -> str:
     from fc_callback.cloudflow.errors import FlowNotExists
-    from fc_callback.flows import parse_flow
-    from fc_callback.flows.picture import draw_flow
 
     if "/" not in drawn:
         with contextlib.suppress(FlowNotExists):
-            return draw_flow(parse_flow(calls.definition(drawn)))
+            return _mermaid(calls.definition(drawn))
     flow, name = calls.find(drawn, what="file, flow or execution")
-    definition = calls.describe(flow, name)["FlowDefinition"]
-    steps = progress(calls.history(flow, name), callback_steps(definition))
-    return draw_flow(parse_flow(definition), {step.step: step.state for step in steps})
+    return _mermaid(calls.describe(flow, name)["FlowDefinition"], calls.history(flow, name))
+
+
+def _mermaid(definition: str, history: list[HistoryEvent] | None = None) -> str:
+    """Return a flow as Mermaid text; with a history, the states of that execution's steps."""
+    from fc_callback.flows import parse_flow
+    from fc_callback.flows.graph import flow_graph
+    from fc_callback.flows.picture import draw_graph
+    from fc_callback.local.graph_progress import graph_progress
+
+    flow = parse_flow(definition)
+    graph = flow_graph(flow)
+    if history is None:
+        return draw_graph(graph)
+    nodes = graph_progress(flow, graph, history).nodes
+    return draw_graph(graph, {name: node.state for name, node in nodes.items()})

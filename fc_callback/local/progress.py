@@ -24,7 +24,7 @@ _LISTS: dict[str, Literal["branch", "iteration"]] = {"BranchEntered": "branch", 
 _STEP_ENDS = frozenset({"StepExited", "StepFailed"})
 _LIST_ENDS = frozenset({"BranchExited", "IterationExited"})
 # The state of a step that ran several times is the first of these that one of its runs has.
-_ORDER: tuple[StepState, ...] = ("waiting", "running", "failed", "stopped", "caught", "done")
+STATE_ORDER: tuple[StepState, ...] = ("waiting", "running", "failed", "stopped", "caught", "done")
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -285,7 +285,7 @@ def has_ended(history: Sequence[HistoryEvent]) -> bool:
 
 def _progress_of(step: str, runs: list[StepRun], *, waiting: bool, ended: bool) -> StepProgress:
     states = {run.state(waiting=waiting, ended=ended) for run in runs}
-    state = next(one for one in _ORDER if one in states)
+    state = next(one for one in STATE_ORDER if one in states)
     errors = [run.error for run in runs if run.error]
     first, last = runs[0].events[0].time, max(run.events[-1].time for run in runs)
     return StepProgress(
