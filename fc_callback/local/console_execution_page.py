@@ -5,14 +5,16 @@ While it runs, the page asks for what is newer than the last event it knows; the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from fc_callback.local.console_execution import history_of, timeline_of
-from fc_callback.local.console_rendering import execution_path, render
+from fc_callback.local.console_graph import execution_graph_json
+from fc_callback.local.console_rendering import as_json, execution_path, render
 from fc_callback.local.console_step import parent_of, step_of
+from fc_callback.local.execution_record import parsed_flow
 from fc_callback.local.history import read_history
 from fc_callback.local.listed_executions import listed
 from fc_callback.local.progress import has_ended, step_runs
@@ -56,6 +58,7 @@ def execution_page(components: Components, request: Request) -> str | Response:
         is_news=after is not None,
         step=step,
         limits=_limits(components, step),
+        graph=_graph(components, row) if after is None else None,
         timeline=timeline_of(components, row, given) if tab == "timeline" else None,
         history=history_of(components, row, given) if tab == "history" else None,
     )
@@ -66,6 +69,19 @@ def step_panel(components: Components, request: Request) -> str:
     row, given = _row(components, request), dict(request.query_params)
     step = _step(components, row, given.get("path", ""), given)
     return render("step.html", now=components.clock.now(), step=step, limits=_limits(components, step), is_news=False)
+
+
+def graph_of_execution(components: Components, request: Request) -> Response:
+    """Return the graph of an execution's flow with the states of its steps, as JSON; nothing if no event is newer."""
+    row = _row(components, request)
+    if request.query_params.get("after") == str(row["events"]):
+        return Response(status_code=204)
+    return Response(as_json(_graph(components, row)), media_type="application/json")
+
+
+def _graph(components: Components, row: Row) -> dict[str, Any]:
+    history = read_history(components.store, row["id"])
+    return execution_graph_json(parsed_flow(row["definition"]), history, components.clock.now())
 
 
 def _row(components: Components, request: Request) -> Row:
@@ -97,4 +113,5 @@ def _urgent_step(components: Components, row: Row) -> str:
 EXECUTION_PAGES = {
     "/console/executions/{flow}/{name}": execution_page,
     "/console/executions/{flow}/{name}/step": step_panel,
+    "/console/executions/{flow}/{name}/graph": graph_of_execution,
 }

@@ -9,8 +9,10 @@ from starlette.responses import Response
 
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_execution_page import EXECUTION_PAGES
-from fc_callback.local.console_rendering import render
+from fc_callback.local.console_graph import flow_graph_json
+from fc_callback.local.console_rendering import as_json, render
 from fc_callback.local.execution_list import STATUSES, find_executions
+from fc_callback.local.execution_record import parsed_flow
 from fc_callback.local.faults import KINDS, RandomFaults
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.listed_executions import listed
@@ -127,10 +129,16 @@ def _flow(components: Components, request: Request) -> str:
         section="/console/flows",
         now=components.clock.now(),
         flow=described,
+        graph=flow_graph_json(parsed_flow(described["Definition"])),
         lines=described["Definition"].splitlines(),
         executions=executions,
         last_input=executions[0].execution.input if executions else {},
     )
+
+
+def _graph_of_flow(components: Components, request: Request) -> Response:
+    described = components.perform("DescribeFlow", Name=request.path_params["flow"])
+    return Response(as_json(flow_graph_json(parsed_flow(described["Definition"]))), media_type="application/json")
 
 
 def _invocations(components: Components, request: Request) -> str:
@@ -183,6 +191,7 @@ PAGES: dict[str, Page] = {
     "/console/": _home,
     "/console/flows": _flows,
     "/console/flows/{flow}": _flow,
+    "/console/flows/{flow}/graph": _graph_of_flow,
     "/console/invocations": _invocations,
     "/console/clock": _clock,
     **EXECUTION_PAGES,
