@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fc_callback.flows.definition import JsonObject
     from fc_callback.local.actions import Action
+    from fc_callback.local.store import ServiceStore
     from fc_callback.runtime.function import InvocationResult
     from fc_callback.values.context import Credentials
     from fc_callback.values.token import TaskToken
@@ -139,12 +140,17 @@ def _takes_two(function: Callable[..., Any]) -> bool:
     return sum(kind in positional for kind in kinds) >= 2 or inspect.Parameter.VAR_POSITIONAL in kinds  # noqa: PLR2004
 
 
-def bounded(text: str) -> str:
+def _bounded(text: str) -> str:
     """Return at most `MAX_KEPT_CHARACTERS` of a text, which can be stored."""
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= MAX_KEPT_CHARACTERS else text[:MAX_KEPT_CHARACTERS] + "\n[cut]"
 
 
-def without_secrets(text: str, session: Credentials) -> str:
-    """Return a text without the secrets that the process knows and those of the invocation's credentials."""
-    return mask_secrets(text, also=(session.access_key_secret, session.security_token or ""))
+def secrets_of(store: ServiceStore, event: str, session: Credentials) -> tuple[str, ...]:
+    """Return the secrets that a function gets: those of its credentials, and the tokens in its stored event."""
+    return session.access_key_secret, session.security_token or "", *store.tokens_in(event)
+
+
+def without_secrets(text: str, secrets: tuple[str, ...]) -> str:
+    """Return a text that can be stored, without the secrets that the process knows and those of the invocation."""
+    return mask_secrets(_bounded(text), also=secrets)

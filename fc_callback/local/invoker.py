@@ -24,10 +24,10 @@ from fc_callback.local.actions import Actions, is_called
 from fc_callback.local.attempts import (
     Attempt,
     InvocationEnd,
-    bounded,
     call_action,
     call_function,
     finished_attempt,
+    secrets_of,
     unrun_attempt,
     without_secrets,
 )
@@ -205,7 +205,7 @@ class Invoker:
             return
         if log and row["kind"] == "action":
             _LOG.error("The action %s failed:\n%s", row["function"], self._store.masked(log))
-            self._tell(row["function"], log)
+            self._tell(row, session, log)
 
     def _store_end(self, row: Row, attempt: Attempt, session: Credentials) -> str:
         """Store the end of an attempt, again and again while the disk is full; return its log."""
@@ -255,18 +255,19 @@ class Invoker:
                 request_id=row["request_id"],
                 retry_count=row["retry_count"],
                 cancelled=cancelled,
-                on_log=functools.partial(self._tell_lines, name, session) if self.log_feeds else None,
+                on_log=functools.partial(self._tell, row, session) if self.log_feeds else None,
             )
         except Exception as error:  # noqa: BLE001 - an error outside the function counts as FC's own
             return unrun_attempt(error)
         return finished_attempt(result)
 
-    def _tell_lines(self, function: str, session: Credentials, lines: str) -> None:
-        self._tell(function, without_secrets(self._store.mask_tokens(lines), session))
+    def _stored(self, secrets: tuple[str, ...], text: str) -> str:
+        return without_secrets(self._store.mask_tokens(text), secrets)
 
-    def _tell(self, function: str, log: str) -> None:
+    def _tell(self, row: Row, session: Credentials, log: str) -> None:
+        shown = self._store.masked(self._stored(secrets_of(self._store, row["event"], session), log))
         for feed in self.log_feeds:
-            feed.tell(function, self._store.masked(log))
+            feed.tell(row["function"], shown)
 
     def _callback_token(self, row: Row) -> TaskToken | None:
         """Return the token of an action's task, if the task waits for a report."""
@@ -298,9 +299,8 @@ class Invoker:
         options = self._options
         is_retried = bool(attempt.error_type) and row["asynchronous"] and row["retry_count"] < options.async_retries
 
-        def stored(text: str) -> str:
-            return without_secrets(self._store.mask_tokens(bounded(text)), session)
-
+        given = secrets_of(self._store, row["event"], session)
+        stored = functools.partial(self._stored, given)
         log = stored(attempt.log)
         self._store.after_commit(self.on_change)
         if was_cancelled(self._store, row["id"]):
@@ -327,8 +327,8 @@ class Invoker:
             asynchronous=bool(row["asynchronous"]),
             body=attempt.body,
             result=attempt.result,
-            error_name=without_secrets(bounded(attempt.error_name), session),
-            error_message=without_secrets(bounded(attempt.error_message), session),
+            error_name=without_secrets(attempt.error_name, given),
+            error_message=without_secrets(attempt.error_message, given),
         )
         # In the same transaction: the result and the step that follows are stored together.
         self.on_end(end)

@@ -226,6 +226,10 @@ class ServiceStore:
         """Replace the marks in a stored text by the task tokens."""
         return self._marked.sub(lambda match: _SPELLINGS[match[2]](self.task_token(int(match[1]))), text)
 
+    def tokens_in(self, text: str) -> list[str]:
+        """Return the task tokens whose marks a stored text has."""
+        return [self.task_token(int(task)) for task in dict.fromkeys(match[1] for match in self._marked.finditer(text))]
+
     def masked(self, text: str) -> str:
         """Return a stored text for people: without tokens and marks."""
         return self._marked.sub("<task-token>", text)

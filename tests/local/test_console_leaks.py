@@ -37,7 +37,7 @@ steps:
       - {errors: [Refused], maxAttempts: 1, intervalSeconds: 1}
 """
 CODE = """
-import json, os, sys
+import base64, json, os, sys
 
 def handler(event, context):
     credentials = context.credentials
@@ -45,7 +45,7 @@ def handler(event, context):
     with open(os.environ["SEEN"], "a") as seen:
         seen.write(json.dumps(secrets) + "\\n")
     print("environment", dict(os.environ))
-    print("event", event, repr(event), json.dumps({"body": event.decode()}))
+    print("event", event, repr(event), json.dumps({"body": event.decode()}), base64.b64encode(json.dumps({"t": secrets[0]}).encode()).decode())
     print("credentials", vars(credentials), file=sys.stderr)
     raise RuntimeError(f"refused {secrets} of {event}")
 """
