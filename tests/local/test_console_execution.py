@@ -303,6 +303,20 @@ def test_a_step_leads_to_the_execution_that_it_started(flows: LocalCloudFlow, ca
     assert shown.links[f"g/{child_name}"] == f"/console/executions/g/{child_name}"
 
 
+def test_a_name_in_the_output_of_a_child_is_no_execution(flows: LocalCloudFlow) -> None:
+    flows.create_flow("g", machine(ask("Inside")))
+    flows.create_flow("f", machine(child("g")))
+    flows.start("f", {}, execution_name="e")
+    until(lambda: bool(flows.waiting("g")))
+    flows.waiting("g")[0].succeed({"Name": "Nadia", "ExecutionName": "Nadia"})
+    flows.wait("f", "e")
+
+    shown = Reader(page(flows, "f", "e", "step", step="Call"))
+
+    assert "Nadia" in shown.text
+    assert "g/Nadia" not in shown.links
+
+
 def test_an_execution_leads_back_to_the_step_that_started_it(flows: LocalCloudFlow) -> None:
     flows.create_flow("g", machine(ask("Inside")))
     flows.create_flow("f", machine(each(child("g"))))
