@@ -220,15 +220,14 @@ def _children(components: Components, row: Row, run: StepRun) -> dict[int, list[
     ):
         found.setdefault(child["event"], []).append((child["flow_name"], child["name"]))
     first = next((event for event in run.events if event.type == "TaskScheduled"), None)
-    # Those that nothing waits for: the output of the task names them.
+    # Those that nothing waits for: the output of the task names them. Any other output is the child's own.
     for scheduled, ended in itertools.pairwise(event for event in run.events if event.type in _CALL_EVENTS):
+        event = run.id if scheduled is first else scheduled.id
         target = parse_target(str(scheduled.detail.get("resourceArn", "")))
         output = ended.detail.get("output") or {}
         name = output.get("ExecutionName") or output.get("Name")
         if target is not None and target.kind == "flow" and isinstance(name, str):
-            event = run.id if scheduled is first else scheduled.id
-            if (target.name, name) not in found.setdefault(event, []):
-                found[event].append((target.name, name))
+            found.setdefault(event, [(target.name, name)])
     return found
 
 

@@ -11,7 +11,10 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
+from fc_callback.local.console_execution import history_of, timeline_of
+from fc_callback.local.console_rendering import render
 from fc_callback.local.invocation_list import find_invocations
+from fc_callback.local.starts import insert_execution
 from fc_callback.values.context import FcContext
 from tests.local.definitions import ask, child, inner, legacy, legacy_child, legacy_pass, machine, passing, waiting
 from tests.local.raw_client import Inbox, until
@@ -300,6 +303,20 @@ def test_a_step_leads_to_the_execution_that_it_started(flows: LocalCloudFlow, ca
     assert shown.links[f"g/{child_name}"] == f"/console/executions/g/{child_name}"
 
 
+def test_a_name_in_the_output_of_a_child_is_no_execution(flows: LocalCloudFlow) -> None:
+    flows.create_flow("g", machine(ask("Inside")))
+    flows.create_flow("f", machine(child("g")))
+    flows.start("f", {}, execution_name="e")
+    until(lambda: bool(flows.waiting("g")))
+    flows.waiting("g")[0].succeed({"Name": "Nadia", "ExecutionName": "Nadia"})
+    flows.wait("f", "e")
+
+    shown = Reader(page(flows, "f", "e", "step", step="Call"))
+
+    assert "Nadia" in shown.text
+    assert "g/Nadia" not in shown.links
+
+
 def test_an_execution_leads_back_to_the_step_that_started_it(flows: LocalCloudFlow) -> None:
     flows.create_flow("g", machine(ask("Inside")))
     flows.create_flow("f", machine(each(child("g"))))
@@ -428,6 +445,21 @@ def test_a_large_detail_is_cut_and_one_click_shows_it_whole(flows: LocalCloudFlo
     assert "END" not in shown.text
     whole = requests.get(flows.endpoint + shown.links["Show all of it"], timeout=10).text
     assert whole.partition('<section id="tab"')[2].count("END") == 1
+
+
+@pytest.mark.parametrize(
+    ("tab", "said"), [("timeline", "No step has begun yet."), ("history", "No event has happened yet.")]
+)
+def test_an_execution_that_has_not_begun_says_so(flows: LocalCloudFlow, tab: str, said: str) -> None:
+    flows.create_flow("f", machine(passing()))
+    components = flows._components
+    with components.store.transaction():  # the timers that begin executions wait for the transaction
+        flow = components.store.one("SELECT * FROM flows")
+        assert flow is not None
+        insert_execution(components.store, components.clock, flow, name="e")
+        row = components.execution_row("f", "e")
+        view = {"timeline": timeline_of, "history": history_of}[tab](components, row, {})
+    assert said in render(f"{tab}.html", is_news=False, **{tab: view})
 
 
 # Secrets and hostile text
