@@ -1,4 +1,4 @@
-"""Make the pictures of the console page anew: python docs/pictures.py
+"""Make the pictures of the console page anew: `python docs/pictures.py`.
 
 It runs flows in a local CloudFlow, opens their pages in an installed Chromium, and writes docs/pictures/*.png.
 It needs the extra `test`.
@@ -94,9 +94,9 @@ def run_flows(service: LocalCloudFlow) -> None:
     service.create_flow("orders", ORDERS)
     for number, amount in enumerate((40, 80, 60), start=1):
         name = f"order-{number}"
-        order = {"id": name, "amount": amount, "item": "sold-out" if number == 2 else "lamp"}  # noqa: PLR2004
+        order = {"id": name, "amount": amount, "item": "sold-out" if number == 2 else "lamp"}
         service.start("orders", {"order": order}, execution_name=name)
-        if number != 2:  # noqa: PLR2004
+        if number != 2:
             service.run_until_waiting("orders", name, step="Charge").succeed({"paid": True})
         service.wait("orders", name)
     for name in ("order-4", "order-5"):
@@ -129,7 +129,7 @@ def main() -> None:
                 color_scheme=theme,  # type: ignore[arg-type]
                 viewport={"width": width, "height": 800},
             )
-            take(context.new_page(), service, "narrow" if width < 700 else theme)  # noqa: PLR2004
+            take(context.new_page(), service, "narrow" if width < 700 else theme)
         browser.close()
 
 

@@ -112,7 +112,7 @@ def _without_tokens(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown_task(task: WaitingTask) -> dict[str, Any]:
-    shown = attrs.asdict(task, filter=lambda field, _value: not field.name.startswith("_"))
+    shown = attrs.asdict(task, filter=lambda field, _value: field.name not in {"event_id", "_report"})
     seconds = {name: shown[name] and round(shown[name], 3) for name in ("age_seconds", "seconds_left")}
     return {**shown, **seconds, "input": json.loads(mask_secrets(json.dumps(task.input)))}
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
+    from fc_callback.local import LocalCloudFlow
+
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
 _ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1"]
 
@@ -61,7 +63,9 @@ class Window:
 
 
 @pytest.fixture
-def window(chromium: Browser) -> Iterator[Window]:
+def window(chromium: Browser, service: LocalCloudFlow) -> Iterator[Window]:
+    """A window that is closed before the service: a page that asks for news meets no closed port."""
+    del service
     window = Window.open(chromium)
     yield window
     window.context.close()

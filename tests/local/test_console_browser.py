@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from fc_callback import TaskFailed
 from fc_callback.local import LocalCloudFlow
-from tests.local.browser import Window
+from tests.local.browser import NARROW, WIDE, Window
 from tests.local.raw_client import CALLBACK_FLOW
 from tests.local.raw_client import until as eventually
 
@@ -16,6 +17,66 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.local.raw_client import Inbox
+
+
+def task(name: str, function: str, **more: Any) -> dict[str, Any]:
+    arn = f"acs:fc:cn-hangzhou:1000000000000001:functions/{function}/LATEST"
+    parameters = {"resourceArn": arn, "body": {"item.$": "$Input.item"}}
+    given = {"Type": "Task", "Name": name, "Action": "FC:InvokeFunction", "TaskMode": "RequestComplete", "End": True}
+    return {**given, "Parameters": parameters, **more}
+
+
+def flow(name: str, *states: dict[str, Any]) -> dict[str, Any]:
+    return {"Type": "StateMachine", "SpecVersion": "v1", "Name": name, "StartAt": states[0]["Name"], "States": states}
+
+
+WAITS = {"taskToken.$": "$Context.Current.TaskToken"}
+TWO_STEPS = flow(
+    "two",
+    {name: value for name, value in task("Price", "price", Next="Ask").items() if name != "End"},
+    task(
+        "Ask",
+        "ask",
+        TaskMode="WaitForCustomCallback",
+        Parameters={
+            "resourceArn": "acs:fc:cn-hangzhou:1000000000000001:functions/ask/LATEST",
+            "invocationType": "Async",
+            "body": WAITS,
+        },
+    ),
+)
+BRANCHES = [{"StartAt": name, "States": [task(name, "work")]} for name in ("Left", "Right")]
+MANY = flow(
+    "many",
+    {
+        "Type": "Map",
+        "Name": "Each",
+        "ItemsPath": "$Input.items",
+        "MaxConcurrency": 40,
+        "Processor": {
+            "StartAt": "Both",
+            "States": [{"Type": "Parallel", "Name": "Both", "Branches": BRANCHES, "End": True}],
+        },
+        "End": True,
+    },
+)
+AXE_PAGES = [
+    "",
+    "flows",
+    "flows/many",
+    "invocations",
+    "clock",
+    "nowhere",
+    "executions/approve/ask",
+    "executions/many/failed",
+    "executions/many/failed?tab=history",
+]
+
+
+def fails_for_seven(event: bytes) -> dict[str, Any]:
+    if json.loads(event)["item"] == 7:
+        raise TaskFailed("unlucky", cause="seven")
+    return {}
 
 
 @pytest.fixture
@@ -175,3 +236,94 @@ def test_a_service_that_is_gone_is_said(chromium: Browser) -> None:
     window.page.locator("#message").get_by_text("does not answer").wait_for()
     assert "fc-callback local" in window.page.inner_text("#message")
     window.context.close()
+
+
+def test_a_step_is_chosen_in_the_picture_and_by_the_keyboard(window: Window, service: LocalCloudFlow) -> None:
+    service.add_function(lambda _event: {"priced": 1}, name="price")
+    service.add_function(lambda _event: None, name="ask")
+    service.create_flow("two", TWO_STEPS)
+    service.start("two", {}, execution_name="e")
+    service.run_until_waiting("two", "e")
+    page = window.page
+    page.goto(f"{service.endpoint}/console/executions/two/e")
+    assert page.locator("#step h2").inner_text().startswith("Ask")
+    page.locator(".picture [data-picture]").first.click()
+    page.locator("#step h2", has_text="Price").wait_for()
+    assert '"priced": 1' in page.inner_text("#step")
+    assert "step=Price" in page.url
+    page.locator("#graph a[data-node]").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.locator("#step h2", has_text="Ask").wait_for()
+    page.go_back()
+    page.locator("#step h2", has_text="Price").wait_for()
+    service.waiting()[0].succeed()
+    page.locator("#head .state.done").wait_for()
+    assert page.locator("#step h2").inner_text().startswith("Price")  # the news keep what was chosen
+    page.locator(".picture .node.done").nth(1).wait_for()
+
+
+def test_the_keyboard_alone_completes_a_task(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page = window.page
+    page.goto(approve.endpoint)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent.trim().startsWith('Complete')"):
+            break
+    page.keyboard.press("Enter")
+    page.get_by_label("Output, a JSON object").wait_for()
+    page.keyboard.press("Control+A")
+    page.keyboard.type('{"by": "keys"}')
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/console/executions/approve/ask")
+    assert approve.wait("approve", "ask").output == {"by": "keys"}
+
+
+def test_a_flow_with_a_map_of_200_and_nested_branches_is_drawn_and_a_failed_item_is_found(
+    window: Window, service: LocalCloudFlow
+) -> None:
+    service.add_function(fails_for_seven, name="work")
+    service.create_flow("many", MANY)
+    service.start("many", {"items": [{"item": number} for number in range(200)]}, execution_name="e")
+    service.wait("many", "e", timeout=60)
+    page = window.page
+    page.goto(f"{service.endpoint}/console/executions/many/e")
+    page.locator(".picture svg").wait_for()
+    items = page.locator("[data-items]").first
+    items.locator("summary").click()
+    assert "1 failed" in items.locator("summary").inner_text()
+    first = items.locator("li").first
+    assert "failed" in first.inner_text()
+    first.locator("a").click()
+    page.locator("#step .error", has_text="unlucky").first.wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "narrow"])
+def test_axe_finds_nothing_on_any_page(chromium: Browser, service: LocalCloudFlow, theme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    service.add_function(fails_for_seven, name="work")
+    service.add_function(lambda _event: None, name="notify")
+    service.create_flow("approve", CALLBACK_FLOW)
+    service.create_flow("many", MANY)
+    service.start("approve", {}, execution_name="ask")
+    service.run_until_waiting("approve", "ask")
+    service.start("many", {"items": [{"item": 6}, {"item": 7}]}, execution_name="failed")
+    service.wait("many", "failed")
+    window = Window.open(
+        chromium,
+        color_scheme="dark" if theme == "dark" else "light",
+        viewport=NARROW if theme == "narrow" else WIDE,
+        reduced_motion="reduce",
+    )
+    found = {}
+    for path in AXE_PAGES:
+        window.page.goto(f"{service.endpoint}/console/{path}", wait_until="load")
+        violations = Axe().run(window.page).response["violations"]
+        found[path] = [(one["id"], [node["target"] for node in one["nodes"]]) for one in violations]
+    window.context.close()
+    assert {path: violations for path, violations in found.items() if violations} == {}
+    assert list(found) == AXE_PAGES

@@ -157,7 +157,7 @@ theme.addEventListener("click", () => {
 showTheme();
 document.querySelectorAll("form[data-send] [data-limit]").forEach(check);
 
-// The page of an execution: what is newer tells the picture; a step that is chosen in the picture is loaded beside it.
+// The page of an execution: the picture asks for its states when something is newer.
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "live") document.dispatchEvent(new CustomEvent("console:changed"));

@@ -191,15 +191,20 @@
       if (!details) return;
       details.querySelector(".summary").textContent = node.summary;
       const focused = details.contains(document.activeElement) ? document.activeElement.dataset.run : undefined;
-      details.querySelector("ol").replaceChildren(...node.items.map((item) => {
+      const like = this.links.get(node.id);  // how a link replaces the parts of the page
+      const list = details.querySelector("ol");
+      list.replaceChildren(...node.items.map((item) => {
         const [row, link, step] = ["li", "a", "bdi"].map((name) => document.createElement(name));
-        link.href = `?${new URLSearchParams({ step: item.path, run: item.run })}`;
+        const address = `${location.pathname}?${new URLSearchParams({ step: item.path, run: item.run })}`;
+        for (const name of like.getAttributeNames()) if (name.startsWith("hx-")) link.setAttribute(name, like.getAttribute(name));
+        link.setAttribute("hx-get", (link.href = address));
         link.dataset.run = item.run;
         step.textContent = item.step.slice(0, 120);
         link.append(`${item.number} `, badge(item.state), " ", step);
         row.append(link);
         return row;
       }));
+      htmx.process(list);
       if (focused) details.querySelector(`[data-run="${focused}"]`)?.focus();
     }
 
@@ -245,13 +250,6 @@
     sign.textContent = SIGNS[state];
     element.append(sign, ` ${state}`);
     return element;
-  }
-
-  // A page that shows a step itself calls preventDefault() on this event; otherwise the link leads there.
-  function open(link) {
-    const address = new URL(link.href).searchParams;
-    const detail = { path: address.get("step"), run: address.get("run") };
-    return document.dispatchEvent(new CustomEvent("console:step", { detail, cancelable: true }));
   }
 
   function addTools(section, frame, picture) {
@@ -312,10 +310,7 @@
     });
     section.addEventListener("click", (event) => {
       const link = event.target.closest("a[href*='step=']");
-      if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-      if (open(link)) return;
-      event.preventDefault();
-      picture.select(new URL(link.href).searchParams.get("step"));
+      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) picture.select(new URL(link.href).searchParams.get("step"));
     });
     document.addEventListener("console:changed", async () => {
       const answer = await fetch(`${section.dataset.source}?after=${picture.graph.last ?? 0}`);
