@@ -228,7 +228,7 @@ class _Reader:
     def _close_list(self, run: StepRun, event: HistoryEvent) -> None:
         cause = _cause(event)
         last = self._owners.get(cause)
-        within = self._lists.get(cause) or (last and last.within)
+        within = self._lists.get(cause, None if last is None else last.within)
         if within is not None and within.around is run:
             within.end = event
 
