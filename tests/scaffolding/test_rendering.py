@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fc_callback.errors import SettingsError
-from fc_callback.scaffolding import TemplateError, find_template, patterns, render_template, template_names
+from fc_callback.scaffolding import (
+    TemplateError,
+    find_template,
+    patterns,
+    render_template,
+    template_names,
+    template_root,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -260,8 +268,35 @@ def test_every_file_of_ours_with_a_placeholder_is_rendered(name: str) -> None:
     holding = {
         path.relative_to(template.source).as_posix()
         for path in template.source.rglob("*")
-        if "python" not in path.parts and path.is_file() and b"{{" in path.read_bytes()
+        if "python" not in path.parts
+        and path.is_file()
+        and re.search(rb"(?<!\$)\{\{", path.read_bytes())  # ${{ is GitHub's
     }
 
     assert holding == template.rendered
     assert json.loads((template.folder / "hook" / "files.json").read_text()) == sorted(template.rendered - {"s.yaml"})
+
+
+# What does not depend on what a template does. A template is one folder, as `s init` reads it, so each has its own copy.
+SHARED = (
+    *("hook/index.js", "src/mypy.ini", "src/pytest.ini", "src/ruff.toml"),
+    *("src/policies/flow-role-trust.json", "src/policies/function-role-trust.json"),
+)
+SHARED_BY_PACKAGES = ("src/.github/workflows/ci.yml", "src/.gitignore", "src/code/.fcignore")
+SHARED_BY_ORDERS = ("src/smoke/test_deployed.py", "src/events/order.json", "src/requirements-dev.txt")
+
+
+@pytest.mark.parametrize("file", [*SHARED, *SHARED_BY_PACKAGES, *SHARED_BY_ORDERS])
+def test_what_templates_share_is_the_same_in_each(file: str) -> None:
+    other = {"custom-container", "human-approval"} if file in SHARED_BY_ORDERS else {"custom-container"}
+    names = set(template_names()) - (set() if file in SHARED else other)
+
+    assert len({(template_root() / name / file).read_bytes() for name in names}) == 1
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_the_flow_of_production_differs_from_template_to_template_by_its_name_only(name: str) -> None:
+    text = (template_root() / name / "src" / "prod.flow.yaml").read_text("utf-8")
+
+    other = (template_root() / "event-callback" / "src" / "prod.flow.yaml").read_text("utf-8")
+    assert text == other.replace("event-callback-flow-prod", f"{name}-flow-prod")
