@@ -43,6 +43,10 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return target
 
 
+# The container's image has a sample namespace until a person names another one.
+IMAGE = {"IMAGE": "registry.cn-hangzhou.aliyuncs.com/orders/report-callback:1"}
+
+
 def in_project(project: Path, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command line of a README or a workflow in a project, with the commands of this Python."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST_", "CLOUDFLOW_"))}
@@ -67,7 +71,7 @@ def test_the_commands_of_its_workflow_pass(project: Path) -> None:
     assert build in {"fc-callback build .", "docker build ."}
     missing = {name for name in ("mypy", "ruff") if name == "mypy" or importlib.util.find_spec(name) is None}
 
-    done = in_project(project, "\n".join(command for command in run if command.split()[0] not in missing))
+    done = in_project(project, "\n".join(command for command in run if command.split()[0] not in missing), **IMAGE)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -150,7 +154,7 @@ def test_its_switches_are_valid_once_they_are_on(project: Path, tmp_path: Path) 
     manifest = changed / "s.yaml"
     manifest.write_text(switched_on(manifest.read_text("utf-8")), encoding="utf-8")
 
-    assert check_project(changed, imports=False, environ={}) == []
+    assert check_project(changed, imports=False, environ=IMAGE) == []
     for function in read_project(changed, environ={}).functions:
         assert list(jsonschema.Draft7Validator(fc3_schema()).iter_errors(function.props)) == []
         assert function.mapping("logConfig")["project"]
