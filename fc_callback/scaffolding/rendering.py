@@ -22,6 +22,7 @@ REQUIREMENT_FILES = ("code/requirements.txt", "requirements-dev.txt")
 # The only form that art-template (of `s init`) and this module read alike.
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _OPENING = re.compile(r"\{\{|\{%|<%")
+_MOST_SHOWN = 80
 _CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>"}
 
 
@@ -127,15 +128,13 @@ def _rendered(template: ProjectTemplate, name: str, content: bytes, values: Mapp
         simple = PLACEHOLDER.fullmatch(found)
         if simple and simple.group(1) in values:
             continue
-        problem = (
-            f"the template has no parameter {simple.group(1)!r}" if simple else f"{found!r} is not a name in braces"
-        )
-        raise TemplateError(
-            f"{file}, line {text.count(chr(10), 0, start) + 1}: {problem}.",
-            hint="Add it to Parameters in publish.yaml."
-            if simple
-            else "Write {{ name }}: other forms are rendered differently by different tools.",
-        )
+        if simple:
+            problem = f"the template has no parameter {simple.group(1)!r}"
+            hint = "Add it to Parameters in publish.yaml."
+        else:
+            problem = f"{found[:_MOST_SHOWN]!r} is not a name in braces"
+            hint = "Write {{ name }}: other forms are rendered differently by different tools."
+        raise TemplateError(f"{file}, line {text.count(chr(10), 0, start) + 1}: {problem}.", hint=hint)
     return PLACEHOLDER.sub(lambda match: values[match.group(1)], text).encode("utf-8")
 
 

@@ -270,8 +270,8 @@ def _files_of_hook(folder: Path) -> list[str]:
         return []
     try:
         files = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TemplateError(f"{path} is not JSON: {error}", hint="Fix the JSON syntax.") from None
+    except (ValueError, RecursionError) as error:
+        raise TemplateError(f"{path} is not JSON: {error}.", hint="Fix the JSON syntax.") from None
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise TemplateError(f"{path} is not a list of paths below src/.", hint='Write a list like ["code/index.py"].')
     source = (folder / "src").resolve()

@@ -80,8 +80,8 @@ def test_s_init_makes_the_same_bytes_as_new(name: str, s: Path, environment: dic
     assert files(made) == files(tmp_path / "by-new")
 
 
-def previewed(s: Path, environment: dict[str, str], project: Path, manifest: str) -> dict[str, dict[str, Any]]:
-    """The resources of a manifest as `s` would deploy them."""
+def preview(s: Path, environment: dict[str, str], project: Path, manifest: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of a manifest as `s` reads them."""
     done = subprocess.run(
         [s, "preview", "-t", manifest, "-o", "json", "--silent"],
         env=environment,
@@ -105,7 +105,7 @@ def test_s_preview_reads_what_we_read(
 
     project = tmp_path / "project"
     render_template(name, project, {"accountId": "1234567890123456"})
-    shown = previewed(s, environment, project, manifest)
+    shown = preview(s, environment, project, manifest)
     read = read_project(project, environ={})
     ours = read.functions if manifest == "s.yaml" else read.flow_resources
 
@@ -123,8 +123,8 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def test_production_is_the_same_project_under_other_names(project: Path, s: Path, environment: dict[str, str]) -> None:
-    development = previewed(s, environment, project, "s.yaml")
-    production = previewed(s, environment, project, "prod.yaml")
+    development = preview(s, environment, project, "s.yaml")
+    production = preview(s, environment, project, "prod.yaml")
 
     assert production.keys() == development.keys()
     for key, entry in production.items():
@@ -140,15 +140,15 @@ def test_production_is_the_same_project_under_other_names(project: Path, s: Path
             assert failed is None
         else:
             assert failed == f"acs:mns:cn-hangzhou:1234567890123456:/queues/{before['functionName']}-failed/messages"
-            assert failed in (project / "policies" / "function-role.json").read_text()
+            assert failed in (project / "policies" / "failed-events.json").read_text()
 
 
 def test_the_flow_of_production_reaches_what_production_deploys_and_nothing_else(
     project: Path, s: Path, environment: dict[str, str]
 ) -> None:
-    functions = previewed(s, environment, project, "prod.yaml")
-    (before,) = previewed(s, environment, project, "s.flow.yaml").values()
-    (flow,) = previewed(s, environment, project, "prod.flow.yaml").values()
+    functions = preview(s, environment, project, "prod.yaml")
+    (before,) = preview(s, environment, project, "s.flow.yaml").values()
+    (flow,) = preview(s, environment, project, "prod.flow.yaml").values()
 
     assert flow["props"]["name"] == flow["props"]["definition"]["Name"] == f"{before['props']['name']}-prod"
     (state,) = flow["props"]["definition"]["States"]
