@@ -7,21 +7,23 @@ import os
 import re
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fc_callback.project.requirements import with_own_source
 from fc_callback.scaffolding.errors import TemplateError
-from fc_callback.scaffolding.template import ProjectTemplate, find_template
+from fc_callback.scaffolding.template import ProjectTemplate, find_template, left_behind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
 
 REQUIREMENT_FILES = ("code/requirements.txt", "requirements-dev.txt")
 # The only form that art-template (of `s init`) and this module read alike.
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
-_LOOKS_LIKE_ONE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL)
-_LEFTOVERS = shutil.ignore_patterns("__pycache__", ".pytest_cache", ".s", ".DS_Store")
+_OPENING = re.compile(r"\{\{|\{%|<%")
+_MOST_SHOWN = 80
+_CLOSING = {"{{": "}}", "{%": "%}", "<%": "%>"}
 
 
 def render_template(
@@ -51,7 +53,7 @@ def render_template(
     staging = _staging_for(target)
     try:
         project = staging / "project"
-        shutil.copytree(chosen.source, project, symlinks=True, ignore=_leftovers(chosen.source))
+        shutil.copytree(chosen.source, project, symlinks=True, ignore=partial(left_behind, chosen.source))
         for name in sorted(chosen.rendered):
             path = project / name
             path.write_bytes(_rendered(chosen, name, path.read_bytes(), checked))
@@ -68,16 +70,6 @@ def render_template(
                 parent.rmdir()
         raise
     shutil.rmtree(staging, ignore_errors=True)
-
-
-def _leftovers(source: Path) -> Callable[[str, list[str]], set[str]]:
-    """Ignore the files that a template's own tests, or a build of its package, have left."""
-
-    def ignored(folder: str, names: list[str]) -> set[str]:
-        built = {"python"} if Path(folder) == source / "code" else set[str]()
-        return {*_LEFTOVERS(folder, names), *built}
-
-    return ignored
 
 
 def require_room(target: Path) -> None:
@@ -127,18 +119,36 @@ def _move_to(project: Path, target: Path) -> None:
 
 
 def _rendered(template: ProjectTemplate, name: str, content: bytes, values: Mapping[str, str]) -> bytes:
-    text = content.decode("utf-8")
-    for found in _LOOKS_LIKE_ONE.finditer(text):
-        simple = PLACEHOLDER.fullmatch(found.group())
-        line = text.count("\n", 0, found.start()) + 1
-        if simple is None:
-            raise TemplateError(
-                f"{template.folder / 'src' / name}, line {line}: {found.group()!r} is not a name in braces.",
-                hint="Write {{ name }}: other forms are rendered differently by different tools.",
-            )
-        if simple.group(1) not in values:
-            raise TemplateError(
-                f"{template.folder / 'src' / name}, line {line}: the template has no parameter {simple.group(1)!r}.",
-                hint="Add it to Parameters in publish.yaml.",
-            )
+    file = template.folder / "src" / name
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise TemplateError(f"{file} is not UTF-8.", hint="Only text can hold placeholders.") from None
+    for start, found in _placeholder_like(text):
+        simple = PLACEHOLDER.fullmatch(found)
+        if simple and simple.group(1) in values:
+            continue
+        if simple:
+            problem = f"the template has no parameter {simple.group(1)!r}"
+            hint = "Add it to Parameters in publish.yaml."
+        else:
+            problem = f"{found[:_MOST_SHOWN]!r} is not a name in braces"
+            hint = "Write {{ name }}: other forms are rendered differently by different tools."
+        raise TemplateError(f"{file}, line {text.count(chr(10), 0, start) + 1}: {problem}.", hint=hint)
     return PLACEHOLDER.sub(lambda match: values[match.group(1)], text).encode("utf-8")
+
+
+def _placeholder_like(text: str) -> Iterator[tuple[int, str]]:
+    """Find what one of the tools would render, with its position. A text without closing braces is read once, not many times."""
+    position, unclosed = 0, set[str]()
+    while found := _OPENING.search(text, position):
+        position = found.end()
+        closing = _CLOSING[found.group()]
+        if closing in unclosed:
+            continue
+        end = text.find(closing, position)
+        if end < 0:
+            unclosed.add(closing)
+            continue
+        position = end + len(closing)
+        yield found.start(), text[found.start() : position]

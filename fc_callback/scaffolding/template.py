@@ -6,6 +6,7 @@ Source: Serverless Devs, "application model" (publish.yaml), and `s init` of 3.1
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from pathlib import Path
@@ -13,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.project.documents import value_at
 from fc_callback.project.yaml_reader import DocumentError, parse_yaml
 from fc_callback.scaffolding.errors import TemplateError
+from fc_callback.scaffolding.patterns import matches_in_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 # `s init` itself renders this file; the template's hook renders the others.
 ALWAYS_RENDERED = "s.yaml"
+_LEFTOVERS = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".s", ".DS_Store"})
 # The default account of our templates. It does not exist.
 SAMPLE_ACCOUNT = "1000000000000001"
 
@@ -36,6 +40,7 @@ class Parameter:
         default: The value if none is given; None if a value is required.
         pattern: A regular expression that the whole value has to match.
         choices: The valid values; empty if there is no such list.
+        is_foreign: Whether the pattern is not one of ours, so that it is matched in bounded time.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Parameter:
     default: str | None = None
     pattern: str | None = None
     choices: tuple[str, ...] = ()
+    is_foreign: bool = False
 
     def check(self, value: str) -> str:
         """Return the value if it is valid.
@@ -55,7 +61,7 @@ class Parameter:
             raise TemplateError(
                 f"{self.name} cannot be {value!r}; it can be {', '.join(self.choices)}.", hint=self._hint
             )
-        if self.pattern is not None and not re.fullmatch(self.pattern.removeprefix("^").removesuffix("$"), value):
+        if self.pattern is not None and not self._matches(self.pattern, value):
             raise TemplateError(f"{self.name} cannot be {value!r}.", hint=self._hint)
         if any(character in value for character in "\"'\\\r\n{}") or not value.isprintable():
             raise TemplateError(
@@ -63,6 +69,9 @@ class Parameter:
                 hint=self._hint,
             )
         return value
+
+    def _matches(self, pattern: str, value: str) -> bool:
+        return matches_in_time(pattern, value) if self.is_foreign else re.fullmatch(pattern, value) is not None
 
     @property
     def _hint(self) -> str:
@@ -165,15 +174,59 @@ def _read_template(folder: Path) -> ProjectTemplate:
     published = _read_publish_yaml(folder / "publish.yaml")
     if not (folder / "src" / ALWAYS_RENDERED).is_file():
         raise TemplateError(f"{folder} has no src/s.yaml.", hint="Add it: a template of Serverless Devs needs one.")
-    asked = (published.get("Parameters") or {}).get("properties") or {}
-    ordered = sorted(asked.items(), key=lambda entry: (entry[1] or {}).get("x-range", len(asked)))
+    _require_plain_files(folder)
+    is_foreign = folder.parent != template_root()
     return ProjectTemplate(
         name=folder.name,
         folder=folder,
         description=str(published.get("Description") or ""),
-        parameters=tuple(_parameter(name, entry or {}) for name, entry in ordered),
+        parameters=tuple(
+            _parameter(str(name), entry, is_foreign=is_foreign) for name, entry in _asked(folder, published)
+        ),
         rendered=frozenset({ALWAYS_RENDERED, *_files_of_hook(folder)}),
     )
+
+
+def left_behind(source: Path, folder: str | Path, names: Iterable[str]) -> set[str]:
+    """Return the names in a folder of `src/` that a template's own tests, or a build of its package, have left."""
+    built = {"python"} if Path(folder) == source / "code" else set[str]()
+    return built.union(_LEFTOVERS).intersection(names)
+
+
+def _require_plain_files(folder: Path) -> None:
+    """Refuse links and devices: through a link, a foreign template could read and write files of this machine."""
+    source = folder / "src"
+    paths = [folder / "publish.yaml", folder / "hook", folder / "hook" / "files.json", source]
+    for parent, folders, names in os.walk(source):
+        ignored = left_behind(source, parent, [*folders, *names])
+        folders[:] = [name for name in folders if name not in ignored]
+        paths += [Path(parent, name) for name in (*folders, *names) if name not in ignored]
+    for path in paths:
+        if path.is_symlink() or (path.exists() and not path.is_dir() and not path.is_file()):
+            kind = "a symbolic link" if path.is_symlink() else "a device, a socket or a pipe"
+            raise TemplateError(
+                f"{path} is {kind}, and a template has only files and directories.",
+                hint="If you trust the template, put a copy of the file there.",
+            )
+
+
+def _asked(folder: Path, published: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the parameters in the order of `x-range`."""
+    asked = value_at(published, "Parameters", "properties") or {}
+    entries = (
+        {name: {} if entry is None else entry for name, entry in asked.items()} if isinstance(asked, dict) else None
+    )
+    if entries is None or not all(isinstance(entry, dict) for entry in entries.values()):
+        raise TemplateError(
+            f"Parameters.properties in {folder / 'publish.yaml'} is not a mapping of parameters.",
+            hint='Write a mapping for each, like `name: {title: Name, type: string, default: "x"}`.',
+        )
+
+    def order(entry: tuple[str, dict[str, Any]]) -> float:
+        given = entry[1].get("x-range")
+        return given if isinstance(given, int | float) else len(entries)
+
+    return sorted(entries.items(), key=order)
 
 
 def _read_publish_yaml(path: Path) -> dict[str, Any]:
@@ -190,19 +243,23 @@ def _read_publish_yaml(path: Path) -> dict[str, Any]:
     return document
 
 
-def _parameter(name: str, entry: Mapping[str, Any]) -> Parameter:
-    default = entry.get("default")
+def _parameter(name: str, entry: Mapping[str, Any], *, is_foreign: bool) -> Parameter:
+    default, pattern, choices = entry.get("default"), entry.get("pattern"), entry.get("enum")
     # `s init` writes the word "undefined" for a default that is not a text.
-    if default is not None and not isinstance(default, str):
-        raise TemplateError(f"The default of parameter {name} is not text.", hint="Put it in quotes in publish.yaml.")
+    for key, value in (("default", default), ("pattern", pattern)):
+        if value is not None and not isinstance(value, str):
+            raise TemplateError(f"The {key} of parameter {name} is not text.", hint="Put it in quotes in publish.yaml.")
+    if choices is not None and not isinstance(choices, list):
+        raise TemplateError(f"The enum of parameter {name} is not a list.", hint="Write it like [red, blue].")
     return Parameter(
         name=name,
         title=str(entry.get("title") or name),
         description=str(entry.get("description") or "").rstrip("."),
         # `s init` replaces it with four random characters, for names that must be unique.
         default=None if default is None else default.replace("${default-suffix}", secrets.token_hex(2)),
-        pattern=entry.get("pattern"),
-        choices=tuple(str(value) for value in entry.get("enum") or ()),
+        pattern=pattern,
+        choices=tuple(str(value) for value in choices or ()),
+        is_foreign=is_foreign,
     )
 
 
@@ -213,11 +270,15 @@ def _files_of_hook(folder: Path) -> list[str]:
         return []
     try:
         files = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TemplateError(f"{path} is not JSON: {error}", hint="Fix the JSON syntax.") from None
+    except (ValueError, RecursionError) as error:
+        raise TemplateError(f"{path} is not JSON: {error}.", hint="Fix the JSON syntax.") from None
     if not isinstance(files, list) or not all(isinstance(file, str) for file in files):
         raise TemplateError(f"{path} is not a list of paths below src/.", hint='Write a list like ["code/index.py"].')
-    missing = [file for file in files if not (folder / "src" / file).is_file()]
+    source = (folder / "src").resolve()
+    outside = [file for file in files if "\0" in file or not (source / file).resolve().is_relative_to(source)]
+    if outside:
+        raise TemplateError(f"{path} names {outside[0]!r}, which is not below src/.", hint="Name a file below src/.")
+    missing = [file for file in files if not (source / file).is_file()]
     if missing:
         raise TemplateError(f"{path} names {missing[0]}, which is not in src/.", hint="Correct the path.")
     return files

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fc_callback.errors import SettingsError
-from fc_callback.scaffolding import TemplateError, find_template, render_template, template_names
+from fc_callback.scaffolding import (
+    TemplateError,
+    find_template,
+    patterns,
+    render_template,
+    template_names,
+    template_root,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,7 +149,14 @@ def test_what_tests_and_builds_left_behind_in_a_template_is_not_taken(own: Path,
         (lambda folder: (folder / "publish.yaml").unlink(), "no publish.yaml"),
         (lambda folder: (folder / "src" / "s.yaml").unlink(), "no src/s.yaml"),
         (lambda folder: (folder / "hook" / "files.json").write_text('["gone"]'), "names gone"),
+        (lambda folder: (folder / "hook" / "files.json").write_text('["../publish.yaml"]'), "not below src/"),
+        (lambda folder: (folder / "hook" / "files.json").write_text('["/etc/hostname"]'), "not below src/"),
+        (lambda folder: (folder / "hook" / "files.json").write_text('["a\\u0000b"]'), "not below src/"),
         (lambda folder: (folder / "publish.yaml").write_text(PUBLISH.replace('"hello"', "5")), "not text"),
+        (lambda folder: (folder / "publish.yaml").write_text(PUBLISH.replace('"^[a-z]+$"', "5")), "not text"),
+        (lambda folder: (folder / "publish.yaml").write_text(PUBLISH.replace("[red, blue]", "5")), "not a list"),
+        (lambda folder: (folder / "publish.yaml").write_text("Parameters: {properties: [a]}"), "not a mapping"),
+        (lambda folder: (folder / "publish.yaml").write_text("Parameters: {properties: {a: 5}}"), "not a mapping"),
     ],
 )
 def test_a_folder_that_is_no_template_is_refused_with_what_it_lacks(own: Path, change: object, said: str) -> None:
@@ -148,6 +164,76 @@ def test_a_folder_that_is_no_template_is_refused_with_what_it_lacks(own: Path, c
 
     with pytest.raises(TemplateError, match=said):
         find_template(own)
+
+
+@pytest.mark.parametrize("place", ["src/linked", "src/code/linked", "hook/files.json", "publish.yaml", "src/s.yaml"])
+def test_a_template_with_a_link_is_refused_and_what_it_leads_to_is_untouched(
+    own: Path, tmp_path: Path, place: str
+) -> None:
+    outside = tmp_path / "outside"
+    link = own / place
+    link.parent.mkdir(exist_ok=True)
+    outside.write_bytes(link.read_bytes() if link.exists() else b"{{ word }}")
+    before = outside.read_bytes()
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+
+    with pytest.raises(TemplateError, match="is a symbolic link"):
+        render_template(own, tmp_path / "made", {"needed": "x"})
+
+    assert (left_in(tmp_path), outside.read_bytes()) == (["outside", "own"], before)
+
+
+def test_a_template_with_a_pipe_is_refused_instead_of_waited_for(own: Path, tmp_path: Path) -> None:
+    os.mkfifo(own / "src" / "pipe")
+
+    with pytest.raises(TemplateError, match="a pipe"):
+        render_template(own, tmp_path / "made", {"needed": "x"})
+
+
+def test_a_link_beside_the_project_of_a_template_is_none_of_its_files(own: Path, tmp_path: Path) -> None:
+    (own / "readme.md").symlink_to("src/plain.txt")  # as the official templates have it
+
+    render_template(own, tmp_path / "made", {"needed": "x"})
+
+    assert "readme.md" not in left_in(tmp_path / "made")
+
+
+def test_a_pattern_that_would_take_years_is_ended(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patterns, "MATCH_SECONDS", 0.5)
+    (own / "publish.yaml").write_text(PUBLISH.replace("^[a-z]+$", "^(a+)+$"))
+
+    with pytest.raises(TemplateError, match=r"'\^\(a\+\)\+\$' takes longer than 0.5 seconds"):
+        render_template(own, tmp_path / "made", {"needed": "x", "word": "a" * 60 + "b"})
+
+
+def test_a_pattern_that_is_none_is_said(own: Path, tmp_path: Path) -> None:
+    (own / "publish.yaml").write_text(PUBLISH.replace("^[a-z]+$", "^[a-z"))
+
+    with pytest.raises(TemplateError, match="is not a regular expression"):
+        render_template(own, tmp_path / "made", {"needed": "x"})
+
+
+def test_a_pattern_may_end_in_a_dollar_that_is_a_character(own: Path) -> None:
+    (own / "publish.yaml").write_text(PUBLISH.replace('"^[a-z]+$"', "'^a\\$'").replace('"hello"', '"a$"'))
+
+    assert find_template(own).values({"needed": "x"})["word"] == "a$"
+
+
+def test_a_megabyte_of_open_braces_is_read_at_once(own: Path, tmp_path: Path) -> None:
+    text = "{{ {% <% " * 100_000
+    (own / "src" / "hooked.txt").write_text(text)
+
+    render_template(own, tmp_path / "made", {"needed": "x"})
+
+    assert (tmp_path / "made" / "hooked.txt").read_text() == text
+
+
+def test_a_file_of_bytes_cannot_hold_placeholders(own: Path, tmp_path: Path) -> None:
+    (own / "src" / "hooked.txt").write_bytes(b"\xff{{ word }}")
+
+    with pytest.raises(TemplateError, match=r"hooked.txt is not UTF-8"):
+        render_template(own, tmp_path / "made", {"needed": "x"})
 
 
 def test_a_project_can_use_a_wheel_of_ones_own(tmp_path: Path) -> None:
@@ -182,8 +268,35 @@ def test_every_file_of_ours_with_a_placeholder_is_rendered(name: str) -> None:
     holding = {
         path.relative_to(template.source).as_posix()
         for path in template.source.rglob("*")
-        if "python" not in path.parts and path.is_file() and b"{{" in path.read_bytes()
+        if "python" not in path.parts
+        and path.is_file()
+        and re.search(rb"(?<!\$)\{\{", path.read_bytes())  # ${{ is GitHub's
     }
 
     assert holding == template.rendered
     assert json.loads((template.folder / "hook" / "files.json").read_text()) == sorted(template.rendered - {"s.yaml"})
+
+
+# What does not depend on what a template does. A template is one folder, as `s init` reads it, so each has its own copy.
+SHARED = (
+    *("hook/index.js", "src/mypy.ini", "src/pytest.ini", "src/ruff.toml"),
+    *("src/policies/flow-role-trust.json", "src/policies/function-role-trust.json"),
+)
+SHARED_BY_PACKAGES = ("src/.github/workflows/ci.yml", "src/.gitignore", "src/code/.fcignore")
+SHARED_BY_ORDERS = ("src/smoke/test_deployed.py", "src/events/order.json", "src/requirements-dev.txt")
+
+
+@pytest.mark.parametrize("file", [*SHARED, *SHARED_BY_PACKAGES, *SHARED_BY_ORDERS])
+def test_what_templates_share_is_the_same_in_each(file: str) -> None:
+    other = {"custom-container", "human-approval"} if file in SHARED_BY_ORDERS else {"custom-container"}
+    names = set(template_names()) - (set() if file in SHARED else other)
+
+    assert len({(template_root() / name / file).read_bytes() for name in names}) == 1
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_the_flow_of_production_differs_from_template_to_template_by_its_name_only(name: str) -> None:
+    text = (template_root() / name / "src" / "prod.flow.yaml").read_text("utf-8")
+
+    other = (template_root() / "event-callback" / "src" / "prod.flow.yaml").read_text("utf-8")
+    assert text == other.replace("event-callback-flow-prod", f"{name}-flow-prod")

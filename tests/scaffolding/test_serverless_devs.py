@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
+from fc_callback.checking.properties import fc3_schema
 from fc_callback.scaffolding import find_template, render_template, template_names
 from tests.parts import need, skip_or_fail
+from tests.scaffolding.switches import switched_on
 from tests.wheel import CACHES, locked
 
 VERSION = "3.1.10"
@@ -76,6 +80,21 @@ def test_s_init_makes_the_same_bytes_as_new(name: str, s: Path, environment: dic
     assert files(made) == files(tmp_path / "by-new")
 
 
+def preview(s: Path, environment: dict[str, str], project: Path, manifest: str) -> dict[str, dict[str, Any]]:
+    """Return the resources of a manifest as `s` reads them."""
+    done = subprocess.run(
+        [s, "preview", "-t", manifest, "-o", "json", "--silent"],
+        env=environment,
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    resources: dict[str, dict[str, Any]] = json.loads(done.stdout[done.stdout.index("{") :])["resources"]
+    return resources
+
+
 @pytest.mark.parametrize(
     ("name", "manifest"), [*((name, "s.yaml") for name in template_names()), ("event-callback", "s.flow.yaml")]
 )
@@ -86,17 +105,64 @@ def test_s_preview_reads_what_we_read(
 
     project = tmp_path / "project"
     render_template(name, project, {"accountId": "1234567890123456"})
-    done = subprocess.run(
-        [s, "preview", "-t", manifest, "-o", "json", "--silent"],
-        env=environment,
-        cwd=project,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    shown = json.loads(done.stdout[done.stdout.index("{") :])
+    shown = preview(s, environment, project, manifest)
     read = read_project(project, environ={})
     ours = read.functions if manifest == "s.yaml" else read.flow_resources
 
-    assert {key: entry["props"] for key, entry in shown["resources"].items()} == {one.key: one.props for one in ours}
+    assert {key: entry["props"] for key, entry in shown.items()} == {one.key: one.props for one in ours}
+
+
+@pytest.fixture(scope="session", params=template_names())
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with every switch on."""
+    folder: Path = tmp_path_factory.mktemp("stages") / request.param
+    render_template(request.param, folder, {"accountId": "1234567890123456"})
+    manifest = folder / "s.yaml"
+    manifest.write_text(switched_on(manifest.read_text("utf-8")), encoding="utf-8")
+    return folder
+
+
+def test_production_is_the_same_project_under_other_names(project: Path, s: Path, environment: dict[str, str]) -> None:
+    development = preview(s, environment, project, "s.yaml")
+    production = preview(s, environment, project, "prod.yaml")
+
+    assert production.keys() == development.keys()
+    for key, entry in production.items():
+        props, before = entry["props"], development[key]["props"]
+        assert list(jsonschema.Draft7Validator(fc3_schema()).iter_errors(props)) == []
+        assert props["functionName"] == f"{before['functionName']}-prod"
+        assert {name for name in (*props, *before) if props.get(name) != before.get(name)} <= {
+            *("functionName", "asyncInvokeConfig", "triggers")
+        }
+        assert entry.get("actions") == development[key].get("actions")
+        failed = props.get("asyncInvokeConfig", {}).get("destinationConfig", {}).get("onFailure", {}).get("destination")
+        if key == "decide" or project.name == "batch-callback":  # nothing calls it asynchronously
+            assert failed is None
+        else:
+            assert failed == f"acs:mns:cn-hangzhou:1234567890123456:/queues/{before['functionName']}-failed/messages"
+            assert failed in (project / "policies" / "failed-events.json").read_text()
+
+
+def test_the_flow_of_production_reaches_what_production_deploys_and_nothing_else(
+    project: Path, s: Path, environment: dict[str, str]
+) -> None:
+    functions = preview(s, environment, project, "prod.yaml")
+    (before,) = preview(s, environment, project, "s.flow.yaml").values()
+    (flow,) = preview(s, environment, project, "prod.flow.yaml").values()
+
+    assert flow["props"]["name"] == flow["props"]["definition"]["Name"] == f"{before['props']['name']}-prod"
+    (state,) = flow["props"]["definition"]["States"]
+    arn = state["Parameters"]["resourceArn"]
+    target = arn.removesuffix("/LATEST").removesuffix("/messages").rpartition("/")[2]
+    function = next(iter(functions.values()))["props"]
+    assert target.endswith("-prod")
+    assert f"{target}/" in (project / "policies" / "flow-role.json").read_text()
+    if ":functions/" in arn:
+        assert target == function["functionName"]
+    else:
+        (trigger,) = function["triggers"]
+        source = trigger["triggerConfig"].get("eventSourceConfig", {}).get("eventSourceParameters", {})
+        assert target in {
+            trigger.get("sourceArn", "").rpartition("/")[2],
+            source.get("sourceMNSParameters", {}).get("QueueName"),
+        }

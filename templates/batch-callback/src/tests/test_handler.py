@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import together
-from index import handler
-
 from fc_callback.errors import BatchFailed
 from fc_callback.testing import TaskCloudFlow, events
+
+from conftest import together
+from index import handler
 
 Context = Callable[..., Any]
 

@@ -6,10 +6,10 @@ import logging
 import os
 from typing import Any
 
+from fc_callback import Task, TaskFailed, initializer, task_callback
+
 from job import render
 from payload import Payload
-
-from fc_callback import Task, TaskFailed, initializer, task_callback
 
 logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 logger = logging.getLogger(__name__)

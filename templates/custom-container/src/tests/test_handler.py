@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from index import handler
-
 from fc_callback.testing import TaskCloudFlow
+
+from index import handler
 
 Context = Callable[..., Any]
 

@@ -6,10 +6,10 @@ import logging
 import os
 from typing import Any
 
+from fc_callback import Task, initializer, task_callback
+
 from payload import InvalidAmount, Payload
 from provider import charge
-
-from fc_callback import Task, initializer, task_callback
 
 logging.getLogger().setLevel(os.environ.get("LOG_LEVEL", "INFO"))
 logger = logging.getLogger(__name__)

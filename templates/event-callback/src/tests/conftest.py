@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from fc_callback.runtime import FunctionSpec
 
 PROJECT = Path(__file__).parent.parent

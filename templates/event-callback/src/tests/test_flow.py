@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import flow
-
 from fc_callback.runtime import FunctionSpec
 from fc_callback.testing import TaskCloudFlow
+
+from conftest import flow
 
 
 @pytest.mark.parametrize("language", ["legacy", "cloudflow"])

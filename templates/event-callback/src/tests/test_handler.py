@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from index import handler
-
 from fc_callback.testing import TaskCloudFlow
+
+from index import handler
 
 Context = Callable[..., Any]
 

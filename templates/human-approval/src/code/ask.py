@@ -6,10 +6,10 @@ import os
 from typing import Any
 from urllib.parse import urlencode
 
-from payload import Question
-
 from fc_callback import Task, TaskFailed, initializer, task_callback
 from fc_callback.sealing import TokenSeal
+
+from payload import Question
 
 initialize = initializer
 

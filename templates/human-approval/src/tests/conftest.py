@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from fc_callback.runtime import FunctionSpec
 from fc_callback.sealing import TokenSeal
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-import decide
 import pytest
-from conftest import flow, function, sealed_in
-
 from fc_callback.testing import TaskCloudFlow, events
+
+import decide
+from conftest import flow, function, sealed_in
 
 
 @pytest.mark.parametrize("language", ["legacy", "cloudflow"])

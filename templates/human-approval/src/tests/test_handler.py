@@ -7,12 +7,12 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+import pytest
+from fc_callback.testing import TaskCloudFlow, WaitingTask, events
+
 import ask
 import decide
-import pytest
 from conftest import sealed_in
-
-from fc_callback.testing import TaskCloudFlow, WaitingTask, events
 
 Context = Callable[..., Any]
 
@@ -72,9 +72,7 @@ def test_a_link_that_was_altered_is_refused(task: WaitingTask, sealed: str, fc_c
     task.assert_waiting()
 
 
-def test_a_link_expires(
-    task: WaitingTask, sealed: str, fc_context: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_expires(task: WaitingTask, sealed: str, fc_context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     later = time.time() + 259_201
     monkeypatch.setattr(time, "time", lambda: later)
 

@@ -8,10 +8,10 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from fc_callback.testing import TaskCloudFlow, events
+
 from conftest import flow
 from index import handler
-
-from fc_callback.testing import TaskCloudFlow, events
 
 
 @pytest.mark.parametrize("language", ["legacy", "cloudflow"])
