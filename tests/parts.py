@@ -39,6 +39,11 @@ PARTS = {
     "redis-server": Part(_command("redis-server"), "the Redis store of `once`", "apt-get install redis-server"),
     "Node and npm": Part(_command("node", "npm"), "templates through the real `s`", "apt-get install nodejs npm"),
     "uWSGI": Part(UWSGI is not None, "serving under uWSGI", "pip install uwsgi, which takes a C compiler"),
+    "hatchling": Part(
+        _package("hatchling") and _package("hatch_fancy_pypi_readme"),
+        "what the distributions hold",
+        "pip install '.[test]'",
+    ),
     "mypy": Part(_package("mypy"), "the types that mypy sees", "pip install '.[dev]'"),
     "pyright": Part(_package("pyright"), "the types that pyright sees", "pip install '.[dev]'"),
 }

@@ -130,7 +130,7 @@ def headings_of(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=lambda page: page.name)
 def test_every_link_to_a_page_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
     broken = []
     for target, anchor in LINK.findall(page.read_text("utf-8")):

@@ -21,6 +21,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from fc_callback.values.forks import call_in_forked_child
 from fc_callback.values.safe_log import log_safely
 
 if TYPE_CHECKING:
@@ -186,5 +187,4 @@ def _forget_all() -> None:
 
 
 atexit.register(_end_all)
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_forget_all)
+call_in_forked_child(_forget_all)

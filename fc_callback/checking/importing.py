@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIME_LIMIT_SECONDS = 30.0
 _PROBE = Path(__file__).with_name("probe.py")
 _OUTPUT_CHARACTERS = 300
+_ENDING_SECONDS = 5.0
 _SECRET_VARIABLES = ("ALIBABA_CLOUD_", "ALICLOUD_", "AccessKey", "AWS_")
 
 
@@ -66,7 +67,8 @@ def import_handlers(
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
     function_own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
-    with tempfile.TemporaryDirectory(prefix="fc-callback-check-") as folder:
+    # On Windows a process that is still running keeps its current directory from being deleted.
+    with tempfile.TemporaryDirectory(prefix="fc-callback-check-", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         arguments = (str(code_dir), runtime, str(result), *handlers)
         process = subprocess.Popen(  # noqa: S603 - this Python, on the user's own project
@@ -76,12 +78,12 @@ def import_handlers(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            start_new_session=True,  # has no effect on Windows
         )
         try:
             output, _ = process.communicate(timeout=time_limit_seconds)
         except subprocess.TimeoutExpired:
-            _kill_session(process)
+            _kill_with_its_children(process)
             problem = f"Importing it took longer than {time_limit_seconds:g} seconds, which FC counts as well."
             missing = Imported(problem=problem, kind="FunctionTimeout")
         else:
@@ -93,7 +95,11 @@ def import_handlers(
         return seen if len(seen) == len(handlers) else [*seen, missing]
 
 
-def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # the session holds the processes that the import has started, too
-    process.communicate()
+def _kill_with_its_children(process: subprocess.Popen[bytes]) -> None:
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the session holds the processes that the import has started, too
+    else:  # on Windows those processes go on, and may keep the output open
+        process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_ENDING_SECONDS)

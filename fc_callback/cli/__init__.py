@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -10,6 +11,10 @@ def main() -> None:
 
     `serve` runs in the cloud with its own extra only; every other command needs the extra `[local]`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe on Windows, or PYTHONIOENCODING: a text of the user that the encoding cannot show must not end a command.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     if sys.argv[1:2] == ["serve"]:
         from fc_callback.cli import serve
 

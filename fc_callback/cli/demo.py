@@ -65,9 +65,10 @@ class _Demo:
     def prepare(cls, project: Path, console: Console) -> _Demo:
         """Create the project."""
         from fc_callback.project.function_options import function_options
-        from fc_callback.runtime import FunctionSpec
+        from fc_callback.runtime.function import FunctionSpec, require_own_processes
         from fc_callback.scaffolding import render_template
 
+        require_own_processes()
         render_template("event-callback", project, {"flowName": "demo-cloudflow"})  # the Name in the definition
         function = FunctionSpec(**function_options(project / "s.yaml"))
         console.print(f"Created a function from templates/event-callback: {function.name}.", markup=False)

@@ -7,8 +7,8 @@ remain. Ending takes a bounded time; further signals during it are ignored.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from fc_callback.errors import FcCallbackError
+from fc_callback.runtime.end_signals import end_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ class EndSignals:
 
     def __enter__(self) -> EndSignals:
         """Start to record signals; call it in the main thread."""
-        self._arrived = self._restore.enter_context(_wakeup_pipe())
+        self._arrived = self._restore.enter_context(_wakeup_socket())
         self._restore.enter_context(_handled_by(self._record))
         return self
 
@@ -62,7 +63,7 @@ class EndSignals:
     def wait(self) -> None:
         """Wait for the first signal. The process does not wake up before it."""
         while not self.first:
-            os.read(self._arrived, 1)
+            self._arrived.recv(1)
 
     @property
     def exit_code(self) -> int:
@@ -89,22 +90,22 @@ class EndSignals:
 
 
 @contextlib.contextmanager
-def _wakeup_pipe() -> Iterator[int]:
-    """Return a pipe that can be read as soon as a signal has arrived, also one that arrives just before the reading."""
-    reading, writing = os.pipe()
-    try:
-        if threading.current_thread() is not threading.main_thread():  # it gets no signals, and may not set the pipe
+def _wakeup_socket() -> Iterator[socket.socket]:
+    """Return a socket that can be read as soon as a signal has arrived, also one that arrives just before the reading.
+
+    Not a pipe: before Python 3.12, Windows has no pipes that do not block, which `signal.set_wakeup_fd` asks for.
+    """
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        if threading.current_thread() is not threading.main_thread():  # it gets no signals, and may not set the socket
             yield reading
             return
-        os.set_blocking(writing, False)
-        before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        writing.setblocking(False)
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         try:
             yield reading
         finally:
             signal.set_wakeup_fd(before)
-    finally:
-        os.close(reading)
-        os.close(writing)
 
 
 @contextlib.contextmanager
@@ -133,10 +134,7 @@ def _handled_by(handler: Handler) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # other code called the command
         yield
         return
-    before = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            before[number] = signal.signal(number, handler)
+    before = {number: signal.signal(number, handler) for number in end_signals()}
     try:
         yield
     finally:

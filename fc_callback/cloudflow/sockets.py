@@ -6,12 +6,13 @@ not answer takes four timeouts, and a silent name server takes up to half a minu
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from fc_callback.values.forks import call_in_forked_child
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,4 +144,4 @@ def _begin_again() -> None:
     _running.clear()
 
 
-os.register_at_fork(after_in_child=_begin_again)
+call_in_forked_child(_begin_again)

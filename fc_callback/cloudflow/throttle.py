@@ -7,12 +7,13 @@ uses the quota as well, and the queue slows down.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from fc_callback.values.forks import call_in_forked_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,4 +104,4 @@ def pauses_skipped() -> Iterator[list[float]]:
 
 
 # A forked child must not wait for threads of its parent, nor for a lock that one of them holds.
-os.register_at_fork(after_in_child=lambda: _queues.clear())  # noqa: PLW0108 - the queues of that moment
+call_in_forked_child(lambda: _queues.clear())  # noqa: PLW0108 - the queues of that moment

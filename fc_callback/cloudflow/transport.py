@@ -25,6 +25,7 @@ from fc_callback.cloudflow.network_errors import is_broken_connection, unreachab
 from fc_callback.cloudflow.pools import pool_manager_for
 from fc_callback.cloudflow.sockets import open_socket
 from fc_callback.transport import Answer
+from fc_callback.values.forks import call_in_forked_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -318,4 +319,4 @@ def _renew_lock() -> None:
     _lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_renew_lock)
+call_in_forked_child(_renew_lock)

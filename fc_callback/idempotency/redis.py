@@ -6,6 +6,7 @@ proxies accept it. Redis removes expired records on its own clock, which is also
 
 from __future__ import annotations
 
+import socket
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -244,4 +245,6 @@ def _address(url: str) -> str:
             "The Redis URL cannot be read.",
             hint="Write redis://user:password@host:6379/0, with %-escapes for special characters in the password.",
         )
+    if parts.scheme == "unix" and not hasattr(socket, "AF_UNIX"):
+        raise SettingsError("This system has no Unix sockets: name the Redis server with redis:// or rediss://.")
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"

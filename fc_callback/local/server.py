@@ -29,7 +29,9 @@ def listen(port: int) -> socket.socket:
     """
     # With the protocol left at 0, asyncio would not set TCP_NODELAY, and each response would take 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # On Windows SO_REUSEADDR would let two programs listen at the same port.
+    option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+    listening.setsockopt(socket.SOL_SOCKET, option, 1)
     try:
         listening.bind((HOST, port))
         listening.listen(_BACKLOG)

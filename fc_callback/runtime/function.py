@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +16,19 @@ from fc_callback.runtime.runtimes import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def require_own_processes() -> None:
+    """Check that this system can run functions in processes of their own, as FC does.
+
+    Raises:
+        SettingsError: It cannot, because it is Windows.
+    """
+    if not hasattr(os, "killpg"):
+        raise SettingsError(
+            "Functions run in processes of their own, as on FC, only on Linux and macOS: run this in WSL or in a container, "
+            "or in a test give the callable itself to LocalCloudFlow.add_function."
+        )
 
 
 def _is_runtime(_spec: FunctionSpec, _field: attrs.Attribute[Any], value: str) -> None:
@@ -61,7 +75,7 @@ class FunctionSpec:
             function is loaded; None for no debugger. Not for the runtime `custom`.
 
     Raises:
-        SettingsError: An argument cannot be used.
+        SettingsError: An argument cannot be used, or this system is Windows.
     """
 
     name: str
@@ -80,6 +94,9 @@ class FunctionSpec:
     account_id: str = "1000000000000001"
     python: str = sys.executable
     debug_port: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        require_own_processes()
 
 
 @attrs.frozen(kw_only=True)

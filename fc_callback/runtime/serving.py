@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.errors import SettingsError
+from fc_callback.runtime.end_signals import end_signals
 from fc_callback.runtime.headers import SharedLogHandler
 
 if TYPE_CHECKING:
@@ -88,9 +89,8 @@ def serve(application: WSGIApplication, listening: socket.socket, *, threads: in
             stopping.append(time.monotonic())
             server.pull_trigger()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, stop)
+    for number in end_signals():
+        signal.signal(number, stop)
     while not stopping:
         _run_once(server, seconds=60)
     server.del_channel()  # no new connections; open ones continue

@@ -12,7 +12,6 @@ documented is marked as observed.
 from __future__ import annotations
 
 import _thread
-import fcntl
 import importlib
 import json
 import logging
@@ -206,7 +205,8 @@ class Worker:
         if self.config["memory_limit"]:
             import resource
 
-            resource.setrlimit(resource.RLIMIT_AS, (self.config["memory_limit"], self.config["memory_limit"]))
+            with suppress(ValueError):  # macOS refuses any limit
+                resource.setrlimit(resource.RLIMIT_AS, (self.config["memory_limit"], self.config["memory_limit"]))
 
     def run(self, call: dict[str, Any], event: bytes) -> tuple[bool, bytes]:
         """Run the handler or a hook once.
@@ -454,6 +454,8 @@ def end_with_parent(lifeline_fd: int) -> None:
     Args:
         lifeline_fd: The read end of a pipe. Only the parent holds the write end, and it never writes.
     """
+    import fcntl  # here, because other programs import this module too, also on Windows
+
     os.set_inheritable(lifeline_fd, False)  # noqa: FBT003 - a positional-only argument
     if not hasattr(fcntl, "F_SETSIG"):
         _thread.start_new_thread(_wait_for_parents_end, (lifeline_fd,))

@@ -60,8 +60,8 @@ def render_template(
         if fc_callback_requirement is not None:
             for path in (project / name for name in REQUIREMENT_FILES):
                 if path.is_file():
-                    text = with_own_source(path.read_text(encoding="utf-8"), fc_callback_requirement)
-                    path.write_text(text, encoding="utf-8")
+                    text = with_own_source(path.read_bytes().decode(), fc_callback_requirement)
+                    path.write_bytes(text.encode())  # keeps the line ends, also on Windows
         _move_to(project, target)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

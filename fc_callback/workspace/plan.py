@@ -13,7 +13,7 @@ from fc_callback.project.documents import relative_name, value_at
 from fc_callback.project.function_options import spec_options
 from fc_callback.project.requirements import read_requirements
 from fc_callback.project.wheels import TargetPlatform
-from fc_callback.runtime.function import FunctionSpec
+from fc_callback.runtime.function import FunctionSpec, require_own_processes
 from fc_callback.workspace.pythons import find_python, running_python, usable_python_path
 
 if TYPE_CHECKING:
@@ -79,7 +79,13 @@ class Plan:
 
 
 def plan_project(project: Project) -> Plan:
-    """Return what the local CloudFlow runs of a project."""
+    """Return what the local CloudFlow runs of a project.
+
+    Raises:
+        SettingsError: The project has functions, and this system cannot run them.
+    """
+    if project.functions:
+        require_own_processes()
     notes = [f"{one.file}:{one.line}: {one.message} {one.hint}" for one in project.problems]
     functions: dict[str, FunctionSpec] = {}
     subscriptions: list[Subscription] = []
