@@ -32,8 +32,11 @@ class Imported:
         kind: FC's errorType for that.
         file: Where the problem is, if that is known; the file of the function itself if there is no problem.
         line: The line there.
-        module: The module that was not found, if that is the problem.
+        module: The module that was not found, or that lacks a name, if that is the problem.
+        causes: The names of the exception's class and of its bases.
         on_failure: `raise` or `report` if task_callback decorates it, else empty.
+        token_paths: The places of the token that the decorator names; empty for its default, which looks for the usual
+            keys. None if a function finds it, or if nothing decorates the handler.
     """
 
     problem: str = ""
@@ -41,7 +44,9 @@ class Imported:
     file: str = ""
     line: int = 1
     module: str | None = None
+    causes: Sequence[str] = ()
     on_failure: str = ""
+    token_paths: Sequence[str] | None = None
 
 
 def import_handlers(

@@ -52,17 +52,21 @@ def read_document(path: Path, root: Path) -> Document:
     """Read a YAML or JSON file; `error` says why it cannot be read."""
     file, text = relative_name(path, root), ""
     try:
-        if not path.is_file():  # a named pipe would block
-            raise DocumentError("there is no such file")
-        if path.stat().st_size > MAX_BYTES:
-            raise DocumentError(f"it has more than {MAX_BYTES:,} bytes")
-        text = path.read_text(encoding="utf-8")
+        text = _text_of(path)
         data, lines = parse_with_lines(text)
         return Document(path=path, file=file, text=text, data=data, lines=lines)
     except DocumentError as error:
         return Document(path=path, file=file, text=text, error=error)
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a null byte
         return Document(path=path, file=file, error=DocumentError(str(error)))
+
+
+def _text_of(path: Path) -> str:
+    if not path.is_file():  # a named pipe would block
+        raise DocumentError("there is no such file")
+    if path.stat().st_size > MAX_BYTES:
+        raise DocumentError(f"it has more than {MAX_BYTES:,} bytes")
+    return path.read_text(encoding="utf-8")
 
 
 def real_path(path: Path) -> Path:

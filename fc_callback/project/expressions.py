@@ -53,9 +53,7 @@ class Undefined(FcCallbackError):
         document: The file with the mistake, if that is an included one.
     """
 
-    def __init__(
-        self, message: str, *, rule: ExpressionRule = "expression", document: Document | None = None
-    ) -> None:
+    def __init__(self, message: str, *, rule: ExpressionRule = "expression", document: Document | None = None) -> None:
         super().__init__(message)
         self.rule: ExpressionRule = rule
         self.document = document
@@ -64,6 +62,7 @@ class Undefined(FcCallbackError):
 class FileText(str):
     """The text of an included file. It keeps the file, so that `yaml()` and `json()` know its lines."""
 
+    __slots__ = ("document",)
     document: Document
 
     @classmethod

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 MANIFEST_NAMES = ("s.yaml", "s.yml")
 ProblemRule: TypeAlias = Literal["manifest", "duplicate-key", "expression", "unset-variable"]
+_HINTS = {
+    "expression": "Define it, or correct the name.",
+    "unset-variable": "Set it where the deployment runs, or give it a default: ${env('NAME', 'default')}.",
+}
 # A file of one of these names, like s.vars.yaml, is a manifest only if it has one of these keys.
 _MANIFEST_KEYS = frozenset({"edition", "resources", "services", "extend"})
 
@@ -229,8 +233,7 @@ class _ManifestReader:
                     ProjectProblem(rule="expression", file=file, line=line, message=message, hint=hint)
                 )
                 return
-            hint = "Define it, or give env() a default: ${env('NAME', 'default')}."
-            self._report(error.rule, place, message, hint)
+            self._report(error.rule, place, message, _HINTS[error.rule])
 
     def _report(self, rule: ProblemRule, place: Place, message: str, hint: str) -> None:
         file, line = locate(self._document, self.resolver.origins, place)
