@@ -8,7 +8,6 @@ import sys
 from collections import deque
 from contextlib import suppress
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,25 +16,15 @@ from fc_callback.project.documents import MAX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 # Modules that Python 3.12 or 3.13 no longer has: the function's own Python may have them.
 _REMOVED: Final = frozenset(
-    [
-        "aifc",
-        "asynchat",
-        "asyncore",
-        "audioop",
-        "cgi",
-        "cgitb",
-        "chunk",
-        "crypt",
-        "distutils",
-        "imghdr",
-        "imp",
-        "lib2to3",
-    ]
-    + ["mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "telnetlib"]
-    + ["uu", "xdrlib"]
+    (
+        *("aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp"),
+        *("lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau"),
+        *("telnetlib", "uu", "xdrlib"),
+    )
 )
 _MAX_FILES = 1000
 _GUARDS = {"version_info", "platform", "os_name", "hexversion"}
