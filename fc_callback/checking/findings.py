@@ -94,6 +94,15 @@ RULES: dict[str, Rule] = {
 }
 
 
+_MAX_TEXT = 1000
+
+
+def _bounded(text: str) -> str:
+    """Return a text without the middle of one that is too long: a message may show a value of any length."""
+    half = _MAX_TEXT // 2
+    return text if len(text) <= _MAX_TEXT else f"{text[:half]} [...] {text[-half:]}"
+
+
 @attrs.frozen(kw_only=True)
 class Finding:
     """One place where a project breaks a rule.
@@ -109,8 +118,8 @@ class Finding:
     rule: str
     file: str
     line: int
-    message: str
-    hint: str
+    message: str = attrs.field(converter=_bounded)
+    hint: str = attrs.field(converter=_bounded)
 
     @property
     def severity(self) -> Severity:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.checking.findings import Finding
-from fc_callback.project.manifest import FUNCTION_COMPONENT, component_name
+from fc_callback.project.manifest import FUNCTION_COMPONENT, component_name, is_of_fc_2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,6 @@ _PREVIOUS = "fc"
 _NESTED = ("function", "service")
 
 
-def is_previous_manifest(document: Document) -> bool:
-    """Whether a manifest is of the edition of FC 2.0, which has services in place of resources."""
-    return isinstance(document.data.get("services"), dict) and "resources" not in document.data
-
-
 def without_previous(project: Project) -> Project:
     """Return a project without the functions whose properties have the form of FC 2.0."""
     return attrs.evolve(project, functions=tuple(one for one in project.functions if not _nested(one.props)))
@@ -36,7 +31,7 @@ def without_previous(project: Project) -> Project:
 def check(project: Project) -> Iterator[Finding]:
     """Find manifests of FC 2.0, and resources of its component or with its form of properties."""
     for document in project.manifests:
-        if is_previous_manifest(document):
+        if is_of_fc_2(document.data):
             yield _translate(document, f"{document.file} is a manifest of FC 2.0 (`services:`)", "services")
             continue
         resources = document.data.get("resources")

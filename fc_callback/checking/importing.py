@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIME_LIMIT_SECONDS = 30.0
 _PROBE = Path(__file__).with_name("probe.py")
 _OUTPUT_CHARACTERS = 300
+_OF_PYTHON = {"PYTHONPATH", "PYTHONHOME"}  # they name places of FC
 _SECRET_VARIABLES = ("ALIBABA_CLOUD_", "ALICLOUD_", "AccessKey", "AWS_")
 
 
@@ -70,10 +71,10 @@ def import_handlers(
         One for each handler, in order. If a handler ended the process or took too long, it is the last one.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
-    function_own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+    function_own = {name: value for name, value in environment.items() if _can_be_passed(name, value)}
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-") as folder:
         result = Path(folder) / "result.json"
-        arguments = (str(code_dir), runtime, str(result), *handlers)
+        arguments = (str(code_dir), runtime, str(result), *(handler.replace("\0", "?") for handler in handlers))
         process = subprocess.Popen(  # noqa: S603 - this Python, on the user's own project
             [sys.executable, "-W", "ignore", "-B", str(_PROBE), *arguments],
             cwd=folder,
@@ -96,6 +97,11 @@ def import_handlers(
         lines = result.read_text("utf-8").splitlines() if result.is_file() else []
         seen = [Imported(**json.loads(line)) for line in lines]
         return seen if len(seen) == len(handlers) else [*seen, missing]
+
+
+def _can_be_passed(name: str, value: str) -> bool:
+    """Whether a variable can be passed to the process, and does not change where its Python is."""
+    return bool(name) and not set(name) & {"=", "\0"} and "\0" not in value and name not in _OF_PYTHON
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

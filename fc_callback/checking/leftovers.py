@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from fc_callback.checking.findings import Finding, finding_at, silenced_at
-from fc_callback.checking.generations import is_previous_manifest
 from fc_callback.project.expressions import UNKNOWN
+from fc_callback.project.manifest import is_of_fc_2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ _PLACES_SHOWN = 5
 
 def check(project: Project) -> Iterator[Finding]:
     """Find what templates left in the manifests, the flows and the policies."""
-    documents = [one for one in project.manifests if not is_previous_manifest(one)]
+    documents = [one for one in project.manifests if not is_of_fc_2(one.data)]
     documents += [*(flow.document for flow in project.flows), *project.policies.values()]
     for document in {document.path: document for document in documents}.values():
         yield from _placeholders(document)

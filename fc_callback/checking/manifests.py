@@ -11,9 +11,9 @@ import re
 from typing import TYPE_CHECKING
 
 from fc_callback.checking.findings import Finding, finding_at
-from fc_callback.checking.generations import is_previous_manifest
 from fc_callback.checking.properties import problems_of, runtimes
 from fc_callback.project.expressions import UNKNOWN, read_dotenv
+from fc_callback.project.manifest import is_of_fc_2
 from fc_callback.runtime.runtimes import OLDEST_PYTHON, RUNTIMES
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check(project: Project, tasks: Sequence[Function]) -> Iterator[Finding]:
         tasks: Its functions that are proven to run tasks.
     """
     for document in project.manifests:
-        if not is_previous_manifest(document):
+        if not is_of_fc_2(document.data):
             yield from _edition(document)
     yield from _dotenv(project.root)
     for function in project.functions:

@@ -67,6 +67,7 @@ def imports_of(code_dir: Path, handlers: Iterable[str]) -> SourceImports:
     installed = _installed_in(code_dir)
     waiting = [handler.rpartition(".")[0].replace("/", ".") for handler in handlers]
     seen: set[Path] = set()
+    own: dict[str, bool] = {}
     changes_path = False
     while waiting and len(seen) < _MAX_FILES:
         path = _module_file(code_dir, waiting.pop())
@@ -77,9 +78,14 @@ def imports_of(code_dir: Path, handlers: Iterable[str]) -> SourceImports:
         if tree is None:
             continue  # the import of the handler reports it
         changes_path = changes_path or _names_sys_path(tree)
+        lines: dict[str, int] = {}
         for module, line in _imported_modules(tree, _package_of(path, code_dir)):
+            lines.setdefault(module, line)
+        for module, line in lines.items():
             top = module.partition(".")[0]
-            if is_in(code_dir, top):
+            if top not in own:
+                own[top] = is_in(code_dir, top)
+            if own[top]:
                 waiting += [] if top in installed else _with_parents(module)
             elif not is_standard(top):
                 found.setdefault(top, (path, line))

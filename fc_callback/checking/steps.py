@@ -92,7 +92,7 @@ def _path(resource: Resource) -> Iterator[Finding]:
     if included is not None and isinstance(resource.props.get("definition"), str):
         problem = f"`${{file()}}` gives the text of {included.file}, and the flow component takes a text for a path."
         hint = "Write ${yaml(file('...'))}, or ${path('...')}."
-    elif isinstance(written, str) and not written.startswith(("/", "${")) and "\n" not in written:
+    elif isinstance(written, str) and not written.startswith("/") and not {"\n", "$"} & set(written):
         problem = f"`s` reads {written} from its current directory, which need not be that of {resource.document.file}."
         hint = f"Write ${{path('{written}')}}."
     else:

@@ -36,7 +36,7 @@ class Unknown:
 
 UNKNOWN = Unknown()
 _MAX_DEPTH = 10  # deeper expressions refer to themselves
-_EXPRESSION = re.compile(r"\$\{([^}]*)\}")
+_EXPRESSION = re.compile(r"\$\{([^}]{0,1000})\}")  # the bound keeps the search of a hostile text linear
 _CALL = re.compile(r"(?P<name>[a-zA-Z]+)\s*\((?P<arguments>.*)\)", re.DOTALL)
 _REFERENCE = re.compile(r"[\w.-]+")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
@@ -135,13 +135,17 @@ class Resolver:
         whole = _EXPRESSION.fullmatch(value.strip())
         if whole:
             return self._evaluate(whole, place, depth)
-        parts = [self._evaluate(found, place, depth) for found in _EXPRESSION.finditer(value)]
-        if any(part is UNKNOWN or isinstance(part, dict) for part in parts):
+        parts: list[Any] = []
+        characters = 0
+        for found in _EXPRESSION.finditer(value):
+            part = self._evaluate(found, place, depth)
+            parts.append(part if part is UNKNOWN or isinstance(part, dict) else as_text(part))
+            characters += len(parts[-1]) if isinstance(parts[-1], str) else 0
+            if characters > MAX_CHARACTERS:
+                raise Undefined(f"The expressions of one text expand to more than {MAX_CHARACTERS:,} characters.")
+        if not all(isinstance(part, str) for part in parts):
             return UNKNOWN
-        texts = [as_text(part) for part in parts]
-        if sum(map(len, texts)) > MAX_CHARACTERS:
-            raise Undefined(f"The expressions of one text expand to more than {MAX_CHARACTERS:,} characters.")
-        given = iter(texts)
+        given = iter(parts)
         return _EXPRESSION.sub(lambda _: next(given), value)
 
     def _evaluate(self, found: re.Match[str], place: Place, depth: int) -> Any:

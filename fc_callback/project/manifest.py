@@ -30,6 +30,11 @@ def served_handler(command: str) -> str | None:
     return found["handler"] if found else None
 
 
+def is_of_fc_2(data: Mapping[str, Any]) -> bool:
+    """Whether the content of a manifest is of FC 2.0, whose edition has services in place of resources."""
+    return isinstance(data.get("services"), dict) and "resources" not in data
+
+
 def component_name(text: str) -> str:
     """Return `fc3` of `devsapp/fc3@0.1.0`."""
     return text.partition("@")[0].rpartition("/")[2]

@@ -9,7 +9,14 @@ import attrs
 
 from fc_callback.project.documents import Document, locate, read_document, real_path, repository_of, value_at
 from fc_callback.project.expressions import Resolver, Undefined, read_dotenv
-from fc_callback.project.manifest import FLOW_COMPONENTS, FUNCTION_COMPONENT, Function, Resource, component_name
+from fc_callback.project.manifest import (
+    FLOW_COMPONENTS,
+    FUNCTION_COMPONENT,
+    Function,
+    Resource,
+    component_name,
+    is_of_fc_2,
+)
 from fc_callback.project.yaml_reader import DuplicateKey
 
 if TYPE_CHECKING:
@@ -195,7 +202,7 @@ class _ManifestReader:
         if isinstance(given, dict) and given:
             for key, entry in given.items():
                 yield from self._resource(key, entry)
-        elif "services" not in self._data:  # a project of FC 2.0
+        elif not is_of_fc_2(self._data):
             hint = "Write them as a mapping below `resources:`."
             self._report("manifest", ("resources",), f"{self._document.file} has no resources.", hint)
 

@@ -380,9 +380,7 @@ PACKAGES = (
         files={
             "s.yaml": manifest(PYTHON.replace("./code", "./")),
             "index.py": "import vendored\n" + HANDLER,
-            "vendored/__init__.py": "import a_part_that_is_optional\n"
-            if False
-            else "def lazily():\n    import optional_part\n",
+            "vendored/__init__.py": "def lazily():\n    import optional_part\n",
             "vendored-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: vendored\nVersion: 1.0\n",
             "vendored-1.0.dist-info/RECORD": "vendored/__init__.py,,\nvendored-1.0.dist-info/RECORD,,\n",
             "tests/test_index.py": "import a_test_tool\n",
