@@ -80,7 +80,7 @@ def _dependencies(
     if unbuilt and built is Built.NOTHING and not _has_layers(function):
         yield _together(
             project, "dependency-unbuilt", unbuilt,
-            f"imports {{}}, which {requirements.file} names, and the package of {function.name!r} does not have it yet: no "
+            f"imports {{}}, which {requirements.file} names, and the package does not have it yet: no "
             "action of s.yaml builds it.",
             "Run `fc-callback build`, best as a pre-deploy action of s.yaml.",
         )  # fmt: skip
@@ -106,8 +106,8 @@ def _unknown(
     if _has_layers(function):
         yield _together(
             project, "dependency-layer", unknown,
-            f"imports {{}}, which is neither in the package of {function.name!r} nor among the requirements. One of its "
-            "layers may bring it; the check does not read layers.",
+            "imports {}, which is neither in the package nor among the requirements. A layer of the function may "
+            "bring it; the check does not read layers.",
             f"Silence this rule if a layer brings it. {add.format('it')}",
         )  # fmt: skip
         return

@@ -42,7 +42,7 @@ _NAMES: Final[tuple[Place, ...]] = (
     ("logConfig", "logstore"),
     ("triggers",),
 )
-_NOT_NAMES = {"description", "payload", "triggerConfig"}
+_NOT_NAMES = {"description", "triggerName", "qualifier", "triggerConfig"}
 _IMAGE = re.compile(
     r"(?:[\w.-]+-)?registry(?:-vpc|-internal)?\.(?P<region>[a-z]{2}-[a-z0-9-]+)\.(?:cr\.)?aliyuncs\.com/"
 )

@@ -79,7 +79,7 @@ def _dotenv(root: Path) -> Iterator[Finding]:
     for name in (".env", ".env.example"):
         path = root / name
         for variable in read_dotenv(path):
-            if not variable.startswith(("FC_", "_FC_")):
+            if variable != "FC_REGION":
                 continue
             lines = path.read_text("utf-8", "replace").splitlines()
             line = next(number for number, text in enumerate(lines, 1) if variable in text)
@@ -87,8 +87,8 @@ def _dotenv(root: Path) -> Iterator[Finding]:
                 rule="reserved-variable",
                 file=name,
                 line=line,
-                message=f"{variable} begins with FC_: `s` reads such variables as its own settings; FC_REGION sends the "
-                "upload to a host that answers only inside FC.",
+                message="`s` reads FC_REGION as a setting of its own: it sends the upload to a host that answers only inside "
+                "FC.",
                 hint="Rename it.",
             )
 

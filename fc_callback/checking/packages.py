@@ -28,7 +28,7 @@ def check(project: Project) -> Iterator[Finding]:
     for function in project.functions:
         yield from _code_path(function)
         if function.code_dir is not None:
-            yield from _secrets(project, function, function.code_dir)
+            yield from _secrets(project, function.code_dir)
             target = TargetPlatform.of_runtime(function.runtime)
             if target is not None:
                 yield from _platform(project, function, function.code_dir, target)
@@ -46,8 +46,9 @@ def _code_path(function: Function) -> Iterator[Finding]:
         yield finding_at(function, "code-path", problem, "Write a path relative to the directory of s.yaml.", "code")
 
 
-def _secrets(project: Project, function: Function, code_dir: Path) -> Iterator[Finding]:
-    ignored = _ignore_patterns(code_dir)
+def _secrets(project: Project, code_dir: Path) -> Iterator[Finding]:
+    ignored, ignore_file = _ignore_patterns(code_dir), code_dir / ".fcignore"
+    named = relative_name(ignore_file, project.root)
     for path in sorted(code_dir.glob(".env*")):
         if path.name.endswith(_EXAMPLES) or not path.is_file() or _is_ignored(path.name, ignored):
             continue
@@ -55,8 +56,8 @@ def _secrets(project: Project, function: Function, code_dir: Path) -> Iterator[F
             rule="secret-file",
             file=relative_name(path, project.root),
             line=1,
-            message=f"{path.name} goes into the package of {function.name!r}: `s` leaves out only what .fcignore names.",
-            hint=f"Add `{path.name}` to {relative_name(code_dir / '.fcignore', project.root)}, or move it beside s.yaml.",
+            message=f"{path.name} goes into the package: `s` leaves out only what .fcignore names.",
+            hint=f"Add `{path.name}` to {named if ignore_file.is_file() else f'a new file {named}'}, or move it beside s.yaml.",
         )
 
 

@@ -29,10 +29,9 @@ def describe_handler(code_dir: str, handler: str, runtime: str) -> dict[str, Any
     if not callable(function):
         return {"problem": "It exists, and is not a function.", "kind": "HandlerNotFound"}
     code = getattr(_innermost(function), "__code__", None)
-    decorated = _decorated(function)
     return {
-        "on_failure": getattr(decorated, "__task_callback__", ""),
-        "token_paths": _token_paths(decorated),
+        "on_failure": _on_failure(function),
+        "token_paths": _token_paths(function),
         "line": getattr(code, "co_firstlineno", 1),
         "file": getattr(code, "co_filename", ""),
     }
@@ -52,6 +51,11 @@ def _innermost(function: Any) -> Any:
     return function
 
 
+def _on_failure(function: Any) -> str:
+    """Return the mark of task_callback; empty for a plain function."""
+    return str(getattr(_decorated(function), "__task_callback__", ""))
+
+
 def _decorated(function: Any) -> Any:
     """Return what task_callback returned, below any number of other decorators; None for a plain function."""
     while function is not None:
@@ -63,9 +67,9 @@ def _decorated(function: Any) -> Any:
     return None
 
 
-def _token_paths(decorated: Any) -> list[str] | None:
+def _token_paths(function: Any) -> list[str] | None:
     """Return the places of the token that the decorator names; none for its default, and None for any other."""
-    options = getattr(decorated, "__task_options__", None)
+    options = getattr(_decorated(function), "__task_options__", None)
     token = getattr(options, "token", callable)
     if token is None or isinstance(token, str):
         return [token] if token else []
