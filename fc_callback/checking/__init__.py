@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback.checking import handlers, manifests, packages, roles, steps
+from fc_callback.checking import (
+    dependencies,
+    generations,
+    handlers,
+    leftovers,
+    manifests,
+    packages,
+    roles,
+    steps,
+    token_keys,
+)
 from fc_callback.checking.findings import RULES, Finding, Rule, without_silenced
 from fc_callback.checking.flows import read_flows
 from fc_callback.checking.importing import TIME_LIMIT_SECONDS
+from fc_callback.checking.tasks import task_functions
 from fc_callback.errors import SettingsError
 from fc_callback.project import read_project
 
@@ -53,16 +64,25 @@ def check_project(
     unknown = sorted(silenced - RULES.keys())
     if unknown:
         raise SettingsError(f"There is no rule {unknown[0]!r}.", hint=f"The rules are {', '.join(RULES)}.")
-    project = read_project(root, environ=environ)
+    read = read_project(root, environ=environ)
+    found = [
+        *(Finding(**attrs.asdict(problem)) for problem in read.problems),
+        *generations.check(read),
+        *leftovers.check(read),
+    ]
+    project = leftovers.without_leftovers(generations.without_previous(read))
     flows = read_flows(project)
     imported = handlers.import_all(project, time_limit_seconds=time_limit_seconds) if imports else {}
-    found = [
-        *(Finding(**attrs.asdict(problem)) for problem in project.problems),
-        *manifests.check(project),
-        *roles.check(project),
+    tasks = task_functions(project, flows, imported)
+    absences = dependencies.check(project)
+    found += [
+        *manifests.check(project, tasks),
+        *roles.check(project, tasks),
         *packages.check(project),
-        *handlers.check(project, flows, imported),
+        *absences.findings,
+        *handlers.check(project, flows, imported, absent=absences.modules),
         *steps.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
+        *token_keys.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
     ]
     kept = {finding: None for finding in without_silenced(root, found) if finding.rule not in silenced}
     return sorted(kept, key=lambda finding: (finding.file, finding.line, finding.rule))

@@ -43,7 +43,7 @@ RULES: dict[str, Rule] = {
         "error",
         manifest="s.yaml exists and can be read",
         edition="s.yaml has edition: 3.0.0",
-        component="A function is deployed by the component fc3",
+        component="A function is deployed by the component fc3, which is that of FC 3.0",
         duplicate_key="A mapping has each key once",
         placeholder="No {{ placeholder }} of a template remains",
         expression="Everything that ${...} names exists",
@@ -58,22 +58,31 @@ RULES: dict[str, Rule] = {
         handler_decorated="A function that receives tasks is decorated with @task_callback",
         reserved_variable="No environment variable begins with FC_",
         environment_size="The environment variables fit into 4 KB",
-        dependency_missing="The package holds what the code imports",
+        dependency_missing="The requirements name what the code imports",
         dependency_platform="Compiled dependencies are built for the function's platform and Python",
         pythonpath="PYTHONPATH names the directory of the dependencies",
         role_missing="A function that reports tasks has a role",
-        role_arn="The role is a full ARN in lower case",
+        role_arn="The role is an ARN, or the name of a role",
         role_actions="The role's policy allows both report actions on *",
         role_trust="The role trusts the service that assumes it",
         flow_definition="CloudFlow accepts the flow's definition",
         flow_name="A flow's Name is the name it is deployed under",
         flow_token="A step that waits for a callback passes the token on",  # noqa: S106 - no password
+        flow_token_key="The function looks for the token under the key that the step gives it",  # noqa: S106 - the same
+        flow_region="The flow component deploys to the region",
         flow_timeout="A step that waits for a callback has a timeout",
         flow_express="An Express flow has only what Express executions support",
         step_timeout="A function's timeout is not longer than its step's",
     ),
     **_rules(
         "warning",
+        unset_variable="The variables that s.yaml reads have a value or a default",
+        sample_value="No sample account, namespace or name remains",
+        other_region="The image and the layers are in the function's region",
+        handler_unchecked="The check can import the handlers here",
+        dependency_unbuilt="The packages that the requirements name get into the package",
+        dependency_layer="The check knows the packages that the code imports; a layer may bring others",
+        dependency_preinstalled="The package does not depend on FC's own versions of packages",
         timeout_default="The function's timeout is set",
         instance_concurrency="Built-in runtimes serve one request at a time",
         trigger_role="A trigger that needs a role names it",
@@ -83,6 +92,15 @@ RULES: dict[str, Rule] = {
         unreported_failure="The failures of an asynchronous task are reported",
     ),
 }
+
+
+_MAX_TEXT = 1000
+
+
+def _bounded(text: str) -> str:
+    """Return a text without the middle of one that is too long: a message may show a value of any length."""
+    half = _MAX_TEXT // 2
+    return text if len(text) <= _MAX_TEXT else f"{text[:half]} [...] {text[-half:]}"
 
 
 @attrs.frozen(kw_only=True)
@@ -100,8 +118,8 @@ class Finding:
     rule: str
     file: str
     line: int
-    message: str
-    hint: str
+    message: str = attrs.field(converter=_bounded)
+    hint: str = attrs.field(converter=_bounded)
 
     @property
     def severity(self) -> Severity:
@@ -111,7 +129,8 @@ class Finding:
 
 def finding_at(resource: Resource, rule: str, message: str, hint: str, *place: str | int) -> Finding:
     """Return a finding at a property of a resource."""
-    return Finding(rule=rule, file=resource.document.file, line=resource.line(*place), message=message, hint=hint)
+    file, line = resource.locate(*place)
+    return Finding(rule=rule, file=file, line=line, message=message, hint=hint)
 
 
 _COMMENT = re.compile(r"#\s*fc-callback:\s*ignore\s*=?\s*(?P<rules>[a-z][a-z, -]*)")
@@ -125,12 +144,13 @@ def without_silenced(root: Path, findings: Iterable[Finding]) -> list[Finding]:
         if finding.file not in files:
             path = root / finding.file
             files[finding.file] = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
-        if finding.rule not in _silenced_at(files[finding.file], finding.line):
+        if finding.rule not in silenced_at(files[finding.file], finding.line):
             kept.append(finding)
     return kept
 
 
-def _silenced_at(lines: list[str], line: int) -> set[str]:
+def silenced_at(lines: list[str], line: int) -> set[str]:
+    """Return the rules that a comment silences at a line, counted from 1."""
     near = lines[line - 1 : line]
     above = line - 2
     while 0 <= above < len(lines) and lines[above].lstrip().startswith("#"):

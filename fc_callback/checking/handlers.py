@@ -10,18 +10,17 @@ import attrs
 from fc_callback.checking.findings import Finding
 from fc_callback.checking.flows import reaches
 from fc_callback.checking.importing import Imported, import_handlers
+from fc_callback.checking.load_errors import install_hint, module_of_others, why_uncertain
 from fc_callback.project.documents import relative_name
 from fc_callback.project.manifest import served_handler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from fc_callback.checking.flows import CheckedFlow
     from fc_callback.project import Function, Project
 
 _HOOKS = ("initializer", "preStop")
-# Only the events of these triggers carry a task token.
-_TASK_TRIGGERS = {"mns_topic", "eventbridge"}
 
 
 @attrs.frozen(kw_only=True)
@@ -104,22 +103,35 @@ def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list
 
 
 def check(
-    project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str, Sequence[Imported]]
+    project: Project,
+    flows: Sequence[CheckedFlow],
+    imported: Mapping[str, Sequence[Imported]],
+    *,
+    absent: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """Find what is wrong with the handlers, and with the hooks of those that can be imported."""
+    """Find what is wrong with the handlers, and with the hooks of those that can be imported.
+
+    Args:
+        project: The project.
+        flows: Its flows.
+        imported: The results of importing the handlers, by resource.
+        absent: Modules that have a finding already.
+    """
     for function in project.functions:
         handler = handler_of(project, function)
         if handler is None or function.key not in imported:
             continue
         seen, *hooks = imported[function.key]
         if seen.problem:
-            yield _not_loaded(project, handler, seen)
+            yield from _not_loaded(project, function, handler, seen, absent)
             continue
         # A hook that ends the process leaves no result of those after it.
         for hook, of_hook in zip(hooks_of(function), hooks, strict=False):
             if of_hook.problem:
-                yield _not_loaded(project, hook, of_hook)
-        if not seen.on_failure and _receives_tasks(flows, function):
+                yield from _not_loaded(project, function, hook, of_hook, absent)
+        if not seen.on_failure and any(
+            step.callback and reaches(step, function) for flow in flows for step in flow.tasks
+        ):
             file, line = _inside(project.root, seen) or (handler.file, handler.line)
             yield Finding(
                 rule="handler-decorated",
@@ -130,9 +142,27 @@ def check(
             )
 
 
-def _not_loaded(project: Project, handler: Handler, seen: Imported) -> Finding:
+def _not_loaded(
+    project: Project, function: Function, handler: Handler, seen: Imported, absent: Collection[str]
+) -> Iterator[Finding]:
     file, line = _inside(project.root, seen) or (handler.file, handler.line)
-    return Finding(
+    module = module_of_others(handler.text, handler.code_dir, seen)
+    reason = why_uncertain(function, handler.text, handler.code_dir, seen)
+    if module in absent:
+        return  # the rules for dependencies tell more about it
+    if reason:
+        yield Finding(
+            rule="handler-unchecked",
+            file=file,
+            line=line,
+            message=f"The {handler.kind} {handler.text} cannot be imported here, so no rule looks at it ({reason}): "
+            f"{seen.problem}",
+            hint=install_hint(project, handler.code_dir, module)
+            if module
+            else "Silence this rule if FC can import it.",
+        )
+        return
+    yield Finding(
         rule="handler-import",
         file=file,
         line=line,
@@ -147,21 +177,8 @@ def _inside(root: Path, seen: Imported) -> tuple[str, int] | None:
 
 
 def _import_hint(seen: Imported) -> str:
-    if seen.module:
-        return (
-            f"The check imports it with this Python: if {seen.module} is among the requirements, install them here "
-            "(python -m pip install -r requirements-dev.txt)."
-        )
     if seen.kind == "HandlerNotFound":
         return "Name a function of that module: handler: module.function."
     if seen.kind == "FunctionTimeout":
         return "Do the long work in the function, or in FC's initializer."
     return "Fix the import: FC imports the handler in the first request, and would fail in the same way."
-
-
-def _receives_tasks(flows: Sequence[CheckedFlow], function: Function) -> bool:
-    steps = [step for flow in flows for step in flow.tasks if reaches(step, function)]
-    if steps:
-        return any(step.callback for step in steps)
-    kinds = {str(trigger.get("triggerType")) for _, trigger in function.triggers}
-    return bool(kinds & _TASK_TRIGGERS) or not (kinds or flows)

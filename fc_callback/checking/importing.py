@@ -21,6 +21,7 @@ TIME_LIMIT_SECONDS = 30.0
 _PROBE = Path(__file__).with_name("probe.py")
 _OUTPUT_CHARACTERS = 300
 _ENDING_SECONDS = 5.0
+_OF_PYTHON = {"PYTHONPATH", "PYTHONHOME"}  # they name places of FC
 _SECRET_VARIABLES = ("ALIBABA_CLOUD_", "ALICLOUD_", "AccessKey", "AWS_")
 
 
@@ -33,8 +34,11 @@ class Imported:
         kind: FC's errorType for that.
         file: Where the problem is, if that is known; the file of the function itself if there is no problem.
         line: The line there.
-        module: The module that was not found, if that is the problem.
+        module: The module that was not found, or that lacks a name, if that is the problem.
+        causes: The names of the exception's class and of its bases.
         on_failure: `raise` or `report` if task_callback decorates it, else empty.
+        token_paths: The places of the token that the decorator names; empty for its default, which looks for the usual
+            keys. None if a function finds it, or if nothing decorates the handler.
     """
 
     problem: str = ""
@@ -42,7 +46,9 @@ class Imported:
     file: str = ""
     line: int = 1
     module: str | None = None
+    causes: Sequence[str] = ()
     on_failure: str = ""
+    token_paths: Sequence[str] | None = None
 
 
 def import_handlers(
@@ -66,11 +72,11 @@ def import_handlers(
         One for each handler, in order. If a handler ended the process or took too long, it is the last one.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
-    function_own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+    function_own = {name: value for name, value in environment.items() if _can_be_passed(name, value)}
     # On Windows a process that is still running keeps its current directory from being deleted.
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
-        arguments = (str(code_dir), runtime, str(result), *handlers)
+        arguments = (str(code_dir), runtime, str(result), *(handler.replace("\0", "?") for handler in handlers))
         process = subprocess.Popen(  # noqa: S603 - this Python, on the user's own project
             [sys.executable, "-W", "ignore", "-B", str(_PROBE), *arguments],
             cwd=folder,
@@ -93,6 +99,11 @@ def import_handlers(
         lines = result.read_text("utf-8").splitlines() if result.is_file() else []
         seen = [Imported(**json.loads(line)) for line in lines]
         return seen if len(seen) == len(handlers) else [*seen, missing]
+
+
+def _can_be_passed(name: str, value: str) -> bool:
+    """Whether a variable can be passed to the process, and does not change where its Python is."""
+    return bool(name) and not set(name) & {"=", "\0"} and "\0" not in value and name not in _OF_PYTHON
 
 
 def _kill_with_its_children(process: subprocess.Popen[bytes]) -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.properties import problems_of, runtimes
 from fc_callback.project.expressions import UNKNOWN, read_dotenv
-from fc_callback.project.manifest import FUNCTION_COMPONENT, component_name
+from fc_callback.project.manifest import is_of_fc_2
 from fc_callback.runtime.runtimes import OLDEST_PYTHON, RUNTIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from fc_callback.project import Function, Project, Resource
@@ -25,31 +25,40 @@ if TYPE_CHECKING:
 
 EDITION = "3.0.0"
 ENVIRONMENT_MAX_BYTES = 4096
-_PLACEHOLDER = re.compile(r"\{\{\s*[A-Za-z_][\w.]*\s*\}\}")
+# Source: devsapp/fnf, version 0.0.4 of the component flow, which refuses any other region.
+_FLOW_REGIONS = (
+    *("cn-beijing", "cn-hangzhou", "cn-shanghai", "cn-qingdao", "cn-shenzhen", "ap-southeast-1", "us-west-1"),
+    "cn-heyuan-acdr-1",
+)
 _FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _FLOW_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 _TRIGGERS_WITH_ROLE = {"oss", "log", "mns_topic", "tablestore", "cdn_events"}
 _PYTHON = re.compile(r"python(\d)(?:\.(\d+))?")
 
 
-def check(project: Project) -> Iterator[Finding]:
-    """Find what is wrong with the manifests and the functions' properties."""
+def check(project: Project, tasks: Sequence[Function]) -> Iterator[Finding]:
+    """Find what is wrong with the manifests and the functions' properties.
+
+    Args:
+        project: The project.
+        tasks: Its functions that are proven to run tasks.
+    """
     for document in project.manifests:
-        yield from _edition(document)
-        yield from _component(document)
-    yield from _placeholders(project)
+        if not is_of_fc_2(document.data):
+            yield from _edition(document)
     yield from _dotenv(project.root)
     for function in project.functions:
         for problem in problems_of(function.props):
             yield finding_at(function, problem.rule, problem.message, problem.hint, *problem.place)
-        yield from _runtime(function)
+        yield from _runtime(function, is_task=function in tasks)
         yield from _variables(function)
-        yield from _timeout(function)
+        yield from _timeout(function) if function in tasks else ()
         yield from _concurrency(function)
         yield from _triggers(function)
         yield from _name(function, "functionName", "function", _FUNCTION_NAME, 64)
     for resource in project.flow_resources:
         yield from _name(resource, "name", "flow", _FLOW_NAME, 128)
+        yield from _flow_region(resource)
 
 
 def _edition(document: Document) -> Iterator[Finding]:
@@ -66,44 +75,11 @@ def _edition(document: Document) -> Iterator[Finding]:
     )
 
 
-def _component(document: Document) -> Iterator[Finding]:
-    """Find functions of another component; no other rule looks at them."""
-    resources = document.data.get("resources")
-    for key, entry in resources.items() if isinstance(resources, dict) else ():
-        component, props = (entry.get("component"), entry.get("props")) if isinstance(entry, dict) else (None, None)
-        if not isinstance(component, str) or component_name(component) == FUNCTION_COMPONENT:
-            continue
-        if isinstance(props, dict) and "runtime" in props and "code" in props:
-            yield Finding(
-                rule="component",
-                file=document.file,
-                line=document.line("resources", key, "component"),
-                message=f"{key!r} is a function of the component {component!r}: this check knows only fc3 and skips it.",
-                hint=f"Write `component: {FUNCTION_COMPONENT}`.",
-            )
-
-
-def _placeholders(project: Project) -> Iterator[Finding]:
-    """Search the files that a template renders. Code is not searched: it may use double braces for its own purposes."""
-    documents = [*project.manifests, *(flow.document for flow in project.flows), *project.policies.values()]
-    for document in {document.path: document for document in documents}.values():
-        for number, line in enumerate(document.text.splitlines(), 1):
-            found = _PLACEHOLDER.search(line)
-            if found:
-                yield Finding(
-                    rule="placeholder",
-                    file=document.file,
-                    line=number,
-                    message=f"{found.group()} is a placeholder of a template, and `s` would deploy it as it is.",
-                    hint="Write the value, or create the project again: `fc-callback new`, or `s init --parameters`.",
-                )
-
-
 def _dotenv(root: Path) -> Iterator[Finding]:
     for name in (".env", ".env.example"):
         path = root / name
         for variable in read_dotenv(path):
-            if not variable.startswith(("FC_", "_FC_")):
+            if variable != "FC_REGION":
                 continue
             lines = path.read_text("utf-8", "replace").splitlines()
             line = next(number for number, text in enumerate(lines, 1) if variable in text)
@@ -111,13 +87,13 @@ def _dotenv(root: Path) -> Iterator[Finding]:
                 rule="reserved-variable",
                 file=name,
                 line=line,
-                message=f"{variable} begins with FC_: `s` reads such variables as its own settings; FC_REGION sends the "
-                "upload to a host that answers only inside FC.",
+                message="`s` reads FC_REGION as a setting of its own: it sends the upload to a host that answers only inside "
+                "FC.",
                 hint="Rename it.",
             )
 
 
-def _runtime(function: Function) -> Iterator[Finding]:
+def _runtime(function: Function, *, is_task: bool) -> Iterator[Finding]:
     runtime = function.props.get("runtime")
     if runtime is None or runtime is UNKNOWN:
         return
@@ -128,7 +104,7 @@ def _runtime(function: Function) -> Iterator[Finding]:
         problem = f"FC has no runtime {runtime!r}."
         hint = f"{suggestion}FC's own Pythons are {_built_in(' and ')}; for another one use custom-container."
         yield finding_at(function, "runtime", problem, hint, "runtime")
-    elif python and (int(python.group(1)), int(python.group(2) or 0)) < OLDEST_PYTHON:
+    elif is_task and python and (int(python.group(1)), int(python.group(2) or 0)) < OLDEST_PYTHON:
         problem = f"fc_callback needs Python {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]}, and {runtime} is older."
         yield finding_at(function, "runtime", problem, f"Use {_built_in(' or ')}.", "runtime")
 
@@ -191,6 +167,18 @@ def _triggers(function: Function) -> Iterator[Finding]:
                 "Name the role with which the source invokes the function, as a full ARN.",
                 *("triggers", index),
             )
+
+
+def _flow_region(resource: Resource) -> Iterator[Finding]:
+    region = resource.text("region")
+    if region and region not in _FLOW_REGIONS:
+        yield finding_at(
+            resource,
+            "flow-region",
+            f"The flow component does not deploy to the region {region}: `s deploy` stops.",
+            f"It takes {', '.join(_FLOW_REGIONS)}. In another region create the flow in the console or with the aliyun CLI.",
+            "region",
+        )
 
 
 def _name(resource: Resource, prop: str, kind: str, pattern: re.Pattern[str], longest: int) -> Iterator[Finding]:

@@ -22,13 +22,16 @@ def describe_handler(code_dir: str, handler: str, runtime: str) -> dict[str, Any
     except LoadError as error:
         cause = error.__cause__ or error
         file, line = _place_in_code(cause, code_dir)
-        module = cause.name if isinstance(cause, ModuleNotFoundError) else None
-        return {"problem": str(error), "kind": error.kind, "file": file, "line": line, "module": module}
+        module = cause.name if isinstance(cause, ImportError) else None
+        causes = [each.__name__ for each in type(cause).__mro__]
+        problem = {"problem": str(error), "kind": error.kind, "file": file, "line": line}
+        return {**problem, "module": module, "causes": causes}
     if not callable(function):
         return {"problem": "It exists, and is not a function.", "kind": "HandlerNotFound"}
     code = getattr(_innermost(function), "__code__", None)
     return {
         "on_failure": _on_failure(function),
+        "token_paths": _token_paths(function),
         "line": getattr(code, "co_firstlineno", 1),
         "file": getattr(code, "co_filename", ""),
     }
@@ -49,15 +52,28 @@ def _innermost(function: Any) -> Any:
 
 
 def _on_failure(function: Any) -> str:
-    """Return the mark of task_callback, below any number of other decorators; empty for a plain function."""
+    """Return the mark of task_callback; empty for a plain function."""
+    return str(getattr(_decorated(function), "__task_callback__", ""))
+
+
+def _decorated(function: Any) -> Any:
+    """Return what task_callback returned, below any number of other decorators; None for a plain function."""
     while function is not None:
         own = vars(type(function)).get("__call__")  # of an object whose __call__ is decorated
         for each in (function, own):
-            mark = getattr(each, "__task_callback__", None)
-            if isinstance(mark, str):
-                return mark
+            if isinstance(getattr(each, "__task_callback__", None), str):
+                return each
         function = getattr(function, "__wrapped__", None) or getattr(function, "func", None)
-    return ""
+    return None
+
+
+def _token_paths(function: Any) -> list[str] | None:
+    """Return the places of the token that the decorator names; none for its default, and None for any other."""
+    options = getattr(_decorated(function), "__task_options__", None)
+    token = getattr(options, "token", callable)
+    if token is None or isinstance(token, str):
+        return [token] if token else []
+    return None if callable(token) else list(token)
 
 
 def main(code_dir: str, runtime: str, result: str, *handlers: str) -> None:

@@ -37,6 +37,8 @@ _TRIGGERS = {
     "tablestore": "IOtsConfig",
     "timer": "ITimerTriggerConfig",
 }
+# The schema requires these, and a deployment does not need them.
+_OPTIONAL = {("code", "src")}
 # Other rules check these.
 _ELSEWHERE = {("runtime",)}
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -128,7 +130,9 @@ def _object_problems(value: dict[str, Any], schema: Schema, place: Place) -> Ite
     unknown = [str(key) for key in value if known and key not in known and not others]
     for name in schema.get("required", ()):
         # A misspelt name is one mistake, not two.
-        if name not in value and not difflib.get_close_matches(name, unknown, n=1):
+        if name in value or (*place, name) in _OPTIONAL:
+            continue
+        if not difflib.get_close_matches(name, unknown, n=1):
             yield PropertyProblem(
                 rule="missing-property",
                 place=place,

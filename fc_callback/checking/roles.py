@@ -11,9 +11,9 @@ from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.project.policies import role_problem, statements_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from fc_callback.project import Project
+    from fc_callback.project import Function, Project
     from fc_callback.project.documents import Document
 
 REPORT_ACTIONS = ("fnf:ReportTaskSucceeded", "fnf:ReportTaskFailed")
@@ -22,22 +22,21 @@ _POLICY = "function-role"
 _TRUST = {"function-role-trust": "fc.aliyuncs.com", "flow-role-trust": "fnf.aliyuncs.com"}
 
 
-def check(project: Project) -> Iterator[Finding]:
-    """Find what is wrong with the roles."""
+def check(project: Project, tasks: Sequence[Function]) -> Iterator[Finding]:
+    """Find what is wrong with the roles.
+
+    Args:
+        project: The project.
+        tasks: Its functions that are proven to run tasks.
+    """
     for function in project.functions:
         role = function.props.get("role")
         if role is None or role == "":
-            yield finding_at(
-                function,
-                "role-missing",
-                "The function has no role, so it has no credentials to sign a report with.",
-                "Write `role: acs:ram::<account id>:role/<name>`; its policy is in policies/function-role.json.",
-                *(("role",) if "role" in function.props else ()),
-            )
+            yield from _missing(project, function) if function in tasks else ()
         elif problem := role_problem(role):
             yield finding_at(function, "role-arn", *problem, "role")
     for name, document in project.policies.items():
-        if name not in {_POLICY, *_TRUST}:
+        if name not in {_POLICY, *_TRUST} or not tasks:
             continue
         if document.error is not None:
             rule = "role-actions" if name == _POLICY else "role-trust"
@@ -45,6 +44,18 @@ def check(project: Project) -> Iterator[Finding]:
             yield Finding(rule=rule, file=document.file, line=line, message=message, hint="Fix the JSON syntax.")
         else:
             yield from _actions(document) if name == _POLICY else _trust(document, _TRUST[name])
+
+
+def _missing(project: Project, function: Function) -> Iterator[Finding]:
+    policy = project.policies.get(_POLICY)
+    needs = f"its policy is in {policy.file}" if policy else f"its policy allows {' and '.join(REPORT_ACTIONS)} on *"
+    yield finding_at(
+        function,
+        "role-missing",
+        "The function runs tasks and has no role, so it has no credentials to sign a report with.",
+        f"Write `role: acs:ram::<account id>:role/<name>`; {needs}.",
+        *(("role",) if "role" in function.props else ()),
+    )
 
 
 def _actions(document: Document) -> Iterator[Finding]:

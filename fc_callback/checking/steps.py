@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.flows import reaches
+from fc_callback.checking.leftovers import SAMPLE_ACCOUNT
 from fc_callback.flows import DefinitionError, UnsupportedDefinition, parse_flow
 from fc_callback.flows.express import check_express
 from fc_callback.flows.targets import REPLACING_TAGS, replaced_before_create
@@ -51,7 +52,8 @@ def check(project: Project, flows: Sequence[CheckedFlow], imported: Mapping[str,
 
 
 def _finding(flow: CheckedFlow, rule: str, message: str, hint: str, *place: str | int) -> Finding:
-    return Finding(rule=rule, file=flow.source.document.file, line=flow.line(*place), message=message, hint=hint)
+    file, line = flow.locate(*place)
+    return Finding(rule=rule, file=file, line=line, message=message, hint=hint)
 
 
 def _definition(flow: CheckedFlow) -> Iterator[Finding]:
@@ -84,15 +86,19 @@ def _unread(flow: CheckedFlow, warnings: Iterable[FlowWarning]) -> Iterator[Find
 
 
 def _path(resource: Resource) -> Iterator[Finding]:
-    definition = resource.document.get("resources", resource.key, "props", "definition")
-    if isinstance(definition, str) and definition.startswith(".") and "\n" not in definition:
-        yield finding_at(
-            resource,
-            "definition-path",
-            f"`s` reads {definition} from its current directory, which need not be that of {resource.document.file}.",
-            f"Write ${{path('{definition}')}}.",
-            "definition",
-        )
+    """Find definitions that the flow component reads as the path of another file, or from the current directory."""
+    place = ("resources", resource.key, "props", "definition")
+    written, included = resource.document.get(*place), resource.included("definition")
+    if included is not None and isinstance(resource.props.get("definition"), str):
+        problem = f"`${{file()}}` gives the text of {included.file}, and the flow component takes a text for a path."
+        hint = "Write ${yaml(file('...'))}, or ${path('...')}."
+    elif isinstance(written, str) and not written.startswith("/") and not {"\n", "$"} & set(written):
+        problem = f"`s` reads {written} from its current directory, which need not be that of {resource.document.file}."
+        hint = f"Write ${{path('{written}')}}."
+    else:
+        return
+    file, line = resource.document.file, resource.document.line(*place)
+    yield Finding(rule="definition-path", file=file, line=line, message=problem, hint=hint)
 
 
 def _name(flow: CheckedFlow) -> Iterator[Finding]:
@@ -115,7 +121,7 @@ def _callback(flow: CheckedFlow, step: TaskOutline) -> Iterator[Finding]:
     if step.token == "constant":  # noqa: S105 - how the token is passed, not a token
         message = f"The step {step.name!r} passes the token's path as a text, not the token: its key lacks `.$`."
         yield _finding(flow, "flow-token", message, how, *step.token_place)
-    elif step.token == "missing":  # noqa: S105 - the same
+    elif step.token == "missing" and flow.is_known(*step.place):  # noqa: S105 - the same
         message = f"The step {step.name!r} waits for a callback and does not pass the token on: it cannot be reported."
         yield _finding(flow, "flow-token", message, how, *step.place)
     if step.timeout is None:
@@ -165,19 +171,26 @@ def _function(project: Project, flow: CheckedFlow, step: TaskOutline) -> Iterato
     if target is None or target.kind != "function" or not project.functions:
         return
     calls, place = f"The step {step.name!r} calls", step.target_place
-    function = next((one for one in project.functions if one.name == target.name), None)
-    if function is None:
+    functions = [one for one in project.functions if one.name == target.name]
+    unknown = any("functionName" in one.props and not one.text("functionName") for one in project.functions)
+    if not functions:
+        if unknown:
+            return
         names = ", ".join(one.name for one in project.functions)
         message = f"{calls} the function {target.name!r}, which s.yaml does not deploy."
         hint = f"s.yaml deploys {names}. Silence this rule if the function is deployed elsewhere."
         yield _finding(flow, "flow-function", message, hint, *place)
         return
-    region, hint = function.text("region"), "Make them the same."
-    if target.region and region and target.region != region:
-        message = f"{calls} {target.name!r} in {target.region}, and s.yaml deploys it in {region}."
+    hint = "Make them the same."
+    regions = list(dict.fromkeys(one.text("region") for one in functions))  # several manifests may deploy it
+    if target.region and all(regions) and target.region not in regions:
+        message = f"{calls} {target.name!r} in {target.region}, and s.yaml deploys it in {' and '.join(regions)}."
         yield _finding(flow, "flow-function", message, hint, *place)
-    account = function.text("role").removeprefix("acs:ram::").partition(":")[0]
-    if target.account and account.isdecimal() and target.account != account:
+    accounts = [one.text("role").removeprefix("acs:ram::").partition(":")[0] for one in functions]
+    account = accounts[0]
+    if SAMPLE_ACCOUNT in {target.account, *accounts}:
+        return  # the rule sample-value tells it
+    if target.account and all(map(str.isdecimal, accounts)) and target.account not in accounts:
         message = f"{calls} {target.name!r} in account {target.account}, and its role is of account {account}."
         yield _finding(flow, "flow-function", message, hint, *place)
 

@@ -37,7 +37,9 @@ class TaskOutline:
         target_place: Where the target is named.
         token: `passed`, `missing`, or `constant` where the token's path is passed as plain text.
         token_place: Where that plain text is; otherwise the step's place.
-        timeout: In seconds. None for no timeout, which 0 also means; a text if the flow computes it.
+        token_keys: The names under which the called function gets the token, each with its place. None where an
+            expression, or another part of the flow, gives it its name.
+        timeout: In seconds. None for no timeout, which 0 also means; a text if the flow or a deployment computes it.
         timeout_place: Where the timeout is given, or belongs.
         handles_timeout: Whether a retry or catch rule applies to FnF.TaskTimeout.
     """
@@ -50,6 +52,7 @@ class TaskOutline:
     target_place: Place
     token: TokenUse
     token_place: Place
+    token_keys: tuple[tuple[str, Place], ...] | None
     timeout: float | str | None
     timeout_place: Place
     handles_timeout: bool
@@ -83,7 +86,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _legacy_task(entry: dict[str, Any], place: Place) -> TaskOutline:
-    sources = [str(mapping.get("source")) for mapping, _ in mappings_in(entry.get("inputMappings"), ())]
+    mappings = list(mappings_in(entry.get("inputMappings"), (*place, "inputMappings")))
+    passed = [(mapping, at) for mapping, at in mappings if _LEGACY_TOKEN.match(str(mapping.get("source")))]
     target = parse_target(entry.get("resourceArn"))
     invocation = _mapping(entry.get("serviceParams")).get("InvocationType")
     return TaskOutline(
@@ -93,8 +97,9 @@ def _legacy_task(entry: dict[str, Any], place: Place) -> TaskOutline:
         asynchronous=invocation == "Async" or _is_message(target),
         target=target,
         target_place=(*place, "resourceArn"),
-        token="passed" if any(map(_LEGACY_TOKEN.match, sources)) else "missing",
+        token="passed" if passed else "missing",
         token_place=place,
+        token_keys=tuple((str(mapping.get("target")), (*at, "target")) for mapping, at in passed),
         timeout=_seconds(entry.get("timeoutSeconds")),
         timeout_place=(*place, "timeoutSeconds"),
         handles_timeout=_handles_timeout(entry, LEGACY),
@@ -106,7 +111,8 @@ def _cloudflow_task(entry: dict[str, Any], place: Place) -> TaskOutline:
     target = parse_target(parameters.get("resourceArn"))
     # CloudFlow itself puts the token into a header of an HTTP call.
     sends_token = action_name(entry.get("Action")) == "HTTP:Request"
-    uses = dict(_token_uses({"Parameters": parameters, "InputConstructor": entry.get("InputConstructor")}))
+    found = list(_token_uses({"Parameters": parameters, "InputConstructor": entry.get("InputConstructor")}))
+    uses = {use: at for use, at, _ in found}
     token: TokenUse = "passed" if sends_token or "passed" in uses else "constant" if uses else "missing"
     return TaskOutline(
         name=str(entry.get("Name", "")),
@@ -117,6 +123,7 @@ def _cloudflow_task(entry: dict[str, Any], place: Place) -> TaskOutline:
         target_place=(*place, "Parameters", "resourceArn"),
         token=token,
         token_place=(*place, *uses["constant"]) if token == "constant" else place,  # noqa: S105 - how it is passed
+        token_keys=None if sends_token else _cloudflow_keys(found, place),
         timeout=entry["Timeout.$"] if "Timeout.$" in entry else _seconds(entry.get("Timeout")),
         timeout_place=(*place, "Timeout"),
         handles_timeout=_handles_timeout(entry, CLOUDFLOW),
@@ -127,22 +134,39 @@ def _is_callback(entry: dict[str, Any], layout: Layout) -> bool:
     return layout.waits_for.get(str(entry.get(layout.task_mode))) == "report"
 
 
-def _token_uses(value: Any, place: Place = ()) -> Iterator[tuple[TokenUse, Place]]:
-    """Yield where the token's path is. It is an expression only if its key ends in `.$`; otherwise it is plain text."""
+def _token_uses(value: Any, place: Place = ()) -> Iterator[tuple[TokenUse, Place, str]]:
+    """Yield where the token's path is, and the text with it.
+
+    It is an expression only if its key ends in `.$`; otherwise it is plain text.
+    """
     if isinstance(value, str) and _CLOUDFLOW_TOKEN.search(value):
-        yield "passed" if place and str(place[-1]).endswith(".$") else "constant", place
+        yield "passed" if place and str(place[-1]).endswith(".$") else "constant", place, value
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
         yield from _token_uses(part, (*place, key))
+
+
+def _cloudflow_keys(found: list[tuple[TokenUse, Place, str]], step: Place) -> tuple[tuple[str, Place], ...] | None:
+    """Return the names under which a step passes the token; None where they are not plain to see."""
+    keys: list[tuple[str, Place]] = []
+    for use, place, text in found:
+        if use != "passed":
+            continue
+        if place[0] != "Parameters" or text.strip() != "$Context.Current.TaskToken":
+            return None
+        keys.append((str(place[-1]).removesuffix(".$"), (*step, *place)))
+    return tuple(keys)
 
 
 def _is_message(target: TaskTarget | None) -> bool:
     return target is not None and target.kind in {"topic", "queue"}
 
 
-def _seconds(value: Any) -> float | None:
+def _seconds(value: Any) -> float | str | None:
+    if not isinstance(value, str | int | float | dict | list | None):
+        return repr(value)  # a tool's own mark for a value that only a deployment knows
     try:
-        seconds = float(value)
+        seconds = float(value)  # type: ignore[arg-type] # a TypeError is caught
     except (TypeError, ValueError):
         return None
     return seconds if seconds > 0 else None

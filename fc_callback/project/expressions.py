@@ -1,7 +1,8 @@
 """Resolve the `${...}` of s.yaml: `vars`, `env`, `path`, `file`, `yaml`, `json`, `this`, `resources`, `config`.
 
 A value that only a deployment knows (the account's number, another resource's output) becomes `UNKNOWN`; every rule skips
-it. Source: Serverless Devs, "variables" of edition 3.0.0, and `s preview` of 3.1.10 as it behaves.
+it. So does the content of a file outside of the project's repository, because messages show values. Source: Serverless Devs,
+"variables" of edition 3.0.0, and `s preview` of 3.1.10 as it behaves.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 
 from fc_callback.errors import FcCallbackError
 from fc_callback.payload.paths import key_of_step
-from fc_callback.project.yaml_reader import MAX_VALUES, DocumentError, parse_yaml
+from fc_callback.project.documents import Document, read_document, real_path, repository_of
+from fc_callback.project.yaml_reader import MAX_CHARACTERS, MAX_VALUES, DocumentError, parse_yaml
 from fc_callback.project.yaml_scalars import as_text
 
 if TYPE_CHECKING:
@@ -34,14 +36,41 @@ class Unknown:
 
 UNKNOWN = Unknown()
 _MAX_DEPTH = 10  # deeper expressions refer to themselves
-_EXPRESSION = re.compile(r"\$\{([^}]*)\}")
+_EXPRESSION = re.compile(r"\$\{([^}]{0,1000})\}")  # the bound keeps the search of a hostile text linear
 _CALL = re.compile(r"(?P<name>[a-zA-Z]+)\s*\((?P<arguments>.*)\)", re.DOTALL)
 _REFERENCE = re.compile(r"[\w.-]+")
 _QUOTED = re.compile(r"""'([^']*)'|"([^"]*)\"""")
 
 
+ExpressionRule: TypeAlias = Literal["expression", "unset-variable"]
+
+
 class Undefined(FcCallbackError):
-    """An expression names something that does not exist."""
+    """An expression names something that does not exist.
+
+    Attributes:
+        rule: The rule of `fc-callback check` that it breaks.
+        document: The file with the mistake, if that is an included one.
+    """
+
+    def __init__(self, message: str, *, rule: ExpressionRule = "expression", document: Document | None = None) -> None:
+        super().__init__(message)
+        self.rule: ExpressionRule = rule
+        self.document = document
+
+
+class FileText(str):
+    """The text of an included file. It keeps the file, so that `yaml()` and `json()` know its lines."""
+
+    __slots__ = ("document",)
+    document: Document
+
+    @classmethod
+    def of(cls, document: Document) -> FileText:
+        """Return the text of a file."""
+        text = cls(document.text)
+        text.document = document
+        return text
 
 
 @attrs.frozen(kw_only=True)
@@ -51,24 +80,38 @@ class Resolver:
     Args:
         data: The file's content.
         folder: The file's directory.
+        root: The project's directory, for the names of included files.
         environ: The variables that `env()` sees.
         report: Called with the place and the reason for each expression that cannot be resolved.
+
+    Attributes:
+        files: The included files, by their real paths.
+        origins: The included file that a value comes from, by the value's place. The place of a value inside an included
+            value is the place of that one and the place inside the file.
     """
 
     data: Mapping[str, Any]
     folder: Path
+    root: Path
     environ: Mapping[str, str] = attrs.field(repr=False)
-    report: Callable[[Place, str], None]
+    report: Callable[[Place, Undefined], None]
+    files: dict[Path, Document] = attrs.field(factory=dict, init=False, repr=False)
+    origins: dict[Place, Document] = attrs.field(factory=dict, init=False, repr=False)
     _values: Iterator[int] = attrs.field(factory=itertools.count, init=False, repr=False)
+    _repository: Path = attrs.field(init=False, repr=False)
+
+    @_repository.default
+    def _find_repository(self) -> Path:
+        return repository_of(self.folder)
 
     def resolve(self, value: Any, place: Place) -> Any:
         """Return a value with all its expressions resolved, at every depth."""
         try:
             return self._resolve(value, place, depth=0)
         except Undefined as error:  # too many values
-            self.report(place, str(error))
+            self.report(place, error)
         except RecursionError:  # `json()` has no bound of its own
-            self.report(place, "The value is nested too deeply.")
+            self.report(place, Undefined("The value is nested too deeply."))
         return UNKNOWN
 
     def _resolve(self, value: Any, place: Place, *, depth: int) -> Any:
@@ -83,7 +126,7 @@ class Resolver:
         try:
             return self._resolve_text(value, place, depth=depth)
         except Undefined as error:
-            self.report(place, str(error))
+            self.report(place, error)
             return UNKNOWN
 
     def _resolve_text(self, value: str, place: Place, *, depth: int) -> Any:
@@ -92,18 +135,35 @@ class Resolver:
         whole = _EXPRESSION.fullmatch(value.strip())
         if whole:
             return self._evaluate(whole, place, depth)
-        parts = [self._evaluate(found, place, depth) for found in _EXPRESSION.finditer(value)]
-        if any(part is UNKNOWN or isinstance(part, dict) for part in parts):
+        parts: list[Any] = []
+        characters = 0
+        for found in _EXPRESSION.finditer(value):
+            part = self._evaluate(found, place, depth)
+            parts.append(part if part is UNKNOWN or isinstance(part, dict) else as_text(part))
+            characters += len(parts[-1]) if isinstance(parts[-1], str) else 0
+            if characters > MAX_CHARACTERS:
+                raise Undefined(f"The expressions of one text expand to more than {MAX_CHARACTERS:,} characters.")
+        if not all(isinstance(part, str) for part in parts):
             return UNKNOWN
         given = iter(parts)
-        return _EXPRESSION.sub(lambda _: as_text(next(given)), value)
+        return _EXPRESSION.sub(lambda _: next(given), value)
 
     def _evaluate(self, found: re.Match[str], place: Place, depth: int) -> Any:
         """Return the value of an expression. `s` resolves the expressions in what it names as well."""
         value = self._expression(found.group(1).strip(), place)
+        self._note_origin(value, place)
         if isinstance(value, str) and "${" in value:
             return self._resolve_text(value, place, depth=depth + 1)
         return self._resolve(value, place, depth=depth + 1)
+
+    def _note_origin(self, value: Any, place: Place) -> None:
+        """Remember the included file that a value is the content of."""
+        if isinstance(value, FileText):
+            self.origins[place] = value.document
+        elif isinstance(value, dict | list):
+            for document in self.files.values():
+                if document.data is value:
+                    self.origins[place] = document
 
     def _expression(self, text: str, place: Place) -> Any:
         call = _CALL.fullmatch(text)
@@ -135,9 +195,12 @@ class Resolver:
             return UNKNOWN
         return self._follow(resource, rest, text)
 
-    @staticmethod
-    def _follow(value: Any, path: str, text: str) -> Any:
+    def _follow(self, value: Any, path: str, text: str) -> Any:
         for step in path.split(".") if path else ():
+            if isinstance(value, str) and "${" in value:  # like `vars: ${yaml(file('./vars.yaml'))}`
+                value = self._resolve_text(value, ("vars",), depth=0)
+            if value is UNKNOWN:
+                return UNKNOWN
             key = key_of_step(value, step)
             if key is None:
                 raise Undefined(f"${{{text}}} is not defined: there is no {step!r}.")
@@ -150,11 +213,11 @@ class Resolver:
         given = [self._expression(part.strip(), place) for part in _split_arguments(arguments)]
         if UNKNOWN in given or not given:
             return UNKNOWN
-        first = str(given[0])
+        first = given[0] if isinstance(given[0], str) else str(given[0])
         if name == "env":
             return self._variable(first, given[1:])
         if name == "path":
-            return str((self.folder / first.replace("\0", "")).resolve())
+            return str(real_path(self.folder / first.replace("\0", "")))
         if name in {"file", "yaml", "json"}:
             return self._content(name, first)
         return UNKNOWN
@@ -163,21 +226,37 @@ class Resolver:
         if name in self.environ:
             return self.environ[name]
         if not default:
-            raise Undefined(f"${{env('{name}')}}: the variable {name} is not set, and there is no default.")
+            message = f"${{env('{name}')}}: the variable {name} is not set here, and there is no default."
+            raise Undefined(message, rule="unset-variable")
         return default[0]
 
     def _content(self, kind: str, given: str) -> Any:
         if kind == "file":
-            try:
-                return (self.folder / given).read_text(encoding="utf-8")
-            except (OSError, ValueError):
-                raise Undefined(f"${{file('{given}')}}: there is no such file, or it is not UTF-8.") from None
+            return self._file(given)
+        if isinstance(given, FileText):
+            document = given.document
+            if document.error is None:
+                return document.data
+            if kind == "yaml":
+                raise Undefined(f"{document.file} cannot be read: {document.error}.", document=document) from None
         try:
             return json.loads(given) if kind == "json" else parse_yaml(given)
         except DocumentError as error:
             raise Undefined(f"${{yaml(...)}}: the text is not YAML: {error}.") from None
         except (ValueError, RecursionError):
             raise Undefined("${json(...)}: the text is not JSON.") from None
+
+    def _file(self, given: str) -> Any:
+        """Return the text of a file; `UNKNOWN` for one outside of the repository."""
+        path = real_path(self.folder / given.replace("\0", ""))
+        if not path.is_relative_to(self._repository):
+            return UNKNOWN
+        if path not in self.files:
+            self.files[path] = read_document(path, self.root)
+        document = self.files[path]
+        if not document.text and document.error is not None:
+            raise Undefined(f"${{file('{given}')}} cannot be read: {document.error.problem}.")
+        return FileText.of(document)
 
 
 def _split_arguments(arguments: str) -> list[str]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from fc_callback.project.documents import value_at
+from fc_callback.project.documents import locate, value_at
 from fc_callback.runtime.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from fc_callback.project.documents import Document
+    from fc_callback.project.documents import Document, Place
     from fc_callback.runtime.runtimes import FcRuntime
 
 DEFAULT_TIMEOUT_SECONDS = 3
@@ -27,6 +28,11 @@ def served_handler(command: str) -> str | None:
     """Return the handler that a command like `fc-callback serve index.handler` serves; None if it serves none."""
     found = _SERVED.search(command)
     return found["handler"] if found else None
+
+
+def is_of_fc_2(data: Mapping[str, Any]) -> bool:
+    """Whether the content of a manifest is of FC 2.0, whose edition has services in place of resources."""
+    return isinstance(data.get("services"), dict) and "resources" not in data
 
 
 def component_name(text: str) -> str:
@@ -43,16 +49,26 @@ class Resource:
         component: Like `fc3`.
         props: Its properties.
         document: The manifest.
+        origins: The included file that a value comes from, by the value's place in the manifest.
     """
 
     key: str
     component: str
     props: dict[str, Any] = attrs.field(repr=False)
     document: Document = attrs.field(repr=False)
+    origins: Mapping[Place, Document] = attrs.field(factory=dict, repr=False)
+
+    def locate(self, *place: str | int) -> tuple[str, int]:
+        """Return the file and the line of a property, or of the nearest place around it."""
+        return locate(self.document, self.origins, ("resources", self.key, "props", *place))
+
+    def included(self, *place: str | int) -> Document | None:
+        """Return the file that a property is the content of; None if the manifest itself holds it."""
+        return self.origins.get(("resources", self.key, "props", *place))
 
     def line(self, *place: str | int) -> int:
-        """Return the line of a property, or of the nearest place around it."""
-        return self.document.line("resources", self.key, "props", *place)
+        """Return the line of a property; where the property is in an included file, its line there."""
+        return self.locate(*place)[1]
 
     def text(self, name: str) -> str:
         """Return a property that is text; empty for anything else."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fc_callback.project.documents import Document
 
 _ROLE = re.compile(r"acs:ram::\d+:role/[\w.-]+")
+_NAME = re.compile(r"[\w.-]+")
 
 
 @attrs.frozen(kw_only=True)
@@ -60,14 +61,11 @@ def _as_texts(value: Any) -> tuple[str, ...]:
 
 
 def role_problem(role: Any) -> tuple[str, str] | None:
-    """Return what is wrong with a role's ARN, and what to do; None for a role that fc3 takes."""
-    if not isinstance(role, str) or role == "auto":
+    """Return what is wrong with a role, and what to do; None for a role that fc3 takes.
+
+    fc3 completes the name of a role with the number of the account. It writes ARNs in lower case, as the services do with
+    the ARNs of their own roles (`AliyunFCDefaultRole` is `role/aliyunfcdefaultrole`).
+    """
+    if not isinstance(role, str) or _NAME.fullmatch(role) or _ROLE.fullmatch(role):
         return None
-    if not _ROLE.fullmatch(role):
-        return (f"{role!r} is not the ARN of a role.", "Write the full ARN: acs:ram::<account id>:role/<name>.")
-    if role != role.lower():
-        return (
-            f"fc3 writes the role in lower case ({role.lower()}), which is another role.",
-            "Give the role a name in lower case.",
-        )
-    return None
+    return f"{role!r} is not the ARN of a role.", "Write the full ARN: acs:ram::<account id>:role/<name>."

@@ -6,7 +6,9 @@ FC's built-in Python runtimes run on x86_64 only. Source: FC documentation, "Pyt
 from __future__ import annotations
 
 import functools
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,13 +18,14 @@ from fc_callback.runtime.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 DEPENDENCIES_DIR = "python"
 DEPENDENCIES_IN_CLOUD = f"/code/{DEPENDENCIES_DIR}"
 """FC looks for modules in /code and /opt/python only: PYTHONPATH has to name this one."""
 _OLDEST_GLIBC = 17  # manylinux2014, with which most wheels are built
 _OLDER_PLATFORMS = ("manylinux1_x86_64", "manylinux2010_x86_64", "manylinux2014_x86_64", "linux_x86_64")
+_MAX_PACKAGES = 2000
+_NOT_PACKAGES = {"node_modules", "venv", "env", "__pycache__"}
 _COMPILED = re.compile(r"\.(?:cpython-(?P<major>\d)(?P<minor>\d+)[a-z]*-)?(?P<machine>[^.]*)\.?(?P<kind>so|pyd|dylib)$")
 
 
@@ -127,11 +130,21 @@ def incompatible_wheels(folder: Path, target: TargetPlatform) -> Iterator[Incomp
     if wheels:
         return
     # Packages without their metadata: the names of compiled modules say what they are built for.
-    for path in sorted(path for kind in ("so", "pyd", "dylib") for path in folder.rglob(f"*.{kind}")):
+    for path in sorted(_compiled_modules(folder)):
         built_for = _other_platform(path.name, target)
         if built_for:
             yield IncompatibleWheel(name=path.name, path=path, built_for=built_for)
             return
+
+
+def _compiled_modules(folder: Path) -> Iterator[Path]:
+    """Yield the compiled modules that can be imported from a directory, of at most 2,000 packages."""
+    for count, (place, folders, files) in enumerate(os.walk(folder)):
+        if count == _MAX_PACKAGES:
+            return
+        # A package's name is an identifier; .venv and node-modules are none.
+        folders[:] = [name for name in sorted(folders) if name.isidentifier() and name not in _NOT_PACKAGES]
+        yield from (Path(place) / name for name in files if name.endswith((".so", ".pyd", ".dylib")))
 
 
 def _other_platform(name: str, target: TargetPlatform) -> str:

@@ -108,7 +108,7 @@ def plan_project(project: Project) -> Plan:
         subscriptions=tuple(subscriptions),
         flows=flows,
         notes=tuple(dict.fromkeys(notes)),
-        is_whole=all(one.rule == "expression" for one in project.problems),
+        is_whole=all(one.rule in {"expression", "unset-variable"} for one in project.problems),
         folders={folder: deep for folder, deep in folders.items() if folder.is_dir()},
     )
 

@@ -80,6 +80,16 @@ def removed(file: str) -> Callable[[Path], None]:
     return edit
 
 
+def both(*edits: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Make several edits."""
+
+    def edit(project: Path) -> None:
+        for each in edits:
+            each(project)
+
+    return edit
+
+
 S, INDEX, LEGACY, CLOUDFLOW, FLOW = (
     "s.yaml",
     "code/index.py",
@@ -88,6 +98,10 @@ S, INDEX, LEGACY, CLOUDFLOW, FLOW = (
     "s.flow.yaml",
 )
 ACCOUNT = "1234567890123456"
+# What a person sets who makes a project from a template.
+OWN_VALUES = {"accountId": ACCOUNT}
+OWN_IMAGE = {"image": "registry.cn-hangzhou.aliyuncs.com/orders/report-callback:1"}
+LAYER = "acs:fc:cn-hangzhou:official:layers/Python310/versions/2"
 DECORATOR = '@task_callback(on_failure="report", transient=(ConnectionError,))'
 ROLE = "      role: ${env('FUNCTION_ROLE_ARN', 'acs:ram::1234567890123456:role/order-callback-role')}\n"
 BUILD = '        - run: "fc-callback build ."'
@@ -97,7 +111,18 @@ BREAKS = (
     Break(rule="manifest", edit=replaced(S, "edition: 3.0.0", "edition: [3.0.0"), at=(S, "")),
     Break(rule="edition", edit=replaced(S, "edition: 3.0.0\n", ""), at=(S, ""), says="no edition"),
     Break(rule="edition", edit=replaced(S, "edition: 3.0.0", "edition: 1.0.0"), at=(S, "edition:"), says="1.0.0"),
-    Break(rule="component", edit=replaced(S, "component: fc3", "component: fc"), at=(S, "component: fc")),
+    Break(
+        rule="component",
+        edit=replaced(S, "component: fc3", "component: fc"),
+        at=(S, "component: fc"),
+        says="s cli fc3 s2tos3 --source s.yaml",
+    ),
+    Break(
+        rule="component",
+        edit=replaced(S, "component: fc3", "component: fc33"),
+        at=(S, "component: fc33"),
+        says="Write `component: fc3`",
+    ),
     Break(
         rule="duplicate-key",
         edit=replaced(S, "      timeout: 60\n", "      timeout: 60\n      timeout: 60\n"),
@@ -110,11 +135,11 @@ BREAKS = (
     ),
     Break(
         rule="placeholder",
-        edit=replaced(LEGACY, "name: charge", 'name: charge # "{{ what }}"'),
+        edit=replaced(LEGACY, "functions/order-callback", "functions/{{ what }}"),
         at=(LEGACY, "{{ what }}"),
     ),
     Break(
-        rule="expression",
+        rule="unset-variable",
         edit=replaced(S, "${env('LOG_LEVEL', 'INFO')}", "${env('NOT_SET_ANYWHERE')}"),
         at=(S, "NOT_SET_ANYWHERE"),
         says="no default",
@@ -230,11 +255,29 @@ BREAKS = (
         rule="dependency-missing",
         edit=written("code/requirements.txt", "attrs\n"),
         at=(INDEX, "fc_callback"),
-        says="not among the requirements",
+        says="Add fc-callback to code/requirements.txt",
     ),
     Break(
-        rule="dependency-missing",
-        edit=replaced(S, BUILD, "        - run: echo hello"),
+        rule="dependency-layer",
+        edit=both(
+            written("code/requirements.txt", "attrs\n"),
+            replaced(S, "      timeout: 60\n", f"      timeout: 60\n      layers: [{LAYER}]\n"),
+        ),
+        at=(INDEX, "fc_callback"),
+        says="imports fc_callback, pydantic",
+    ),
+    Break(
+        rule="dependency-preinstalled",
+        edit=both(
+            written("code/requirements.txt", "fc-callback\npydantic\n"),
+            replaced(INDEX, "import logging\n", "import logging\nimport oss2\n"),
+        ),
+        at=(INDEX, "import oss2"),
+        says="only the runtime python3.10 itself has",
+    ),
+    Break(
+        rule="dependency-unbuilt",
+        edit=replaced(S, BUILD, "        - component: fc3 info"),
         at=(INDEX, "fc_callback"),
         says="fc-callback build",
     ),
@@ -257,12 +300,49 @@ BREAKS = (
         says="/code/python",
     ),
     Break(rule="role-missing", edit=replaced(S, ROLE, ""), at=(S, "props:")),
-    Break(rule="role-arn", edit=replaced(S, ROLE, "      role: order-callback-role\n"), at=(S, "role: order")),
     Break(
         rule="role-arn",
-        edit=replaced(S, ROLE, "      role: acs:ram::1234567890123456:role/OrderRole\n"),
-        at=(S, "OrderRole"),
-        says="lower case",
+        edit=replaced(S, ROLE, "      role: arn:aws:iam::123456789012:role/orders\n"),
+        at=(S, "arn:aws"),
+        says="acs:ram::<account id>",
+    ),
+    Break(
+        rule="sample-value",
+        edit=replaced(S, ROLE, "      role: acs:ram::1000000000000001:role/order-callback-role\n"),
+        at=(S, "1000000000000001"),
+        says="The account 1000000000000001 is a sample.",
+    ),
+    Break(
+        rule="sample-value",
+        edit=replaced(
+            S, "registry.cn-hangzhou.aliyuncs.com/orders/", "registry.cn-hangzhou.aliyuncs.com/your-namespace/"
+        ),
+        at=(S, "your-namespace"),
+        template=CONTAINER,
+        says="'your-namespace' is a sample",
+    ),
+    Break(
+        rule="other-region",
+        edit=replaced(
+            S,
+            "      timeout: 60\n",
+            f"      timeout: 60\n      layers: [{LAYER.replace('hangzhou', 'beijing')}]\n",
+        ),
+        at=(S, "cn-beijing"),
+        says="The layer is in cn-beijing",
+    ),
+    Break(
+        rule="other-region",
+        edit=replaced(S, "registry.cn-hangzhou.", "registry-vpc.cn-beijing."),
+        at=(S, "cn-beijing"),
+        template=CONTAINER,
+        says="The image is in cn-beijing, and the function in cn-hangzhou",
+    ),
+    Break(
+        rule="handler-unchecked",
+        edit=replaced(INDEX, "logger = logging", "open('/mnt/models/prices.bin')\nlogger = logging"),
+        at=(INDEX, "/mnt/models"),
+        says="it needs a file",
     ),
     Break(
         rule="role-actions",
@@ -337,6 +417,27 @@ BREAKS = (
         edit=replaced(CLOUDFLOW, "taskToken.$:", "taskToken:"),
         at=(CLOUDFLOW, "taskToken: $Context"),
         says="lacks `.$`",
+    ),
+    Break(
+        rule="flow-token-key",
+        edit=replaced(CLOUDFLOW, "taskToken.$:", "taskTokn.$:"),
+        at=(CLOUDFLOW, "taskTokn.$"),
+        says="'order-callback' looks for taskToken or TaskToken or task_token",
+    ),
+    Break(
+        rule="flow-token-key",
+        edit=both(
+            replaced(INDEX, DECORATOR, DECORATOR.replace("(", '(token="meta.ticket", ', 1)),
+            replaced(LEGACY, "target: taskToken", "target: ticket"),
+        ),
+        at=(CLOUDFLOW, "taskToken.$"),
+        says="'order-callback' looks for ticket",
+    ),
+    Break(
+        rule="flow-region",
+        edit=replaced(FLOW, 'region: "cn-hangzhou"', 'region: "cn-chengdu"'),
+        at=(FLOW, "cn-chengdu"),
+        says="cn-hangzhou",
     ),
     Break(rule="flow-timeout", edit=replaced(LEGACY, "    timeoutSeconds: 900\n", ""), at=(LEGACY, "- type: task")),
     Break(

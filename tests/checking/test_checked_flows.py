@@ -37,7 +37,7 @@ def project(made: Path, tmp_path: Path) -> Path:
 
 
 def found(project: Path) -> set[tuple[str, int]]:
-    findings = check_project(project, imports=False, environ={}, ignore=["flow-function"])
+    findings = check_project(project, imports=False, environ={}, ignore=["flow-function", "sample-value"])
     return {(one.rule, one.line) for one in findings}
 
 
@@ -100,7 +100,7 @@ def test_a_map_that_lacks_its_items_is_refused_at_its_line(project: Path) -> Non
     text = text.replace("    ItemsPath: $Input.Body\n", "")
     (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
 
-    (finding,) = check_project(project, imports=False, environ={}, ignore=["flow-function"])
+    (finding,) = check_project(project, imports=False, environ={}, ignore=["flow-function", "sample-value"])
 
     assert (finding.rule, finding.line) == ("flow-definition", text.splitlines().index("  - Type: Map") + 1)
     assert finding.message == "State 'Each': 'ItemsPath' must be text: it is missing."
@@ -194,7 +194,7 @@ def test_a_function_that_raises_is_found_at_the_step_inside_a_branch_that_waits_
     code.write_text(text.replace('on_failure="report", ', ""), encoding="utf-8")
     assert code.read_text(encoding="utf-8") != text
 
-    findings = check_project(project, environ={}, ignore=["flow-function"])
+    findings = check_project(project, environ={}, ignore=["flow-function", "sample-value"])
 
     (at,) = ((one.rule, one.line) for one in findings)
     assert at == ("unreported-failure", LOOP.splitlines().index(f"{' ' * 16}- Type: Task") + 1)
@@ -205,7 +205,7 @@ def test_what_another_tool_replaces_before_the_deployment_is_named(project: Path
     text = "version: v1\ntype: flow\nsteps:\n  - type: task\n    name: ask\n    resourceArn: " + arn + "\n"
     (project / "flows" / "flow.yaml").write_text(text, encoding="utf-8")
 
-    (finding,) = check_project(project, imports=False, environ={}, ignore=["flow-function"])
+    (finding,) = check_project(project, imports=False, environ={}, ignore=["flow-function", "sample-value"])
 
     assert finding.rule == "flow-definition"
     name = arn.partition(" ")[0]
@@ -226,7 +226,7 @@ def test_one_mistake_made_a_thousand_times_is_a_readable_number_of_findings(proj
     flow["States"][0] |= {f"Field{number}": 1 for number in range(1000)}
     (project / "flows" / "flow.json").write_text(json.dumps(flow), encoding="utf-8")
 
-    findings = check_project(project, imports=False, environ={}, ignore=["flow-function"])
+    findings = check_project(project, imports=False, environ={}, ignore=["flow-function", "sample-value"])
 
     assert {one.rule for one in findings} == {"flow-unread"}
     assert len(findings) == 100

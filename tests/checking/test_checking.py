@@ -15,6 +15,7 @@ import yaml
 from fc_callback.checking import check_project
 from fc_callback.errors import SettingsError
 from fc_callback.scaffolding import render_template
+from tests.checking.breaking import OWN_IMAGE, OWN_VALUES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,7 @@ def test_the_shells_variables_win_over_the_env_file_as_they_do_for_s(project: Pa
     (project / ".env").write_text("FUNCTION_ROLE_ARN=acs:ram::1234567890123456:role/from-file\n")
     assert rules(project) == []
 
-    assert rules(project, environ={"FUNCTION_ROLE_ARN": "from-shell"}) == ["role-arn"]
+    assert rules(project, environ={"FUNCTION_ROLE_ARN": "from:shell"}) == ["role-arn"]
 
 
 def test_a_handler_whose_import_does_not_end_is_given_up(project: Path) -> None:
@@ -184,7 +185,7 @@ def test_a_decorated_handler_is_known_whatever_it_is_put_into(project: Path, out
 
 
 def test_a_project_as_it_is_made_is_clean(tmp_path: Path) -> None:
-    render_template("event-callback", tmp_path / "project")
+    render_template("event-callback", tmp_path / "project", OWN_VALUES)
 
     assert check_project(tmp_path / "project", environ={}) == []
 
@@ -333,7 +334,7 @@ def test_nonsense_at_any_place_of_a_file_is_no_end_of_the_check(tmp_path: Path, 
 def test_a_container_project_is_clean_from_inside_its_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    render_template("custom-container", tmp_path / "project")
+    render_template("custom-container", tmp_path / "project", OWN_VALUES | OWN_IMAGE)
     monkeypatch.chdir(tmp_path / "project")
 
     assert check_project(Path(), environ={}) == []

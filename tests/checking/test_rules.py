@@ -9,7 +9,7 @@ import pytest
 
 from fc_callback.checking import RULES, check_project
 from fc_callback.scaffolding import render_template
-from tests.checking.breaking import ACCOUNT, BREAKS, Break
+from tests.checking.breaking import BREAKS, CONTAINER, OWN_IMAGE, OWN_VALUES, Break
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +20,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The good projects, one a template."""
     folder: Path = tmp_path_factory.mktemp("good")
     for name in sorted({one.template for one in BREAKS}):
-        render_template(name, folder / name, {"accountId": ACCOUNT})
+        render_template(name, folder / name, OWN_VALUES | (OWN_IMAGE if name == CONTAINER else {}))
     return folder
 
 
 # Only these need the handlers to be imported.
-IMPORTING = {"handler-import", "handler-decorated", "unreported-failure"}
+IMPORTING = {"handler-import", "handler-unchecked", "handler-decorated", "unreported-failure", "flow-token-key"}
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=str)
