@@ -102,6 +102,10 @@ def plan_addition(
     add_policies(plan)
     add_flow(plan)
     add_to_manifest(plan, role=role, initializer=add_to_handler(plan))
+    if others := [one.key for one in project.functions if one is not chosen and _same_handler(one, chosen)]:
+        plan.decisions.append(
+            f"{', '.join(others)} has the same handler. Run the command for it as well, or give it a handler of its own."
+        )
     changes = files.changes()
     manifest = chosen.document.path.resolve()
     if account == SAMPLE_ACCOUNT and any(SAMPLE_ACCOUNT in change.after.decode() for change in changes):
@@ -169,6 +173,10 @@ def _require_usable(function: Function) -> None:
             f"{function.key} is in a file that {function.document.file} extends.",
             hint="Write the resource into this file, or add the parts by hand.",
         )
+
+
+def _same_handler(one: Function, other: Function) -> bool:
+    return (one.code_dir, one.text("handler")) == (other.code_dir, other.text("handler")) and one.is_python
 
 
 def _account(project: Project, role: str | None) -> str:

@@ -23,17 +23,18 @@ _DECORATOR, _OWN_INITIALIZER, _PACKAGE = "task_callback", "initializer", "fc_cal
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _ANYTHING = {"Any", "typing.Any", "object"}  # annotations without a meaning for task_callback
 _ARGUMENTS = 2  # the event and the context
+_HEADER = re.compile(r"#!|#.*coding[:=]")  # stays at the head of a file
 # As Python counts lines. `str.splitlines` also ends one at a form feed.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @attrs.frozen(kw_only=True)
 class _HeadPlace:
-    """Where imports are added: before a line (from 0), with or without blank lines around them."""
+    """Where imports are added: before a line (from 0), with a blank line before them, and a number of them behind."""
 
     line: int
     blank_before: bool
-    blank_after: bool
+    blanks_after: int
 
 
 @attrs.frozen(kw_only=True)
@@ -118,8 +119,8 @@ class HandlerModule:
         place = self._line_for_imports(lines)
         if head and place.blank_before:
             head.insert(0, "")
-        if head and place.blank_after:
-            head.append("")
+        if head:
+            head += [""] * place.blanks_after
         if decorator:
             lines = _with_lines_at(lines, self._functions()[0].lineno - 1, [decorator], newline)
         changed = "".join(_with_lines_at(lines, place.line, head, newline))
@@ -156,15 +157,19 @@ class HandlerModule:
             if not is_docstring and not isinstance(statement, ast.Import | ast.ImportFrom):
                 break
             head = statement
-        if head is None:
-            first = min([_first_line(one) for one in self.tree.body[:1]], default=len(lines) + 1)
-            return _HeadPlace(line=first - 1, blank_before=False, blank_after=True)
-        end = head.end_lineno or head.lineno
+        after = next((one for one in self.tree.body if head is None or one.lineno > head.lineno), None)
+        first = _first_line(after) - 1 if after else len(lines)
+        while head is None and first and lines[first - 1].startswith("#") and not _HEADER.match(lines[first - 1]):
+            first -= 1  # a comment stays above what it is about
+        end = (head.end_lineno or head.lineno) if head else first
         if any(one is not head and one.lineno <= end < (one.end_lineno or one.lineno) for one in self.tree.body):
             raise NotPlaced("a statement shares a line with the imports")
-        is_import = isinstance(head, ast.Import | ast.ImportFrom)
-        following = lines[end].strip() if end < len(lines) else ""
-        return _HeadPlace(line=end, blank_before=not is_import, blank_after=bool(following))
+        wanted = 0 if after is None else 2 if isinstance(after, _Function | ast.ClassDef) else 1
+        return _HeadPlace(
+            line=end,
+            blank_before=head is not None and not isinstance(head, ast.Import | ast.ImportFrom),
+            blanks_after=wanted if end == first else int(bool(lines[end].strip())),
+        )
 
     def _proved(self, changed: str, *, statements: int, decorated: bool) -> str:
         """Return the changed text if only the decorator and the statements at its head are new."""

@@ -33,7 +33,7 @@ def add_to_manifest(plan: AddPlan, *, role: str | None, initializer: str | None)
     """
     function, texts = plan.function, plan.texts
     _add_role(plan, role)
-    if "timeout" not in function.props:
+    if function.props.get("timeout") is None:
         _add_property(plan, ("timeout",), texts.prop("timeout"))
     if plan.is_container:
         return
@@ -49,14 +49,14 @@ def _resource(plan: AddPlan) -> Place:
 
 
 def _add_property(plan: AddPlan, place: tuple[str, ...], fragment: YamlFragment) -> None:
-    shown = fragment.lines
-    for name in reversed(place[:-1]):
-        shown = (f"{name}:", *(f"  {line}" for line in shown))
+    shown, around = fragment, place[0] if place[1:] and plan.function.mapping(place[0]) else PROPS
+    if place[1:] and around == PROPS:
+        shown = shown.under(place[0], {place[1]: shown.value})
     plan.edit(
         plan.function.document.path,
         partial(with_entry, place=(*_resource(plan), PROPS, *place), fragment=fragment, after=_AFTER.get(place[0], ())),
-        what=f"Add {place[-1]} to the {PROPS} of {plan.function.key}.",
-        lines=shown,
+        what=f"Add {place[-1]} to the {around} of {plan.function.key}.",
+        lines=shown.lines,
     )
 
 

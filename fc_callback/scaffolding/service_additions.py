@@ -96,6 +96,7 @@ def add_flow(plan: AddPlan) -> None:
         plan.leave(path, "Call the function with this step.", "the file exists already", step_of(text, language))
     else:
         plan.files.write(path, text)
-        if not function.text("region"):
-            region = plan.texts.values["region"]
-            plan.decisions.append(f"{plan.files.name(path)} names the region {region}: s.yaml does not show it.")
+        for prop, guess in (("region", plan.texts.values["region"]), ("functionName", function.name)):
+            if not function.text(prop):
+                name = plan.files.name(path)
+                plan.decisions.append(f"{name} has {guess!r} as the {prop}: s.yaml does not show it. Correct it there.")

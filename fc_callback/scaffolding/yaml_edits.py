@@ -138,6 +138,8 @@ def _with_child(
     node = _parent(text, way)
     if node.is_empty and way:
         return _filled(text, way, {key: fragment.value}, fragment.lines)
+    if node.kind == "alias" and not _parent(text, way[:-1]).flow:
+        return _filled(text, way, None, (f"<<: *{node.text}", *fragment.lines))
     if node.kind != "mapping":
         raise NotPlaced(_why_closed(node, text))
     if node.flow:
@@ -161,7 +163,7 @@ def _replaced(text: str, way: list[tuple[YamlNode, YamlNode]], fragment: YamlFra
 
 
 def _filled(text: str, way: list[tuple[YamlNode, YamlNode]], value: Any, lines: Sequence[str], inline: str = "") -> str:
-    """Write a value where a key has none: behind the key, or on the lines below it."""
+    """Write a value in place of a key's own: behind the key, or on the lines below it."""
     key, node = way[-1]
     parent = _parent(text, way[:-1])
     if parent.flow:
