@@ -108,7 +108,13 @@ def _show(addition: Addition) -> None:
 
 
 def _show_written(addition: Addition) -> None:
-    typer.secho(f"Written: {', '.join(change.name for change in addition.changes)}.", fg="green")
+    names = [change.name for change in addition.changes]
+    typer.secho(f"Written: {', '.join(names)}.", fg="green")
     for backup in addition.backups:
         typer.echo(f"The manifest as it was is in {backup.name}.")
-    typer.echo("Next: fc-callback check, and the page docs/adding.md for the role in RAM and the flow.")
+    typer.echo("Next:")
+    for name in names:
+        if name.startswith("flows/"):
+            typer.echo(f"  {name}: add what the function reads from its event")
+    typer.echo("  RAM: give the function's role the policy and the trust in policies/")
+    typer.echo("  fc-callback check")
