@@ -31,8 +31,10 @@ DECORATED = {
     "nothing else": (PLAIN, f"{IMPORTS}\ninitialize = initializer\n\n\n{DECORATOR}{PLAIN}"),
     "imports": (
         f'"""Doc."""\n\nfrom __future__ import annotations\n\nimport json\nfrom os import (\n    path,\n)\n\nX = 1\n\n\n{PLAIN}',
-        '"""Doc."""\n\nfrom __future__ import annotations\n\nimport json\nfrom os import (\n    path,\n)\n'
-        f"{IMPORTS}\ninitialize = initializer\n\nX = 1\n\n\n{DECORATOR}{PLAIN}",
+        (
+            '"""Doc."""\n\nfrom __future__ import annotations\n\nimport json\nfrom os import (\n    path,\n)\n'
+            f"{IMPORTS}\ninitialize = initializer\n\nX = 1\n\n\n{DECORATOR}{PLAIN}"
+        ),
     ),
     "a docstring": (
         f'"""Doc.\n\nMore."""\n{PLAIN}',
@@ -47,16 +49,23 @@ DECORATED = {
         f"import json\n{IMPORTS}\ninitialize = initializer\n\n{DECORATOR}{PLAIN}".replace("\n", "\r\n"),
     ),
     "a byte order mark": (f"\ufeff{PLAIN}", f"\ufeff{IMPORTS}\ninitialize = initializer\n\n\n{DECORATOR}{PLAIN}"),
-    "a form feed": (f"import json\n\x0c\n{PLAIN}", f"import json\n{IMPORTS}\ninitialize = initializer\n\x0c\n{DECORATOR}{PLAIN}"),
+    "a form feed": (
+        f"import json\n\x0c\n{PLAIN}",
+        f"import json\n{IMPORTS}\ninitialize = initializer\n\x0c\n{DECORATOR}{PLAIN}",
+    ),
     "async, with annotations that mean nothing": (
         "import json\n\nasync def handler(event: bytes, context) -> str:\n    return json.dumps({})",
-        f"import json\n{IMPORTS}\ninitialize = initializer\n\n{DECORATOR}"
-        "async def handler(event: bytes, context) -> str:\n    return json.dumps({})",
+        (
+            f"import json\n{IMPORTS}\ninitialize = initializer\n\n{DECORATOR}"
+            "async def handler(event: bytes, context) -> str:\n    return json.dumps({})"
+        ),
     ),
     "an import that is there": (
         f"import json\nfrom fc_callback import Logger, task_callback\n\n{PLAIN}",
-        "import json\nfrom fc_callback import Logger, task_callback\nfrom fc_callback import initializer\n\n"
-        f"initialize = initializer\n\n{DECORATOR}{PLAIN}",
+        (
+            "import json\nfrom fc_callback import Logger, task_callback\nfrom fc_callback import initializer\n\n"
+            f"initialize = initializer\n\n{DECORATOR}{PLAIN}"
+        ),
     ),
 }
 

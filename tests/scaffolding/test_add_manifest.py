@@ -185,10 +185,15 @@ def test_what_is_there_already_stays(tmp_path: Path) -> None:
             f"x: &c\n  environmentVariables: {{A: '1'}}\n{HEAD}    props:\n      <<: *c\n{BODY}",
             "merge key",
         ),
-        (f"vars: {{env: {{A: '1'}}}}\n{HEAD}    props:\n{BODY}      environmentVariables: ${{vars.env}}\n", "${vars.env}"),
         (
-            f"{HEAD}    props:\n{BODY}      environmentVariables: &env {{A: '1'}}\n"
-            "  other:\n    component: fc3\n    props: {runtime: nodejs20, environmentVariables: *env}\n",
+            f"vars: {{env: {{A: '1'}}}}\n{HEAD}    props:\n{BODY}      environmentVariables: ${{vars.env}}\n",
+            "${vars.env}",
+        ),
+        (
+            (
+                f"{HEAD}    props:\n{BODY}      environmentVariables: &env {{A: '1'}}\n"
+                "  other:\n    component: fc3\n    props: {runtime: nodejs20, environmentVariables: *env}\n"
+            ),
             "anchor",
         ),
     ],
@@ -237,7 +242,9 @@ def test_each_of_several_functions_is_added_and_every_state_of_s_yaml_is_kept(tm
     second = plan_addition(root, function="two", role=ARN)
     second.write()
 
-    assert first.decisions == ("second has the same handler. Run the command for it as well, or give it a handler of its own.",)
+    assert first.decisions == (
+        "second has the same handler. Run the command for it as well, or give it a handler of its own.",
+    )
     assert errors(root) == []
     assert (root / "s.yaml.orig").read_text() == HELLO_WORLD + SECOND
     assert (root / "s.yaml.orig.2").read_text() == between
@@ -304,10 +311,10 @@ def test_a_custom_runtime_gets_no_initializer_and_its_command_stays(tmp_path: Pa
 
 def test_a_custom_runtime_with_a_server_of_its_own_is_left_to_the_person(tmp_path: Path) -> None:
     body = BODY.replace("python3.12", "custom.debian12").replace("      handler: index.handler\n", "")
-    root = make_project(tmp_path, f"{HEAD}    props:\n{body}      customRuntimeConfig: {{command: [python3, app.py]}}\n")
+    root = make_project(
+        tmp_path, f"{HEAD}    props:\n{body}      customRuntimeConfig: {{command: [python3, app.py]}}\n"
+    )
 
     addition = add(root)
 
     assert [step.what for step in addition.steps] == ["Start the function hello_world with `fc-callback serve`."]
-
-
