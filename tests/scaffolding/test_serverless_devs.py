@@ -1,4 +1,4 @@
-"""Every template, and projects made with `add`, through the real `s` of Serverless Devs, where Node is present."""
+"""Every template through the real `s` of Serverless Devs, where Node is present: `s init` and `s preview`."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fc_callback.project import read_project
-from fc_callback.scaffolding import find_template, plan_addition, render_template, template_names
+from fc_callback.scaffolding import find_template, render_template, template_names
 from tests.parts import need, skip_or_fail
-from tests.scaffolding.projects import ARN, HELLO_WORLD, make_project
-from tests.scaffolding.test_add_manifest import MANIFESTS
 from tests.wheel import CACHES, locked
 
 VERSION = "3.1.10"
@@ -86,38 +82,10 @@ def test_s_init_makes_the_same_bytes_as_new(name: str, s: Path, environment: dic
 def test_s_preview_reads_what_we_read(
     name: str, manifest: str, s: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
+    from fc_callback.project import read_project
+
     project = tmp_path / "project"
     render_template(name, project, {"accountId": "1234567890123456"})
-    shown = preview(s, environment, project, manifest)
-    read = read_project(project, environ={})
-    ours = read.functions if manifest == "s.yaml" else read.flow_resources
-
-    assert {key: entry["props"] for key, entry in shown.items()} == {one.key: one.props for one in ours}
-
-
-# A project as public ones are, and the ways of writing that only `s` itself can say it reads.
-@pytest.mark.parametrize("manifest", ["hello world", "JSON", "a shared environment", "a template and no props"])
-def test_s_preview_reads_what_add_has_written(
-    manifest: str, s: Path, environment: dict[str, str], tmp_path: Path
-) -> None:
-    text = {"hello world": HELLO_WORLD, **MANIFESTS}[manifest]
-    project = make_project(tmp_path / "project", text)
-    before = preview(s, environment, project, "s.yaml")["hello_world"]
-    plan_addition(project, role=ARN).write()
-
-    after = preview(s, environment, project, "s.yaml")["hello_world"]
-
-    (ours,) = read_project(project, environ={}).functions
-    assert after["props"] == ours.props
-    assert after["actions"] == {"pre-deploy": [{"run": "fc-callback build .", "path": "./"}]}
-    variables = {**before["props"].get("environmentVariables", {}), "PYTHONPATH": "/code/python"}
-    added = {"role": ARN, "timeout": ours.timeout_seconds, "environmentVariables": variables}
-    hook = {"initializer": {"handler": "index.initialize", "timeout": 30}}
-    assert after["props"] == {**before["props"], **added, "instanceLifecycleConfig": hook}
-
-
-def preview(s: Path, environment: dict[str, str], project: Path, manifest: str) -> dict[str, Any]:
-    """Return the resources of a manifest as `s` reads them."""
     done = subprocess.run(
         [s, "preview", "-t", manifest, "-o", "json", "--silent"],
         env=environment,
@@ -127,5 +95,8 @@ def preview(s: Path, environment: dict[str, str], project: Path, manifest: str) 
         timeout=120,
         check=True,
     )
-    resources: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{") :])["resources"]
-    return resources
+    shown = json.loads(done.stdout[done.stdout.index("{") :])
+    read = read_project(project, environ={})
+    ours = read.functions if manifest == "s.yaml" else read.flow_resources
+
+    assert {key: entry["props"] for key, entry in shown["resources"].items()} == {one.key: one.props for one in ours}
