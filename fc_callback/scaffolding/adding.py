@@ -187,11 +187,12 @@ def _account(project: Project, role: str | None) -> str:
 
 
 def _values(function: Function, account: str) -> dict[str, str]:
-    role = re.sub(r"[^a-z0-9.-]", "-", function.name.lower())[:_LONGEST_ROLE]
+    name = function.text("functionName") or re.sub(r"\W", "_", function.key)  # a name that only a deployment knows
+    role = re.sub(r"[^a-z0-9.-]", "-", name.lower())[:_LONGEST_ROLE]
     return {
         "region": function.text("region") or _DEFAULT_REGION,
         "accountId": account,
-        "functionName": function.name,
+        "functionName": name,
         "functionRole": f"{role}-role",
-        "flowName": f"{function.name}-flow",
+        "flowName": f"{name}-flow",
     }

@@ -165,10 +165,11 @@ class HandlerModule:
         if any(one is not head and one.lineno <= end < (one.end_lineno or one.lineno) for one in self.tree.body):
             raise NotPlaced("a statement shares a line with the imports")
         wanted = 0 if after is None else 2 if isinstance(after, _Function | ast.ClassDef) else 1
+        following = lines[end].strip() if end < len(lines) else ""
         return _HeadPlace(
             line=end,
             blank_before=head is not None and not isinstance(head, ast.Import | ast.ImportFrom),
-            blanks_after=wanted if end == first else int(bool(lines[end].strip())),
+            blanks_after=wanted if end == first else int(bool(following)),
         )
 
     def _proved(self, changed: str, *, statements: int, decorated: bool) -> str:
@@ -183,7 +184,7 @@ class HandlerModule:
             ).decorator_list[0]
         old, new = ([ast.dump(one) for one in each.body] for each in (self.tree, tree))
         at = next((index for index, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), len(old))
-        if new[:at] + new[at + statements :] != old:
+        if len(new) != len(old) + statements or new[:at] + new[at + statements :] != old:
             raise NotPlaced("the edit would change the meaning of the module")
         return changed
 
@@ -202,7 +203,10 @@ def read_handler_module(text: str, handler: str) -> HandlerModule:
 
 
 def _with_lines_at(lines: Sequence[str], index: int, new: Sequence[str], newline: str) -> list[str]:
-    return [*lines[:index], *(f"{line}{newline}" for line in new), *lines[index:]]
+    before = [*lines[:index]]
+    if new and before and not before[-1].endswith(("\r", "\n")):
+        before[-1] += newline  # the last line of the file
+    return [*before, *(f"{line}{newline}" for line in new), *lines[index:]]
 
 
 def _own_nodes(function: _Function) -> Iterator[ast.AST]:

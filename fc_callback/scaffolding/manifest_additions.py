@@ -49,7 +49,7 @@ def _resource(plan: AddPlan) -> Place:
 
 
 def _add_property(plan: AddPlan, place: tuple[str, ...], fragment: YamlFragment) -> None:
-    shown, around = fragment, place[0] if place[1:] and plan.function.mapping(place[0]) else PROPS
+    shown, around = fragment, place[0] if place[1:] and plan.function.props.get(place[0]) else PROPS
     if place[1:] and around == PROPS:
         shown = shown.under(place[0], {place[1]: shown.value})
     plan.edit(

@@ -85,8 +85,9 @@ def add_flow(plan: AddPlan) -> None:
         return
     languages = {flow.outline.language for flow in flows if flow.outline}
     language: Language = "legacy" if languages == {"legacy"} else "cloudflow"
-    text = flow_text(plan.texts, language, step=function.name, function_seconds=function.timeout_seconds)
-    path = plan.project.root / "flows" / f"{function.name}.yaml"
+    name = plan.texts.values["functionName"]
+    text = flow_text(plan.texts, language, step=name, function_seconds=function.timeout_seconds)
+    path = plan.project.root / "flows" / f"{name}.yaml"
     if steps:
         flow, step = steps[0]
         reason = "the flow is yours, and what follows the step may need the result of the call"
@@ -96,7 +97,7 @@ def add_flow(plan: AddPlan) -> None:
         plan.leave(path, "Call the function with this step.", "the file exists already", step_of(text, language))
     else:
         plan.files.write(path, text)
-        for prop, guess in (("region", plan.texts.values["region"]), ("functionName", function.name)):
+        for prop in ("region", "functionName"):
             if not function.text(prop):
-                name = plan.files.name(path)
-                plan.decisions.append(f"{name} has {guess!r} as the {prop}: s.yaml does not show it. Correct it there.")
+                guess, file = plan.texts.values[prop], plan.files.name(path)
+                plan.decisions.append(f"{file} has {guess!r} as the {prop}: s.yaml does not show it. Correct it there.")

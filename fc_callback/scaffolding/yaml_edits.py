@@ -208,9 +208,13 @@ def _proved(text: str, changed: str, place: Place, value: Any) -> str:
     expected = _unshared(parse_yaml(text))
     inner = expected
     for step in place[:-1]:
+        if not isinstance(inner, dict):
+            break
         if inner.get(step) is None:
             inner[step] = {}
         inner = inner[step]
+    if not isinstance(inner, dict):
+        raise NotPlaced("what is around it is not a mapping")
     inner[place[-1]] = value
     try:
         proved = parse_yaml(changed) == expected

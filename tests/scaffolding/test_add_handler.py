@@ -100,7 +100,7 @@ UNCERTAIN = {
     "rebound": (f"{PLAIN}\nhandler = print\n", "exactly once"),
     "under a condition": (f"if True:\n{textwrap.indent(PLAIN, '    ')}", "exactly once"),
     "global in a function": (f"{PLAIN}\ndef reset():\n    global handler\n    handler = None\n", "exactly once"),
-    "imported": ("from json import dumps as handler\n", "exactly once"),
+    "imported": ("from json import dumps as handler", "exactly once"),
     "a lambda": ("handler = lambda event, context: {}\n", "exactly once"),
     "a model": ("def handler(event: dict, context):\n    return {}\n", "annotation of its event"),
     "a typed context": ("def handler(event, context: int):\n    return {}\n", "annotation of its context"),
@@ -126,6 +126,7 @@ def test_what_is_not_certain_is_left_to_the_person_with_its_reason(tmp_path: Pat
     after = (root / "code/index.py").read_text()
     assert "@task_callback" not in after
     assert before.strip().rpartition("\n\n")[2] in after
+    assert "initialize = initializer" in after.splitlines()
     assert not after.endswith("\n\n")
     assert "index.initialize" in (root / "s.yaml").read_text()
 

@@ -196,8 +196,9 @@ def test_what_is_there_already_stays(tmp_path: Path) -> None:
             ),
             "anchor",
         ),
+        (f"x-env: &env A=1\n{HEAD}    props:\n{BODY}      environmentVariables: *env\n", "not a mapping"),
     ],
-    ids=["merge key", "expression", "anchor"],
+    ids=["merge key", "expression", "anchor", "an anchor of a text"],
 )
 def test_what_is_shared_with_another_part_is_left_to_the_person(tmp_path: Path, manifest: str, reason: str) -> None:
     root = make_project(tmp_path, manifest)
