@@ -200,7 +200,11 @@ def _start_of_line(text: str, index: int) -> int:
 
 
 def _why_closed(node: YamlNode, text: str) -> str:
-    return _SHARED if node.kind == "alias" else f"its value is {text[node.start : node.end].splitlines()[0]}"
+    """Return why nothing can be inserted into a part. A value is only shown if it is an expression: it may be a secret."""
+    shown = text[node.start : node.end]
+    if node.kind == "alias":
+        return _SHARED
+    return f"its value is {shown}" if re.fullmatch(r"\$\{[^\r\n]*\}", shown) else "it has a value of another kind"
 
 
 def _proved(text: str, changed: str, place: Place, value: Any) -> str:

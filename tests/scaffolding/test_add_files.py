@@ -87,7 +87,16 @@ def test_a_file_that_a_tool_writes_is_left_to_the_person(tmp_path: Path, file: s
 
     assert (step.file, (root / file).read_bytes()) == (file, content)
     assert said in step.reason
-    assert LINE in step.lines[0]
+    assert step.lines in {(LINE,), (f'"{LINE}",',), ('fc-callback = "<1,>=0.1"',)}
+    assert ("poetry" in str(content)) == (step.lines[0].startswith("fc-callback ="))
+
+
+def test_a_lock_file_is_never_edited(tmp_path: Path) -> None:
+    root = make_project(tmp_path, **{"pyproject.toml": '[project]\nname = "x"\n', "uv.lock": "version = 1\n"})
+
+    (step,) = added(root).steps
+
+    assert (step.file, (root / "uv.lock").read_text()) == ("pyproject.toml", "version = 1\n")
 
 
 def test_a_pyproject_that_names_the_package_is_enough(tmp_path: Path) -> None:

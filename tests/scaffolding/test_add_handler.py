@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fc_callback.scaffolding import plan_addition
+from fc_callback.scaffolding import AddError, plan_addition
 from tests.scaffolding.projects import ARN, HELLO_WORLD, make_project
 
 if TYPE_CHECKING:
@@ -206,3 +206,18 @@ def test_the_module_is_found_where_fc_finds_it(tmp_path: Path, handler: str, fil
 
     assert DECORATOR in (root / "code" / file).read_text()
     assert f"handler: {handler.rpartition('.')[0]}.initialize" in (root / "s.yaml").read_text()
+
+
+def test_a_handler_that_s_yaml_does_not_show_is_left_to_the_person(tmp_path: Path) -> None:
+    root = make_project(tmp_path, HELLO_WORLD.replace("index.handler", "${resources.x.output.handler}"))
+
+    (step,) = plan_addition(root, role=ARN).steps
+
+    assert (step.file, "does not show" in step.reason) == ("s.yaml", True)
+
+
+def test_a_handler_outside_of_the_project_is_refused(tmp_path: Path) -> None:
+    root = make_project(tmp_path, HELLO_WORLD.replace("index.handler", "../outside.handler"))
+
+    with pytest.raises(AddError, match="outside of the project"):
+        plan_addition(root)
