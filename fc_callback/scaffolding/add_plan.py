@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from fc_callback.scaffolding.task_texts import TaskTexts
 
 
+MESSAGE_TRIGGERS = frozenset({"mns_topic", "eventbridge"})  # only their events can hold a token
+
+
 @attrs.frozen(kw_only=True)
 class ManualStep:
     """A step that a person has to do.
@@ -65,6 +68,11 @@ class AddPlan:
     def is_container(self) -> bool:
         """Whether an image brings the code and its packages."""
         return self.function.runtime == "custom-container"
+
+    @property
+    def trigger_types(self) -> frozenset[str]:
+        """The types of the function's triggers, like `http`."""
+        return frozenset(str(trigger.get("triggerType")) for _, trigger in self.function.triggers)
 
     def edit(self, path: Path, change: Callable[[str], str], *, what: str, lines: Sequence[str] = ()) -> bool:
         """Change the text of a file, or note what a person has to do instead. Return whether it was changed.

@@ -16,10 +16,12 @@ import attrs
 from fc_callback.project.policies import role_problem
 from fc_callback.project.reader import read_project
 from fc_callback.scaffolding.add_plan import AddPlan, ManualStep
-from fc_callback.scaffolding.code_additions import add_ignore_file, add_requirement, add_to_handler
 from fc_callback.scaffolding.errors import AddError
 from fc_callback.scaffolding.file_changes import FileChange, ProjectFiles, backup_of, write_changes
+from fc_callback.scaffolding.handler_addition import add_to_handler
+from fc_callback.scaffolding.ignore_addition import add_ignore_file
 from fc_callback.scaffolding.manifest_additions import add_to_manifest
+from fc_callback.scaffolding.requirement_addition import add_requirement
 from fc_callback.scaffolding.service_additions import add_flow, add_policies
 from fc_callback.scaffolding.task_texts import TaskTexts
 from fc_callback.scaffolding.template import SAMPLE_ACCOUNT
@@ -30,8 +32,9 @@ if TYPE_CHECKING:
 
     from fc_callback.project import Function, Project
 
-_ACCOUNT = re.compile(r"acs:ram::(\d+):")
+_ACCOUNT = re.compile(r"acs:ram::(\d{16}):")
 _PYTHON_COMMAND = re.compile(r"python|fc[-_]callback|gunicorn|uvicorn|waitress|flask|uwsgi")
+_REGION = re.compile(r"[a-z]{2}-[a-z]+(-[0-9]+)?")  # CloudFlow is in regions with such names only
 _DEFAULT_REGION = "cn-hangzhou"
 _LONGEST_ROLE = 59  # RAM allows 64 characters; "-role" follows
 
@@ -188,9 +191,10 @@ def _account(project: Project, role: str | None) -> str:
 
 def _values(function: Function, account: str) -> dict[str, str]:
     name = function.text("functionName") or re.sub(r"\W", "_", function.key)  # a name that only a deployment knows
+    region = function.text("region")
     role = re.sub(r"[^a-z0-9.-]", "-", name.lower())[:_LONGEST_ROLE]
     return {
-        "region": function.text("region") or _DEFAULT_REGION,
+        "region": region if _REGION.fullmatch(region) else _DEFAULT_REGION,
         "accountId": account,
         "functionName": name,
         "functionRole": f"{role}-role",

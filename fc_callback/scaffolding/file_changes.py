@@ -68,23 +68,26 @@ class ProjectFiles:
             NotPlaced: It is not UTF-8.
         """
         own = self._own(path)
+        content = self._after.get(own) or self._read(own, path)
         try:
-            if own not in self._before:
-                if own.exists() and not own.is_file():  # a pipe would block
-                    raise AddError(f"{self.name(path)} is not a file.", hint=f"Rename it. {_NOTHING_WRITTEN}")
-                self._before[own] = own.read_bytes() if own.exists() else None
-            content = self._after.get(own, self._before[own])
             return None if content is None else content.decode("utf-8")
-        except OSError as error:
-            problem = f"{self.name(path)} cannot be read: {error.strerror}."
-            raise AddError(problem, hint=f"Check the file. {_NOTHING_WRITTEN}") from None
         except UnicodeDecodeError:
             raise NotPlaced("the file is not UTF-8") from None
 
+    def exists(self, path: Path) -> bool:
+        """Whether there is a file, or will be after the changes so far.
+
+        Raises:
+            AddError: As for `text`.
+        """
+        own = self._own(path)
+        return own in self._after or self._read(own, path) is not None
+
     def write(self, path: Path, text: str) -> None:
         """Plan the new text of a file."""
-        self.text(path)
-        self._after[self._own(path)] = text.encode("utf-8")
+        own = self._own(path)
+        self._read(own, path)
+        self._after[own] = text.encode("utf-8")
 
     def name(self, path: Path) -> str:
         """Return a file's name for people."""
@@ -98,6 +101,17 @@ class ProjectFiles:
             for path, after in self._after.items()
             if after != self._before[path]
         )
+
+    def _read(self, own: Path, path: Path) -> bytes | None:
+        if own not in self._before:
+            if own.exists() and not own.is_file():  # a pipe would block
+                raise AddError(f"{self.name(path)} is not a file.", hint=f"Rename it. {_NOTHING_WRITTEN}")
+            try:
+                self._before[own] = own.read_bytes() if own.exists() else None
+            except OSError as error:
+                problem = f"{self.name(path)} cannot be read: {error.strerror}."
+                raise AddError(problem, hint=f"Check the file. {_NOTHING_WRITTEN}") from None
+        return self._before[own]
 
     def _own(self, path: Path) -> Path:
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.scaffolding.errors import NotPlaced
-from fc_callback.scaffolding.yaml_edits import newline_of
+from fc_callback.scaffolding.line_edits import newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

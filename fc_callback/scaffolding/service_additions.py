@@ -11,6 +11,7 @@ from fc_callback.project.documents import Document, value_at
 from fc_callback.project.policies import statements_of
 from fc_callback.project.yaml_nodes import node_at, read_nodes
 from fc_callback.project.yaml_reader import DocumentError, parse_yaml
+from fc_callback.scaffolding.add_plan import MESSAGE_TRIGGERS
 from fc_callback.scaffolding.errors import NotPlaced
 from fc_callback.scaffolding.task_flow import flow_text, step_of
 from fc_callback.scaffolding.task_texts import POLICY, TRUST
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
     from fc_callback.scaffolding.add_plan import AddPlan
 
 _STATEMENTS = ("Statement",)
-_MESSAGE_TRIGGERS = {"mns_topic", "eventbridge"}
 
 
 def add_policies(plan: AddPlan) -> None:
     """Write the policy and the trust of the function's role; add the two report actions to an existing policy."""
     root = plan.project.root
     for file in (POLICY, TRUST):
-        if plan.files.text(root / file) is None:
+        if not plan.files.exists(root / file):
             text = plan.texts.file(file)
             plan.files.write(root / file, _with_report_actions_only(text) if file == POLICY else text)
     plan.edit(
@@ -60,7 +60,7 @@ def _with_report_actions(template: str, path: Path, text: str) -> str:
     except DocumentError as error:
         raise NotPlaced(f"the file cannot be read: {error}") from None
     statements = statements_of(Document(path=path, file=path.name, text=text, data=data))
-    allowing = [one for one in statements if one.effect == "Allow"]
+    allowing = [one for one in statements if one.effect == "Allow" and "*" in one.resources]
     if all(any(one.covers(action) for one in allowing) for action in REPORT_ACTIONS):
         return text
     if not isinstance(value_at(data, *_STATEMENTS), list):
@@ -76,8 +76,7 @@ def add_flow(plan: AddPlan) -> None:
     steps = [(flow, step) for flow in flows for step in flow.tasks if reaches(step, function)]
     if any(step.callback for _, step in steps):
         return
-    kinds = {str(trigger.get("triggerType")) for _, trigger in function.triggers}
-    if kinds & _MESSAGE_TRIGGERS and not steps:
+    if plan.trigger_types & MESSAGE_TRIGGERS and not steps:
         plan.decisions.append(
             "The function gets messages. The step that sends them has to put the token into the message "
             "(`taskToken.$: $Context.Current.TaskToken`); the template mns-callback shows such a flow."
@@ -93,11 +92,12 @@ def add_flow(plan: AddPlan) -> None:
         reason = "the flow is yours, and what follows the step may need the result of the call"
         what = f"Let the step {step.name!r} wait for the report of the function."
         plan.leave(flow.source.document.path, what, reason, step_of(text, language))
-    elif plan.files.text(path) is not None:
+    elif plan.files.exists(path):
         plan.leave(path, "Call the function with this step.", "the file exists already", step_of(text, language))
     else:
         plan.files.write(path, text)
         for prop in ("region", "functionName"):
-            if not function.text(prop):
-                guess, file = plan.texts.values[prop], plan.files.name(path)
-                plan.decisions.append(f"{file} has {guess!r} as the {prop}: s.yaml does not show it. Correct it there.")
+            value = plan.texts.values[prop]
+            if function.text(prop) != value:
+                file = plan.files.name(path)
+                plan.decisions.append(f"{file} has the {prop} {value!r}, which s.yaml does not show. Correct it there.")

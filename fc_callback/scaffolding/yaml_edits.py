@@ -16,6 +16,7 @@ from fc_callback.project.documents import value_at
 from fc_callback.project.yaml_nodes import read_nodes
 from fc_callback.project.yaml_reader import DocumentError, parse_yaml
 from fc_callback.scaffolding.errors import NotPlaced
+from fc_callback.scaffolding.line_edits import newline_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,12 +188,6 @@ def _with_lines(text: str, index: int, lines: Sequence[str]) -> str:
     index = end.start() if end else len(text)
     newline = newline_of(text[index:] or text)
     return text[:index] + newline + newline.join(lines) + text[index:]
-
-
-def newline_of(text: str) -> str:
-    """Return the first line ending of a text."""
-    found = re.search(r"\r\n|\r|\n", text)
-    return found[0] if found else "\n"
 
 
 def _start_of_line(text: str, index: int) -> int:

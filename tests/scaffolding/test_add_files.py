@@ -233,6 +233,21 @@ def test_the_flow_is_in_the_language_of_the_project_s_flows(tmp_path: Path) -> N
     assert (root / "flows/start-python.yaml").read_text().startswith("version: v1\ntype: flow\n")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "prop"),
+    [
+        ('"start-python"', "${resources.x.output.name}", "functionName 'hello_world'"),
+        ('"cn-hangzhou"', "cn-shanghai-finance-1", "region 'cn-hangzhou'"),
+    ],
+)
+def test_what_the_flow_has_and_s_yaml_does_not_show_is_told(tmp_path: Path, old: str, new: str, prop: str) -> None:
+    root = make_project(tmp_path, HELLO_WORLD.replace(old, new))
+
+    (decision,) = plan_addition(root, role=ARN).decisions
+
+    assert f"has the {prop}, which s.yaml does not show" in decision
+
+
 CALL = """\
 Type: StateMachine
 SpecVersion: v1
