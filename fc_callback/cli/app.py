@@ -8,7 +8,7 @@ import typer
 import typer.core
 
 from fc_callback import __version__
-from fc_callback.cli import build, check, demo, flow, invoke, local, new, redeliver, report, serve
+from fc_callback.cli import add, build, check, demo, flow, invoke, local, new, redeliver, report, serve
 from fc_callback.cli.signals import leaving_blocks
 from fc_callback.redaction import mask_secrets
 
@@ -53,6 +53,7 @@ app.add_typer(flow.app, name="flow")
 app.command("report")(report.command)
 app.command("redeliver")(redeliver.command)
 app.command("new")(new.command)
+app.command("add")(add.command)
 app.command("check")(check.command)
 app.command("build")(build.command)
 

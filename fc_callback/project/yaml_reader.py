@@ -80,6 +80,11 @@ def parse_with_lines(text: str) -> tuple[Any, Lines]:
         raise (_error(problem, mark) if mark else DocumentError(problem)) from None
 
 
+def yaml_events(text: str) -> Any:
+    """Return PyYAML's parser of a text, for its events and their positions."""
+    return _Events(text)
+
+
 class _Events(yaml.SafeLoader):
     """PyYAML's parser, which follows YAML 1.1. YAML 1.2 allows tabs between tokens (as in indented JSON) and inside texts."""
 

@@ -85,6 +85,23 @@ def require_room(target: Path) -> None:
         raise TemplateError(f"{target} exists and is not a directory.", hint="Choose another name.")
 
 
+def rendered_file(template: ProjectTemplate, name: str, values: Mapping[str, str]) -> str:
+    """Return the text of one file of a template, with its placeholders filled.
+
+    Args:
+        template: The template.
+        name: The file, relative to the template's `src/`.
+        values: The values of its parameters; the others have their defaults.
+
+    Raises:
+        TemplateError: The template or a value cannot be used.
+    """
+    content = (template.source / name).read_bytes()
+    return (
+        _rendered(template, name, content, template.values(values)) if name in template.rendered else content
+    ).decode("utf-8")
+
+
 def _staging_for(target: Path) -> Path:
     """Create a directory on the target's own file system: inside of the target if it exists, else beside it."""
     folder = target if target.is_dir() else target.parent

@@ -1,4 +1,4 @@
-"""Runs `fc-callback` under a pseudo-terminal, in the process of the test."""
+"""Runs `fc-callback` under a pseudo-terminal: in the process of the test, or as a process whose questions are answered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import io
 import os
 import pty
 import re
+import select
 import struct
+import subprocess
 import sys
 import termios
 import threading
+import time
 
 import pytest
 
@@ -41,6 +44,42 @@ def run_at_terminal(*arguments: str, columns: int = 100) -> tuple[int, str]:
         reader.join(10)
         os.close(reading)
     return code, b"".join(shown).decode().replace("\r\n", "\n")
+
+
+def answer_at_terminal(command: list[str], answers: dict[str, list[str]], *, seconds: float = 60) -> tuple[int, str]:
+    """Run a command with a terminal, and answer each question as it comes; return the exit code and what it shows.
+
+    Args:
+        command: The command.
+        answers: For each question, as the last text that is shown, its answers in order.
+        seconds: After this time the command is killed.
+    """
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    left = {question: [*given] for question, given in answers.items()}
+    shown, seen, until = "", 0, time.monotonic() + seconds
+    try:
+        while time.monotonic() < until:
+            if not select.select([controller], [], [], 1)[0]:
+                continue
+            try:
+                piece = os.read(controller, 4096)
+            except OSError:  # the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece.decode("utf-8", "replace")
+            question = next((one for one in left if shown[seen:].endswith(one)), None)
+            if question is not None and left[question]:
+                seen = len(shown)
+                os.write(controller, f"{left[question].pop(0)}\n".encode())
+        return process.wait(timeout=10), without_styles(shown)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        os.close(controller)
 
 
 def without_styles(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Every template's package, built: it completes its task in a Python that has nothing else, as on FC."""
+"""Every template's package, and one of a project made with `add`, built: it completes its task alone, as on FC."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from fc_callback.building import build as building
 from fc_callback.building import build_project
 from fc_callback.checking import check_project
 from fc_callback.project.wheels import TargetPlatform
-from fc_callback.scaffolding import render_template, template_names
+from fc_callback.scaffolding import plan_addition, render_template, template_names
 from fc_callback.sealing import TokenSeal
 from fc_callback.testing import TaskCloudFlow, events
+from tests.scaffolding.projects import ARN, make_project
 from tests.wheel import shared_packages
 
 if TYPE_CHECKING:
@@ -90,12 +91,22 @@ def notified() -> Iterator[tuple[str, SimpleQueue[str]]]:
 
 
 @pytest.fixture
-def build(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Make a project and build it, for this Python instead of FC's, so that it can be run; return what becomes /code."""
+def build(pack: Callable[[Path], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """Make a project of a template and build it; return what becomes /code."""
 
     def build(template: str) -> Path:
         project = tmp_path / "project"
         render_template(template, project, {"accountId": "1234567890123456"})
+        return pack(project)
+
+    return build
+
+
+@pytest.fixture
+def pack(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Build a project for this Python instead of FC's, so that it can be run; return what becomes /code."""
+
+    def pack(project: Path) -> Path:
         code = project / "code"
 
         def packages() -> Path:
@@ -110,7 +121,7 @@ def build(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
         shutil.copytree(shared, code / "python", dirs_exist_ok=True)
         return code
 
-    return build
+    return pack
 
 
 def alone(code: Path, handler: str, event: bytes, service: TaskCloudFlow, environment: Mapping[str, str] = {}) -> Any:
@@ -143,6 +154,19 @@ def test_a_package_alone_completes_a_task(
     alone(code, "index.handler", task.event_as(builder), service)
 
     task.assert_succeeded_with(PAID)
+
+
+def test_a_package_of_a_project_made_with_add_alone_completes_a_task(
+    pack: Callable[[Path], Path], service: TaskCloudFlow, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "project")
+    plan_addition(project, role=ARN).write()
+    code = pack(project)
+    task = service.new_task(ORDER)
+
+    alone(code, "index.handler", task.event, service)
+
+    task.assert_succeeded_with({"result": "hello world"})
 
 
 def test_both_functions_of_an_approval_do_their_part_alone(
