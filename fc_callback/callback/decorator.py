@@ -27,7 +27,7 @@ class TaskHandler(Protocol, Generic[P, R_co]):
     """A handler that `task_callback` returns. FC calls it with the event and the context, and gets the text of the Output.
 
     `__wrapped__` is the undecorated function, for unit tests. `__task_callback__` is the handler's `on_failure`. Tools find
-    a decorated handler by it, also below other decorators.
+    a decorated handler by it, also below other decorators. `__task_options__` has all its options.
     """
 
     __name__: str
@@ -123,6 +123,7 @@ def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpa
         load_asyncio_for(plain)
         handler = binding.handler(Steps(binding, checked).serve, returns=str)
         handler.__task_callback__ = checked.on_failure
+        handler.__task_options__ = checked
         return handler
 
     return decorate if function is None else decorate(function)

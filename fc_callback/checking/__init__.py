@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback.checking import handlers, manifests, packages, roles, steps
+from fc_callback.checking import handlers, manifests, packages, payloads, roles, steps
 from fc_callback.checking.findings import RULES, Finding, Rule, without_silenced
 from fc_callback.checking.flows import read_flows
 from fc_callback.checking.importing import TIME_LIMIT_SECONDS
@@ -55,13 +55,15 @@ def check_project(
         raise SettingsError(f"There is no rule {unknown[0]!r}.", hint=f"The rules are {', '.join(RULES)}.")
     project = read_project(root, environ=environ)
     flows = read_flows(project)
-    imported = handlers.import_all(project, time_limit_seconds=time_limit_seconds) if imports else {}
+    sent = payloads.sent_to_functions(project, flows)
+    imported = handlers.import_all(project, sent, time_limit_seconds=time_limit_seconds) if imports else {}
     found = [
         *(Finding(**attrs.asdict(problem)) for problem in project.problems),
         *manifests.check(project),
         *roles.check(project),
         *packages.check(project),
         *handlers.check(project, flows, imported),
+        *payloads.check(sent, {key: seen[0] for key, seen in imported.items()}),
         *steps.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
     ]
     kept = {finding: None for finding in without_silenced(root, found) if finding.rule not in silenced}

@@ -71,6 +71,7 @@ RULES: dict[str, Rule] = {
         flow_timeout="A step that waits for a callback has a timeout",
         flow_express="An Express flow has only what Express executions support",
         step_timeout="A function's timeout is not longer than its step's",
+        payload_mismatch="What a step sends fits the type that the handler asks for",
     ),
     **_rules(
         "warning",
@@ -80,6 +81,7 @@ RULES: dict[str, Rule] = {
         definition_path="The path of a flow's definition does not depend on the current directory",
         flow_unread="CloudFlow reads every field, path and expression of a flow",
         flow_function="s.yaml deploys the functions that a flow calls",
+        payload_ignored="The handler's type reads each key that a step sends under a similar name",
         unreported_failure="The failures of an asynchronous task are reported",
     ),
 }

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from fc_callback.checking.flows import CheckedFlow
+    from fc_callback.checking.payloads import SentPayload
     from fc_callback.project import Function, Project
 
 _HOOKS = ("initializer", "preStop")
@@ -87,7 +88,9 @@ def hooks_of(function: Function) -> list[Handler]:
     ]
 
 
-def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list[Imported]]:
+def import_all(
+    project: Project, payloads: Mapping[str, Sequence[SentPayload]], *, time_limit_seconds: float
+) -> dict[str, list[Imported]]:
     """Import the handler of every function, and then those of its hooks, by resource."""
     imported: dict[str, list[Imported]] = {}
     for function in project.functions:
@@ -98,6 +101,7 @@ def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list
                 [handler.text, *(hook.text for hook in hooks_of(function))],
                 runtime=function.runtime if function.is_python else "python3.12",
                 environment=function.environment,
+                payloads=[sent.as_arguments() for sent in payloads.get(function.key, ())],
                 time_limit_seconds=time_limit_seconds,
             )
     return imported

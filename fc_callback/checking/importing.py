@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -34,6 +34,7 @@ class Imported:
         line: The line there.
         module: The module that was not found, if that is the problem.
         on_failure: `raise` or `report` if task_callback decorates it, else empty.
+        mismatches: For each payload that a step sends to it, what does not fit its type: the fields of `Mismatch`.
     """
 
     problem: str = ""
@@ -42,6 +43,7 @@ class Imported:
     line: int = 1
     module: str | None = None
     on_failure: str = ""
+    mismatches: tuple[list[dict[str, Any]], ...] = attrs.field(default=(), converter=tuple)
 
 
 def import_handlers(
@@ -50,6 +52,7 @@ def import_handlers(
     *,
     runtime: str,
     environment: Mapping[str, str],
+    payloads: Sequence[Mapping[str, Any]] = (),
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
 ) -> list[Imported]:
     """Import handlers with this Python, one after another, in one process with a time limit.
@@ -59,6 +62,7 @@ def import_handlers(
         handlers: Each `module.function`.
         runtime: The runtime of FC whose way of importing is imitated.
         environment: The function's variables. Credentials of this machine are removed from the environment.
+        payloads: The payloads that steps send to the first handler: the arguments of `mismatches_of`.
         time_limit_seconds: How long the imports may take together.
 
     Returns:
@@ -68,7 +72,9 @@ def import_handlers(
     function_own = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-") as folder:
         result = Path(folder) / "result.json"
-        arguments = (str(code_dir), runtime, str(result), *handlers)
+        sent = Path(folder) / "payloads.json"
+        sent.write_text(json.dumps(payloads), encoding="utf-8")
+        arguments = (str(code_dir), runtime, str(sent), str(result), *handlers)
         process = subprocess.Popen(  # noqa: S603 - this Python, on the user's own project
             [sys.executable, "-W", "ignore", "-B", str(_PROBE), *arguments],
             cwd=folder,

@@ -25,7 +25,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Only these need the handlers to be imported.
-IMPORTING = {"handler-import", "handler-decorated", "unreported-failure"}
+IMPORTING = {"handler-import", "handler-decorated", "unreported-failure", "payload-mismatch", "payload-ignored"}
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=str)
