@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from fc_callback.checking import handlers, manifests, packages, payloads, roles, steps
+from fc_callback.checking import handlers, manifests, packages, payloads, roles, start_commands, steps
 from fc_callback.checking.findings import RULES, Finding, Rule, without_silenced
 from fc_callback.checking.flows import read_flows
 from fc_callback.checking.importing import TIME_LIMIT_SECONDS
@@ -64,6 +64,7 @@ def check_project(
         *packages.check(project),
         *handlers.check(project, flows, imported),
         *payloads.check(sent, {key: seen[0] for key, seen in imported.items()}),
+        *start_commands.check(project),
         *steps.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
     ]
     kept = {finding: None for finding in without_silenced(root, found) if finding.rule not in silenced}

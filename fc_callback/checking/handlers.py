@@ -9,9 +9,10 @@ import attrs
 
 from fc_callback.checking.findings import Finding
 from fc_callback.checking.flows import reaches
+from fc_callback.checking.handler_strings import refusal
 from fc_callback.checking.importing import Imported, import_handlers
 from fc_callback.project.documents import relative_name
-from fc_callback.project.manifest import served_handler
+from fc_callback.project.start_command import start_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,17 +58,10 @@ def handler_of(project: Project, function: Function) -> Handler | None:
     )
     if code_dir is None:
         return None
-    for name in ("customRuntimeConfig", "customContainerConfig"):
-        if served := function.served_by(name):
-            return Handler(text=served, code_dir=code_dir, file=file, line=function.line(name))
-    dockerfile = project.root / "Dockerfile"
-    if function.runtime != "custom-container" or not dockerfile.is_file():
+    command = start_command(function)
+    if command is None or command.handler is None:
         return None
-    for number, line_text in enumerate(dockerfile.read_text("utf-8", "replace").splitlines(), 1):
-        starts = line_text.lstrip().upper().startswith(("CMD", "ENTRYPOINT"))
-        if starts and (served := served_handler(line_text)):
-            return Handler(text=served, code_dir=code_dir, file=dockerfile.name, line=number)
-    return None
+    return Handler(text=command.handler, code_dir=code_dir, file=command.file, line=command.line)
 
 
 def hooks_of(function: Function) -> list[Handler]:
@@ -113,15 +107,20 @@ def check(
     """Find what is wrong with the handlers, and with the hooks of those that can be imported."""
     for function in project.functions:
         handler = handler_of(project, function)
-        if handler is None or function.key not in imported:
+        if handler is None:
+            continue
+        refused = dict(_refused(function, handler))
+        yield from refused.values()
+        if function.key not in imported:
             continue
         seen, *hooks = imported[function.key]
         if seen.problem:
-            yield _not_loaded(project, handler, seen)
+            if handler not in refused:
+                yield _not_loaded(project, handler, seen)
             continue
         # A hook that ends the process leaves no result of those after it.
         for hook, of_hook in zip(hooks_of(function), hooks, strict=False):
-            if of_hook.problem:
+            if of_hook.problem and hook not in refused:
                 yield _not_loaded(project, hook, of_hook)
         if not seen.on_failure and _receives_tasks(flows, function):
             file, line = _inside(project.root, seen) or (handler.file, handler.line)
@@ -132,6 +131,15 @@ def check(
                 message=f"The handler {handler.text} receives tasks and is not decorated, so it reports none of them.",
                 hint="Decorate it with @task_callback.",
             )
+
+
+def _refused(function: Function, handler: Handler) -> Iterator[tuple[Handler, Finding]]:
+    for one in (handler, *hooks_of(function)) if function.is_python else ():
+        problem = refusal(one.text, one.code_dir, function.runtime)
+        if problem is not None:
+            message, hint = problem
+            message = f"FC cannot load the {one.kind}: {message}"
+            yield one, Finding(rule="handler-string", file=one.file, line=one.line, message=message, hint=hint)
 
 
 def _not_loaded(project: Project, handler: Handler, seen: Imported) -> Finding:

@@ -223,6 +223,26 @@ BREAKS = (
         template=APPROVAL,
         says="The initializer decide.initialise cannot be loaded",
     ),
+    Break(rule="handler-string", edit=replaced(S, "index.handler", "index"), at=(S, "handler: index"), says="module."),
+    Break(
+        rule="handler-string",
+        edit=both(
+            replaced(S, "handler: index.initialize", "handler: hooks.begin.initialize"),
+            written("code/hooks/begin.py", "def initialize(context): ...\n"),
+        ),
+        at=(S, "hooks.begin.initialize"),
+        says="Add hooks/__init__.py",
+    ),
+    Break(
+        rule="start-command",
+        edit=replaced(
+            S,
+            "runtime: python3.10",
+            "runtime: custom.debian11\n      customRuntimeConfig: {command: [python3, -m, fc_callback, serve, index.handler]}",
+        ),
+        at=(S, "customRuntimeConfig"),
+        says="PATH: /var/fc/lang/python3.12/bin",
+    ),
     Break(rule="handler-decorated", edit=replaced(INDEX, f"{DECORATOR}\n", ""), at=(INDEX, "def handler")),
     Break(
         rule="reserved-variable",
