@@ -31,10 +31,12 @@ def refusal(handler: str, code_dir: Path, runtime: str) -> tuple[str, str] | Non
             f"{handler!r} is not of the form module.function.",
             "Write the file's name without .py, a dot, the function.",
         )
-    if name == "py" or path.endswith(".py") or path.startswith((".", "/")):
-        return f"{handler!r} names a file, not a module.", "Write module.function or dir/module.function, without .py."
     known = RUNTIMES.get(runtime)
-    if known is None or known.python is None or known.python >= _FIRST_WITH_PACKAGES:
+    is_old = known is not None and known.python is not None and known.python < _FIRST_WITH_PACKAGES
+    absolute = path.startswith("/") and not (is_old and path.startswith("/code/"))
+    if name == "py" or path.endswith(".py") or path.startswith(".") or absolute:
+        return f"{handler!r} names a file, not a module.", "Write module.function or dir/module.function, without .py."
+    if not is_old:
         return None
     return _namespace_package(path, code_dir, runtime) or _relative_import(path, code_dir, runtime)
 

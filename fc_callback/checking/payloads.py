@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _TOKENS = ("$Context.Current.TaskToken", "$context.task.token")
 _PLAIN_TARGET = re.compile(r"[\w-]+")
+# Another version or alias than this runs code of an earlier deployment.
+_QUALIFIER = re.compile(r"(?:services/[^/.]+\.|functions/[^/.]+[./])(?P<name>[\w-]+)")
 _RULES = {"ignored": "payload-ignored"}
 
 
@@ -113,7 +115,9 @@ def _sent(flow: CheckedFlow, step: TaskOutline) -> SentPayload | None:
     entry = value_at(document, *step.place)
     read = _read_body if flow.outline is not None and flow.outline.language == "cloudflow" else _read_mappings
     reading = _Reading()
-    found = read(entry, step.place, reading) if isinstance(entry, dict) else None
+    arn = value_at(document, *step.target_place)
+    calls_latest = all(name == "LATEST" for name in _QUALIFIER.findall(str(arn)))
+    found = read(entry, step.place, reading) if isinstance(entry, dict) and calls_latest else None
     if found is None:
         return None
     payload, token_keys = found

@@ -62,6 +62,8 @@ def _problem(function: Function, runtime: FcRuntime, command: StartCommand) -> t
     if folder is None:
         return None
     if python is None:
+        if _may_bring_programs(function):
+            return None
         problem = f"{runtime.id} has no program fc-callback: pip writes it for the machine that builds the package."
         return problem, "Begin the command with `python3 -m fc_callback serve`."
     return _python_problem(runtime, python, program, folder)
@@ -93,9 +95,9 @@ def _first_folder(function: Function, runtime: FcRuntime) -> str | None:
     given = function.mapping("environmentVariables").get("PATH")
     if given is UNKNOWN:
         return None
-    # FC has no other Python in its directory of languages.
+    # FC has no other Python in its directory of languages, nor below /usr.
     parts = [part.rstrip("/") for part in str(given).split(":")] if given else []
-    parts = [part for part in parts if part == runtime.path or not part.startswith(LANGUAGES_DIR)]
+    parts = [part for part in parts if part == runtime.path or part in _SYSTEM_DIRS or not _is_of_fc(part)]
     first = parts[0] if parts else "/usr/bin"
     if first in _SYSTEM_DIRS:
         return first if runtime.path_line else "/usr/bin"
@@ -103,4 +105,11 @@ def _first_folder(function: Function, runtime: FcRuntime) -> str | None:
 
 
 def _is_of_fc(folder: str) -> bool:
-    return folder in _SYSTEM_DIRS or folder.startswith(LANGUAGES_DIR)
+    return folder in _SYSTEM_DIRS or folder.startswith(("/usr/", LANGUAGES_DIR))
+
+
+def _may_bring_programs(function: Function) -> bool:
+    """Return whether a layer, or a directory of the code where FC looks for programs, may have one."""
+    code_dir = function.code_dir
+    own = [] if code_dir is None else [code_dir / "fc-callback", code_dir / "bin" / "fc-callback"]
+    return bool(function.props.get("layers")) or any(path.exists() for path in own)

@@ -61,6 +61,8 @@ def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "index.py",
         "index.py.handler",
         "./index.handler",
+        "/index.handler",
+        "/plain/job.handler",
     ],
 )
 def test_a_string_is_refused_exactly_if_the_loader_refuses_it(code: Path, handler: str, runtime: str) -> None:

@@ -170,8 +170,10 @@ def test_every_step_that_calls_the_function_is_compared(project: Path) -> None:
         ("body:", "body.$: $Input\n      other:"),
         ("WaitForCustomCallback", "RequestComplete"),
         ("functions/charge", "functions/other"),
+        ("functions/charge", "functions/charge/3"),
+        ("functions/charge", "services/s.prod/functions/charge"),
     ],
-    ids=["another-key", "deeper", "two-keys", "whole-body", "no-callback", "another-function"],
+    ids=["another-key", "deeper", "two-keys", "whole-body", "no-callback", "another-function", "version", "alias"],
 )
 def test_a_step_whose_payload_is_not_certain_is_not_compared(project: Path, change: tuple[str, str]) -> None:
     assert CLOUDFLOW.count(change[0]) == 1
@@ -195,6 +197,16 @@ def test_a_handler_without_a_certain_type_is_not_compared(project: Path, code: s
     (project / "code" / "index.py").write_text(code)
 
     assert sends(project, "count: plenty") == []
+
+
+@pytest.mark.parametrize(
+    "arn", ["functions/charge/LATEST", "services/s.LATEST/functions/charge", "services/s/functions/charge"]
+)
+def test_a_step_that_calls_the_latest_version_is_compared(project: Path, arn: str) -> None:
+    text = CLOUDFLOW.replace("functions/charge", arn)
+    (project / "flows" / "flow.yaml").write_text(text.replace("{body}", "count: plenty"))
+
+    assert len([one for one in check_project(project, environ={}) if one.rule == "payload-mismatch"]) == 2
 
 
 def test_nothing_is_compared_without_an_import(project: Path) -> None:

@@ -39,6 +39,8 @@ def said(folder: Path, runtime: str, command: str, path: str = "") -> list[str]:
         ("custom.debian11", f"[python3{MODULE}", f"{LANG_312}/:/usr/bin"),
         ("custom.debian11", f"[python3{MODULE}", "/opt/python/bin:/usr/bin"),
         ("custom.debian11", f"[/opt/python3.13/bin/python3{MODULE}", ""),
+        ("custom.debian11", f"[python3{MODULE}", f"/usr/local/bin/apache-maven/bin:{LANG_312}:/usr/bin"),
+        ("custom.debian11", f"[python3{MODULE}", "/usr/local/ruby/bin:/opt/bin:/usr/bin"),
         ("custom.debian12", f"[python3{MODULE}", ""),
         ("custom.debian12", f"[python3.11{MODULE}", "/usr/local/bin:/usr/bin:/bin"),
         ("custom.debian12", f"[/usr/bin/python3{MODULE}", ""),
@@ -97,6 +99,15 @@ def test_a_bootstrap_script_is_judged_if_it_does_not_look_elsewhere(tmp_path: Pa
     findings = check_project(tmp_path, imports=False, environ={})
 
     assert [(one.file, one.line) for one in findings if one.rule == "start-command"] == [("code/bootstrap", 2)] * count
+
+
+@pytest.mark.parametrize("where", ["fc-callback", "bin/fc-callback"])
+def test_a_program_of_the_package_is_not_judged(tmp_path: Path, where: str) -> None:
+    assert len(said(tmp_path, "custom.debian12", "[fc-callback, serve, index.handler]")) == 1
+    (tmp_path / "code" / where).parent.mkdir(exist_ok=True)
+    (tmp_path / "code" / where).write_text("#!/usr/bin/python3\n")
+
+    assert said(tmp_path, "custom.debian12", "[fc-callback, serve, index.handler]") == []
 
 
 def test_a_command_of_another_program_is_not_judged(tmp_path: Path) -> None:
