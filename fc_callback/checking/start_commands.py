@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from fc_callback.checking.findings import Finding, finding_at
-from fc_callback.checking.imports import imports_of
 from fc_callback.project.expressions import UNKNOWN
 from fc_callback.project.start_command import start_command
 from fc_callback.runtime.runtimes import LANGUAGES_DIR, OLDEST_PYTHON, RUNTIMES
@@ -33,7 +32,7 @@ def check(project: Project) -> Iterator[Finding]:
         runtime, command = function.fc_runtime, start_command(function)
         if runtime is None or runtime.python is None or command is None or not command.is_exact:
             continue
-        if command.handler is None and not _imports_fc_callback(function):
+        if command.handler is None and not _runs_a_script_with_fc_callback(function, command):
             continue
         problem = _problem(function, runtime, command)
         if problem is None:
@@ -45,8 +44,11 @@ def check(project: Project) -> Iterator[Finding]:
             yield finding_at(function, "start-command", message, hint, "runtime")
 
 
-def _imports_fc_callback(function: Function) -> bool:
-    return function.code_dir is not None and "fc_callback" in imports_of(function.code_dir)
+def _runs_a_script_with_fc_callback(function: Function, command: StartCommand) -> bool:
+    """Return whether a word of the command is a script of the code that names fc_callback."""
+    folder = function.code_dir
+    scripts = [folder / word.removeprefix("/code/") for word in command.words if word.endswith(".py")] if folder else []
+    return any(script.is_file() and b"fc_callback" in script.read_bytes() for script in scripts)
 
 
 def _problem(function: Function, runtime: FcRuntime, command: StartCommand) -> tuple[str, str] | None:

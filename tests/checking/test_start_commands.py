@@ -64,6 +64,7 @@ def test_a_command_that_finds_a_new_python_or_one_that_is_not_of_fc_is_not_found
         ("custom.debian10", f"[python3{MODULE}", "", RUNTIMES["custom.debian10"].path_line),
         ("custom.debian11", f"[python3{MODULE}", "", RUNTIMES["custom.debian11"].path_line),
         ("custom.debian11", "[python3, index.py]", "", "PATH"),
+        ("custom.debian11", "[python3, /code/index.py]", "", "PATH"),
         ("custom.debian11", f"[python3{MODULE}", f"/usr/bin:{LANG_312}", "PATH"),
         ("custom.debian11", f"[python3{MODULE}", LANG_310, "PATH"),
         ("custom.debian11", f"[/usr/bin/python3{MODULE}", "", f"Write `{LANG_312}/python3`"),
