@@ -46,13 +46,13 @@ class _Reading:
         """Return a value of a CloudFlow constructor: a key that ends in `.$` has an expression."""
         self.places[place] = at
         if isinstance(given, dict):
-            return {
-                name: self.expression((*place, name), (*at, key))
-                if name != key
-                else self.value(each, (*place, name), (*at, key))
-                for key, each in given.items()
-                for name in [str(key).removesuffix(".$")]
-            }
+            members: dict[str, Any] = {}
+            for key, each in given.items():
+                name = str(key).removesuffix(".$")
+                inner, inner_at = (*place, name), (*at, key)
+                is_literal = name == key
+                members[name] = self.value(each, inner, inner_at) if is_literal else self.expression(inner, inner_at)
+            return members
         if isinstance(given, list):
             return [self.value(each, (*place, index), (*at, index)) for index, each in enumerate(given)]
         return self.literal(given, place, at)

@@ -163,7 +163,7 @@ def _spec(
     if config is not None:
         from fc_callback.project.function_options import function_options
 
-        found |= function_options(config, resource)
+        found |= function_options(config, resource, code_dir=given["code_dir"])
     elif resource is not None:
         raise SettingsError("--resource needs an s.yaml.", hint="Add --config s.yaml.")
     found |= {name: value for name, value in given.items() if value is not None}

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from fc_callback.project.start_command import StartCommand
 
 
-def function_options(path: Path, resource: str | None = None) -> dict[str, Any]:
+def function_options(path: Path, resource: str | None = None, *, code_dir: Path | None = None) -> dict[str, Any]:
     """Return the arguments of a `FunctionSpec` for a function of s.yaml.
 
     Args:
         path: The s.yaml.
         resource: The resource's key; may be left out if there is one function.
+        code_dir: The directory with the code, instead of that of s.yaml.
 
     Raises:
         SettingsError: The file cannot be read, has no such function, or has several and `resource` names none.
@@ -38,16 +39,21 @@ def function_options(path: Path, resource: str | None = None) -> dict[str, Any]:
     function = functions.get(resource or next(iter(functions)))
     if function is None:
         raise SettingsError(f"{path} has no function {resource!r}.", hint=f"It has {', '.join(functions)}.")
-    return spec_options(function)
+    return spec_options(function, code_dir=code_dir)
 
 
-def spec_options(function: Function) -> dict[str, Any]:
+def spec_options(function: Function, *, code_dir: Path | None = None) -> dict[str, Any]:
     """Return the arguments of a `FunctionSpec` for a function; those that s.yaml does not give are left out.
+
+    Args:
+        function: The function.
+        code_dir: The directory with the code, instead of that of s.yaml. A container's image has its code, so that s.yaml
+            names none.
 
     Raises:
         SettingsError: Its code is not a directory.
     """
-    code_dir, file = function.code_dir, function.document.path
+    code_dir, file = code_dir or function.code_dir, function.document.path
     if code_dir is None:
         raise SettingsError(f"The code of {function.key!r} in {file} is not a directory.", hint="Add --code-dir.")
     return {name: value for name, value in _options(function, code_dir).items() if value is not None}

@@ -402,6 +402,21 @@ def test_the_handler_and_the_hooks_of_the_command_run_and_not_those_of_s_yaml(ru
     assert (ended.returncode, json.loads(ended.stdout or b"null")) == (0, [1]), ended.stderr
 
 
+def test_a_container_runs_the_handler_of_its_dockerfile(run: Run, tmp_path: Path) -> None:
+    props = "      runtime: custom-container\n      customContainerConfig: {image: example, port: 9000}\n"
+    head = "edition: 3.0.0\nname: app\naccess: default\nresources:\n  job:\n    component: fc3\n    props:\n"
+    (tmp_path / "s.yaml").write_text(head + props, encoding="utf-8")
+    (tmp_path / "Dockerfile").write_text('FROM python\nCMD ["fc-callback", "serve", "job.work"]\n', encoding="utf-8")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "job.py").write_text("def work(event, context): return event[:11]\n", encoding="utf-8")
+
+    alone = run("--config", "s.yaml")
+    assert (alone.returncode, b"Add --code-dir" in alone.stderr) == (2, True)
+    ended = run("--config", "s.yaml", "--code-dir", "code", "--event-file", "Dockerfile")
+
+    assert (ended.returncode, ended.stdout) == (0, b"FROM python"), ended.stderr
+
+
 @pytest.mark.parametrize("profile", ["custom.debian10", "custom.debian11", "custom.debian12"])
 def test_a_custom_runtime_of_fc_is_a_profile(run: Run, code: Any, profile: str) -> None:
     code(HANDLER)
