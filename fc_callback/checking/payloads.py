@@ -7,6 +7,7 @@ under a key that `task_callback` looks for. Expressions are unknown until an exe
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,11 @@ class _Reading:
 
     def literal(self, given: Any, place: Place, at: Place) -> Any:
         """Return a literal value. A text with `$` may be a mistake that another rule finds, or may be replaced later."""
-        if given is UNKNOWN or (isinstance(given, str) and (given.startswith("$") or "${" in given or "{{" in given)):
+        if isinstance(given, str):
+            is_certain = not given.startswith("$") and "${" not in given and "{{" not in given
+        else:  # no JSON has a date, an infinite number, or what only a deployment knows
+            is_certain = given is None or (isinstance(given, int | float) and math.isfinite(given))
+        if not is_certain:
             return self.expression(place, at)
         self.places[place] = at
         return given

@@ -232,6 +232,17 @@ def test_a_definition_in_a_manifest_is_compared_at_the_lines_of_the_manifest(pro
     assert (found.file, text.splitlines()[found.line - 1].strip()) == ("s.yaml", "count: plenty")
 
 
+def test_a_definition_of_which_a_part_is_only_known_to_a_deployment_is_compared_in_the_rest(project: Path) -> None:
+    body = "order: 2024-01-01\n        retries: .inf\n        more: ${resources.charge.output.x}\n        count: plenty"
+    definition = CLOUDFLOW.replace("{body}", body)
+    head = "  flow:\n    component: flow\n    props:\n      region: cn-hangzhou\n      name: pay\n      definition:\n"
+    (project / "s.yaml").write_text(MANIFEST + head + "".join(f"        {line}\n" for line in definition.splitlines()))
+
+    found = [one.message for one in check_project(project, environ={}) if one.rule == "payload-mismatch"]
+
+    assert [("'more'" in one, "'count'" in one) for one in found] == [(True, False), (False, True)]
+
+
 def test_the_output_of_a_module_does_not_disturb_the_comparison(project: Path) -> None:
     noisy = f"print({json.dumps('x' * 1000)})\n"
     (project / "code" / "index.py").write_text(dedent(noisy) + HANDLER)
