@@ -25,13 +25,18 @@ LEGACY_OUTPUT_LIMIT_BYTES = 32 * KIB
 
 
 class Variable(NamedTuple):
-    """One environment variable: its name, its meaning, and its default in words."""
+    """One environment variable: its name, its meaning, its default in words, and a pattern of its values.
+
+    The pattern is for editors, and may accept more than the functions that read the variable. Empty: any text.
+    """
 
     name: str
     meaning: str
     default: str
+    pattern: str = ""
 
 
+_NUMBER = r"[ \d_.eE+-]*[1-9][ \d_.eE+-]*"  # whatever Python may read as a number above zero
 VARIABLES: tuple[Variable, ...] = (
     Variable(
         "CLOUDFLOW_ENDPOINT",
@@ -41,22 +46,39 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "CLOUDFLOW_REGION", "The region of the flow, if it differs from the function's region", "the function's region"
     ),
-    Variable("CLOUDFLOW_NETWORK", "`public`, or `internal` for the `-internal` host", "public"),
+    Variable("CLOUDFLOW_NETWORK", "`public`, or `internal` for the `-internal` host", "public", "public|internal"),
     Variable(
         "CLOUDFLOW_SIGNATURE",
         "`v1` (HMAC-SHA1, which every fnf SDK sends) or `v3` (ACS3-HMAC-SHA256, with the task token in the URL)",
         "v1",
+        "v1|v3",
     ),
     Variable(
         "CLOUDFLOW_CONNECT_TIMEOUT",
         "Seconds to open a connection: name lookup, all addresses, proxy and TLS together",
         "3",
+        _NUMBER,
     ),
-    Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10"),
-    Variable("CLOUDFLOW_OUTPUT_LIMIT", "The largest Output in bytes. Set 32768 for Serverless Workflow flows", "65536"),
+    Variable("CLOUDFLOW_READ_TIMEOUT", "Seconds to wait for an answer", "10", _NUMBER),
+    Variable(
+        "CLOUDFLOW_OUTPUT_LIMIT",
+        "The largest Output in bytes. Set 32768 for Serverless Workflow flows",
+        "65536",
+        r"[ \d_+]*[1-9][ \d_]*",
+    ),
     Variable("CLOUDFLOW_LOG_LEVEL", "The level of `Logger`: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`", "INFO"),
-    Variable("CLOUDFLOW_LOG_FORM", "The form of `Logger`: `json`, or `console` for people", "`console` at a terminal"),
-    Variable("CLOUDFLOW_ONCE_STORE", "The store for the records of `once=`: `sqlite:///...` or `redis://...`", "none"),
+    Variable(
+        "CLOUDFLOW_LOG_FORM",
+        "The form of `Logger`: `json`, or `console` for people",
+        "`console` at a terminal",
+        "json|console",
+    ),
+    Variable(
+        "CLOUDFLOW_ONCE_STORE",
+        "The store for the records of `once=`: `sqlite:///...` or `redis://...`",
+        "none",
+        "memory:|sqlite:///.+|(?:redis|rediss|unix)://.*",
+    ),
     Variable("CLOUDFLOW_SEAL_KEY", "The keys that seal task tokens, separated by commas, the newest first", "none"),
 )
 # They decide the fields of a client, and the limit of an Output, that no argument gives. A decorated function keeps its client
@@ -71,7 +93,7 @@ CLIENT_VARIABLES = (
     "CLOUDFLOW_OUTPUT_LIMIT",
     "FC_REGION",
 )
-_PREFIX = "CLOUDFLOW_"
+PREFIX = "CLOUDFLOW_"
 _KNOWN = frozenset(variable.name for variable in VARIABLES)
 # The first read in a process acquires it. It is never released.
 _first_reader = threading.Lock()
@@ -90,7 +112,7 @@ def text(name: str, argument: str | None = None, *, environ: Mapping[str, str] |
 def _warn_of_unknown_variables() -> None:
     """Warn about each variable that has the prefix of a setting but is not one. Its value may be a secret and is not shown."""
     for name in sorted(os.environ):
-        if name.upper().startswith(_PREFIX) and name not in _KNOWN:
+        if name.upper().startswith(PREFIX) and name not in _KNOWN:
             nearest = _nearest(name)
             # `values.safe_log` stands on this module. A user's log filter that raises must not fail the event.
             with suppress(Exception):
@@ -104,9 +126,9 @@ def _warn_of_unknown_variables() -> None:
 def _nearest(name: str) -> str | None:
     from difflib import get_close_matches  # a cold start without such a variable does not load it
 
-    known = [each.removeprefix(_PREFIX) for each in sorted(_KNOWN)]
-    found = get_close_matches(name.upper()[len(_PREFIX) :], known, n=1)
-    return f"{_PREFIX}{found[0]}" if found else None
+    known = [each.removeprefix(PREFIX) for each in sorted(_KNOWN)]
+    found = get_close_matches(name.upper()[len(PREFIX) :], known, n=1)
+    return f"{PREFIX}{found[0]}" if found else None
 
 
 def choice(name: str, argument: str | None, *, of: tuple[str, ...]) -> str:

@@ -18,7 +18,9 @@ from fc_callback.checking import (
     leftovers,
     manifests,
     packages,
+    payloads,
     roles,
+    start_commands,
     steps,
     token_keys,
 )
@@ -72,7 +74,8 @@ def check_project(
     ]
     project = leftovers.without_leftovers(generations.without_previous(read))
     flows = read_flows(project)
-    imported = handlers.import_all(project, time_limit_seconds=time_limit_seconds) if imports else {}
+    sent = payloads.sent_to_functions(project, flows)
+    imported = handlers.import_all(project, sent, time_limit_seconds=time_limit_seconds) if imports else {}
     tasks = task_functions(project, flows, imported)
     absences = dependencies.check(project)
     found += [
@@ -81,6 +84,8 @@ def check_project(
         *packages.check(project),
         *absences.findings,
         *handlers.check(project, flows, imported, absent=absences.modules),
+        *payloads.check(sent, {key: seen[0] for key, seen in imported.items()}),
+        *start_commands.check(project),
         *steps.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
         *token_keys.check(project, flows, {key: seen[0] for key, seen in imported.items()}),
     ]

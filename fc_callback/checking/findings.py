@@ -54,7 +54,9 @@ RULES: dict[str, Rule] = {
         name="Names follow the rules of the services",
         code_path="code: names an existing directory or archive",
         secret_file="No .env file goes into the package",  # noqa: S106 - no password
+        handler_string="FC's loader accepts the strings that name the handler and the handlers of the hooks",
         handler_import="The handler and the handlers of the hooks can be imported",
+        start_command="The start command of a custom runtime finds a Python that runs fc_callback",
         handler_decorated="A function that receives tasks is decorated with @task_callback",
         reserved_variable="No environment variable begins with FC_",
         environment_size="The environment variables fit into 4 KB",
@@ -73,6 +75,7 @@ RULES: dict[str, Rule] = {
         flow_timeout="A step that waits for a callback has a timeout",
         flow_express="An Express flow has only what Express executions support",
         step_timeout="A function's timeout is not longer than its step's",
+        payload_mismatch="What a step sends fits the type that the handler asks for",
     ),
     **_rules(
         "warning",
@@ -89,6 +92,7 @@ RULES: dict[str, Rule] = {
         definition_path="The path of a flow's definition does not depend on the current directory",
         flow_unread="CloudFlow reads every field, path and expression of a flow",
         flow_function="s.yaml deploys the functions that a flow calls",
+        payload_ignored="The handler's type reads each key that a step sends under a similar name",
         unreported_failure="The failures of an asynchronous task are reported",
     ),
 }

@@ -9,15 +9,17 @@ import attrs
 
 from fc_callback.checking.findings import Finding
 from fc_callback.checking.flows import reaches
+from fc_callback.checking.handler_strings import refusal
 from fc_callback.checking.importing import Imported, import_handlers
 from fc_callback.checking.load_errors import install_hint, module_of_others, why_uncertain
 from fc_callback.project.documents import relative_name
-from fc_callback.project.manifest import served_handler
+from fc_callback.project.start_command import start_command
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from fc_callback.checking.flows import CheckedFlow
+    from fc_callback.checking.payloads import SentPayload
     from fc_callback.project import Function, Project
 
 _HOOKS = ("initializer", "preStop")
@@ -55,17 +57,10 @@ def handler_of(project: Project, function: Function) -> Handler | None:
     )
     if code_dir is None:
         return None
-    for name in ("customRuntimeConfig", "customContainerConfig"):
-        if served := function.served_by(name):
-            return Handler(text=served, code_dir=code_dir, file=file, line=function.line(name))
-    dockerfile = project.root / "Dockerfile"
-    if function.runtime != "custom-container" or not dockerfile.is_file():
+    command = start_command(function)
+    if command is None or command.handler is None:
         return None
-    for number, line_text in enumerate(dockerfile.read_text("utf-8", "replace").splitlines(), 1):
-        starts = line_text.lstrip().upper().startswith(("CMD", "ENTRYPOINT"))
-        if starts and (served := served_handler(line_text)):
-            return Handler(text=served, code_dir=code_dir, file=dockerfile.name, line=number)
-    return None
+    return Handler(text=command.handler, code_dir=code_dir, file=command.file, line=command.line)
 
 
 def hooks_of(function: Function) -> list[Handler]:
@@ -86,7 +81,9 @@ def hooks_of(function: Function) -> list[Handler]:
     ]
 
 
-def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list[Imported]]:
+def import_all(
+    project: Project, payloads: Mapping[str, Sequence[SentPayload]], *, time_limit_seconds: float
+) -> dict[str, list[Imported]]:
     """Import the handler of every function, and then those of its hooks, by resource."""
     imported: dict[str, list[Imported]] = {}
     for function in project.functions:
@@ -97,6 +94,7 @@ def import_all(project: Project, *, time_limit_seconds: float) -> dict[str, list
                 [handler.text, *(hook.text for hook in hooks_of(function))],
                 runtime=function.runtime if function.is_python else "python3.12",
                 environment=function.environment,
+                payloads=[sent.as_arguments() for sent in payloads.get(function.key, ())],
                 time_limit_seconds=time_limit_seconds,
             )
     return imported
@@ -119,15 +117,20 @@ def check(
     """
     for function in project.functions:
         handler = handler_of(project, function)
-        if handler is None or function.key not in imported:
+        if handler is None:
+            continue
+        refused = dict(_refused(function, handler))
+        yield from refused.values()
+        if function.key not in imported:
             continue
         seen, *hooks = imported[function.key]
         if seen.problem:
-            yield from _not_loaded(project, function, handler, seen, absent)
+            if handler not in refused:
+                yield from _not_loaded(project, function, handler, seen, absent)
             continue
         # A hook that ends the process leaves no result of those after it.
         for hook, of_hook in zip(hooks_of(function), hooks, strict=False):
-            if of_hook.problem:
+            if of_hook.problem and hook not in refused:
                 yield from _not_loaded(project, function, hook, of_hook, absent)
         if not seen.on_failure and any(
             step.callback and reaches(step, function) for flow in flows for step in flow.tasks
@@ -140,6 +143,15 @@ def check(
                 message=f"The handler {handler.text} receives tasks and is not decorated, so it reports none of them.",
                 hint="Decorate it with @task_callback.",
             )
+
+
+def _refused(function: Function, handler: Handler) -> Iterator[tuple[Handler, Finding]]:
+    for one in (handler, *hooks_of(function)) if function.is_python else ():
+        problem = refusal(one.text, one.code_dir, function.runtime)
+        if problem is not None:
+            message, hint = problem
+            message = f"FC cannot load the {one.kind}: {message}"
+            yield one, Finding(rule="handler-string", file=one.file, line=one.line, message=message, hint=hint)
 
 
 def _not_loaded(

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -39,6 +39,7 @@ class Imported:
         on_failure: `raise` or `report` if task_callback decorates it, else empty.
         token_paths: The places of the token that the decorator names; empty for its default, which looks for the usual
             keys. None if a function finds it, or if nothing decorates the handler.
+        mismatches: For each payload that a step sends to it, what does not fit its type: the fields of `Mismatch`.
     """
 
     problem: str = ""
@@ -49,6 +50,7 @@ class Imported:
     causes: Sequence[str] = ()
     on_failure: str = ""
     token_paths: Sequence[str] | None = None
+    mismatches: tuple[list[dict[str, Any]], ...] = attrs.field(default=(), converter=tuple)
 
 
 def import_handlers(
@@ -57,6 +59,7 @@ def import_handlers(
     *,
     runtime: str,
     environment: Mapping[str, str],
+    payloads: Sequence[Mapping[str, Any]] = (),
     time_limit_seconds: float = TIME_LIMIT_SECONDS,
 ) -> list[Imported]:
     """Import handlers with this Python, one after another, in one process with a time limit.
@@ -66,6 +69,7 @@ def import_handlers(
         handlers: Each `module.function`.
         runtime: The runtime of FC whose way of importing is imitated.
         environment: The function's variables. Credentials of this machine are removed from the environment.
+        payloads: The payloads that steps send to the first handler: the arguments of `mismatches_of`.
         time_limit_seconds: How long the imports may take together.
 
     Returns:
@@ -76,7 +80,10 @@ def import_handlers(
     # On Windows a process that is still running keeps its current directory from being deleted.
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
-        arguments = (str(code_dir), runtime, str(result), *(handler.replace("\0", "?") for handler in handlers))
+        sent = Path(folder) / "payloads.json"
+        sent.write_text(json.dumps(payloads), encoding="utf-8")
+        names = (handler.replace("\0", "?") for handler in handlers)
+        arguments = (str(code_dir), runtime, str(sent), str(result), *names)
         process = subprocess.Popen(  # noqa: S603 - this Python, on the user's own project
             [sys.executable, "-W", "ignore", "-B", str(_PROBE), *arguments],
             cwd=folder,

@@ -1,7 +1,8 @@
 """Import handlers, and write a line of JSON about each: the program that `importing` runs.
 
-Run as `python probe.py CODE_DIR RUNTIME RESULT_FILE HANDLER...`. It imports the handlers as FC's runtime does. The user's
-code may print, hang or end the process without an effect on the check.
+Run as `python probe.py CODE_DIR RUNTIME PAYLOADS_FILE RESULT_FILE HANDLER...`. It imports the handlers as FC's runtime does,
+and compares the payloads with the type that the first one asks for. The user's code may print, hang or end the process without
+an effect on the check.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 
-def describe_handler(code_dir: str, handler: str, runtime: str) -> dict[str, Any]:
+def describe_handler(code_dir: str, handler: str, runtime: str, payloads: list[dict[str, Any]]) -> dict[str, Any]:
     """Import a handler and return the attributes of its `Imported`."""
     from fc_callback.runtime.worker import LoadError, load_handler
 
@@ -34,6 +35,7 @@ def describe_handler(code_dir: str, handler: str, runtime: str) -> dict[str, Any
         "token_paths": _token_paths(function),
         "line": getattr(code, "co_firstlineno", 1),
         "file": getattr(code, "co_filename", ""),
+        "mismatches": _mismatches(function, payloads),
     }
 
 
@@ -43,6 +45,17 @@ def _place_in_code(error: BaseException, code_dir: str) -> tuple[str, int]:
         return error.filename, error.lineno or 1
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(code_dir)]
     return (frames[-1].filename, frames[-1].lineno or 1) if frames else ("", 1)
+
+
+def _mismatches(function: Any, payloads: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    if not payloads or not _on_failure(function):
+        return []
+    from fc_callback.payload.mismatches import mismatches_of, payload_type
+
+    kind = payload_type(function)
+    if kind is None:
+        return []
+    return [[one._asdict() for one in mismatches_of(kind, **payload)] for payload in payloads]
 
 
 def _innermost(function: Any) -> Any:
@@ -76,15 +89,17 @@ def _token_paths(function: Any) -> list[str] | None:
     return None if callable(token) else list(token)
 
 
-def main(code_dir: str, runtime: str, result: str, *handlers: str) -> None:
+def main(code_dir: str, runtime: str, payloads: str, result: str, *handlers: str) -> None:
     """Describe each handler. A handler that ends the process leaves the lines of those before it."""
     # Python puts this file's directory first; the code directory replaces it, as /code is first on FC. The packages that
     # were built for FC come last, because they may be for another platform than this one.
     sys.path[0] = code_dir
     sys.path.append(str(Path(code_dir) / "python"))
     with Path(result).open("w", encoding="utf-8") as lines:
+        sent = json.loads(Path(payloads).read_text("utf-8"))
         for handler in handlers:
-            print(json.dumps(describe_handler(code_dir, handler, runtime)), file=lines, flush=True)
+            print(json.dumps(describe_handler(code_dir, handler, runtime, sent)), file=lines, flush=True)
+            sent = []
 
 
 if __name__ == "__main__":

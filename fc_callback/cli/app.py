@@ -8,7 +8,7 @@ import typer
 import typer.core
 
 from fc_callback import __version__
-from fc_callback.cli import add, build, check, demo, flow, invoke, local, new, redeliver, report, serve
+from fc_callback.cli import add, build, check, demo, flow, invoke, local, new, redeliver, report, schema, serve
 from fc_callback.cli.signals import leaving_blocks
 from fc_callback.redaction import mask_secrets
 
@@ -56,6 +56,7 @@ app.command("new")(new.command)
 app.command("add")(add.command)
 app.command("check")(check.command)
 app.command("build")(build.command)
+app.command("schema")(schema.command)
 
 
 @app.command("serve", context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from collections import Counter
 from pathlib import Path
@@ -13,10 +14,16 @@ import typer
 from fc_callback.errors import FcCallbackError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from fc_callback.checking import Finding
-    from fc_callback.checking.findings import Severity
+
+
+class FindingFormat(str, enum.Enum):
+    """What the findings are printed as."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 def command(
@@ -28,7 +35,14 @@ def command(
         bool, typer.Option("--imports/--no-imports", help="Import the handlers, which runs the code of their modules.")
     ] = True,
     list_rules: Annotated[bool, typer.Option("--rules", help="Print the rules.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    format_: Annotated[
+        FindingFormat,
+        typer.Option(
+            "--format",
+            help="text for people; json; sarif (2.1.0) for code scanning and editors; github for the annotations of a workflow.",
+        ),
+    ] = FindingFormat.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Find what will not work in the cloud, before a deployment.
 
@@ -36,27 +50,38 @@ def command(
     """
     from fc_callback.checking import RULES, check_project
 
+    if as_json and format_ not in {FindingFormat.TEXT, FindingFormat.JSON}:
+        raise typer.BadParameter(f"--json and --format {format_.value} exclude each other.")
+    chosen = FindingFormat.JSON if as_json else format_
     if list_rules:
         for rule in RULES.values():
-            typer.echo(
-                json.dumps(attrs.asdict(rule)) if as_json else f"{rule.name:<22} {rule.severity:<8} {rule.summary}"
-            )
+            listed = f"{rule.name:<22} {rule.severity:<8} {rule.summary}"
+            typer.echo(json.dumps(attrs.asdict(rule)) if chosen is FindingFormat.JSON else listed)
         return
     try:
         findings = check_project(directory, ignore=ignore or (), imports=imports)
     except FcCallbackError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(2) from None
+    _print_findings(findings, directory, chosen)
+    raise typer.Exit(1 if any(finding.severity == "error" for finding in findings) else 0)
+
+
+def _print_findings(findings: list[Finding], directory: Path, chosen: FindingFormat) -> None:
+    from fc_callback.checking import formats
+
+    if chosen is FindingFormat.TEXT:
+        _show(findings)
+    elif chosen is FindingFormat.JSON:
+        typer.echo(formats.as_json(findings))
+    elif chosen is FindingFormat.SARIF:
+        typer.echo(formats.as_sarif(findings, directory))
+    elif findings:
+        typer.echo(formats.as_github(findings, directory))
+
+
+def _show(findings: list[Finding]) -> None:
     counts = Counter(finding.severity for finding in findings)
-    if as_json:
-        listed = [{**attrs.asdict(finding), "severity": finding.severity} for finding in findings]
-        typer.echo(json.dumps({"errors": counts["error"], "warnings": counts["warning"], "findings": listed}, indent=2))
-    else:
-        _show(findings, counts)
-    raise typer.Exit(1 if counts["error"] else 0)
-
-
-def _show(findings: list[Finding], counts: Mapping[Severity, int]) -> None:
     for finding in findings:
         place = typer.style(f"{finding.file}:{finding.line}", bold=True)
         severity = typer.style(finding.severity, fg="red" if finding.severity == "error" else "yellow")

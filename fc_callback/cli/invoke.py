@@ -44,7 +44,12 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     config: Annotated[Path | None, typer.Option(help="An s.yaml; options given here take precedence over it.")] = None,
     resource: Annotated[str | None, typer.Option(help="With --config: the resource of the function.")] = None,
     profile: Annotated[
-        str | None, typer.Option(help="python3.10, python3.12 or custom.", show_default="s.yaml, python3.12")
+        str | None,
+        typer.Option(
+            help="The runtime: python3.10, python3.12, custom, custom.debian10, custom.debian11, custom.debian12 or "
+            "custom-container.",
+            show_default="s.yaml, python3.12",
+        ),
     ] = None,
     event: Annotated[
         str,
@@ -158,7 +163,7 @@ def _spec(
     if config is not None:
         from fc_callback.project.function_options import function_options
 
-        found |= function_options(config, resource)
+        found |= function_options(config, resource, code_dir=given["code_dir"])
     elif resource is not None:
         raise SettingsError("--resource needs an s.yaml.", hint="Add --config s.yaml.")
     found |= {name: value for name, value in given.items() if value is not None}

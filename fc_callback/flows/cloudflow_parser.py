@@ -19,14 +19,12 @@ from fc_callback.flows.cloudflow import (
 from fc_callback.flows.definition import Body, CatchRule, DefinitionError, JsonObject, RetryRule, warn_below
 from fc_callback.flows.expressions import parse_condition, parse_constructor, parse_expression
 from fc_callback.flows.fields import Fields, at_place
-from fc_callback.flows.layout import CLOUDFLOW, action_name
+from fc_callback.flows.layout import CLOUDFLOW, DISTRIBUTED, action_name
 from fc_callback.flows.paths import Constructor, Expression, constant
 from fc_callback.flows.targets import unreplaced_placeholder
 
 MAX_INTERVAL_SECONDS = 86_400
 MAX_BRANCHES = 50
-# The keys that only a distributed Map has.
-_DISTRIBUTED = ("ProcessorConfig", "ItemReader", "ItemConstructor", "ItemBatcher", "ResultWriter")
 _BEFORE = ("$Context", "$Input", "$Global")
 _AFTER = ("$Context", "$Input", "$Output", "$Global")
 
@@ -38,7 +36,7 @@ def parse_state_machine(document: JsonObject) -> StateMachine:
         DefinitionError: The definition breaks a rule, or uses something that the local CloudFlow does not have.
     """
     fields = Fields("The flow", document)
-    fields.only("Type", "SpecVersion", "Name", "Description", "StartAt", "States", "Timeout")
+    fields.only(*CLOUDFLOW.flow)
     fields.choice("Type", None, "StateMachine")
     fields.choice("SpecVersion", None, "v1")
     timeout = fields.number("Timeout", None, low=0, high=31_536_000)
@@ -113,7 +111,7 @@ def _refuse_missing_features(fields: Fields, kind: str) -> None:
         raise fields.error("CloudFlow has no 'UntilDateTime' any more: write 'Seconds', or 'Seconds.$'.")
     config = fields.members.get("Processor")
     inner = config if isinstance(config, dict) else {}
-    for name in _DISTRIBUTED if kind == "Map" else ():
+    for name in DISTRIBUTED if kind == "Map" else ():
         if name in fields.members or name in inner:
             raise fields.missing_here(f"the distributed Map ({name!r}); leave it out for an inline Map")
 
@@ -169,7 +167,7 @@ def _parse_choice(fields: Fields) -> dict[str, Any]:
     branches = []
     for index, entry in enumerate(fields.filled("Branches", "branch")):
         given = fields.inner(f"{fields.label}: branch number {index + 1}", entry, "Branches", index)
-        given.only("Condition", "Next", "Description")
+        given.only(*CLOUDFLOW.parts["Choice.Branches"])
         with at_place("Branches", index):
             label, text = f"{given.label}: Condition", given.text("Condition")
             warn = warn_below(given.warn, "Condition")
@@ -186,7 +184,7 @@ def _parse_parallel(fields: Fields) -> dict[str, Any]:
     for index, entry in enumerate(entries):
         with at_place("Branches", index):
             given = fields.inner(f"{fields.label}: branch number {index + 1}", entry, "Branches", index)
-            given.only("StartAt", "States", "Name", "Description")
+            given.only(*CLOUDFLOW.parts["Parallel.Branches"])
             bodies.append(_parse_body(given))
     return {"bodies": tuple(bodies)}
 
@@ -200,7 +198,7 @@ def _parse_map(fields: Fields) -> dict[str, Any]:
     concurrency = fields.number(name, MAX_CONCURRENCY, low=1, high=MAX_CONCURRENCY) or MAX_CONCURRENCY
     with at_place("Processor"):
         processor = fields.inner(f"{fields.label}: Processor", fields.members.get("Processor"), "Processor")
-        processor.only("StartAt", "States", "Name", "Description")
+        processor.only(*CLOUDFLOW.parts["Processor"])
         body = _parse_body(processor)
     return {"items": items, "concurrency": int(concurrency), "bodies": (body,)}
 
@@ -226,10 +224,7 @@ def _parse_parameters(fields: Fields, action: str, mode: str) -> Constructor:
 
 
 def _parse_given(given: Fields, action: str, mode: str) -> Constructor:
-    names = {
-        "FC:InvokeFunction": ("resourceArn", "invocationType", "body"),
-        "FNF:StartExecution": ("resourceArn", "executionName", "input"),
-    }.get(action)
+    names = CLOUDFLOW.parameters.get(action)
     if names is not None:
         given.only(*names, *(f"{name}.$" for name in names))
         if problem := unreplaced_placeholder(given.members.get("resourceArn")):
@@ -244,7 +239,7 @@ def _parse_given(given: Fields, action: str, mode: str) -> Constructor:
 
 
 def _parse_retry(fields: Fields) -> RetryRule:
-    fields.only("Errors", "Description", "MaxAttempts", "IntervalSeconds", "BackoffRate", "MaxBackoffSeconds")
+    fields.only(*CLOUDFLOW.parts["Retry"])
     for name in ("MaxAttempts", "IntervalSeconds"):
         if name not in fields.members:
             raise fields.error(f"it needs {name!r}.")
@@ -259,6 +254,6 @@ def _parse_retry(fields: Fields) -> RetryRule:
 
 
 def _parse_catch(fields: Fields) -> CatchRule:
-    fields.only("Errors", "Description", "OutputConstructor", "Next")
+    fields.only(*CLOUDFLOW.parts["Catch"])
     output = _constructor(fields, "OutputConstructor", _BEFORE)
     return CatchRule(errors=fields.errors("Errors"), goto=fields.text("Next"), output=output)

@@ -1,6 +1,7 @@
-"""Where the definitions of each language have steps, fields of steps and lists of steps; both readers of flows use it.
+"""Where the definitions of each language have steps, fields of steps and lists of steps; every reader of flows uses it.
 
-The parsers build flows that can be run; `outline` finds tasks in definitions that may have mistakes.
+The parsers build flows that can be run; `outline` finds tasks in definitions that may have mistakes; `json_schema` describes
+the languages to editors.
 
 Source: Serverless Workflow documentation 122492 to 122501; CloudFlow documentation 2412487, 2642848 (Task), 2412546 (Wait),
 2412568 (Choice), 2412619 (Parallel), 2851868 (inline Map), 2489683 (Fail).
@@ -25,19 +26,25 @@ class Layout:
     """The names of a language.
 
     Attributes:
+        flow: The fields of the whole definition.
         steps: The field that holds a list of steps.
         kinds: The fields of each kind of step.
         inner: The fields of a step, by its kind, that hold what has a list of steps: one mapping, or a list of mappings.
             An empty text is the step itself.
+        parts: The fields of the mappings inside a step, by the field that holds them.
+        parameters: The fields of the parameters of an action, by its name.
         task_mode: The field for what a task waits for.
         waits_for: Its values, with those of `TaskCall.waits_for`. The first one is the default.
         rules: The fields with the rules for errors of a task.
         errors: The field of a rule that holds error names.
     """
 
+    flow: tuple[str, ...]
     steps: str
     kinds: Mapping[str, tuple[str, ...]]
     inner: Mapping[str, tuple[str, ...]]
+    parts: Mapping[str, tuple[str, ...]]
+    parameters: Mapping[str, tuple[str, ...]]
     task_mode: str
     waits_for: Mapping[str, str]
     rules: tuple[str, ...]
@@ -65,6 +72,7 @@ def mappings_in(value: object, place: Place) -> Iterator[tuple[dict[str, Any], P
 
 _STEP = ("type", "name", "description", "inputMappings", "outputMappings")
 LEGACY = Layout(
+    flow=("version", "type", "name", "description", "steps", "timeoutSeconds", "inputMappings", "outputMappings"),
     steps="steps",
     kinds={
         "pass": (*_STEP, "end"),
@@ -81,6 +89,19 @@ LEGACY = Layout(
         "fail": (*_STEP, "error", "cause"),
     },
     inner={"choice": ("choices", "default"), "parallel": ("branches",), "foreach": ("",)},
+    parts={
+        "inputMappings": ("target", "source"),
+        "choices": ("condition", "steps", "goto"),
+        "default": ("steps", "goto"),
+        "branches": ("steps", "name", "description"),
+        "iterationMapping": ("collection", "item", "index"),
+        "retry": ("errors", "intervalSeconds", "maxIntervalSeconds", "maxAttempts", "multiplier"),
+        "catch": ("errors", "goto"),
+    },
+    parameters={
+        "FC:InvokeFunction": ("InvocationType", "StatefulAsyncInvocationID"),
+        "FNF:StartExecution": ("Input", "ExecutionName"),
+    },
     task_mode="pattern",
     waits_for={"requestResponse": "call", "sync": "end", "waitForCallback": "report"},
     rules=("retry", "catch"),
@@ -91,7 +112,9 @@ _STATE = ("Type", "Name", "Description")
 _CONSTRUCTED = (*_STATE, "InputConstructor", "OutputConstructor", "GlobalConstructor")
 _NEXT = ("Next", "End")
 _RULES = ("Retry", "Catch")
+_BODY = ("StartAt", "States", "Name", "Description")
 CLOUDFLOW = Layout(
+    flow=("Type", "SpecVersion", "Name", "Description", "StartAt", "States", "Timeout"),
     steps="States",
     kinds={
         "Pass": (*_CONSTRUCTED, *_NEXT),
@@ -104,11 +127,26 @@ CLOUDFLOW = Layout(
         "Fail": (*_STATE, "Code", "Detail", "End"),
     },
     inner={"Parallel": ("Branches",), "Map": ("Processor",)},
+    parts={
+        "Choice.Branches": ("Condition", "Next", "Description"),
+        "Parallel.Branches": _BODY,
+        "Processor": _BODY,
+        "Retry": ("Errors", "Description", "MaxAttempts", "IntervalSeconds", "BackoffRate", "MaxBackoffSeconds"),
+        "Catch": ("Errors", "Description", "OutputConstructor", "Next"),
+    },
+    parameters={
+        "FC:InvokeFunction": ("resourceArn", "invocationType", "body"),
+        "FNF:StartExecution": ("resourceArn", "executionName", "input"),
+    },
     task_mode="TaskMode",
     waits_for={"RequestComplete": "call", "WaitForSystemCallback": "end", "WaitForCustomCallback": "report"},
     rules=_RULES,
     errors="Errors",
 )
+
+
+# The fields that only a distributed Map has, or its Processor.
+DISTRIBUTED = ("ProcessorConfig", "ItemReader", "ItemConstructor", "ItemBatcher", "ResultWriter")
 
 
 def language_of(document: object) -> Language | None:

@@ -38,9 +38,7 @@ def parse_legacy(document: JsonObject) -> LegacyFlow:
         DefinitionError: The definition breaks a rule, or uses something that the local CloudFlow does not have.
     """
     fields = Fields("The flow", document)
-    fields.only(
-        *("version", "type", "name", "description", "steps", "timeoutSeconds", "inputMappings", "outputMappings")
-    )
+    fields.only(*LEGACY.flow)
     fields.choice("type", None, "flow")
     fields.choice("version", None, "v1", "v1beta1")
     return LegacyFlow(
@@ -130,14 +128,14 @@ def _parse_choice(fields: Fields) -> dict[str, Any]:
     bodies: list[Body] = []
     for index, entry in enumerate(fields.filled("choices", "alternative")):
         given = fields.inner(f"{fields.label}: choice number {index + 1}", entry, "choices", index)
-        given.only("condition", "steps", "goto")
+        given.only(*LEGACY.parts["choices"])
         with at_place("choices", index):
             text = given.text("condition")
             condition = parse_legacy_condition(text, label=f"{given.label}: condition")
             alternatives.append(Alternative(condition=condition, chosen=_chosen(given, bodies), text=text))
     if "default" in fields.members:
         given = fields.inner(f"{fields.label}: default", fields.members["default"], "default")
-        given.only("steps", "goto")
+        given.only(*LEGACY.parts["default"])
         with at_place("default"):
             alternatives.append(Alternative(condition=None, chosen=_chosen(given, bodies)))
     return {"alternatives": tuple(alternatives), "bodies": tuple(bodies)}
@@ -159,7 +157,7 @@ def _parse_parallel(fields: Fields) -> dict[str, Any]:
     for index, entry in enumerate(entries):
         with at_place("branches", index):
             given = fields.inner(f"{fields.label}: branch number {index + 1}", entry, "branches", index)
-            given.only("steps", "name", "description")
+            given.only(*LEGACY.parts["branches"])
             bodies.append(_parse_body(given))
     return {"bodies": tuple(bodies)}
 
@@ -168,7 +166,7 @@ def _parse_foreach(fields: Fields) -> dict[str, Any]:
     mapping = fields.inner(
         f"{fields.label}: iterationMapping", fields.members.get("iterationMapping"), "iterationMapping"
     )
-    mapping.only("collection", "item", "index")
+    mapping.only(*LEGACY.parts["iterationMapping"])
     return {
         "collection": parse_input_path(mapping.text("collection"), f"{mapping.label}: 'collection'"),
         "item": mapping.text("item"),
@@ -204,14 +202,14 @@ def _parse_action(fields: Fields, pattern: str) -> dict[str, Any]:
     arn = fields.text("resourceArn")
     target = parse_target(arn)
     if target is not None and target.kind == "function":
-        params.only("InvocationType", "StatefulAsyncInvocationID")
+        params.only(*LEGACY.parameters["FC:InvokeFunction"])
         default = "Async" if pattern == "sync" else "Sync"
         kind = params.choice("InvocationType", default, "Sync", "Async")
         if pattern == "sync" and kind == "Sync":
             raise fields.error("the pattern sync waits for FC's own report, which needs InvocationType Async.")
         return {"action": "FC:InvokeFunction", "resource_arn": arn, "asynchronous": kind == "Async"}
     if target is not None and target.kind == "flow":
-        params.only("Input", "ExecutionName")
+        params.only(*LEGACY.parameters["FNF:StartExecution"])
         return {"action": "FNF:StartExecution", "resource_arn": arn, "parameters": parameters}
     if not arn.startswith("acs:"):
         raise fields.error(
@@ -235,7 +233,7 @@ def _parse_parameter(fields: Fields, name: str, value: Any) -> Any:
 
 
 def _parse_retry(fields: Fields) -> RetryRule:
-    fields.only("errors", "intervalSeconds", "maxIntervalSeconds", "maxAttempts", "multiplier")
+    fields.only(*LEGACY.parts["retry"])
     return RetryRule(
         errors=fields.errors("errors"),
         interval_seconds=fields.number("intervalSeconds", 1, low=0, high=MAX_INTERVAL_SECONDS) or 0,
@@ -247,5 +245,5 @@ def _parse_retry(fields: Fields) -> RetryRule:
 
 
 def _parse_catch(fields: Fields) -> CatchRule:
-    fields.only("errors", "goto")
+    fields.only(*LEGACY.parts["catch"])
     return CatchRule(errors=fields.errors("errors"), goto=fields.text("goto"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.flows.definition import DefinitionError, JsonObject
+from fc_callback.flows.layout import LEGACY
 from fc_callback.flows.paths import split_path
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def parse_mappings(fields: Fields, name: str, *, roots: tuple[str, ...]) -> tupl
 def _parse(parent: Fields, name: str, index: int, entry: object, roots: tuple[str, ...]) -> TargetMapping:
     label = f"{parent.label}: {name}"
     fields = parent.inner(f"an entry of {label}", entry, name, index)
-    fields.only("target", "source")
+    fields.only(*LEGACY.parts["inputMappings"])
     target = fields.text("target")
     if "source" not in fields.members:
         raise DefinitionError(f"{label}: the target {target!r} has no source.")

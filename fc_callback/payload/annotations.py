@@ -141,7 +141,7 @@ class _ParameterReader:
         """Give `*arguments` the event and the context, unless earlier parameters get them."""
         if self.skipped:
             return
-        if self.given < len(FC_ARGUMENTS) and _core_type(self._annotation_of(parameter))[0] not in _ANYTHING:
+        if self.given < len(FC_ARGUMENTS) and core_type(self._annotation_of(parameter))[0] not in _ANYTHING:
             raise HandlerInvalid(
                 f"{self._label(parameter)} is annotated, but gets the unchanged event and context of FC. Use two parameters "
                 "instead."
@@ -202,8 +202,8 @@ class _ParameterReader:
         )
 
     def _task_or_context(self, kind: Any, parameter: inspect.Parameter) -> Resolver | None:
-        core, is_validated = _core_type(kind)
-        members = [_core_type(one) for one in _union_members(core) if one is not type(None)]
+        core, is_validated = core_type(kind)
+        members = [core_type(one) for one in union_members(core) if one is not type(None)]
         if not any(one is Task or one is FcContext for one, _ in members):
             return None
         if len(members) > 1 or is_validated or members[0][1]:
@@ -222,7 +222,7 @@ class _ParameterReader:
         if isinstance(kind, Unresolved):
             self._refuse_unresolved(kind, parameter)
             raise HandlerInvalid(f"{self._label(parameter)} is the event, and {kind.text!r} cannot be resolved.")
-        core, is_validated = _core_type(kind)
+        core, is_validated = core_type(kind)
         if not is_validated and (core is bytes or core in _ANYTHING):
             return _RAW_EVENT
         if not is_validated and _is_plain_object(core):
@@ -276,7 +276,7 @@ def _without_aliases(kind: Any) -> Any:
     raise TypeError("an alias in it refers to itself")
 
 
-def _core_type(kind: Any) -> tuple[Any, bool]:
+def core_type(kind: Any) -> tuple[Any, bool]:
     """Return the type inside aliases and Annotated, and whether Annotated has metadata for pydantic."""
     is_validated = False
     for _ in range(_MOST_LAYERS):
@@ -295,19 +295,20 @@ def _is_validation(metadata: Any) -> bool:
     )
 
 
-def _union_members(kind: Any) -> tuple[Any, ...]:
+def union_members(kind: Any) -> tuple[Any, ...]:
+    """Return the members of a union, or a tuple with the type itself."""
     return get_args(kind) if get_origin(kind) in {Union, types.UnionType} else (kind,)
 
 
 def _accepts_anything(kind: Any) -> bool:
     """Return whether a parameter has no annotation, Any or object, also with None."""
-    members = [_core_type(one)[0] for one in _union_members(_core_type(kind)[0])]
+    members = [core_type(one)[0] for one in union_members(core_type(kind)[0])]
     return any(one in _ANYTHING for one in members) and all(one in (*_ANYTHING, type(None)) for one in members)
 
 
 def _types_in(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
     """Yield a type and all types in its brackets."""
-    core, _ = _core_type(kind)
+    core, _ = core_type(kind)
     yield core
     if get_origin(core) is typing.Literal or kind in above:  # an alias may contain itself
         return
@@ -317,8 +318,8 @@ def _types_in(kind: Any, above: tuple[Any, ...] = ()) -> Iterator[Any]:
 
 def _is_plain_object(kind: Any) -> bool:
     """Return whether an annotation is a dict or a Mapping, also with None: the payload is not validated."""
-    members = [one for one in (_core_type(member)[0] for member in _union_members(kind)) if one is not type(None)]
-    if len(members) != 1 or any(_core_type(member)[1] for member in _union_members(kind)):
+    members = [one for one in (core_type(member)[0] for member in union_members(kind)) if one is not type(None)]
+    if len(members) != 1 or any(core_type(member)[1] for member in union_members(kind)):
         return False
     origin, arguments = get_origin(members[0]) or members[0], get_args(members[0])
     if origin not in _OBJECTS:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from fc_callback.payload.arguments import Resolver
 
+# The mark of a resolver that validates the payload: its type, for checks before a deployment.
+PAYLOAD_TYPE_MARK = "__payload_type__"
 _NO_PAYLOADS = (bytearray, memoryview, BaseModel)  # a model without fields has no data
 _HINT = "Compare the step's input in the flow's definition with the type in the function's annotation."
 
@@ -47,7 +49,7 @@ class Model:
     def __init__(self, kind: Any, *, where: str) -> None:
         self.name = type_text(kind)
         try:
-            schema, self._validator = _schema_and_validator(kind)
+            schema, self._validator = schema_and_validator(kind)
             self.takes_objects = accepts_object(schema)
             self.declared = declared_keys(schema)
         except Exception as error:
@@ -98,6 +100,7 @@ def payload_reader(kind: Any, *, where: str) -> Resolver:
         kept = [key for key in one.token_keys if key in declared] if declared else ()
         return model.read({**payload, **dict.fromkeys(kept, one.token)} if kept else payload)
 
+    setattr(read, PAYLOAD_TYPE_MARK, kind)
     return read
 
 
@@ -136,7 +139,7 @@ def _why_not_json(error: Exception) -> str:
     return "a value in it is not JSON"
 
 
-def _schema_and_validator(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
+def schema_and_validator(kind: Any) -> tuple[CoreSchema, SchemaValidator]:
     """Build the schema and the validator of a type, which may contain attrs classes."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)

@@ -25,7 +25,7 @@ _PROBLEMS_SHOWN = 5
 _MOST_TEXTS = 1000
 _MASKED_FROM_CHARACTERS = 4
 # The types of the errors whose messages pydantic wrote. A PydanticCustomError may have any other type.
-_PYDANTIC_TYPES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
+PYDANTIC_TYPES = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 # Replacements for messages of pydantic that quote the input.
 _REPLACED_MESSAGES = {
     "union_tag_invalid": "The tag matches none of the expected ones",
@@ -47,8 +47,7 @@ def payload_invalid(
         hint: What to do next.
     """
     problems = tuple(
-        (_path_of_location(detail["loc"]), _message_without_values(detail))
-        for detail in error.errors(include_url=False)
+        (_path_of_location(detail["loc"]), message_without_values(detail)) for detail in error.errors(include_url=False)
     )
     listed = "; ".join(f"{path}: {message}" for path, message in problems[:_PROBLEMS_SHOWN])
     more = f"; and {len(problems) - _PROBLEMS_SHOWN} more" if len(problems) > _PROBLEMS_SHOWN else ""
@@ -64,9 +63,10 @@ def _path_of_location(location: tuple[int | str, ...]) -> str:
     return show_path(trail)
 
 
-def _message_without_values(detail: ErrorDetails) -> str:
+def message_without_values(detail: ErrorDetails) -> str:
+    """Return the message of one of pydantic's errors without the invalid value."""
     message = _REPLACED_MESSAGES.get(detail["type"]) or detail["msg"]
-    if detail["type"] in _PYDANTIC_TYPES:
+    if detail["type"] in PYDANTIC_TYPES:
         return message
     # A validator of the user's model wrote this message, and may have quoted the value.
     for text in sorted(_texts_in(detail["input"]), key=len, reverse=True):

@@ -35,16 +35,28 @@ NO_SCHEMAS = {"metadata", "default", "config", "serialization", "expected", "cls
 
 def accepts_object(schema: Any) -> bool:
     """Return whether a JSON object can be valid."""
-    return any(map(_can_be_complete, _object_schemas(schema, _definitions(schema), set())))
+    return any(map(_can_be_complete, top_objects(schema)))
 
 
 def declared_keys(schema: Any) -> frozenset[str]:
     """Return the keys of a type's fields at its top level, of all members of a union."""
-    keys: set[str] = set()
-    for one in _object_schemas(schema, _definitions(schema), set()):
-        for name, field in _named_fields(one):
-            keys.update(_keys_of_field(name, field))
-    return frozenset(keys)
+    return frozenset().union(*keys_of_fields(schema))
+
+
+def keys_of_fields(schema: Any) -> list[frozenset[str]]:
+    """Return the keys of each field of a type at its top level: its name and its aliases."""
+    fields = (field for one in top_objects(schema) for field in _named_fields(one))
+    return [frozenset(_keys_of_field(name, field)) for name, field in fields]
+
+
+def top_objects(schema: Any) -> list[Any]:
+    """Return the schemas that may validate the whole object. A user's function that may change it counts as one."""
+    return list(_object_schemas(schema, _definitions(schema), set()))
+
+
+def is_user_function(schema: Any) -> bool:
+    """Return whether a schema is a user's function that sees a value before its validation, and may change it."""
+    return schema["type"] in _OF_FUNCTIONS and not _is_of_pydantic(schema["function"])
 
 
 def instance_classes(schema: Any) -> Iterator[Any]:
@@ -128,7 +140,7 @@ def _object_schemas(schema: Any, definitions: dict[str, Any], above: set[str]) -
         inner += [schema["arguments_schema"]] if kind == "call" else []
         for one in inner:
             yield from _object_schemas(one, definitions, above)
-        if kind in _OF_FUNCTIONS and not _is_of_pydantic(schema["function"]):
+        if is_user_function(schema):
             yield {"type": kind}
     elif kind not in _NEVER:
         yield schema

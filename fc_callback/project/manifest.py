@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -21,13 +20,6 @@ DEFAULT_TIMEOUT_SECONDS = 3
 FUNCTION_COMPONENT = "fc3"
 # The flow component's published name, and the one its readme gives.
 FLOW_COMPONENTS = ("flow", "fnf")
-_SERVED = re.compile(r"fc[-_]callback[\"',\s]+serve[\"',\s]+(?P<handler>[\w./]+\.\w+)")
-
-
-def served_handler(command: str) -> str | None:
-    """Return the handler that a command like `fc-callback serve index.handler` serves; None if it serves none."""
-    found = _SERVED.search(command)
-    return found["handler"] if found else None
 
 
 def is_of_fc_2(data: Mapping[str, Any]) -> bool:
@@ -134,9 +126,3 @@ class Function(Resource):
         given = self.props.get("triggers")
         each = given if isinstance(given, list) else []
         return [(index, trigger) for index, trigger in enumerate(each) if isinstance(trigger, dict)]
-
-    def served_by(self, config: str) -> str | None:
-        """Return the handler that the command in a property like `customRuntimeConfig` serves; None if it serves none."""
-        given = self.mapping(config)
-        parts = [given[name] for name in ("entrypoint", "command", "args") if isinstance(given.get(name), list)]
-        return served_handler(" ".join(str(word) for part in parts for word in part))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from fc_callback.errors import SettingsError
-from fc_callback.runtime.runtimes import PROFILES
+from fc_callback.runtime.runtimes import PROFILES, RUNNABLE, RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,12 +33,17 @@ def require_own_processes() -> None:
 
 def _is_runtime(_spec: FunctionSpec, _field: attrs.Attribute[Any], value: str) -> None:
     if value not in PROFILES:
-        raise SettingsError(f"The runtime {value!r} cannot be run on this machine; use one of {', '.join(PROFILES)}.")
+        raise SettingsError(f"The runtime {value!r} cannot be run on this machine; use one of {', '.join(RUNNABLE)}.")
 
 
 def _is_positive(_spec: FunctionSpec, field: attrs.Attribute[Any], value: float) -> None:
     if value <= 0:
         raise SettingsError(f"{field.name} must be greater than 0, not {value}.")
+
+
+def _profile_of(runtime: str) -> str:
+    known = RUNTIMES.get(runtime)
+    return known.profile if known and known.profile else runtime
 
 
 def _absolute(path: str | Path) -> Path:
@@ -58,7 +63,8 @@ class FunctionSpec:
         handler: `module.function` or `dir/module.function`, inside the code directory.
         code_dir: The code directory, which FC unpacks at `/code`; it becomes absolute.
         runtime: `python3.10` or `python3.12` set the form of the context and the environment. `custom` runs the function
-            under `fc-callback serve` and calls it over HTTP on loopback. The interpreter is always `python`.
+            under `fc-callback serve` and calls it over HTTP on loopback; `custom.debian10`, `custom.debian11`,
+            `custom.debian12` and `custom-container` become `custom`. The interpreter is always `python`.
         timeout_seconds: The limit for one invocation, including the import of the module.
         memory_mb: The function's memory.
         limit_memory: Whether the process's address space is limited to `memory_mb`. The function then gets a
@@ -81,7 +87,7 @@ class FunctionSpec:
     name: str
     handler: str = "index.handler"
     code_dir: Path = attrs.field(converter=_absolute)
-    runtime: str = attrs.field(default="python3.10", validator=_is_runtime)
+    runtime: str = attrs.field(default="python3.10", converter=_profile_of, validator=_is_runtime)
     timeout_seconds: float = attrs.field(default=60, validator=_is_positive)
     memory_mb: int = attrs.field(default=512, validator=_is_positive)
     limit_memory: bool = False

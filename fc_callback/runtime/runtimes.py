@@ -50,8 +50,11 @@ class FcRuntime:
         return self.python is None or self.python >= OLDEST_PYTHON
 
 
-_LANG_310 = "/var/fc/lang/python3.10/bin"
-_LANG_312 = "/var/fc/lang/python3.12/bin"
+LANGUAGES_DIR: Final = "/var/fc/lang/"
+"""Where the custom runtimes have the Pythons that FC adds to the system's own."""
+
+_LANG_310 = f"{LANGUAGES_DIR}python3.10/bin"
+_LANG_312 = f"{LANGUAGES_DIR}python3.12/bin"
 _STANDARD_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 RUNTIMES: Final[dict[str, FcRuntime]] = {
@@ -98,3 +101,6 @@ RUNTIMES: Final[dict[str, FcRuntime]] = {
 
 PROFILES: Final = tuple(dict.fromkeys(runtime.profile for runtime in RUNTIMES.values() if runtime.profile))
 """What a function can be run as on this machine: `python3.10`, `python3.12`, `custom`."""
+
+RUNNABLE: Final = tuple(runtime.id for runtime in RUNTIMES.values() if runtime.profile)
+"""The runtimes whose functions can be run on this machine. Those that FC calls over HTTP share the profile `custom`."""

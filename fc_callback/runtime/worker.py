@@ -329,8 +329,11 @@ def _import_module(path: str, runtime: str) -> ModuleType:
 
 
 def _find_module(part: str, folders: list[str], path: str) -> ModuleSpec:
-    *parents, name = part.split("/")
-    spec = PathFinder.find_spec(name, [os.path.join(folder, *parents) for folder in folders])  # noqa: PTH118 - no pathlib
+    # A part that begins with a slash is an absolute path.
+    spec = PathFinder.find_spec(
+        os.path.basename(part),  # noqa: PTH119 - no pathlib
+        [os.path.dirname(os.path.join(folder, part)) for folder in folders],  # noqa: PTH118, PTH120 - no pathlib
+    )
     if spec is None or spec.loader is None or spec.origin is None:  # a folder without __init__.py has no loader
         raise ModuleNotFoundError(f"No module named '{path}'", name=path)
     return spec

@@ -12,6 +12,7 @@ from fc_callback.errors import SettingsError
 from fc_callback.project.documents import relative_name, value_at
 from fc_callback.project.function_options import spec_options
 from fc_callback.project.requirements import read_requirements
+from fc_callback.project.start_command import start_command
 from fc_callback.project.wheels import TargetPlatform
 from fc_callback.runtime.function import FunctionSpec, require_own_processes
 from fc_callback.workspace.pythons import find_python, running_python, usable_python_path
@@ -137,7 +138,8 @@ def _why_not_here(function: Function) -> str | None:
         return f"this machine does not run the runtime {function.runtime or 'that only a deployment knows'}"
     if function.code_dir is None:
         return "its code is not a folder of this machine"
-    if not function.is_python and not function.served_by("customRuntimeConfig"):
+    command = start_command(function)
+    if not function.is_python and not (command and command.handler):
         return "its start command is not `fc-callback serve`"
     return None if spec_options(function).get("handler") else "it has no handler"
 

@@ -70,6 +70,16 @@ def everywhere(old: str, new: str) -> Callable[[Path], None]:
     return edit
 
 
+def both(*edits: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Make several edits."""
+
+    def edit(project: Path) -> None:
+        for each in edits:
+            each(project)
+
+    return edit
+
+
 def removed(file: str) -> Callable[[Path], None]:
     """Remove a file or a directory."""
 
@@ -237,6 +247,26 @@ BREAKS = (
         at=(S, "decide.initialise"),
         template=APPROVAL,
         says="The initializer decide.initialise cannot be loaded",
+    ),
+    Break(rule="handler-string", edit=replaced(S, "index.handler", "index"), at=(S, "handler: index"), says="module."),
+    Break(
+        rule="handler-string",
+        edit=both(
+            replaced(S, "handler: index.initialize", "handler: hooks.begin.initialize"),
+            written("code/hooks/begin.py", "def initialize(context): ...\n"),
+        ),
+        at=(S, "hooks.begin.initialize"),
+        says="Add hooks/__init__.py",
+    ),
+    Break(
+        rule="start-command",
+        edit=replaced(
+            S,
+            "runtime: python3.10",
+            "runtime: custom.debian11\n      customRuntimeConfig: {command: [python3, -m, fc_callback, serve, index.handler]}",
+        ),
+        at=(S, "customRuntimeConfig"),
+        says="PATH: /var/fc/lang/python3.12/bin",
     ),
     Break(rule="handler-decorated", edit=replaced(INDEX, f"{DECORATOR}\n", ""), at=(INDEX, "def handler")),
     Break(
@@ -451,6 +481,27 @@ BREAKS = (
         at=(FLOW, "Express"),
     ),
     Break(rule="step-timeout", edit=replaced(S, "timeout: 60", "timeout: 901"), at=(S, "901"), says="900 s"),
+    Break(
+        rule="payload-mismatch",
+        edit=replaced(CLOUDFLOW, "order.$: $Input.order", "odrer.$: $Input.order"),
+        at=(CLOUDFLOW, "odrer.$"),
+        says="Did you mean 'order'",
+    ),
+    Break(
+        rule="payload-mismatch",
+        edit=replaced(LEGACY, "source: $input.order", "source: o-1"),
+        at=(LEGACY, "- target: order"),
+        says="does not accept",
+    ),
+    Break(
+        rule="payload-ignored",
+        edit=both(
+            replaced("code/payload.py", "    order: Order\n", "    order: Order\n    priority: int = 0\n"),
+            replaced(CLOUDFLOW, "order.$: $Input.order", "order.$: $Input.order\n        priorty: 1"),
+        ),
+        at=(CLOUDFLOW, "priorty"),
+        says="Did you mean 'priority'?",
+    ),
     Break(rule="timeout-default", edit=replaced(S, "      timeout: 60\n", ""), at=(S, "props:"), says="3 seconds"),
     Break(
         rule="instance-concurrency",

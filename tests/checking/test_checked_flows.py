@@ -162,7 +162,7 @@ States:
                   Parameters:
                     resourceArn: acs:fc:cn-hangzhou:1234567890123456:functions/order-callback
                     invocationType: Async
-                    body: {taskToken.$: $Context.Current.TaskToken}
+                    body: {taskToken.$: $Context.Current.TaskToken, order.$: $Input.order}
                   Next: Gone
                 - Type: Task
                   Name: Gone

@@ -25,7 +25,15 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Only these need the handlers to be imported.
-IMPORTING = {"handler-import", "handler-unchecked", "handler-decorated", "unreported-failure", "flow-token-key"}
+IMPORTING = {
+    "handler-import",
+    "handler-unchecked",
+    "handler-decorated",
+    "unreported-failure",
+    "flow-token-key",
+    "payload-mismatch",
+    "payload-ignored",
+}
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=str)

@@ -387,6 +387,66 @@ def test_a_custom_runtime_of_s_yaml_is_served_as_its_command_says(run: Run, mani
     assert json.loads(run("--config", "s.yaml", "--resource", "ship").stdout) == ["ship", 9]
 
 
+def test_the_handler_and_the_hooks_of_the_command_run_and_not_those_of_s_yaml(run: Run, manifest: Path) -> None:
+    text = manifest.read_text(encoding="utf-8").replace(
+        "serve, index.shipped]",
+        "serve, --threads, '4', index.shipped, --initializer, index.begin]}\n"
+        "      handler: index.gone\n      instanceLifecycleConfig: {initializer: {handler: index.gone}",
+    )
+    manifest.write_text(text, encoding="utf-8")
+    code = "began = []\ndef begin(context): began.append(1)\ndef shipped(event, context): return began\n"
+    (manifest.parent / "code" / "index.py").write_text(code, encoding="utf-8")
+
+    ended = run("--config", "s.yaml", "--resource", "ship")
+
+    assert (ended.returncode, json.loads(ended.stdout or b"null")) == (0, [1]), ended.stderr
+
+
+def test_a_container_runs_the_handler_of_its_dockerfile(run: Run, tmp_path: Path) -> None:
+    props = "      runtime: custom-container\n      customContainerConfig: {image: example, port: 9000}\n"
+    head = "edition: 3.0.0\nname: app\naccess: default\nresources:\n  job:\n    component: fc3\n    props:\n"
+    (tmp_path / "s.yaml").write_text(head + props, encoding="utf-8")
+    (tmp_path / "Dockerfile").write_text('FROM python\nCMD ["fc-callback", "serve", "job.work"]\n', encoding="utf-8")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "job.py").write_text("def work(event, context): return event[:11]\n", encoding="utf-8")
+
+    alone = run("--config", "s.yaml")
+    assert (alone.returncode, b"Add --code-dir" in alone.stderr) == (2, True)
+    ended = run("--config", "s.yaml", "--code-dir", "code", "--event-file", "Dockerfile")
+
+    assert (ended.returncode, ended.stdout) == (0, b"FROM python"), ended.stderr
+
+
+@pytest.mark.parametrize("profile", ["custom.debian10", "custom.debian11", "custom.debian12"])
+def test_a_custom_runtime_of_fc_is_a_profile(run: Run, code: Any, profile: str) -> None:
+    code(HANDLER)
+
+    ended = run("--profile", profile, "--payload", '{"id": "o-1"}')
+
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["id"] == "o-1"
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        ("handler", "InvalidHandleName"),
+        ("jobs.index.handler", "ImportModuleError"),
+        ("jobs/relative.handler", "ImportModuleError"),
+        ("index.gone", "HandlerNotFound"),
+    ],
+)
+def test_a_handler_that_fc_refuses_is_refused_with_its_error(run: Run, code: Any, handler: str, error: str) -> None:
+    folder = code(PLAIN)
+    (folder / "jobs").mkdir()
+    (folder / "jobs" / "index.py").write_text("def handler(event, context): ...\n", encoding="utf-8")
+    (folder / "jobs" / "relative.py").write_text("from . import index\n", encoding="utf-8")
+
+    ended = run(handler, "--profile", "python3.10")
+
+    assert (ended.returncode, json.loads(ended.stdout)["errorType"]) == (1, error)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
