@@ -14,10 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fc_callback.building import BuildError, build_project
-from fc_callback.building.build import _compile
+from fc_callback.building.package import STAMP_FILE, compile_package
 from fc_callback.cli.app import app
 from fc_callback.errors import SettingsError
-from fc_callback.project.wheels import TargetPlatform
 from tests.building.wheels import MANIFEST, make_project, make_wheel
 
 if TYPE_CHECKING:
@@ -25,16 +24,7 @@ if TYPE_CHECKING:
 
 LINUX = "manylinux2014_x86_64"
 
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only place that pip looks in."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    return folder
+pytestmark = pytest.mark.usefixtures("installer")
 
 
 @pytest.mark.parametrize(("runtime", "abi"), [("python3.10", "cp310"), ("python3.12", "cp312")])
@@ -64,7 +54,7 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named_and_the_old_pack
     make_wheel(index, "native", tag=tag)
     project = make_project(tmp_path / "project", "native\n")
     old = project / "code" / "python" / "old.py"
-    old.parent.mkdir()
+    (old.parent / "old-1.0.dist-info").mkdir(parents=True)
     old.write_text("x = 1\n")
 
     with pytest.raises(BuildError, match="native has no wheel"):
@@ -138,7 +128,7 @@ def test_what_a_function_never_reads_is_left_out(index: Path, tmp_path: Path) ->
     build_project(project)
 
     held = {path.name for path in (project / "code" / "python").rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    assert held == {"__init__.py", "data.json", "METADATA", "WHEEL", "LICENSE"}
+    assert held == {"__init__.py", "data.json", "METADATA", "WHEEL", "LICENSE", STAMP_FILE}
 
 
 def test_the_rooms_of_this_package_that_only_people_use_are_left_out(index: Path, tmp_path: Path) -> None:
@@ -170,7 +160,7 @@ def test_bytecode_is_trusted_without_a_look_at_dates(tmp_path: Path) -> None:
     (staged / "pack").mkdir(parents=True)
     (staged / "pack" / "__init__.py").write_text("def where(): ...\n")
 
-    assert _compile(staged, TargetPlatform(python=sys.version_info[:2], glibc=(2, 28)))
+    compile_package(staged, sys.executable)
 
     (cached,) = staged.rglob("*.pyc")
     content = cached.read_bytes()
@@ -256,8 +246,8 @@ def test_the_size_is_that_of_the_zip_and_names_what_makes_it(index: Path, tmp_pa
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in (project / "code").rglob("*"):
             archive.write(path, path.relative_to(project / "code"))
-    assert built.size.parts[0].name == "python/large"
-    assert abs(built.size.packed - len(packed.getvalue())) < 0.05 * len(packed.getvalue())
+    assert built.measure().parts[0].name == "python/large"
+    assert abs(built.measure().packed - len(packed.getvalue())) < 0.05 * len(packed.getvalue())
 
 
 def test_the_command_tells_the_size_and_as_json_too(index: Path, tmp_path: Path) -> None:
