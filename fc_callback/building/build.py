@@ -13,7 +13,7 @@ import attrs
 from fc_callback.building.errors import BuildError
 from fc_callback.building.finding import find_installer
 from fc_callback.building.installers import Installer, InstallJob, not_portable_error
-from fc_callback.building.package import compile_package, level, target_python, trim
+from fc_callback.building.package import compile_package, hidden_modules, level, target_python, trim
 from fc_callback.building.size import PackageSize, size_of
 from fc_callback.building.sources import with_wheels
 from fc_callback.building.stamp import Stamp, built_digest, inputs_digest, is_unchanged
@@ -230,4 +230,9 @@ class _Package:
             self.on_progress(
                 f"{name} is {versions[name]}: {version} has no wheel for {self.target.description}, or a dependency of "
                 "it has none."
+            )
+        for module in sorted(hidden_modules(self.code_dir, staged)):
+            self.on_progress(
+                f"{self.name}/{module} hides the dependency {module.removesuffix('.py')}: FC finds the code first. Rename "
+                "it, unless that is meant."
             )

@@ -23,6 +23,7 @@ _NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|NameResolutionError|ProxyError|SSLError|Max retries exceeded|"
     r"Connection (?:refused|reset|aborted)|error sending request|dns error|operation timed out|Network connectivity"
 )
+_HASHES = re.compile(r"do not match the hashes|hash mismatch|require-hashes|hashes are required", re.IGNORECASE)
 _NO_NETWORK_HINT = "Check the network, and the index in the settings of pip or uv (PIP_INDEX_URL, UV_DEFAULT_INDEX)."
 
 
@@ -121,20 +122,26 @@ def reaches_no_index(said: str) -> bool:
 
 def install_error(tool: str, said: str) -> BuildError:
     """Return the error of an installation that failed."""
+    message, hint = f"{tool} cannot install the packages.", f"Fix what {tool} says, and run the build again."
+    return general_error(tool, said) or BuildError(message, hint=hint, tool=tool, said=said)
+
+
+def general_error(tool: str, said: str) -> BuildError | None:
+    """Return the error if it is about the index or about hashes, whichever package it happened to."""
     if reaches_no_index(said):
         message = "The package index cannot be reached."
         return BuildError(message, hint=_NO_NETWORK_HINT, tool=tool, said=said)
-    if re.search(r"do not match the hashes|Hash mismatch|HashMismatch|hashes are required|--require-hashes", said):
+    if _HASHES.search(said):
         message = "A package has another hash than the requirements say, or it has none there."
         return BuildError(message, hint="Lock the project again, if you trust the index.", tool=tool, said=said)
-    message, hint = f"{tool} cannot install the packages.", f"Fix what {tool} says, and run the build again."
-    return BuildError(message, hint=hint, tool=tool, said=said)
+    return None
 
 
 def missing_error(name: str, target: TargetPlatform, tool: str, said: str) -> BuildError:
     """Return the error of a package that the index does not have in a usable form."""
-    if reaches_no_index(said):
-        return install_error(tool, said)
+    general = general_error(tool, said)
+    if general is not None:
+        return general
     if canonicalize_name(name) == OWN_NAME:
         return BuildError(
             "fc-callback is not on the package index, or not in the version that the requirements ask for.",
@@ -152,7 +159,7 @@ def missing_error(name: str, target: TargetPlatform, tool: str, said: str) -> Bu
 
 def source_error(name: str, tool: str, said: str) -> BuildError:
     """Return the error of a source from which no wheel can be built."""
-    return BuildError(
+    return general_error(tool, said) or BuildError(
         f"{name} comes as a source, and {tool} cannot build a wheel from it.",
         hint=f"Fix what {tool} says, or name a wheel of it in the requirements.",
         tool=tool,

@@ -77,6 +77,17 @@ def compile_package(staged: Path, python: str) -> None:
     )
 
 
+def hidden_modules(code_dir: Path, staged: Path) -> set[str]:
+    """Return the modules of the code that Python finds before a dependency of the same name."""
+
+    def modules(folder: Path) -> dict[str, str]:
+        found = (path for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file())
+        return {path.name.removesuffix(".py"): path.name for path in found}
+
+    own = modules(code_dir)
+    return {own[name] for name in own.keys() & modules(staged).keys()}
+
+
 def level(staged: Path) -> None:
     """Give files and folders one date and the same permissions, whichever installer and user made them."""
     for path in (staged, *staged.rglob("*")):

@@ -49,6 +49,7 @@ _MISSING = re.compile(r"No matching distribution found for ([^\n]+)")
 # Lines of pip's log: https://github.com/pypa/pip, pip/_internal/index/package_finder.py
 _SKIPPED_SOURCE = re.compile(r"Skipping link: No sources permitted for \S+: (\S+)")
 _SKIPPED_WHEEL = re.compile(r"Skipping link: none of the wheel's tags .*? are compatible.*?: (\S+)")
+_UNANSWERED = re.compile(r"Could not fetch URL [^\n]*")
 _FOUND = re.compile(r"Found link (\S+)")
 
 
@@ -136,6 +137,7 @@ class _Installation:
     def _install(self, lines: list[str]) -> str | None:
         """Install lines; return what pip says if it fails."""
         job = self.job
+        platforms = [*job.target.platforms, "linux_x86_64"]  # the last is the tag of what was built on this machine
         self._log.unlink(missing_ok=True)
         requirements = write_lines(job.scratch / "requirements.txt", lines)
         constraints = write_lines(job.scratch / "constraints.txt", self.constraints)
@@ -147,11 +149,12 @@ class _Installation:
                 *(("--find-links", str(self._wheels)) if self._wheels.is_dir() else ()),
                 *("--only-binary", ":all:", "--implementation", "cp"),
                 *("--python-version", job.target.version, "--abi", job.target.abi),
-                *(argument for platform in job.target.platforms for argument in ("--platform", platform)),
+                *(argument for platform in platforms for argument in ("--platform", platform)),
                 folder=job.folder,
             )
         except ToolFailed as failure:
-            return str(failure)
+            # Only the log tells that an index did not answer; to pip that is the same as an index without the package.
+            return "\n".join([str(failure), *_UNANSWERED.findall(self._log_text())])
         return None
 
     def _build_all(self, names: set[str]) -> bool:

@@ -39,7 +39,7 @@ _MAX_ROUNDS = 20
 _WHEEL_NEEDED = re.compile(r"Wheels are required for `([^`]+)`|attempted to build `([^`]+)`")
 _NOT_FOUND = re.compile(
     r"(?:ecause|and) (?:all versions of )?([\w.-]+)\S* (?:was not found|ha(?:s|ve) no (?:usable )?wheels)|"
-    r"no versions? of ([\w.-]+)"
+    r"no versions? of ([\w.-]+)|only the following versions of ([\w.-]+)"
 )
 _CANNOT_BUILD = re.compile(r"Failed to (?:download and )?build `([^`=@ ]+)")
 _NOT_PORTABLE = re.compile(r"The built wheel `([^`]+)` is not compatible")
@@ -86,14 +86,17 @@ class Uv:
         """Build a wheel from a source tree, or from an archive of one (see `Installer`)."""
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._run("build", "--wheel", "--out-dir", str(folder), "--python", python, source, folder=folder)
+            self._run(
+                "build", "--wheel", "--out-dir", str(folder), "--python", python, source, folder=folder, quiet=False
+            )
         except ToolFailed as failure:
             raise source_error(source, self.name, str(failure)) from None
         return next(folder.glob("*.whl"))
 
-    def _run(self, *arguments: str, folder: Path) -> None:
+    def _run(self, *arguments: str, folder: Path, quiet: bool = True) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in {"UV_PYTHON", "UV_NO_BUILD"}}
-        run_tool([self.command, *arguments, "--quiet", "--no-progress"], folder=folder, environment=environment)
+        options = ["--no-progress", *(("--quiet",) if quiet else ())]
+        run_tool([self.command, *arguments, *options], folder=folder, environment=environment)
 
     def _resolve(self, job: InstallJob, requirements: Path, common: list[str]) -> dict[str, dict[str, Any]]:
         """Return what would be installed if every source could be built, by canonical name."""
@@ -134,13 +137,13 @@ class Uv:
         return True
 
     def _error(self, said: str, job: InstallJob) -> BuildError:
-        portable, unbuilt = _NOT_PORTABLE.search(said), _CANNOT_BUILD.search(said)
+        joined = " ".join(said.split())  # uv wraps its sentences
+        portable, unbuilt = _NOT_PORTABLE.search(joined), _CANNOT_BUILD.search(joined)
         if portable:
             name, _, tags = portable[1].removesuffix(".whl").partition("-")
             return not_portable_error(name, tags.partition("-")[2], job.target)
         if unbuilt:
             return source_error(unbuilt[1], self.name, said)
-        joined = " ".join(said.split())  # uv wraps its sentences
         needed, missing = _WHEEL_NEEDED.search(joined), _NOT_FOUND.search(joined)
         if needed or missing:
             name = next(name for found in (needed, missing) if found for name in found.groups() if name)

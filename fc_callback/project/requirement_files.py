@@ -124,7 +124,7 @@ class _Reader:
         if found is None:
             self.problems.append(f"{path.name} names {place}, which does not exist.")
             return None
-        return f"{found.absolute()}{extras}{tail}"
+        return f"{found.resolve()}{extras}{tail}"
 
 
 def logical_lines(text: str) -> Iterator[str]:

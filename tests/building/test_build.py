@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 LINUX = "manylinux2014_x86_64"
 
 pytestmark = pytest.mark.usefixtures("installer")
+both = pytest.mark.parametrize("installer", ["uv", "pip"], indirect=True)
 
 
+@both
 @pytest.mark.parametrize(("runtime", "abi"), [("python3.10", "cp310"), ("python3.12", "cp312")])
 def test_compiled_dependencies_are_those_of_the_functions_python_and_linux(
     index: Path, tmp_path: Path, runtime: str, abi: str
@@ -45,6 +47,7 @@ def test_compiled_dependencies_are_those_of_the_functions_python_and_linux(
     assert (project / "code" / "python" / "native" / "__init__.py").read_text() == f"TAG = '{abi}-{abi}-{LINUX}'\n"
 
 
+@both
 @pytest.mark.parametrize(
     "tag", ["cp310-cp310-macosx_11_0_arm64", f"cp311-cp311-{LINUX}", "cp310-cp310-manylinux_2_34_x86_64"]
 )
@@ -64,6 +67,7 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named_and_the_old_pack
     assert sorted(path.name for path in project.iterdir()) == ["code", "s.yaml"]
 
 
+@both
 def test_a_newer_glibc_is_taken_as_far_as_the_runtime_has_it(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "native", tag="cp310-cp310-manylinux_2_28_x86_64")
     project = make_project(tmp_path / "project", "native\n")
@@ -73,6 +77,7 @@ def test_a_newer_glibc_is_taken_as_far_as_the_runtime_has_it(index: Path, tmp_pa
     assert (project / "code" / "python" / "native").is_dir()
 
 
+@both
 @pytest.mark.parametrize(("runtime", "kept"), [("python3.10", "older"), ("python3.12", "newer")])
 def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_need(
     index: Path, tmp_path: Path, runtime: str, kept: str
@@ -95,6 +100,7 @@ def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_
     assert not held & ({"older", "newer"} - {kept})
 
 
+@both
 def test_what_the_target_alone_needs_comes_from_where_the_requirements_say(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +114,7 @@ def test_what_the_target_alone_needs_comes_from_where_the_requirements_say(
     assert (project / "code" / "python" / "old_only").is_dir()
 
 
+@both
 def test_what_the_target_alone_needs_keeps_the_versions_that_are_there(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "shared", version="1.0")
     make_wheel(index, "shared", version="2.0")
@@ -182,6 +189,7 @@ def test_another_python_makes_no_bytecode_and_says_so(index: Path, tmp_path: Pat
     assert any("Not byte-compiled" in line for line in said)
 
 
+@both
 def test_a_wheel_of_ones_own_takes_the_place_of_the_released_package(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "fc_callback", version="9.9")
     mine = make_wheel(tmp_path / "mine", "fc_callback", version="0.1.dev5")
