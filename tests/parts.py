@@ -35,7 +35,9 @@ PARTS = {
     "redis-server": Part(_command("redis-server"), "the Redis store of `once`", "apt-get install redis-server"),
     "Node and npm": Part(_command("node", "npm"), "templates through the real `s`", "apt-get install nodejs npm"),
     "uWSGI": Part(UWSGI is not None, "serving under uWSGI", "pip install uwsgi, which takes a C compiler"),
-    "uv": Part(_command("uv") or (Path(sys.executable).parent / "uv").is_file(), "`build` through uv", "pip install uv"),
+    "uv": Part(
+        _command("uv") or (Path(sys.executable).parent / "uv").is_file(), "`build` through uv", "pip install uv"
+    ),
     "mypy": Part(_package("mypy"), "the types that mypy sees", "pip install '.[dev]'"),
     "pyright": Part(_package("pyright"), "the types that pyright sees", "pip install '.[dev]'"),
 }

@@ -145,7 +145,8 @@ def missing_error(name: str, target: TargetPlatform, tool: str, said: str) -> Bu
     if canonicalize_name(name) == OWN_NAME:
         return BuildError(
             "fc-callback is not on the package index, or not in the version that the requirements ask for.",
-            hint="Name a wheel or a checkout of it: `fc-callback build --fc-callback PATH`.",
+            hint="Name a wheel or a checkout of it: `fc-callback build --fc-callback PATH`. Or put a wheel into code/wheels, and "
+            "write `--find-links wheels` into code/requirements.txt: then every machine finds it.",
             tool=tool,
             said=said,
         )

@@ -165,13 +165,18 @@ def _named_by_tree(folder: Path) -> Requirement | None:
     return parse_requirement(name) if isinstance(name, str) else None
 
 
+def is_url(where: str) -> bool:
+    """Whether a source of fc-callback is given by a URL, not by a path."""
+    return where.startswith(_SCHEMES)
+
+
 def requirement_url(where: str) -> str:
     """Return the URL of a wheel, a source tree or a URL, for a requirement `fc-callback @ URL`.
 
     Raises:
         SettingsError: There is no wheel and no source tree at the path.
     """
-    if where.startswith(_SCHEMES):
+    if is_url(where):
         return where
     path = Path(where).expanduser().resolve()
     if not (path.suffix == ".whl" and path.is_file()) and not (path / "pyproject.toml").is_file():
@@ -192,14 +197,22 @@ def with_own_source(text: str, where: str) -> str:
     Raises:
         SettingsError: There is no wheel and no source tree at the path.
     """
-    url = requirement_url(where)
-    return "".join(_line_with_source(line, url) for line in text.splitlines(keepends=True))
+    return _with_own_line(text, f" @ {requirement_url(where)}")
 
 
-def _line_with_source(line: str, url: str) -> str:
+def with_own_version(text: str, version: str) -> str:
+    """Return a requirements file's text that asks for exactly this version of fc-callback."""
+    return _with_own_line(text, f"=={version}")
+
+
+def _with_own_line(text: str, source: str) -> str:
+    return "".join(_line_with_source(line, source) for line in text.splitlines(keepends=True))
+
+
+def _line_with_source(line: str, source: str) -> str:
     requirement = parse_requirement(line)
     if requirement is None or canonicalize_name(requirement.name) != OWN_NAME:
         return line
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
-    return f"{OWN_NAME}{extras} @ {url}{marker}" + line[len(line.rstrip("\r\n")) :]
+    return f"{OWN_NAME}{extras}{source}{marker}" + line[len(line.rstrip("\r\n")) :]
