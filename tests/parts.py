@@ -44,6 +44,9 @@ PARTS = {
         "what the distributions hold",
         "pip install '.[test]'",
     ),
+    "uv": Part(
+        _command("uv") or (Path(sys.executable).parent / "uv").is_file(), "`build` through uv", "pip install uv"
+    ),
     "mypy": Part(_package("mypy"), "the types that mypy sees", "pip install '.[dev]'"),
     "pyright": Part(_package("pyright"), "the types that pyright sees", "pip install '.[dev]'"),
 }

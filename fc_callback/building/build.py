@@ -1,51 +1,33 @@
 """Put the dependencies of a project's functions into `code/python`, for the function's own Python and Linux.
 
-pip takes wheels for the target platform on any machine; a dependency without such a wheel is an error. FC looks for modules
-in /code and /opt/python by itself, so s.yaml sets PYTHONPATH to /code/python.
+FC looks for modules in /code and /opt/python by itself, so s.yaml sets PYTHONPATH to /code/python.
 """
 
 from __future__ import annotations
 
-import compileall
-import os
-import py_compile
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
-from packaging.utils import canonicalize_name
 
 from fc_callback.building.errors import BuildError
+from fc_callback.building.finding import find_installer
+from fc_callback.building.installers import Installer, InstallJob, not_portable_error
+from fc_callback.building.package import compile_package, hidden_modules, level, target_python, trim
 from fc_callback.building.size import PackageSize, size_of
+from fc_callback.building.sources import with_wheels
+from fc_callback.building.stamp import Stamp, built_digest, inputs_digest, is_unchanged
+from fc_callback.building.swapping import require_own_directory, scratch_directory, swap_in
 from fc_callback.project.documents import relative_name
 from fc_callback.project.reader import read_project
-from fc_callback.project.requirements import (
-    Requirements,
-    closure,
-    read_requirements,
-    requirement_url,
-    text_for_target,
-    with_own_source,
-)
-from fc_callback.project.wheels import DEPENDENCIES_DIR, DEPENDENCIES_IN_CLOUD, TargetPlatform, incompatible_wheels
+from fc_callback.project.requirements import Requirements, read_requirements, with_own_source
+from fc_callback.project.wheels import DEPENDENCIES_DIR, TargetPlatform, incompatible_wheels, installed_versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from fc_callback.project.manifest import Function
-
-_MAX_ROUNDS = 20  # each installs what the round before it has made necessary
-# Folders of this package that are not needed in the cloud.
-_OWN_ROOMS = ("_templates", "building", "checking", "cli", "flows", "local", "project", "scaffolding", "testing")
-# Files that Python never reads when it runs a program; licences and METADATA stay.
-_NEEDLESS_FILES = ("*.pyi", "*.pyx", "*.pxd", "py.typed")
-_NEEDLESS_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 
 
 @attrs.frozen(kw_only=True)
@@ -57,14 +39,18 @@ class Built:
         functions: The functions that run it.
         target: What it is built for.
         compiled: Whether it holds bytecode; only the target's own Python can make that.
-        size: Its parts, and how large they are.
+        is_unchanged: Whether a build before this one had the same requirements, so that nothing was to do.
     """
 
     code_dir: Path
     functions: tuple[str, ...]
     target: TargetPlatform
     compiled: bool
-    size: PackageSize
+    is_unchanged: bool
+
+    def measure(self) -> PackageSize:
+        """Return its parts, and how large they are; this compresses every file."""
+        return size_of(self.code_dir)
 
 
 def build_project(
@@ -78,7 +64,7 @@ def build_project(
         on_progress: Called with a line for each step, and for each function that is skipped.
 
     Raises:
-        BuildError: There is no s.yaml, no function, a dependency has no wheel for the target, or pip fails.
+        BuildError: There is no s.yaml, no function, a dependency cannot be packed, or the directory cannot be written.
         SettingsError: There is nothing at the path of `fc_callback`.
     """
     project = read_project(root)
@@ -91,12 +77,19 @@ def build_project(
         )
     built = []
     for code_dir, functions in _by_code_dir(project.functions, on_progress):
-        target = _target(functions)
         names = tuple(function.name for function in functions)
-        on_progress(f"{relative_name(code_dir, Path())} for {', '.join(names)}: {target.description}")
-        compiled = _build(code_dir, root, target, fc_callback, on_progress)
-        size = size_of(code_dir)
-        built.append(Built(code_dir=code_dir, functions=names, target=target, compiled=compiled, size=size))
+        package = _Package(
+            code_dir=code_dir, root=root, functions=names, target=_target(functions), on_progress=on_progress
+        )
+        on_progress(f"{package.name} for {', '.join(names)}: {package.target.description}")
+        try:
+            built.append(package.build(fc_callback))
+        except OSError as error:
+            where = error.filename or code_dir
+            raise BuildError(
+                f"{where} cannot be read or written: {error.strerror}.",
+                hint="Correct its permissions, or free space on the disk; the package is as it was.",
+            ) from None
     return built
 
 
@@ -105,10 +98,9 @@ def _by_code_dir(
 ) -> list[tuple[Path, list[Function]]]:
     groups: dict[Path, list[Function]] = {}
     for function in functions:
-        if not function.is_python:
-            on_progress(
-                f"{function.name} is skipped: a function of the runtime {function.runtime} brings its own Python."
-            )
+        reason = _why_not_built(function)
+        if reason:
+            on_progress(f"{function.name} is skipped: {reason}.")
         elif function.code_dir is None:
             raise BuildError(
                 f"The code directory of {function.name} does not exist.", hint="Correct `code:` in s.yaml."
@@ -118,164 +110,129 @@ def _by_code_dir(
     return list(groups.items())
 
 
+def _why_not_built(function: Function) -> str | None:
+    """Return why a function is left out; None for a function whose Python is known."""
+    runtime = function.fc_runtime
+    if function.is_python:
+        return None
+    if runtime is None:
+        return f"the runtime {function.runtime} has no Python"
+    if runtime.python is None:
+        return f"a function of the runtime {function.runtime} brings its own Python"
+    if not runtime.runs_fc_callback:
+        return f"the Python of the runtime {function.runtime} is {runtime.python[0]}.{runtime.python[1]}"
+    return None
+
+
 def _target(functions: list[Function]) -> TargetPlatform:
-    wanted = {function.runtime for function in functions}
-    if len(wanted) > 1:
+    targets = {TargetPlatform.of_runtime(function.runtime): function.runtime for function in functions}
+    if len(targets) > 1:
         raise BuildError(
-            f"{' and '.join(sorted(wanted))} share one code directory.",
+            f"{' and '.join(sorted(targets.values()))} share one code directory.",
             hint="Give each runtime a directory of its own.",
         )
-    target = TargetPlatform.of_runtime(functions[0].runtime)
+    ((target, runtime),) = targets.items()
     if target is None:
-        raise BuildError(
-            f"fc_callback does not run on {functions[0].runtime}.", hint="Write python3.10 or python3.12 in s.yaml."
-        )
+        raise BuildError(f"fc_callback does not run on {runtime}.", hint="Write python3.10 or python3.12 in s.yaml.")
     return target
 
 
-def _build(
-    code_dir: Path, root: Path, target: TargetPlatform, fc_callback: str | None, on_progress: Callable[[str], None]
-) -> bool:
-    requirements = read_requirements(code_dir, root, target.marker_environment)
-    if requirements.path is None:
-        on_progress(
-            f"{relative_name(code_dir, Path())} has no requirements.txt: there is nothing to put into the package."
-        )
-        return False
-    # Beside the code directory: the package never holds unfinished files, and the last step is a rename.
-    with tempfile.TemporaryDirectory(prefix=".fc-callback-build-", dir=code_dir.parent) as scratch:
-        staged = Path(scratch) / DEPENDENCIES_DIR
-        staged.mkdir()
-        text = _requirements_text(requirements.path, target, fc_callback, Path(scratch))
-        on_progress(f"Installing the packages of {requirements.file}")
-        _install(text, staged, target, cwd=requirements.path.parent)
-        options = [line for line in text.splitlines() if line.startswith("-")]
-        _install_missing(requirements, options, staged, target, cwd=requirements.path.parent)
-        _check(staged, target)
-        _trim(staged)
-        compiled = _compile(staged, target)
-        final = code_dir / DEPENDENCIES_DIR
-        if final.exists():
-            final.rename(Path(scratch) / "old")
-        staged.rename(final)
-    if not compiled:
-        on_progress(
-            f"Not byte-compiled: this is Python {sys.version_info[0]}.{sys.version_info[1]}, and the function's is "
-            f"{target.version}. Its first start takes a little longer. To avoid that, run the build with Python "
-            f"{target.version}."
-        )
-    return compiled
+@attrs.frozen(kw_only=True)
+class _Package:
+    """The package of one code directory."""
 
+    code_dir: Path
+    root: Path
+    functions: tuple[str, ...]
+    target: TargetPlatform
+    on_progress: Callable[[str], None]
 
-def _requirements_text(path: Path, target: TargetPlatform, fc_callback: str | None, scratch: Path) -> str:
-    text = text_for_target(path, target.marker_environment)
-    if fc_callback is None:
-        return text
-    url = requirement_url(fc_callback)
-    tree = Path(fc_callback).expanduser()
-    # A source tree becomes a wheel first: with a target platform, pip takes nothing but wheels.
-    return with_own_source(text, str(_wheel(tree.resolve(), scratch)) if tree.is_dir() else url)
+    @property
+    def name(self) -> str:
+        return relative_name(self.code_dir, self.root)
 
+    @property
+    def folder(self) -> Path:
+        """The directory of the dependencies."""
+        return self.code_dir / DEPENDENCIES_DIR
 
-def _wheel(tree: Path, scratch: Path) -> Path:
-    folder = scratch / "wheels"
-    _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(tree), cwd=scratch)
-    return next(folder.glob("*.whl"))
+    def build(self, fc_callback: str | None) -> Built:
+        requirements = read_requirements(self.code_dir, self.root, self.target.marker_environment)
+        if requirements.path is None:
+            self.on_progress(f"{self.name} has no requirements: there is nothing to put into the package.")
+            return self._built(compiled=False, is_unchanged=False)
+        if requirements.lines.problems:
+            raise BuildError(requirements.lines.problems[0], hint=f"Correct {requirements.file}.")
+        lines = requirements.lines
+        if fc_callback is not None:
+            replaced = with_own_source("\n".join(lines.lines), fc_callback).splitlines()
+            lines = attrs.evolve(lines, lines=tuple(replaced))
+        requirements = attrs.evolve(requirements, lines=lines)
+        inputs = inputs_digest(lines, self.root, self.target)
+        stamp = is_unchanged(self.folder, inputs, self.target)
+        python = target_python(self.target) if stamp is None or not stamp.compiled else None
+        if stamp is not None and (stamp.compiled or python is None):
+            self.on_progress(
+                f"{self.name}/{DEPENDENCIES_DIR} is as {requirements.file} says: nothing is fetched. To look for newer "
+                "releases, delete it."
+            )
+            return self._built(compiled=stamp.compiled, is_unchanged=True)
+        require_own_directory(self.folder, self.name)
+        self._build(requirements, inputs, python)
+        return self._built(compiled=python is not None, is_unchanged=False)
 
-
-def _install(requirements: str, staged: Path, target: TargetPlatform, *, cwd: Path) -> None:
-    file = staged.parent / "requirements.txt"
-    file.write_text(requirements, encoding="utf-8")
-    _pip(
-        "install",
-        *("--requirement", str(file), "--target", str(staged), "--no-compile", "--upgrade"),
-        *("--only-binary", ":all:", "--implementation", "cp", "--python-version", target.version, "--abi", target.abi),
-        *(argument for platform in target.platforms for argument in ("--platform", platform)),
-        cwd=cwd,
-    )
-
-
-def _install_missing(
-    requirements: Requirements, options: list[str], staged: Path, target: TargetPlatform, *, cwd: Path
-) -> None:
-    """Install what dependencies need on the target only: pip evaluates their markers for the Python that runs pip."""
-    for _attempt in range(_MAX_ROUNDS):
-        installed: dict[str, metadata.Distribution] = {
-            canonicalize_name(each.metadata["Name"]): each for each in metadata.distributions(path=[str(staged)])
-        }
-        needed = closure(
-            requirements.named,
-            target.marker_environment,
-            lambda name: (installed[name].requires or []) if name in installed else [],  # noqa: B023 - called at once
-        )
-        missing = [requirement for name, requirement in needed.items() if name not in installed]
-        if not missing:
-            return
-        for requirement in missing:
-            requirement.marker = None
-        constraints = staged.parent / "constraints.txt"
-        constraints.write_text("".join(f"{name}=={each.version}\n" for name, each in installed.items()), "utf-8")
-        lines = [*options, f"-c {constraints}", *map(str, missing)]
-        _install("\n".join(lines) + "\n", staged, target, cwd=cwd)
-    raise BuildError("The dependencies need each other in too long a chain.", hint="Name them in requirements.txt.")
-
-
-def _pip(command: str, *arguments: str, cwd: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - this Python's own pip
-        [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == 0:
-        return
-    output = done.stderr.strip() or done.stdout.strip()
-    if "No module named pip" in output:
-        raise BuildError("This Python has no pip.", hint="Run: python -m ensurepip")
-    missing = re.search(r"No matching distribution found for (\S+)", output)
-    if missing:
-        raise BuildError(
-            f"{missing.group(1)} has no wheel for the function's platform (or does not exist).\n{output}",
-            hint="Require a version that has one, or build a wheel for manylinux and name its path in requirements.txt.",
-        )
-    raise BuildError(f"pip {command} failed.\n{output}", hint="Fix what pip says above, and run the build again.")
-
-
-def _check(staged: Path, target: TargetPlatform) -> None:
-    for wheel in incompatible_wheels(staged, target):
-        raise BuildError(
-            f"{wheel.name} is built for {wheel.built_for}, and the function runs on {target.description}.",
-            hint="Name a wheel for that platform in requirements.txt.",
+    def _built(self, *, compiled: bool, is_unchanged: bool) -> Built:
+        return Built(
+            code_dir=self.code_dir,
+            functions=self.functions,
+            target=self.target,
+            compiled=compiled,
+            is_unchanged=is_unchanged,
         )
 
+    def _build(self, requirements: Requirements, inputs: str, python: str | None) -> None:
+        with scratch_directory(self.code_dir) as scratch:
+            staged = scratch / DEPENDENCIES_DIR
+            staged.mkdir()
+            self._install(requirements, staged, scratch, python or sys.executable)
+            for wheel in incompatible_wheels(staged, self.target):
+                raise not_portable_error(wheel.name, wheel.built_for, self.target)
+            trim(staged)
+            if python is not None:
+                compile_package(staged, python)
+            Stamp(inputs=inputs, files=built_digest(staged), compiled=python is not None).write(staged)
+            level(staged)
+            swap_in(staged, self.folder, scratch)
+        if python is None:
+            self.on_progress(
+                f"Not byte-compiled: this is Python {sys.version_info[0]}.{sys.version_info[1]}, and the function's is "
+                f"{self.target.version}. Its first start takes a little longer. To avoid that, install Python "
+                f"{self.target.version} beside it."
+            )
 
-def _trim(staged: Path) -> None:
-    shutil.rmtree(staged / "bin", ignore_errors=True)
-    for room in _OWN_ROOMS:
-        shutil.rmtree(staged / "fc_callback" / room, ignore_errors=True)
-    for pattern in _NEEDLESS_FILES:
-        for path in staged.rglob(pattern):
-            path.unlink()
-    for info in staged.glob("*.dist-info"):
-        for name in _NEEDLESS_METADATA:
-            (info / name).unlink(missing_ok=True)
-    for cache in staged.rglob("__pycache__"):
-        shutil.rmtree(cache, ignore_errors=True)
-
-
-def _compile(staged: Path, target: TargetPlatform) -> bool:
-    """Write bytecode that Python uses without a check: `s` gives every file in the zip one fixed date."""
-    if sys.version_info[:2] != target.python or sys.implementation.name != "cpython":
-        return False
-    compileall.compile_dir(
-        staged,
-        maxlevels=64,
-        quiet=2,
-        stripdir=str(staged),
-        prependdir=DEPENDENCIES_IN_CLOUD,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-    )
-    return True
+    def _install(self, requirements: Requirements, staged: Path, scratch: Path, python: str) -> None:
+        assert requirements.path is not None
+        installer: Installer = find_installer()
+        self.on_progress(f"Installing the packages of {requirements.file} with {installer.name}")
+        job = InstallJob(
+            lines=with_wheels(requirements.lines.lines, installer, scratch, python, self.target),
+            constraints=requirements.lines.constraints,
+            is_complete=requirements.lines.is_complete,
+            staged=staged,
+            scratch=scratch,
+            target=self.target,
+            python=python,
+            folder=requirements.path.parent,
+        )
+        newer = installer.install(job)
+        versions = installed_versions(staged)
+        for name, version in sorted(newer.items()):
+            self.on_progress(
+                f"{name} is {versions[name]}: {version} has no wheel for {self.target.description}, or a dependency of "
+                "it has none."
+            )
+        for module in sorted(hidden_modules(self.code_dir, staged)):
+            self.on_progress(
+                f"{self.name}/{module} hides the dependency {module.removesuffix('.py')}: FC finds the code first. Rename "
+                "it, unless that is meant."
+            )

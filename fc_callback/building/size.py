@@ -49,7 +49,7 @@ def size_of(code_dir: Path) -> PackageSize:
     sums: dict[str, list[int]] = {}
     for path in sorted(code_dir.rglob("*")):
         parts = path.relative_to(code_dir).parts
-        if not path.is_file() or path.is_symlink() or parts[0] in {"__pycache__", ".pytest_cache"}:
+        if not path.is_file() or path.is_symlink() or parts[0] in {"__pycache__", ".pytest_cache", "wheels"}:
             continue
         name = "/".join(parts[:2]) if parts[0] == "python" else parts[0]
         content = path.read_bytes()

@@ -35,7 +35,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Install the dependencies of every function beside its code, for the function's Python and for Linux."""
-    from fc_callback.building import build_project
+    from fc_callback.building import BuildError, build_project
 
     console = Console(stderr=True, soft_wrap=True)
     try:
@@ -46,6 +46,11 @@ def command(
                 console.print(line, markup=False, highlight=False)
 
             built = build_project(directory.resolve(), fc_callback=fc_callback, on_progress=on_progress)
+    except BuildError as error:
+        typer.secho(error.summary, fg="red", err=True)
+        if error.quotation:
+            typer.echo(error.quotation, err=True)
+        raise typer.Exit(1) from None
     except FcCallbackError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from None
@@ -53,23 +58,26 @@ def command(
         typer.echo(json.dumps([_as_json(one) for one in built], indent=2))
         return
     for one in built:
-        _show_package(one)
+        if not one.is_unchanged:  # to measure one takes longer than to see that nothing has changed
+            _show_package(one)
 
 
 def _as_json(built: Built) -> dict[str, object]:
+    size = built.measure()
     return {
         "codeDir": str(built.code_dir),
         "functions": built.functions,
         "python": built.target.version,
         "compiled": built.compiled,
-        "packed": built.size.packed,
-        "unpacked": built.size.unpacked,
-        "parts": [attrs.asdict(part) for part in built.size.parts],
+        "unchanged": built.is_unchanged,
+        "packed": size.packed,
+        "unpacked": size.unpacked,
+        "parts": [attrs.asdict(part) for part in size.parts],
     }
 
 
 def _show_package(built: Built) -> None:
-    size = built.size
+    size = built.measure()
     table = Table(
         title=f"{built.code_dir.name}: {_kib(size.packed)} packed, {_kib(size.unpacked)} unpacked", title_justify="left"
     )

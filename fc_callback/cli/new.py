@@ -36,7 +36,8 @@ def command(
         typer.Option(
             "--fc-callback",
             metavar="PATH",
-            help="A wheel, a source tree or a URL for the project to use instead of the released package.",
+            help="A wheel or a source tree, which becomes a wheel in code/wheels, or a URL: used instead of the released "
+            "package.",
         ),
     ] = None,
     list_templates: Annotated[bool, typer.Option("--list", help="Print the templates and their parameters.")] = False,

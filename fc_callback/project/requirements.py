@@ -1,29 +1,41 @@
-"""The requirements of a project (PEP 508), read with the `packaging` library for the function's Python and platform."""
+"""The requirements of a project, read once for the function's Python and platform: for check, build and the local CloudFlow."""
 
 from __future__ import annotations
 
 import functools
-import re
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from fc_callback.errors import SettingsError
 from fc_callback.project.documents import relative_name
+from fc_callback.project.lock_files import POETRY_LOCK_FILE, UV_LOCK_FILE, read_poetry_lock, read_uv_lock
+from fc_callback.project.pyproject import (
+    PYPROJECT_FILE,
+    TomlUnreadable,
+    has_dependencies,
+    read_pyproject,
+    read_toml,
+    table_at,
+)
+from fc_callback.project.requirement_files import (
+    REQUIREMENTS_FILE,
+    DependencyLines,
+    applicable,
+    parse_requirement,
+    read_requirements_file,
+    source_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from packaging.markers import Marker
+    from packaging.requirements import Requirement
 
-REQUIREMENTS_FILE = "requirements.txt"
-_OWN_NAME = "fc-callback"
-_INCLUDE = re.compile(r"(?:-r|--requirement)[ =]*(\S.*)")
-_RELATIVE_OPTION = re.compile(r"^(-c|--constraint|-f|--find-links)[ =]+(?!/|\w+:)(\S+)")
+OWN_NAME = "fc-callback"
 _SCHEMES = ("https://", "http://", "file://", "git+")
 
 
@@ -34,14 +46,16 @@ class Requirements:
     Attributes:
         path: The file; None if there is none.
         file: Its name for people.
-        named: What it names for the function's Python and platform.
+        named: What it names for the function's Python and platform; of a lock, also what these need.
         needed: Those, and what they need in turn (as far as they are installed here).
+        lines: What the file says, in the form of a requirements file for the function's Python and platform.
     """
 
     path: Path | None
     file: str
     named: tuple[Requirement, ...]
     needed: frozenset[str]
+    lines: DependencyLines = attrs.field(factory=DependencyLines)
 
     def covers(self, distribution: str) -> bool:
         """Whether a distribution is named, or needed by a named one."""
@@ -97,86 +111,63 @@ def _requires_of_installed(name: str) -> list[str]:
         return []
 
 
-def applicable(lines: Iterable[str], environment: Mapping[str, str], *, extra: str = "") -> Iterator[Requirement]:
-    """Return the requirements whose markers hold in an environment. Lines that are not requirements are skipped."""
-    for line in lines:
-        requirement = parse_requirement(line)
-        if requirement and _holds(requirement.marker, {**environment, "extra": extra}):
-            yield requirement
-
-
-def _holds(marker: Marker | None, environment: dict[str, str]) -> bool:
-    try:
-        return marker is None or marker.evaluate(environment)
-    except ValueError:  # like `os_name ~= "posix"`, which has no meaning: pip says so
-        return True
-
-
-def parse_requirement(line: str) -> Requirement | None:
-    """Read a line of a requirements file; None if it names no distribution.
-
-    pip's options behind a requirement (`--hash=...`) are dropped, and of a wheel's path or URL the name is read.
-    """
-    text = re.split(r"\s+(?:#|--)", line.strip(), maxsplit=1)[0].strip()
-    try:
-        return Requirement(text)
-    except InvalidRequirement:
-        pass
-    try:
-        path, semicolon, marker = text.partition(";")
-        name = parse_wheel_filename(path.strip().partition("#")[0].rpartition("/")[2])[0]
-        return Requirement(f"{name}{semicolon}{marker}")
-    except (InvalidWheelFilename, InvalidRequirement):
-        return None
-
-
 def read_requirements(code_dir: Path, root: Path, environment: Mapping[str, str]) -> Requirements:
-    """Read requirements.txt of the code directory, or else of the project.
+    """Read the requirements of a code directory, or else of the project.
+
+    In each of both, the first of these counts: requirements.txt, uv.lock, poetry.lock, pyproject.toml.
 
     Args:
         code_dir: What becomes /code.
         root: The directory of s.yaml.
         environment: The variables of the function's environment markers, as `TargetPlatform` gives them.
     """
-    for folder in (code_dir, root):
-        path = folder / REQUIREMENTS_FILE
-        if path.is_file():
-            named = tuple(applicable((line for _, line in _lines(path, set())), environment))
+    for folder in dict.fromkeys((code_dir, root)):
+        path, lines = _read_folder(folder, environment)
+        if path is not None:
+            named = tuple(_requirements_in(lines.lines))
             needed = frozenset(closure(named, environment, _requires_of_installed))
-            return Requirements(path=path, file=relative_name(path, root), named=named, needed=needed)
+            return Requirements(path=path, file=relative_name(path, root), named=named, needed=needed, lines=lines)
     return Requirements(path=None, file=REQUIREMENTS_FILE, named=(), needed=frozenset())
 
 
-def text_for_target(path: Path, environment: Mapping[str, str]) -> str:
-    """Return a requirements file for a target other than this machine, whose pip evaluates markers for its own Python.
+def _read_folder(folder: Path, environment: Mapping[str, str]) -> tuple[Path | None, DependencyLines]:
+    path = folder / REQUIREMENTS_FILE
+    if path.is_file():
+        return path, read_requirements_file(path, environment)
+    pyproject = folder / PYPROJECT_FILE
+    if not pyproject.is_file():
+        return None, DependencyLines()
+    for name, read_lock in ((UV_LOCK_FILE, read_uv_lock), (POETRY_LOCK_FILE, read_poetry_lock)):
+        if (folder / name).is_file():
+            return folder / name, read_lock(folder / name, environment)
+    try:
+        if not has_dependencies(read_toml(pyproject)):
+            return None, DependencyLines()
+    except TomlUnreadable:
+        pass  # the reader tells what is wrong
+    return pyproject, read_pyproject(pyproject, environment)
 
-    Included files are inserted, requirements whose markers do not hold are left out, and relative paths are absolute.
-    """
-    lines = (_line_for_target(line, folder, environment) for folder, line in _lines(path, set()))
-    return "".join(f"{line}\n" for line in lines if line)
+
+def _requirements_in(lines: Iterable[str]) -> Iterator[Requirement]:
+    for line in lines:
+        requirement = None if line.startswith("-") else parse_requirement(line) or _named_by_tree(source_path(line))
+        if requirement is not None:
+            yield requirement
 
 
-def _line_for_target(line: str, folder: Path, environment: Mapping[str, str]) -> str:
-    if line.startswith("-"):
-        return _RELATIVE_OPTION.sub(lambda found: f"{found[1]} {folder / found[2]}", line)
-    requirement = parse_requirement(line)
-    if requirement and requirement.marker:
-        return re.sub(r"\s*;.*?(?=\s--|$)", "", line) if [*applicable([line], environment)] else ""
-    return str(folder / line) if line.startswith(".") else line
+def _named_by_tree(folder: Path) -> Requirement | None:
+    """Return the requirement that a source tree fulfils; None if its name is not in a pyproject.toml."""
+    try:
+        tables = read_toml(folder / PYPROJECT_FILE) if folder.is_absolute() else {}
+    except TomlUnreadable:
+        return None
+    name = table_at(tables, "project").get("name") or table_at(tables, "tool", "poetry").get("name")
+    return parse_requirement(name) if isinstance(name, str) else None
 
 
-def _lines(path: Path, seen: set[Path]) -> Iterator[tuple[Path, str]]:
-    """Return the lines of a file and of the files that it includes, each with its file's directory."""
-    if path.resolve() in seen or not path.is_file():
-        return
-    seen.add(path.resolve())
-    for line in path.read_text("utf-8", "replace").replace("\\\n", "").splitlines():
-        text = re.sub(r"(^|\s+)#.*", "", line).strip()
-        included = _INCLUDE.match(text)
-        if included:
-            yield from _lines(path.parent / included[1], seen)
-        elif text:
-            yield path.parent, text
+def is_url(where: str) -> bool:
+    """Whether a source of fc-callback is given by a URL, not by a path."""
+    return where.startswith(_SCHEMES)
 
 
 def requirement_url(where: str) -> str:
@@ -185,7 +176,7 @@ def requirement_url(where: str) -> str:
     Raises:
         SettingsError: There is no wheel and no source tree at the path.
     """
-    if where.startswith(_SCHEMES):
+    if is_url(where):
         return where
     path = Path(where).expanduser().resolve()
     if not (path.suffix == ".whl" and path.is_file()) and not (path / "pyproject.toml").is_file():
@@ -206,14 +197,22 @@ def with_own_source(text: str, where: str) -> str:
     Raises:
         SettingsError: There is no wheel and no source tree at the path.
     """
-    url = requirement_url(where)
-    return "".join(_line_with_source(line, url) for line in text.splitlines(keepends=True))
+    return _with_own_line(text, f" @ {requirement_url(where)}")
 
 
-def _line_with_source(line: str, url: str) -> str:
+def with_own_version(text: str, version: str) -> str:
+    """Return a requirements file's text that asks for exactly this version of fc-callback."""
+    return _with_own_line(text, f"=={version}")
+
+
+def _with_own_line(text: str, source: str) -> str:
+    return "".join(_line_with_source(line, source) for line in text.splitlines(keepends=True))
+
+
+def _line_with_source(line: str, source: str) -> str:
     requirement = parse_requirement(line)
-    if requirement is None or canonicalize_name(requirement.name) != _OWN_NAME:
+    if requirement is None or canonicalize_name(requirement.name) != OWN_NAME:
         return line
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
-    return f"{_OWN_NAME}{extras} @ {url}{marker}" + line[len(line.rstrip("\r\n")) :]
+    return f"{OWN_NAME}{extras}{source}{marker}" + line[len(line.rstrip("\r\n")) :]

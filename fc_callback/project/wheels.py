@@ -1,6 +1,6 @@
 """Which wheels a runtime of FC loads, and which packages in a directory it does not load.
 
-FC's built-in Python runtimes run on x86_64 only. Source: FC documentation, "Python runtimes".
+FC's Python runtimes run on x86_64 only. Source: FC documentation, "Python runtimes" and "Custom runtimes".
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import functools
 import os
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 from packaging.tags import Tag, compatible_tags, cpython_tags, parse_tag
+from packaging.utils import canonicalize_name
 
 from fc_callback.runtime.runtimes import RUNTIMES
 
@@ -26,12 +28,13 @@ _OLDEST_GLIBC = 17  # manylinux2014, with which most wheels are built
 _OLDER_PLATFORMS = ("manylinux1_x86_64", "manylinux2010_x86_64", "manylinux2014_x86_64", "linux_x86_64")
 _MAX_PACKAGES = 2000
 _NOT_PACKAGES = {"node_modules", "venv", "env", "__pycache__"}
+_GLIBC_SYMBOL = re.compile(rb"GLIBC_2\.(\d+)")
 _COMPILED = re.compile(r"\.(?:cpython-(?P<major>\d)(?P<minor>\d+)[a-z]*-)?(?P<machine>[^.]*)\.?(?P<kind>so|pyd|dylib)$")
 
 
 @attrs.frozen(kw_only=True)
 class TargetPlatform:
-    """A built-in runtime, as wheels see it.
+    """A runtime with a Python of its own, as wheels see it.
 
     Attributes:
         python: Like `(3, 10)`.
@@ -43,9 +46,12 @@ class TargetPlatform:
 
     @classmethod
     def of_runtime(cls, runtime: str) -> TargetPlatform | None:
-        """Return the target for `python3.10` or `python3.12`; None for any other runtime."""
+        """Return the target for a runtime like `python3.10` or `custom.debian12`.
+
+        None for a runtime that fc_callback does not run on, and for an image, which brings its own Python.
+        """
         known = RUNTIMES.get(runtime)
-        if known is None or not known.is_built_in or not known.runs_fc_callback or not known.python or not known.glibc:
+        if known is None or not known.runs_fc_callback or not known.python or not known.glibc:
             return None
         return cls(python=known.python, glibc=known.glibc)
 
@@ -127,6 +133,8 @@ def incompatible_wheels(folder: Path, target: TargetPlatform) -> Iterator[Incomp
         if tags and not any(target.loads(tag) for tag in tags):
             name = wheel.parent.name.removesuffix(".dist-info")
             yield IncompatibleWheel(name=name, path=wheel.parent, built_for=", ".join(tags))
+        elif all(tag.endswith("-linux_x86_64") for tag in tags):
+            yield from _too_new_for_glibc(wheel.parent, target)
     if wheels:
         return
     # Packages without their metadata: the names of compiled modules say what they are built for.
@@ -145,6 +153,36 @@ def _compiled_modules(folder: Path) -> Iterator[Path]:
         # A package's name is an identifier; .venv and node-modules are none.
         folders[:] = [name for name in sorted(folders) if name.isidentifier() and name not in _NOT_PACKAGES]
         yield from (Path(place) / name for name in files if name.endswith((".so", ".pyd", ".dylib")))
+
+
+def _too_new_for_glibc(info: Path, target: TargetPlatform) -> Iterator[IncompatibleWheel]:
+    """Look into the compiled modules of a wheel that some machine has built for itself, whose tag does not name a glibc."""
+    for top in _top_level(info):
+        for path in sorted((info.parent / top).rglob("*.so")) or sorted(info.parent.glob(f"{top}.*so")):
+            wanted = [int(minor) for minor in _GLIBC_SYMBOL.findall(path.read_bytes())]
+            if max(wanted, default=0) > target.glibc[1]:
+                built_for = f"glibc 2.{max(wanted)}"
+                yield IncompatibleWheel(
+                    name=info.name.removesuffix(".dist-info"), path=info.parent / path, built_for=built_for
+                )
+                return
+
+
+def _top_level(info: Path) -> list[str]:
+    listed = info / "top_level.txt"
+    if listed.is_file():
+        return listed.read_text("utf-8", "replace").split()
+    return [info.name.partition("-")[0]]
+
+
+def installed_packages(folder: Path) -> dict[str, metadata.Distribution]:
+    """Return the distributions in a directory, by canonical name."""
+    return {canonicalize_name(each.metadata["Name"]): each for each in metadata.distributions(path=[str(folder)])}
+
+
+def installed_versions(folder: Path) -> dict[str, str]:
+    """Return the versions of the distributions in a directory, by canonical name."""
+    return {name: each.version for name, each in installed_packages(folder).items()}
 
 
 def _other_platform(name: str, target: TargetPlatform) -> str:

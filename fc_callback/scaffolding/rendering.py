@@ -11,14 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fc_callback.project.requirements import with_own_source
 from fc_callback.scaffolding.errors import TemplateError
+from fc_callback.scaffolding.own_wheel import use_own_source
 from fc_callback.scaffolding.template import ProjectTemplate, find_template, left_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-REQUIREMENT_FILES = ("code/requirements.txt", "requirements-dev.txt")
 # The only form that art-template (of `s init`) and this module read alike.
 PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z_]\w*)\s*\}\}")
 _OPENING = re.compile(r"\{\{|\{%|<%")
@@ -38,8 +37,8 @@ def render_template(
         template: The name of one of our templates, or the path of a template folder.
         target: A new or an empty directory. The project's files appear in it together, when all are complete.
         values: The values of the template's parameters; the others have their defaults.
-        fc_callback_requirement: The source of fc-callback in the project's requirements, instead of the released package:
-            the path of a wheel or of a source tree, or a URL.
+        fc_callback_requirement: The source of fc-callback in the project, instead of the released package: the path of a
+            wheel or of a source tree, of which a wheel is put into `code/wheels`; or a URL.
 
     Raises:
         TemplateError: The template, a value or the target cannot be used. Nothing is left behind.
@@ -58,10 +57,7 @@ def render_template(
             path = project / name
             path.write_bytes(_rendered(chosen, name, path.read_bytes(), checked))
         if fc_callback_requirement is not None:
-            for path in (project / name for name in REQUIREMENT_FILES):
-                if path.is_file():
-                    text = with_own_source(path.read_bytes().decode(), fc_callback_requirement)
-                    path.write_bytes(text.encode())  # keeps the line ends, also on Windows
+            use_own_source(project, fc_callback_requirement)
         _move_to(project, target)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)

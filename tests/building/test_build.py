@@ -14,10 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fc_callback.building import BuildError, build_project
-from fc_callback.building.build import _compile
+from fc_callback.building.package import STAMP_FILE, compile_package
 from fc_callback.cli.app import app
 from fc_callback.errors import SettingsError
-from fc_callback.project.wheels import TargetPlatform
 from tests.building.wheels import MANIFEST, make_project, make_wheel
 
 if TYPE_CHECKING:
@@ -25,18 +24,11 @@ if TYPE_CHECKING:
 
 LINUX = "manylinux2014_x86_64"
 
-
-@pytest.fixture
-def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only place that pip looks in."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    return folder
+pytestmark = pytest.mark.usefixtures("installer")
+both = pytest.mark.parametrize("installer", ["uv", "pip"], indirect=True)
 
 
+@both
 @pytest.mark.parametrize(("runtime", "abi"), [("python3.10", "cp310"), ("python3.12", "cp312")])
 def test_compiled_dependencies_are_those_of_the_functions_python_and_linux(
     index: Path, tmp_path: Path, runtime: str, abi: str
@@ -55,6 +47,7 @@ def test_compiled_dependencies_are_those_of_the_functions_python_and_linux(
     assert (project / "code" / "python" / "native" / "__init__.py").read_text() == f"TAG = '{abi}-{abi}-{LINUX}'\n"
 
 
+@both
 @pytest.mark.parametrize(
     "tag", ["cp310-cp310-macosx_11_0_arm64", f"cp311-cp311-{LINUX}", "cp310-cp310-manylinux_2_34_x86_64"]
 )
@@ -64,7 +57,7 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named_and_the_old_pack
     make_wheel(index, "native", tag=tag)
     project = make_project(tmp_path / "project", "native\n")
     old = project / "code" / "python" / "old.py"
-    old.parent.mkdir()
+    (old.parent / "old-1.0.dist-info").mkdir(parents=True)
     old.write_text("x = 1\n")
 
     with pytest.raises(BuildError, match="native has no wheel"):
@@ -74,6 +67,7 @@ def test_a_dependency_without_a_wheel_for_the_platform_is_named_and_the_old_pack
     assert sorted(path.name for path in project.iterdir()) == ["code", "s.yaml"]
 
 
+@both
 def test_a_newer_glibc_is_taken_as_far_as_the_runtime_has_it(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "native", tag="cp310-cp310-manylinux_2_28_x86_64")
     project = make_project(tmp_path / "project", "native\n")
@@ -83,6 +77,7 @@ def test_a_newer_glibc_is_taken_as_far_as_the_runtime_has_it(index: Path, tmp_pa
     assert (project / "code" / "python" / "native").is_dir()
 
 
+@both
 @pytest.mark.parametrize(("runtime", "kept"), [("python3.10", "older"), ("python3.12", "newer")])
 def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_need(
     index: Path, tmp_path: Path, runtime: str, kept: str
@@ -105,6 +100,7 @@ def test_a_marker_is_that_of_the_functions_python_in_requirements_and_what_they_
     assert not held & ({"older", "newer"} - {kept})
 
 
+@both
 def test_what_the_target_alone_needs_comes_from_where_the_requirements_say(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +114,7 @@ def test_what_the_target_alone_needs_comes_from_where_the_requirements_say(
     assert (project / "code" / "python" / "old_only").is_dir()
 
 
+@both
 def test_what_the_target_alone_needs_keeps_the_versions_that_are_there(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "shared", version="1.0")
     make_wheel(index, "shared", version="2.0")
@@ -138,7 +135,7 @@ def test_what_a_function_never_reads_is_left_out(index: Path, tmp_path: Path) ->
     build_project(project)
 
     held = {path.name for path in (project / "code" / "python").rglob("*") if path.is_file() and path.suffix != ".pyc"}
-    assert held == {"__init__.py", "data.json", "METADATA", "WHEEL", "LICENSE"}
+    assert held == {"__init__.py", "data.json", "METADATA", "WHEEL", "LICENSE", STAMP_FILE}
 
 
 def test_the_rooms_of_this_package_that_only_people_use_are_left_out(index: Path, tmp_path: Path) -> None:
@@ -170,7 +167,7 @@ def test_bytecode_is_trusted_without_a_look_at_dates(tmp_path: Path) -> None:
     (staged / "pack").mkdir(parents=True)
     (staged / "pack" / "__init__.py").write_text("def where(): ...\n")
 
-    assert _compile(staged, TargetPlatform(python=sys.version_info[:2], glibc=(2, 28)))
+    compile_package(staged, sys.executable)
 
     (cached,) = staged.rglob("*.pyc")
     content = cached.read_bytes()
@@ -192,6 +189,7 @@ def test_another_python_makes_no_bytecode_and_says_so(index: Path, tmp_path: Pat
     assert any("Not byte-compiled" in line for line in said)
 
 
+@both
 def test_a_wheel_of_ones_own_takes_the_place_of_the_released_package(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "fc_callback", version="9.9")
     mine = make_wheel(tmp_path / "mine", "fc_callback", version="0.1.dev5")
@@ -256,8 +254,8 @@ def test_the_size_is_that_of_the_zip_and_names_what_makes_it(index: Path, tmp_pa
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in (project / "code").rglob("*"):
             archive.write(path, path.relative_to(project / "code"))
-    assert built.size.parts[0].name == "python/large"
-    assert abs(built.size.packed - len(packed.getvalue())) < 0.05 * len(packed.getvalue())
+    assert built.measure().parts[0].name == "python/large"
+    assert abs(built.measure().packed - len(packed.getvalue())) < 0.05 * len(packed.getvalue())
 
 
 def test_the_command_tells_the_size_and_as_json_too(index: Path, tmp_path: Path) -> None:

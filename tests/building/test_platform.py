@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 TARGET = TargetPlatform(python=(3, 10), glibc=(2, 28))
 
 
-def test_a_runtime_is_a_target() -> None:
-    assert TargetPlatform.of_runtime("python3.10") == TARGET
+@pytest.mark.parametrize(
+    ("runtime", "python", "glibc"),
+    [
+        ("python3.10", (3, 10), (2, 28)),
+        ("python3.12", (3, 12), (2, 31)),
+        ("custom.debian10", (3, 10), (2, 28)),
+        ("custom.debian11", (3, 12), (2, 31)),
+        ("custom.debian12", (3, 11), (2, 36)),
+    ],
+)
+def test_a_runtime_is_a_target(runtime: str, python: tuple[int, int], glibc: tuple[int, int]) -> None:
+    assert TargetPlatform.of_runtime(runtime) == TargetPlatform(python=python, glibc=glibc)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +55,7 @@ def test_a_tag_is_taken_or_not(tag: str, takes: bool) -> None:
     assert TARGET.loads(tag) is takes
 
 
-@pytest.mark.parametrize("runtime", ["python3.9", "python3.11", "custom.debian12", "nodejs20", ""])
+@pytest.mark.parametrize("runtime", ["python3.9", "python3.11", "custom", "custom-container", "nodejs20", ""])
 def test_other_runtimes_are_no_target(runtime: str) -> None:
     assert TargetPlatform.of_runtime(runtime) is None
 

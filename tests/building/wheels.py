@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 
 def make_wheel(
@@ -57,3 +60,59 @@ def make_project(folder: Path, requirements: str | None, *, runtime: str = "pyth
     if requirements is not None:
         (folder / "code" / "requirements.txt").write_text(requirements)
     return folder
+
+
+# A build backend inside the source itself: no build needs anything from an index.
+_BACKEND = """
+import os, zipfile
+NAME, VERSION, TAG = {name!r}, {version!r}, {tag!r}
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    file = f"{{NAME}}-{{VERSION}}-{{TAG}}.whl"
+    info = f"{{NAME}}-{{VERSION}}.dist-info"
+    module = f"{{NAME}}/__init__.py"
+    with zipfile.ZipFile(os.path.join(folder, file), "w") as archive:
+        archive.writestr(module, open("module.py").read())
+        archive.writestr(f"{{info}}/METADATA", f"Metadata-Version: 2.1\\nName: {{NAME}}\\nVersion: {{VERSION}}\\n" + {requires!r})
+        archive.writestr(f"{{info}}/WHEEL", f"Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: {{TAG}}\\n")
+        archive.writestr(f"{{info}}/RECORD", f"{{module}},,\\n{{info}}/METADATA,,\\n{{info}}/WHEEL,,\\n{{info}}/RECORD,,\\n")
+    return file
+"""
+_PYPROJECT = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+
+
+def make_source(
+    folder: Path, name: str, *, version: str = "1.0", tag: str = "py3-none-any", requires: tuple[str, ...] = ()
+) -> Path:
+    """Write a source tree from which a wheel can be built."""
+    folder.mkdir(parents=True)
+    lines = "".join(f"Requires-Dist: {line}\n" for line in requires)
+    backend = _BACKEND.format(name=name, version=version, tag=tag, requires=lines)
+    content = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{lines}",
+        "pyproject.toml": _PYPROJECT,
+        "backend.py": backend,
+        "module.py": f"VERSION = {version!r}\n",
+    }
+    for file, text in content.items():
+        (folder / file).write_text(text)
+    return folder
+
+
+def make_sdist(index: Path, name: str, *, version: str = "1.0", **how: Any) -> Path:
+    """Write a source distribution."""
+    archive = index / f"{name}-{version}.tar.gz"
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(archive, "w:gz") as packed:
+        tree = make_source(Path(folder) / "tree", name, version=version, **how)
+        packed.add(tree, f"{name}-{version}")
+    return archive
+
+
+def installed(project: Path) -> dict[str, str]:
+    """Return the versions in a package, by distribution."""
+    found = sorted((project / "code" / "python").glob("*.dist-info"))
+    return dict(path.name.removesuffix(".dist-info").split("-") for path in found)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

@@ -90,16 +90,6 @@ def removed(file: str) -> Callable[[Path], None]:
     return edit
 
 
-def both(*edits: Callable[[Path], None]) -> Callable[[Path], None]:
-    """Make several edits."""
-
-    def edit(project: Path) -> None:
-        for each in edits:
-            each(project)
-
-    return edit
-
-
 S, INDEX, LEGACY, CLOUDFLOW, FLOW = (
     "s.yaml",
     "code/index.py",

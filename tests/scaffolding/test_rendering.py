@@ -18,6 +18,7 @@ from fc_callback.scaffolding import (
     template_names,
     template_root,
 )
+from tests.building.wheels import make_source, make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,12 +241,49 @@ def test_a_project_can_use_a_wheel_of_ones_own(tmp_path: Path) -> None:
     wheel = tmp_path / "fc_callback-0.1.0-py3-none-any.whl"
     wheel.write_bytes(b"")
 
+
+def test_a_wheel_of_ones_own_goes_into_the_project_which_finds_it_wherever_it_is(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "mine", "fc_callback", version="0.1.0")
+
     render_template("human-approval", tmp_path / "made", fc_callback_requirement=str(wheel))
 
-    lines = (tmp_path / "made" / "requirements-dev.txt").read_text().splitlines()
-    assert f"fc-callback[local,seal] @ {wheel.as_uri()}" in lines
-    requirements = (tmp_path / "made" / "code" / "requirements.txt").read_text()
-    assert requirements == f"fc-callback[seal] @ {wheel.as_uri()}\n"
+    project = tmp_path / "moved"
+    (tmp_path / "made").rename(project)
+    assert (project / "code" / "wheels" / wheel.name).read_bytes() == wheel.read_bytes()
+    requirements = (project / "code" / "requirements.txt").read_text()
+    assert requirements == "--find-links wheels\nfc-callback[seal]==0.1.0\n"
+    lines = (project / "requirements-dev.txt").read_text().splitlines()
+    assert lines[0] == "--find-links code/wheels"
+    assert "fc-callback[local,seal]==0.1.0" in lines
+    assert str(tmp_path) not in "".join(
+        path.read_text("utf-8", "replace") for path in project.rglob("*") if path.is_file()
+    )
+
+
+def test_a_source_tree_becomes_a_wheel_in_the_project(tmp_path: Path) -> None:
+    tree = make_source(tmp_path / "checkout", "fc_callback", version="0.2.0")
+
+    render_template("event-callback", tmp_path / "made", fc_callback_requirement=str(tree))
+
+    assert [path.name for path in (tmp_path / "made" / "code" / "wheels").iterdir()] == [
+        "fc_callback-0.2.0-py3-none-any.whl"
+    ]
+    assert "fc-callback==0.2.0" in (tmp_path / "made" / "code" / "requirements.txt").read_text()
+
+
+def test_a_url_of_ones_own_is_written_as_it_is(tmp_path: Path) -> None:
+    url = "https://example.org/fc_callback-0.1.0-py3-none-any.whl"
+
+    render_template("event-callback", tmp_path / "made", fc_callback_requirement=url)
+
+    assert (tmp_path / "made" / "code" / "requirements.txt").read_text() == f"fc-callback @ {url}\n"
+    assert not (tmp_path / "made" / "code" / "wheels").exists()
+
+
+def test_the_wheel_in_a_project_is_not_uploaded_with_the_code() -> None:
+    for name in set(template_names()) - {"custom-container"}:
+        ignored = (find_template(name).source / "code" / ".fcignore").read_text().splitlines()
+        assert "wheels/" in ignored
 
 
 def test_a_wheel_that_is_not_there_is_said_and_nothing_is_written(tmp_path: Path) -> None:
