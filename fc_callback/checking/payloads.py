@@ -116,11 +116,10 @@ def sent_to_functions(project: Project, flows: Sequence[CheckedFlow]) -> dict[st
 
 
 def _sent(flow: CheckedFlow, step: TaskOutline) -> SentPayload | None:
-    document = flow.source.data if flow.definition is None else flow.definition.data
-    entry = value_at(document, *step.place)
+    entry = value_at(flow.data, *step.place)
     read = _read_body if flow.outline is not None and flow.outline.language == "cloudflow" else _read_mappings
     reading = _Reading()
-    arn = value_at(document, *step.target_place)
+    arn = value_at(flow.data, *step.target_place)
     calls_latest = all(name == "LATEST" for name in _QUALIFIER.findall(str(arn)))
     found = read(entry, step.place, reading) if isinstance(entry, dict) and calls_latest else None
     if found is None:
@@ -207,10 +206,11 @@ def _finding(
     }[kind]
     named = near if kind == "missing" and near else key if kind in {"unknown", "ignored"} else None
     at = sent.places.get(holder if named is None else (*holder, named), sent.step.place)
+    file, line = sent.flow.locate(*at)
     return Finding(
         rule=_RULES.get(kind, "payload-mismatch"),
-        file=sent.flow.source.document.file,
-        line=sent.flow.line(*at),
+        file=file,
+        line=line,
         message=f"The step {sent.step.name!r} {problem}.",
         hint=hint,
     )

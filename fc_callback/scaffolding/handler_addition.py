@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fc_callback.project.start_command import start_command
 from fc_callback.scaffolding.add_plan import MESSAGE_TRIGGERS
 from fc_callback.scaffolding.errors import NotPlaced
 from fc_callback.scaffolding.handler_module import INITIALIZER, HandlerModule, read_handler_module
@@ -13,6 +14,7 @@ from fc_callback.scaffolding.task_texts import INITIALIZER as INITIALIZER_PROPER
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fc_callback.project import Function
     from fc_callback.scaffolding.add_plan import AddPlan
 
 
@@ -22,7 +24,7 @@ def add_to_handler(plan: AddPlan) -> str | None:
     It returns None if the module has none, or if the function has another one already.
     """
     function = plan.function
-    handler = function.text("handler") if function.is_python else function.served_by("customRuntimeConfig") or ""
+    handler = function.text("handler") if function.is_python else _served_handler(function)
     module_name, _, name = handler.rpartition(".")
     if not function.is_python:
         _leave_start_command(plan, handler)
@@ -105,6 +107,11 @@ def _other_callers(plan: AddPlan) -> str:
     """Return why the function's other callers would notice the decorator; empty if they would not."""
     is_http = "http" in plan.trigger_types
     return "its HTTP trigger expects an HTTP response, and a task returns its Output" if is_http else ""
+
+
+def _served_handler(function: Function) -> str:
+    command = start_command(function)
+    return "" if command is None else command.handler or ""
 
 
 def _leave_start_command(plan: AddPlan, handler: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from typing import TYPE_CHECKING
 
-from fc_callback.project.requirements import REQUIREMENTS_FILE
+from fc_callback.project.requirement_files import REQUIREMENTS_FILE
 from fc_callback.project.wheels import DEPENDENCIES_DIR
 from fc_callback.scaffolding.errors import NotPlaced
 from fc_callback.scaffolding.line_edits import BYTE_ORDER_MARK, with_lines_at_end

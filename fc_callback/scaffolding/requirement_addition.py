@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from fc_callback.project.requirements import REQUIREMENTS_FILE, parse_requirement, read_requirements, with_own_source
+from fc_callback.project.requirement_files import REQUIREMENTS_FILE, parse_requirement
+from fc_callback.project.requirements import read_requirements, with_own_source
 from fc_callback.project.wheels import TargetPlatform
 from fc_callback.scaffolding.errors import NotPlaced
 from fc_callback.scaffolding.line_edits import with_lines_at_end

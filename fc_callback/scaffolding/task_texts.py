@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.project.documents import value_at
-from fc_callback.project.requirements import REQUIREMENTS_FILE, parse_requirement
+from fc_callback.project.requirement_files import REQUIREMENTS_FILE, parse_requirement
 from fc_callback.project.yaml_nodes import node_at, read_nodes
 from fc_callback.project.yaml_reader import parse_yaml
 from fc_callback.scaffolding.rendering import rendered_file
