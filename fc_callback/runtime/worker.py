@@ -205,7 +205,7 @@ class Worker:
         if self.config["memory_limit"]:
             import resource
 
-            with suppress(ValueError):  # macOS refuses any limit
+            with suppress(ValueError):  # some systems refuse every limit
                 resource.setrlimit(resource.RLIMIT_AS, (self.config["memory_limit"], self.config["memory_limit"]))
 
     def run(self, call: dict[str, Any], event: bytes) -> tuple[bool, bytes]:

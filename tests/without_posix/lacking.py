@@ -24,7 +24,7 @@ def names_of(system: Path) -> dict[str, list[str]]:
 def environment_of(system: Path) -> dict[str, str]:
     """Return the variables that make a Python start as on a system."""
     return {
-        "PYTHONPATH": str(_HERE),
+        "PYTHONPATH": os.pathsep.join([str(_HERE), str(PACKAGE.parent)]),
         "LACKING_NAMES": str(system),
         "LACKING_PACKAGE": str(PACKAGE),
         "PYTHONWARNDEFAULTENCODING": "1",
