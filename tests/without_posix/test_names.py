@@ -30,6 +30,7 @@ ASKED_BEFORE = {
     "idempotency/redis.py": {"socket.AF_UNIX"},
     "runtime/end_signals.py": {"signal.SIGHUP"},
     "runtime/function.py": {"os.killpg"},
+    "scaffolding/file_changes.py": {"/dev/null"},  # what a diff calls the text before a new file
     "values/forks.py": {"os.register_at_fork"},
 }
 LACKING = names_of(WINDOWS)

@@ -143,7 +143,7 @@ def test_a_project_is_checked_and_a_text_that_the_terminal_cannot_show_is_escape
 
     assert (found.returncode, found.stderr) == (1, "")
     assert "\\u8ba2\\u5355 [handler-import]" in found.stdout
-    assert found.stdout.endswith("\n1 error, 0 warnings\n")
+    assert found.stdout.endswith("\n1 error, 1 warning\n")
 
 
 def test_a_module_that_hangs_is_told_and_ended(tmp_path: Path) -> None:
