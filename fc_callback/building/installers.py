@@ -64,6 +64,11 @@ class Installer(Protocol):
         """For people."""
         ...
 
+    @property
+    def builds_what_it_fetches(self) -> bool:
+        """Whether it can build wheels of repositories and remote archives by itself, for another platform too."""
+        ...
+
     def install(self, job: InstallJob) -> dict[str, str]:
         """Install packages.
 

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 _MAX_ROUNDS = 40  # each round builds one package, or installs what the round before made necessary
 _MISSING = re.compile(r"No matching distribution found for ([^\n]+)")
+# A person's settings that hold for environments, not for a directory.
+_ENVIRONMENT = {"PYTHONWARNINGS": "ignore", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
 # Lines of pip's log: https://github.com/pypa/pip, pip/_internal/index/package_finder.py
 _PYTHON_OF_LINK = r"(?:[^\n]*\(requires-python:([^)\n]*)\))?"
 _SKIPPED_SOURCE = re.compile(r"Skipping link: No sources permitted for \S+: (\S+)" + _PYTHON_OF_LINK)
@@ -60,6 +62,7 @@ class Pip:
     """Installs with the pip of the Python that runs the build."""
 
     name: str = "pip"
+    builds_what_it_fetches: bool = False
 
     def install(self, job: InstallJob) -> dict[str, str]:
         """Install packages, and return newer versions that have no wheel (see `Installer`)."""
@@ -84,7 +87,7 @@ class Pip:
         other = ["--python", python] if python not in {None, sys.executable} else []
         command = [sys.executable, "-m", "pip", *map(str, other), *arguments, "--quiet", "--disable-pip-version-check"]
         try:
-            run_tool(command, folder=folder, environment={**os.environ, "PYTHONWARNINGS": "ignore"})
+            run_tool(command, folder=folder, environment={**os.environ, **_ENVIRONMENT})
         except ToolFailed as failure:
             if "No module named pip" in str(failure):
                 raise BuildError(

@@ -51,6 +51,7 @@ class Uv:
 
     command: str
     name: str = "uv"
+    builds_what_it_fetches: bool = True
 
     def install(self, job: InstallJob) -> dict[str, str]:
         """Install packages, and return newer versions that have no wheel (see `Installer`)."""

@@ -106,7 +106,7 @@ def _missing(name: str, requirements: Requirements, *, built: bool) -> tuple[str
     if not requirements.covers(distribution):
         return (
             f"The code imports {name}, and {distribution} is not among the requirements: FC has none, or another version.",
-            f"Add {distribution} to {requirements.file}.",
+            f"Add {distribution} to {requirements.file_to_edit}.",
         )
     if built:
         return None
