@@ -64,6 +64,11 @@ class Installer(Protocol):
         """For people."""
         ...
 
+    @property
+    def builds_what_it_fetches(self) -> bool:
+        """Whether it can build wheels of repositories and remote archives by itself, for another platform too."""
+        ...
+
     def install(self, job: InstallJob) -> dict[str, str]:
         """Install packages.
 
@@ -173,5 +178,6 @@ def not_portable_error(name: str, built_for: str, target: TargetPlatform) -> Bui
     return BuildError(
         f"{name} has no wheel for {target.description}. Its source contains code to compile, and here it becomes a "
         f"wheel for {built_for}.",
-        hint=f"Run the build with Python {target.version} on Linux x86_64, or name a wheel of it in the requirements.",
+        hint=f"On Linux x86_64, install Python {target.version} (`uv python install {target.version}`): the build uses it. "
+        "Elsewhere, name a wheel of it in the requirements.",
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import attrs
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -46,11 +47,14 @@ if TYPE_CHECKING:
 
 _MAX_ROUNDS = 40  # each round builds one package, or installs what the round before made necessary
 _MISSING = re.compile(r"No matching distribution found for ([^\n]+)")
+# A person's settings that hold for environments, not for a directory.
+_ENVIRONMENT = {"PYTHONWARNINGS": "ignore", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_USER": "0"}
 # Lines of pip's log: https://github.com/pypa/pip, pip/_internal/index/package_finder.py
-_SKIPPED_SOURCE = re.compile(r"Skipping link: No sources permitted for \S+: (\S+)")
-_SKIPPED_WHEEL = re.compile(r"Skipping link: none of the wheel's tags .*? are compatible.*?: (\S+)")
+_PYTHON_OF_LINK = r"(?:[^\n]*\(requires-python:([^)\n]*)\))?"
+_SKIPPED_SOURCE = re.compile(r"Skipping link: No sources permitted for \S+: (\S+)" + _PYTHON_OF_LINK)
+_SKIPPED_WHEEL = re.compile(r"Skipping link: none of the wheel's tags .*? are compatible.*?: (\S+)" + _PYTHON_OF_LINK)
+_FOUND = re.compile(r"Found link (\S+)" + _PYTHON_OF_LINK)
 _UNANSWERED = re.compile(r"Could not fetch URL [^\n]*")
-_FOUND = re.compile(r"Found link (\S+)")
 
 
 @attrs.frozen(kw_only=True)
@@ -58,6 +62,7 @@ class Pip:
     """Installs with the pip of the Python that runs the build."""
 
     name: str = "pip"
+    builds_what_it_fetches: bool = False
 
     def install(self, job: InstallJob) -> dict[str, str]:
         """Install packages, and return newer versions that have no wheel (see `Installer`)."""
@@ -82,7 +87,7 @@ class Pip:
         other = ["--python", python] if python not in {None, sys.executable} else []
         command = [sys.executable, "-m", "pip", *map(str, other), *arguments, "--quiet", "--disable-pip-version-check"]
         try:
-            run_tool(command, folder=folder, environment={**os.environ, "PYTHONWARNINGS": "ignore"})
+            run_tool(command, folder=folder, environment={**os.environ, **_ENVIRONMENT})
         except ToolFailed as failure:
             if "No module named pip" in str(failure):
                 raise BuildError(
@@ -212,7 +217,9 @@ class _Installation:
 
     def _newer_versions(self) -> dict[str, str]:
         installed = installed_packages(self.job.staged)
-        specifiers = {name: [one.specifier] for one in map(parse_requirement, self.lines) if one for name in [one.name]}
+        specifiers: dict[str, list[SpecifierSet]] = {}
+        for requirement in filter(None, map(parse_requirement, [*self.job.lines, *self.job.constraints])):
+            specifiers.setdefault(canonicalize_name(requirement.name), []).append(requirement.specifier)
         for each in installed.values():
             for requirement in applicable(each.requires or [], self.job.target.marker_environment):
                 specifiers.setdefault(canonicalize_name(requirement.name), []).append(requirement.specifier)
@@ -226,7 +233,9 @@ class _Installation:
         return {name: str(version) for name, version in newest.items() if _is_newer(version, versions[name])}
 
     def _versions_in_log(self, pattern: re.Pattern[str]) -> Iterator[tuple[str, Version]]:
-        for url in pattern.findall(self._log_text()):
+        for url, python in pattern.findall(self._log_text()):
+            if not _allows_python(python, self.job.target.version):
+                continue
             file = Path(unquote(urlsplit(url).path)).name
             try:
                 parsed = parse_wheel_filename(file)[:2] if file.endswith(".whl") else parse_sdist_filename(file)
@@ -259,6 +268,13 @@ class _Installation:
             self.lines = [*options, *map(str, missing)]
             self._install_with_sources()
         raise BuildError("The dependencies need each other in too long a chain.", hint="Name them in the requirements.")
+
+
+def _allows_python(requires_python: str, version: str) -> bool:
+    try:
+        return SpecifierSet(requires_python).contains(version)
+    except InvalidSpecifier:
+        return True
 
 
 def _names(line: str, name: str) -> bool:

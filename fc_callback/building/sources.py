@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from fc_callback.building.installers import not_portable_error
-from fc_callback.building.pip import Pip
 from fc_callback.project.requirement_files import is_source, source_path, source_url
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def with_wheels(
         if needs_hashes and url is not None and url.startswith("file:") and url.endswith(".whl"):
             result.append(f"{line} --hash=sha256:{_sha256(source_path(line))}")
             continue
-        if not is_source(line) or not (is_local or isinstance(installer, Pip)):
+        if not is_source(line) or (installer.builds_what_it_fetches and not is_local):
             result.append(line)
             continue
         source = str(source_path(line)) if url is None or url.startswith("file:") else url

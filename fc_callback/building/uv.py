@@ -51,6 +51,7 @@ class Uv:
 
     command: str
     name: str = "uv"
+    builds_what_it_fetches: bool = True
 
     def install(self, job: InstallJob) -> dict[str, str]:
         """Install packages, and return newer versions that have no wheel (see `Installer`)."""
@@ -187,6 +188,11 @@ def _pip_settings(job: InstallJob) -> list[str]:
         options += [option for url in settings.get("extra-index-url", "").split() for option in ("--index", url)]
     if "UV_FIND_LINKS" not in os.environ:
         options += [option for place in settings.get("find-links", "").split() for option in ("--find-links", place)]
+    # With more than one index pip looks for the best version on all of them, uv on the first that has the package.
+    if "UV_INDEX_STRATEGY" not in os.environ and (
+        "--index" in options or any(line.startswith("--extra-index-url") for line in job.lines)
+    ):
+        options += ["--index-strategy", "unsafe-best-match"]
     options += [option for path in settings.get("constraint", "").split() for option in ("--constraint", path)]
     if settings.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
         options.append("--no-index")

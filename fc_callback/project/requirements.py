@@ -57,6 +57,12 @@ class Requirements:
     needed: frozenset[str]
     lines: DependencyLines = attrs.field(factory=DependencyLines)
 
+    @property
+    def file_to_edit(self) -> str:
+        """The name of the file in which people name a requirement: a lock is written by its tool."""
+        folder, slash, name = self.file.rpartition("/")
+        return f"{folder}{slash}{PYPROJECT_FILE}" if name in {UV_LOCK_FILE, POETRY_LOCK_FILE} else self.file
+
     def covers(self, distribution: str) -> bool:
         """Whether a distribution is named, or needed by a named one."""
         return canonicalize_name(distribution) in self.needed

@@ -83,6 +83,21 @@ def test_an_index_that_does_not_answer_is_not_taken_for_a_package_that_does_not_
         build_project(project)
 
 
+@both
+def test_a_persons_settings_for_environments_do_not_stop_a_build(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_REQUIRE_VIRTUALENV", "1")
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setenv("UV_PYTHON", "3.99")
+    make_wheel(index, "one")
+    project = make_project(tmp_path / "project", "one\n")
+
+    build_project(project)
+
+    assert installed(project) == {"one": "1.0"}
+
+
 def test_without_any_installer_the_way_to_one_is_named(tmp_path: Path, index: Path) -> None:
     project = make_project(tmp_path / "project", "x\n")
     make_wheel(index, "x")

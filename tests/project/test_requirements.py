@@ -179,7 +179,9 @@ def test_the_most_exact_file_is_read_and_the_codes_own_before_the_projects(
     for name in files:
         (tmp_path / name).write_text("[project]\nname = 'x'\n" if name.endswith("pyproject.toml") else "")
 
-    assert read_requirements(tmp_path / "code", tmp_path, PYTHON_310).file == chosen
+    read = read_requirements(tmp_path / "code", tmp_path, PYTHON_310)
+    assert read.file == chosen
+    assert read.file_to_edit == ("pyproject.toml" if chosen.endswith(".lock") else chosen)
 
 
 def test_a_pyproject_that_configures_tools_only_names_no_requirements(tmp_path: Path) -> None:
