@@ -220,6 +220,15 @@ def test_what_is_shared_with_another_part_is_left_to_the_person(tmp_path: Path, 
     assert "role" in props(root)
 
 
+def test_a_path_that_a_template_shares_is_left_to_the_person(tmp_path: Path) -> None:
+    manifest = MANIFESTS["a template and no props"].replace("      A: '1'\n", "      PYTHONPATH: /code/lib\n")
+    root = make_project(tmp_path, manifest)
+
+    (step,) = add(root).steps
+
+    assert step.what == "Add :/code/python to the PYTHONPATH of hello_world."
+
+
 def test_another_role_than_the_one_in_s_yaml_is_left_to_the_person(tmp_path: Path) -> None:
     root = make_project(tmp_path, f"{HEAD}    props:\n{BODY}      role: acs:ram::1234567890123456:role/own\n")
 
