@@ -80,7 +80,7 @@ def _dependencies(
     if unbuilt and built is Built.NOTHING and not _has_layers(function):
         yield _together(
             project, "dependency-unbuilt", unbuilt,
-            f"imports {{}}, which {requirements.file_to_edit} names, and the package does not have it yet: no "
+            f"imports {{}}, which {requirements.file} names, and the package does not have it yet: no "
             "action of s.yaml builds it.",
             "Run `fc-callback build`, best as a pre-deploy action of s.yaml.",
         )  # fmt: skip

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fc_callback.scaffolding.task_texts import TaskTexts
 
 
+CONTAINER = "custom-container"
 MESSAGE_TRIGGERS = frozenset({"mns_topic", "eventbridge"})  # only their events can hold a token
 
 
@@ -59,15 +60,14 @@ class AddPlan:
 
     @property
     def code_dir(self) -> Path:
-        """The directory that becomes /code."""
-        folder = self.function.code_dir
-        assert folder is not None
-        return folder
+        """The directory that becomes /code. The Dockerfile of a container decides; ours copies `code`."""
+        root = self.project.root
+        return self.function.code_dir or (root / "code" if (root / "code").is_dir() else root)
 
     @property
     def is_container(self) -> bool:
         """Whether an image brings the code and its packages."""
-        return self.function.runtime == "custom-container"
+        return self.function.runtime == CONTAINER
 
     @property
     def trigger_types(self) -> frozenset[str]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from fc_callback.checking.handlers import handler_of
 from fc_callback.project.policies import role_problem
 from fc_callback.project.reader import read_project
-from fc_callback.scaffolding.add_plan import AddPlan, ManualStep
+from fc_callback.scaffolding.add_plan import CONTAINER, AddPlan, ManualStep
 from fc_callback.scaffolding.errors import AddError
 from fc_callback.scaffolding.file_changes import FileChange, ProjectFiles, backup_of, write_changes
 from fc_callback.scaffolding.handler_addition import add_to_handler
@@ -101,7 +102,8 @@ def plan_addition(
     texts = TaskTexts(values=_values(chosen, account))
     plan = AddPlan(project=project, function=chosen, texts=texts, files=files)
     add_requirement(plan, source=fc_callback)
-    add_ignore_file(plan)
+    if not plan.is_container:
+        add_ignore_file(plan)
     add_policies(plan)
     add_flow(plan)
     add_to_manifest(plan, role=role, initializer=add_to_handler(plan))
@@ -128,7 +130,7 @@ def _candidates(project: Project) -> list[Function]:
     if not project.manifests:
         problem = next((one.message for one in project.problems), f"There is no s.yaml in {project.root}.")
         raise AddError(problem, hint="Name the directory of a project with a s.yaml that can be read.")
-    found = [one for one in project.functions if _runs_python(one)]
+    found = [one for one in project.functions if _runs_python(project, one)]
     if found:
         return found
     older = any("services" in one.data or str(one.data.get("edition")) == "1.0.0" for one in project.manifests)
@@ -139,9 +141,11 @@ def _candidates(project: Project) -> list[Function]:
     )
 
 
-def _runs_python(function: Function) -> bool:
+def _runs_python(project: Project, function: Function) -> bool:
     if function.is_python or not function.runtime.startswith("custom"):
         return function.is_python
+    if handler_of(project, function) is not None:
+        return True
     configs = [function.mapping(name) for name in ("customRuntimeConfig", "customContainerConfig")]
     words = " ".join(str(config.get(name)) for config in configs for name in ("entrypoint", "command", "args"))
     return bool(_PYTHON_COMMAND.search(words))
@@ -165,7 +169,7 @@ def _require_usable(function: Function) -> None:
             f"{function.key} has the runtime {function.runtime}, and fc_callback needs Python 3.10 or later.",
             hint="Change the runtime to python3.10 or python3.12 first, and test the function with it.",
         )
-    if function.code_dir is None:
+    if function.code_dir is None and function.runtime != CONTAINER:
         raise AddError(
             f"The code of {function.key} is not a directory of this project.",
             hint="Write its directory as `code:` in s.yaml.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +14,15 @@ import attrs
 
 from fc_callback.redaction import Redactor
 from fc_callback.scaffolding.errors import AddError, NotPlaced
+from fc_callback.values.json_copy import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 BACKUP_SUFFIX = ".orig"
 _NOTHING_WRITTEN = "Nothing was written."
+# A line of base64 alone, like those of a private key.
+_ENCODED = re.compile(r"^([ +-]\s*)[A-Za-z0-9+/=]{24,}\s*$")
 
 
 @attrs.frozen(kw_only=True)
@@ -43,7 +47,7 @@ class FileChange:
         before = "/dev/null" if self.before is None else self.name
         lines = difflib.unified_diff(old.splitlines(), new.splitlines(), before, self.name, lineterm="")
         mask = Redactor().text
-        return [mask(line) for line in lines]
+        return [_ENCODED.sub(rf"\1{MASK}", mask(line)) for line in lines]
 
 
 class ProjectFiles:
@@ -68,7 +72,7 @@ class ProjectFiles:
             NotPlaced: It is not UTF-8.
         """
         own = self._own(path)
-        content = self._after.get(own) or self._read(own, path)
+        content = self._after[own] if own in self._after else self._read(own, path)
         try:
             return None if content is None else content.decode("utf-8")
         except UnicodeDecodeError:
@@ -104,13 +108,14 @@ class ProjectFiles:
 
     def _read(self, own: Path, path: Path) -> bytes | None:
         if own not in self._before:
-            if own.exists() and not own.is_file():  # a pipe would block
-                raise AddError(f"{self.name(path)} is not a file.", hint=f"Rename it. {_NOTHING_WRITTEN}")
             try:
-                self._before[own] = own.read_bytes() if own.exists() else None
+                exists, is_file = own.exists(), own.is_file()
+                self._before[own] = own.read_bytes() if is_file else None  # a pipe would block
             except OSError as error:
                 problem = f"{self.name(path)} cannot be read: {error.strerror}."
                 raise AddError(problem, hint=f"Check the file. {_NOTHING_WRITTEN}") from None
+            if exists and not is_file:
+                raise AddError(f"{self.name(path)} is not a file.", hint=f"Rename it. {_NOTHING_WRITTEN}")
         return self._before[own]
 
     def _own(self, path: Path) -> Path:

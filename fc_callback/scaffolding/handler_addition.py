@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
-from fc_callback.project.start_command import start_command
+from fc_callback.checking.handlers import handler_of
 from fc_callback.scaffolding.add_plan import MESSAGE_TRIGGERS
 from fc_callback.scaffolding.errors import NotPlaced
 from fc_callback.scaffolding.handler_module import INITIALIZER, HandlerModule, read_handler_module
@@ -14,7 +15,6 @@ from fc_callback.scaffolding.task_texts import INITIALIZER as INITIALIZER_PROPER
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fc_callback.project import Function
     from fc_callback.scaffolding.add_plan import AddPlan
 
 
@@ -24,14 +24,10 @@ def add_to_handler(plan: AddPlan) -> str | None:
     It returns None if the module has none, or if the function has another one already.
     """
     function = plan.function
-    handler = function.text("handler") if function.is_python else _served_handler(function)
-    module_name, _, name = handler.rpartition(".")
-    if not function.is_python:
-        _leave_start_command(plan, handler)
+    handler = handler_of(plan.project, function)
+    module_name, _, name = handler.text.rpartition(".") if handler else ("", "", "")
     if not module_name:
-        if function.is_python:
-            what = f"Decorate the handler of {function.key} with @task_callback."
-            plan.leave(function.document.path, what, "the file does not show which function the handler is")
+        _leave_unknown_handler(plan)
         return None
     path = _module_path(plan.code_dir, module_name)
     wanted = f"{module_name}.{INITIALIZER}"
@@ -109,16 +105,17 @@ def _other_callers(plan: AddPlan) -> str:
     return "its HTTP trigger expects an HTTP response, and a task returns its Output" if is_http else ""
 
 
-def _served_handler(function: Function) -> str:
-    command = start_command(function)
-    return "" if command is None else command.handler or ""
-
-
-def _leave_start_command(plan: AddPlan, handler: str) -> None:
-    if not handler:
-        what = f"Start the function {plan.function.key} with `fc-callback serve`."
-        lines = ["command: [python3, -m, fc_callback, serve, index.handler]"]
-        plan.leave(plan.function.document.path, what, "only you know what the start command does", lines)
+def _leave_unknown_handler(plan: AddPlan) -> None:
+    function = plan.function
+    if function.is_python:
+        what = f"Decorate the handler of {function.key} with @task_callback."
+        plan.leave(function.document.path, what, "the file does not show which function the handler is")
+        return
+    what = f"Decorate the function that does the work of {function.key}, and start it with `fc-callback serve`."
+    file = plan.project.root / "Dockerfile" if plan.is_container else function.document.path
+    words = ["python3", "-m", "fc_callback", "serve", "index.handler"]
+    line = f"CMD {json.dumps(words)}" if plan.is_container else f"command: [{', '.join(words)}]"
+    plan.leave(file, what, "only you know what the start command does", [line])
 
 
 def _module_path(code_dir: Path, module: str) -> Path:

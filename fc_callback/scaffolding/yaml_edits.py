@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fc_callback.project.yaml_nodes import YamlNode
 
 _INDENT = "  "
-_SHARED = "an anchor, an alias or a merge key shares it with another part of the file"
+_SHARED = "an anchor, an alias, a merge key or a template shares it with another part of the file"
 
 
 @attrs.frozen(kw_only=True)
@@ -104,15 +104,17 @@ def with_suffix(text: str, place: Place, suffix: str) -> str:
         NotPlaced: There is no text on one line, or it is shared with another part of the file.
     """
     way = _way_to(text, place)
+    if len(way) < len(place):
+        raise NotPlaced(_SHARED)
     node = way[-1][1]
-    if len(way) < len(place) or node.kind != "scalar" or node.style in {"|", ">"}:
+    if node.kind != "scalar" or node.style in {"|", ">"}:
         raise NotPlaced(_why_closed(node, text))
     at = node.end - (1 if node.style else 0)
     return _proved(text, text[:at] + suffix + text[at:], place, f"{node.text}{suffix}")
 
 
 def _way_to(text: str, place: Place) -> list[tuple[YamlNode, YamlNode]]:
-    """Return the keys and values that exist on the way to a place. The first is the whole document, with no key."""
+    """Return the keys and values on the way to a place, as far as they exist."""
     root = read_nodes(text)
     if root is None:
         raise NotPlaced("the file is empty")

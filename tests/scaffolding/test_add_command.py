@@ -79,14 +79,16 @@ def test_what_cannot_be_done_is_told_with_what_to_do(
 def test_the_diff_shows_no_secret_that_is_near_a_change(tmp_path: Path) -> None:
     secrets = (
         "      environmentVariables:\n        OSS_ACCESS_KEY_SECRET: q8J2kd9Fj3\n        DB_PASSWORD: hunter-2-x\n"
+        "        PEM: |\n          MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n"
     )
     root = make_project(tmp_path, HELLO_WORLD + secrets)
 
     ran = run_command("add", str(root), "--role", ARN, "--yes")
 
-    assert "OSS_ACCESS_KEY_SECRET" in ran.stdout
+    assert "DB_PASSWORD" in ran.stdout
     assert "q8J2kd9Fj3" not in ran.stdout + ran.stderr
     assert "hunter-2-x" not in ran.stdout + ran.stderr
+    assert "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" not in ran.stdout + ran.stderr
     assert "q8J2kd9Fj3" in (root / "s.yaml").read_text()
 
 

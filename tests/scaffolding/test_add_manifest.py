@@ -8,7 +8,14 @@ import pytest
 
 from fc_callback.checking import check_project
 from fc_callback.project import read_project
-from fc_callback.scaffolding import AddError, Addition, plan_addition
+from fc_callback.scaffolding import (
+    AddError,
+    Addition,
+    plan_addition,
+    render_template,
+    task_candidates,
+    template_names,
+)
 from tests.scaffolding.projects import ARN, HELLO_WORLD, files_of, make_project
 
 if TYPE_CHECKING:
@@ -213,6 +220,15 @@ def test_what_is_shared_with_another_part_is_left_to_the_person(tmp_path: Path, 
     assert "role" in props(root)
 
 
+def test_a_path_that_a_template_shares_is_left_to_the_person(tmp_path: Path) -> None:
+    manifest = MANIFESTS["a template and no props"].replace("      A: '1'\n", "      PYTHONPATH: /code/lib\n")
+    root = make_project(tmp_path, manifest)
+
+    (step,) = add(root).steps
+
+    assert step.what == "Add :/code/python to the PYTHONPATH of hello_world."
+
+
 def test_another_role_than_the_one_in_s_yaml_is_left_to_the_person(tmp_path: Path) -> None:
     root = make_project(tmp_path, f"{HEAD}    props:\n{BODY}      role: acs:ram::1234567890123456:role/own\n")
 
@@ -318,4 +334,32 @@ def test_a_custom_runtime_with_a_server_of_its_own_is_left_to_the_person(tmp_pat
 
     addition = add(root)
 
-    assert [step.what for step in addition.steps] == ["Start the function hello_world with `fc-callback serve`."]
+    (step,) = addition.steps
+    assert "start it with `fc-callback serve`" in step.what
+    assert step.lines == ("command: [python3, -m, fc_callback, serve, index.handler]",)
+
+
+def test_a_container_gets_what_is_not_in_its_image(tmp_path: Path) -> None:
+    manifest = f"{HEAD}    props:\n      region: cn-hangzhou\n      functionName: f\n      runtime: custom-container\n"
+    manifest += "      customContainerConfig: {image: registry.example/f:1, command: [python3, app.py]}\n"
+    root = make_project(tmp_path, manifest)
+
+    addition = add(root)
+
+    assert [(step.file, step.lines[0]) for step in addition.steps] == [
+        ("Dockerfile", 'CMD ["python3", "-m", "fc_callback", "serve", "index.handler"]')
+    ]
+    assert {"role", "timeout"} < props(root).keys()
+    assert {"environmentVariables", "instanceLifecycleConfig"} & props(root).keys() == set()
+    assert "code/.fcignore" not in files_of(root)
+
+
+@pytest.mark.parametrize("template", template_names())
+def test_a_project_of_a_template_has_all_that_is_added(tmp_path: Path, template: str) -> None:
+    root = tmp_path / "project"
+    render_template(template, root, {"accountId": "1234567890123456"})
+
+    for function in task_candidates(root):
+        if function.key != "decide":  # it reports a task that another function got
+            addition = plan_addition(root, function=function.key)
+            assert (addition.changes, addition.steps, addition.decisions) == ((), (), ())
