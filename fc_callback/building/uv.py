@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from fc_callback.building.errors import BuildError
 
-_MAX_ROUNDS = 20
 _WHEEL_NEEDED = re.compile(r"Wheels are required for `([^`]+)`|attempted to build `([^`]+)`")
 _NOT_FOUND = re.compile(
     r"(?:ecause|and) (?:all versions of )?([\w.-]+)\S* (?:was not found|ha(?:s|ve) no (?:usable )?wheels)|"
@@ -65,7 +64,7 @@ class Uv:
         pins = [f"{name}=={newest[name]['version']}" for name in sorted(built) if _is_of_index(newest[name])]
         write_lines(constraints, [*job.constraints, *pins])
         options = [*common, "--target", str(job.staged), "--link-mode", "copy", "--requirement", str(requirements)]
-        for _round in range(_MAX_ROUNDS):
+        while True:  # each round allows one more source
             try:
                 self._run("pip", "install", *options, *_built_options(built), folder=job.folder)
                 break
@@ -102,7 +101,7 @@ class Uv:
     def _resolve(self, job: InstallJob, requirements: Path, common: list[str]) -> dict[str, dict[str, Any]]:
         """Return what would be installed if every source could be built, by canonical name."""
         output, wheels_only = job.scratch / "pylock.toml", set[str]()
-        for _round in range(_MAX_ROUNDS):
+        while True:  # each round leaves out one more source that cannot be built
             options = [option for name in sorted(wheels_only) for option in ("--only-binary", name)]
             try:
                 self._run(
@@ -194,9 +193,19 @@ def _pip_settings(job: InstallJob) -> list[str]:
     ):
         options += ["--index-strategy", "unsafe-best-match"]
     options += [option for path in settings.get("constraint", "").split() for option in ("--constraint", path)]
+    hosts = [*settings.get("trusted-host", "").split(), *_values_of("--trusted-host", job.lines)]
+    options += [option for host in hosts for option in ("--allow-insecure-host", host)]
+    if "--pre" in job.lines:
+        options += ["--prerelease", "allow"]
     if settings.get("no-index", "").lower() in {"1", "true", "yes", "on"}:
         options.append("--no-index")
     return options
+
+
+def _values_of(option: str, lines: tuple[str, ...]) -> list[str]:
+    """Return the values of an option of requirements files that uv reads over."""
+    found = (re.fullmatch(rf"{option}[ =]+(\S+)", line) for line in lines)
+    return [each[1] for each in found if each]
 
 
 def _read_pip_settings(folder: Path) -> dict[str, str]:

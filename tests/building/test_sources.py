@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from fc_callback.building import BuildError, build_project
 from fc_callback.project.wheels import TargetPlatform
+from tests.building.conftest import UV
 from tests.building.wheels import installed, make_project, make_sdist, make_source, make_wheel
+from tests.parts import need
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,6 +216,60 @@ def test_a_project_with_a_lock_of_poetry_gets_what_it_says_and_no_more(index: Pa
     build_project(project)
 
     assert installed(project) == {"one": "1.0"}
+
+
+def test_a_project_with_a_lock_of_uv_gets_what_it_says(index: Path, tmp_path: Path) -> None:
+    need("uv")
+    make_wheel(index, "one", version="1.0")
+    make_sdist(index, "only")
+    project = make_project(tmp_path / "project", None)
+    tree = make_source(project / "lib", "mylib", requires=("only",))
+    (tree / "pyproject.toml").write_text(
+        (tree / "pyproject.toml").read_text() + "[project]\nname = 'mylib'\nversion = '1.0'\ndependencies = ['only']\n"
+    )
+    (project / "pyproject.toml").write_text(
+        "[project]\nname = 'orders'\nversion = '0'\nrequires-python = '>=3.10'\ndependencies = ['one', 'mylib']\n"
+        "[tool.uv.sources]\nmylib = {path = 'lib', editable = true}\n"
+    )
+    lock = [str(UV), "lock", "--quiet", "--python", sys.executable, "--no-index", "--find-links", str(index)]
+    subprocess.run(lock, cwd=project, timeout=60, check=True)
+    make_wheel(index, "one", version="2.0")
+
+    build_project(project)
+
+    assert installed(project) == {"one": "1.0", "mylib": "1.0", "only": "1.0"}
+
+
+def test_options_of_a_requirements_file_mean_the_same_to_both(index: Path, tmp_path: Path) -> None:
+    make_wheel(index, "one", version="1.0")
+    make_wheel(index, "one", version="2.0rc1")
+    make_wheel(index, "two", version="1.0")
+    make_sdist(index, "two", version="1.0")
+    options = "--pre\n--trusted-host example.org\n--prefer-binary\n--no-binary two\n"
+    project = make_project(tmp_path / "project", options + "one\ntwo\n")
+
+    build_project(project)
+
+    assert installed(project) == {"one": "2.0rc1", "two": "1.0"}
+    assert (project / "code" / "python" / "two" / "__init__.py").read_text() == "VERSION = '1.0'\n"
+
+
+def test_the_hashes_of_a_lock_are_checked_beside_a_local_package(index: Path, tmp_path: Path) -> None:
+    one = hashlib.sha256(make_wheel(index, "one").read_bytes()).hexdigest()
+    project = make_project(tmp_path / "project", None)
+    make_source(project / "lib", "mylib")
+    (project / "pyproject.toml").write_text("[project]\nname = 'orders'\ndependencies = ['one', 'mylib']\n")
+    lock = (
+        "[[package]]\nname = 'one'\nversion = '1.0'\nfiles = [{{file = 'one.whl', hash = 'sha256:{digest}'}}]\n"
+        "[[package]]\nname = 'mylib'\nversion = '1.0'\nfiles = []\n[package.source]\ntype = 'directory'\nurl = 'lib'\n"
+    )
+    (project / "poetry.lock").write_text(lock.format(digest=one))
+    build_project(project)
+    assert installed(project) == {"one": "1.0", "mylib": "1.0"}
+    (project / "poetry.lock").write_text(lock.format(digest="0" * 64))
+
+    with pytest.raises(BuildError, match="another hash"):
+        build_project(project)
 
 
 def test_a_custom_runtime_gets_the_packages_of_its_python(index: Path, tmp_path: Path) -> None:

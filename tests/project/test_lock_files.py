@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,7 +105,10 @@ def uv_project(tmp_path: Path) -> Path:
         "[dependency-groups]\ndev = ['never']\n[tool.uv.sources]\nmylib = {path = 'lib'}\n"
     )
     subprocess.run(
-        [str(UV), "lock", "--quiet", "--no-index", "--find-links", str(index)], cwd=project, timeout=60, check=True
+        [str(UV), "lock", "--quiet", "--python", sys.executable, "--no-index", "--find-links", str(index)],
+        cwd=project,
+        timeout=60,
+        check=True,
     )
     return project
 
