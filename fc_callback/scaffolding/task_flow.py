@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from fc_callback.project.documents import Place
     from fc_callback.scaffolding.task_texts import TaskTexts
 
+_SCHEMA_COMMENT = re.compile(r"\A# yaml-language-server:.*\n")
 _SPARE_SECONDS = 60  # for the report and its repeats, after the function's own time
 
 
@@ -71,7 +73,8 @@ def flow_text(texts: TaskTexts, language: Language, *, step: str, function_secon
         function_seconds: The function's timeout: the step waits longer, and the flow longer than the step.
     """
     form = _FORMS[language]
-    text = _only_the_token(texts.file(form.file), form)
+    # The template brings the schema that this comment names to editors; another project has none.
+    text = _only_the_token(_SCHEMA_COMMENT.sub("", texts.file(form.file)), form)
     for place in form.names:
         text = _with_scalar(text, place, step)
     waits = math.ceil(function_seconds or 0) + _SPARE_SECONDS

@@ -211,6 +211,7 @@ def test_the_flow_calls_the_function_and_waits_longer_than_it_runs(tmp_path: Pat
     parse_flow(definition.text)
     outline = outline_flow(definition.data)
     assert outline is not None
+    assert definition.text.startswith("Type: StateMachine\n")  # a project has no schemas that a comment could name
     (step,) = outline.tasks
     assert (step.callback, step.token, step.timeout) == (True, "passed", 7260)
     assert step.target is not None
