@@ -47,3 +47,11 @@ def find_executions(
         values += name_prefix, name_prefix
     where = " AND ".join(conditions)
     return store.all(f"SELECT * FROM executions WHERE {where} ORDER BY id DESC LIMIT ?", *values, limit)  # noqa: S608
+
+
+def count_executions(store: ServiceStore, account: str, *, status: str = "") -> int:
+    """Return how many executions an account has, in all or with a status."""
+    row = store.one(
+        "SELECT COUNT(*) AS count FROM executions WHERE account = ?1 AND (?2 = '' OR status = ?2)", account, status
+    )
+    return 0 if row is None else int(row["count"])
