@@ -97,9 +97,10 @@ def poetry_dependencies(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[s
 def poetry_applies(constraint: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether a dependency in Poetry's form is needed for a Python and platform."""
     marker, python, platform = (constraint.get(key) for key in ("markers", "python", "platform"))
-    if platform is not None and platform != environment["sys_platform"]:
+    version = environment.get("python_full_version")
+    if platform is not None and platform != environment.get("sys_platform", platform):
         return False
-    if isinstance(python, str) and not poetry_specifier(python).contains(environment["python_full_version"]):
+    if isinstance(python, str) and version is not None and not poetry_specifier(python).contains(version):
         return False
     try:
         return not marker or holds(Marker(str(marker)), {**environment, "extra": ""})
