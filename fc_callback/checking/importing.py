@@ -74,10 +74,10 @@ def import_handlers(
         One for each handler, in order. If a handler ended the process or took too long, it is the last one.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
-    function_own = {name: value for name, value in environment.items() if _can_be_passed(name, value)}
     # The packages for FC's own Python come last: `probe` adds them.
     folders = [str(path) for path in python_path(environment, code_dir)[0] if path.name != DEPENDENCIES_DIR]
     kept["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [kept.get("PYTHONPATH")])])
+    function_own = {name: value for name, value in environment.items() if _can_be_passed(name, value)}
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-") as folder:
         result = Path(folder) / "result.json"
         arguments = (str(code_dir), runtime, str(result), *(handler.replace("\0", "?") for handler in handlers))
