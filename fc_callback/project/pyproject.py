@@ -10,6 +10,7 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.project.requirement_files import DependencyLines, applicable, holds
 
 if sys.version_info >= (3, 11):
@@ -25,7 +26,7 @@ PYPROJECT_FILE = "pyproject.toml"
 _CARET_OR_TILDE = re.compile(r"(?P<sign>[\^~])\s*(?P<version>\d[\w.]*)")
 
 
-class TomlUnreadable(ValueError):
+class TomlUnreadable(FcCallbackError, ValueError):
     """A TOML file cannot be read; its text says why."""
 
 
