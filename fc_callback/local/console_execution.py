@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlencode
 import attrs
 
 from fc_callback.local.clock import iso_milliseconds
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_rendering import execution_path, pretty, size_of
 from fc_callback.local.history import read_history
 from fc_callback.local.progress import seconds_between, step_runs
@@ -191,8 +192,7 @@ def history_of(components: Components, row: Row, given: Mapping[str, str]) -> Hi
 
 
 def _number_of(page: PageAddress, name: str) -> int:
-    text = page.chosen.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0  # noqa: PLR2004 - 5,000 events
+    return read_number(page.chosen.get(name, "")) or 0
 
 
 class _RowReader:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from fc_callback.local.console_execution import history_of, timeline_of
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_graph import execution_graph_json
 from fc_callback.local.console_rendering import as_json, execution_path, render
 from fc_callback.local.console_step import parent_of, step_of
@@ -89,8 +90,7 @@ def _row(components: Components, request: Request) -> Row:
 
 
 def _step(components: Components, row: Row, path: str, given: Mapping[str, str]) -> StepView:
-    run = given.get("run", "")
-    return step_of(components, row, path, int(run) if run.isdecimal() and len(run) < 9 else None, given)  # noqa: PLR2004
+    return step_of(components, row, path, read_number(given.get("run", "")), given)
 
 
 def _limits(components: Components, step: StepView | None) -> dict[int, int]:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_execution_page import EXECUTION_PAGES
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_graph import flow_graph_json
 from fc_callback.local.console_rendering import as_json, render
 from fc_callback.local.execution_list import STATUSES, find_executions
@@ -95,11 +96,10 @@ def _filters(request: Request) -> dict[str, str]:
 
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004 - what SQLite's integers hold
+    number = read_number(text) if text else default
+    if number is None:
         raise ValueError(f"{name} must be a number.")
-    return int(text)
+    return number
 
 
 def _flow_names(components: Components) -> list[str]:

@@ -30,12 +30,17 @@ def execution_path(flow: str, name: str) -> str:
 
 def render(template: str, **values: Any) -> str:
     """Return the HTML of a template. `now` is the service's time; it is this moment if it is not given."""
-    return _environment().get_template(template).render({"now": time.time(), **values})
+    return _whole(_environment().get_template(template).render({"now": time.time(), **values}))
 
 
 def as_json(content: Any) -> str:
     """Return a value as JSON text, with secrets masked, for what a script of the page reads."""
-    return mask_secrets(json.dumps(content, ensure_ascii=False))
+    return _whole(mask_secrets(json.dumps(content, ensure_ascii=False)))
+
+
+def _whole(text: str) -> str:
+    """Return a text with `?` for each half of a character, which JSON can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 @functools.cache

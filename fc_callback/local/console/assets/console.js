@@ -77,10 +77,11 @@ async function send(form) {
       body: JSON.stringify(body),
     });
     const result = await answer.json();
-    if (!answer.ok) {
+    if (!answer.ok && !result.location) {
       say(result.error);
       return;
     }
+    if (!answer.ok) sessionStorage.setItem("said", result.error);  // the next page says it: the task has ended meanwhile
     if (new URL(result.location, location.href).pathname === location.pathname) location.reload();
     else location.assign(result.location);
   } catch {
@@ -155,6 +156,8 @@ theme.addEventListener("click", () => {
   showTheme();
 });
 showTheme();
+if (sessionStorage.getItem("said")) say(sessionStorage.getItem("said"));
+sessionStorage.removeItem("said");
 document.querySelectorAll("form[data-send] [data-limit]").forEach(check);
 
 // The page of an execution: the picture asks for its states when something is newer.
