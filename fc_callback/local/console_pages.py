@@ -17,7 +17,7 @@ from fc_callback.local.execution_record import parsed_flow
 from fc_callback.local.faults import KINDS, RandomFaults
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.listed_executions import listed
-from fc_callback.local.waiting_tasks import output_limit_bytes, waiting_tasks
+from fc_callback.local.waiting_tasks import count_waiting_tasks, output_limit_bytes, waiting_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def _home(components: Components, request: Request) -> str | Response:
         for status in ("Failed", "TimedOut")
         for row in find_executions(store, account, status=status, limit=_FAILED_ROWS)
     ]
-    waiting = waiting_tasks(components)
+    waiting = waiting_tasks(components, limit=_WAITING_ROWS)
     count = store.one("SELECT COUNT(*) AS count FROM executions WHERE account = ?", account)
     running = store.one("SELECT 1 FROM executions WHERE account = ? AND status = 'Running' LIMIT 1", account)
     next_page = {**chosen, "before": rows[PAGE_ROWS - 1]["id"]} if len(rows) > PAGE_ROWS else None
@@ -69,15 +69,16 @@ def _home(components: Components, request: Request) -> str | Response:
         "home.html" if seen is None else "lists.html",
         section="/console/",
         now=now,
-        waiting=waiting[:_WAITING_ROWS],
-        waiting_count=len(waiting),
-        limits={task.id: output_limit_bytes(components, task) for task in waiting[:_WAITING_ROWS]},
+        waiting=waiting,
+        waiting_count=count_waiting_tasks(components),
+        limits={task.id: output_limit_bytes(components, task) for task in waiting},
         failed=listed(components, sorted(failed, key=lambda row: -row["id"])[:_FAILED_ROWS]),
         executions=listed(components, rows[:PAGE_ROWS]),
         count=count["count"] if count else 0,
         next_page=next_page and "/console/?" + urlencode({name: text for name, text in next_page.items() if text}),
         is_first=not request.query_params.get("before"),
-        live="/console/?" + urlencode({**dict(request.query_params), "seen": changes}) if running else "",
+        is_running=running is not None,
+        news="/console/?" + urlencode({**dict(request.query_params), "seen": changes}),
         chosen=chosen,
         statuses=STATUSES[1:],
         periods=list(_PERIODS),

@@ -12,16 +12,17 @@ from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_execution import PageAddress, names_of
 from fc_callback.local.history import read_history
 from fc_callback.local.invocation_list import find_invocations
-from fc_callback.local.progress import has_ended, seconds_between, step_runs
+from fc_callback.local.progress import seconds_between, step_runs
 from fc_callback.local.task_attempts import attempts_of, run_state
 from fc_callback.local.timeline import MOST_ATTEMPTS, URGENCY
-from fc_callback.local.waiting_tasks import attempts_that_wait, waiting_tasks
+from fc_callback.local.waiting_tasks import waiting_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fc_callback.flows.picture import StepState
     from fc_callback.local.components import Components
+    from fc_callback.local.console_reading import ExecutionReading
     from fc_callback.local.invocation_list import ListedInvocation
     from fc_callback.local.progress import StepRun
     from fc_callback.local.store import Row
@@ -112,24 +113,23 @@ class StepView:
 
 
 def step_of(
-    components: Components, row: Row, path: str, run: int | None = None, given: Mapping[str, str] | None = None
+    reading: ExecutionReading, path: str, run: int | None = None, given: Mapping[str, str] | None = None
 ) -> StepView:
     """Return what step.html shows.
 
     Args:
-        components: The service.
-        row: The row of the execution.
+        reading: The execution.
         path: The step's path.
         run: The id of one of its runs; without one, or if there is no such run, the failed or the waiting one is chosen.
         given: The parameters of the request.
     """
+    components, row, history = reading.components, reading.row, reading.history
     page = PageAddress.read(row, given or {})
     *around, name = names_of(path)
-    history = read_history(components.store, row["id"])
-    runs = [each for each in step_runs(history) if each.path == path]
+    runs = [each for each in reading.runs if each.path == path]
     if not runs:
         return StepView(page=page, path=path, name=name, around=around)
-    waits, is_ended = attempts_that_wait(components.store, row["id"]), has_ended(history)
+    waits, is_ended = reading.waits, reading.is_ended
     choices = _choices(runs, waits, is_ended=is_ended)
     chosen = next((each for each in runs if each.id == run), None)
     if chosen is None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from fc_callback.local.console_execution import history_of, timeline_of
+from fc_callback.local.console_reading import ExecutionReading
 from fc_callback.local.console_rendering import render
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.starts import insert_execution
@@ -383,7 +384,8 @@ def test_a_map_of_200_is_a_short_table_that_opens(flows: LocalCloudFlow) -> None
     assert "40 waiting, 120 done" in shown.text
     more = Reader(requests.get(flows.endpoint + shown.links["148 more"], timeout=10).text)
     assert more.text.count("iteration ") >= 62
-    opened = Reader(requests.get(flows.endpoint + shown.links["iteration 121"], timeout=10).text)
+    text = requests.get(flows.endpoint + shown.links["iteration 121"], timeout=10).text
+    opened = Reader(text.partition('<section id="tab"')[2])
     assert "iteration 121 ‖ waiting" in opened.text
     assert "step=Each%2FAsk&run=" in opened.links["Ask"]
 
@@ -458,8 +460,20 @@ def test_an_execution_that_has_not_begun_says_so(flows: LocalCloudFlow, tab: str
         assert flow is not None
         insert_execution(components.store, components.clock, flow, name="e")
         row = components.execution_row("f", "e")
-        view = {"timeline": timeline_of, "history": history_of}[tab](components, row, {})
+        view = {"timeline": timeline_of, "history": history_of}[tab](ExecutionReading(components, row), {})
     assert said in render(f"{tab}.html", is_news=False, **{tab: view})
+
+
+@pytest.mark.parametrize("tab", ["timeline", "history"])
+def test_the_page_reads_the_history_once(flows: LocalCloudFlow, tab: str) -> None:
+    start(flows, machine(ask()))
+    store = flows._components.store
+    statements: list[str] = []
+    store._connection.set_trace_callback(statements.append)
+    page(flows, "f", "e", tab=tab)
+    store._connection.set_trace_callback(None)
+
+    assert len([sql for sql in statements if "FROM events" in sql]) == 1
 
 
 # Secrets and hostile text

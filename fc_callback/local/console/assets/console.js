@@ -138,10 +138,6 @@ function tick() {
 setInterval(() => document.hidden || tick(), 1000);
 document.addEventListener("htmx:confirm", (event) => document.hidden && event.preventDefault());
 document.addEventListener("htmx:sendError", () => say("The local CloudFlow does not answer. Start it again with `fc-callback local`."));
-document.addEventListener("visibilitychange", () => {
-  // What began while the page was hidden, when nothing ran, is not asked for by itself.
-  if (!document.hidden && !document.querySelector("[hx-trigger]") && document.body.dataset.reload !== undefined) location.reload();
-});
 
 // The theme: the system's, until a person chooses.
 
