@@ -36,12 +36,12 @@ _TABS = ("timeline", "history")
 def execution_page(components: Components, request: Request) -> str | Response:
     """Show an execution. With `after`, an event's number, only its changing parts are sent, and only if they changed."""
     row, after = _row(components, request), request.query_params.get("after")
-    if after == str(row["events"]):
-        return Response(status_code=204)
     given = dict(request.query_params)
     tab = given.setdefault("tab", _TABS[0])
     if tab not in _TABS:
         raise ValueError(f"The tab is one of {', '.join(_TABS)}.")
+    if after == str(row["events"]):
+        return _grown_timeline(components, row, given) if tab == "timeline" else Response(status_code=204)
     reading = ExecutionReading(components, row)
     path = given.get("step") or _urgent_step(reading)
     step = _step(reading, path, given) if path else None
@@ -55,13 +55,35 @@ def execution_page(components: Components, request: Request) -> str | Response:
         is_running=row["status"] == "Running",
         parent=parent_of(components, row),
         tab=tab,
-        news="?" + urlencode({**given, "after": row["events"]}),
+        news=_news(components, row, given),
         is_news=after is not None,
         step=step,
         limits=_limits(components, step),
         graph=_graph(reading) if after is None else None,
         timeline=timeline_of(reading, given) if tab == "timeline" else None,
         history=history_of(reading, given) if tab == "history" else None,
+    )
+
+
+def _news(components: Components, row: Row, given: Mapping[str, str]) -> str:
+    """Return the query of the address that has what is newer: than the last event, and than the bars of running steps."""
+    return "?" + urlencode({**given, "after": row["events"], "drawn": f"{components.clock.now():.0f}"})
+
+
+def _grown_timeline(components: Components, row: Row, given: Mapping[str, str]) -> str | Response:
+    """Return the timeline alone if its running bars are a twentieth too short; nothing else has changed."""
+    now, drawn = components.clock.now(), read_number(given.get("drawn", ""))
+    if row["status"] != "Running" or drawn is None or now - drawn < max(2.0, (now - row["started"]) / 20):
+        return Response(status_code=204)
+    return render(
+        "timeline_news.html",
+        now=now,
+        path=execution_path(row["flow_name"], row["name"]),
+        events=row["events"],
+        is_running=True,
+        is_news=True,
+        news=_news(components, row, given),
+        timeline=timeline_of(ExecutionReading(components, row), given),
     )
 
 

@@ -57,6 +57,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         relative=jinja2.pass_context(_relative),
+        age=jinja2.pass_context(_age),
         span=span,
         whole=int,
         pretty=pretty,
@@ -95,14 +96,20 @@ def span(seconds: float | None) -> str:
 
 
 def _relative(context: jinja2.runtime.Context, text: str) -> str:
-    """Return a time of the service as `12 s ago`."""
+    """Return a time of the service as `12 s ago`, in its largest unit."""
     then = parse_time(text)
     if then is None:
         return text
     seconds = int(float(context["now"]) - then)
-    if not seconds:
-        return "now"
-    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), (1, ""))
+    number = f"{abs(seconds) // size} {unit}"
+    return "now" if not unit else f"{number} ago" if seconds > 0 else f"in {number}"
+
+
+def _age(context: jinja2.runtime.Context, text: str) -> float | str:
+    """Return how many seconds ago a time of the service was; empty if it cannot be read."""
+    then = parse_time(text)
+    return "" if then is None else round(float(context["now"]) - then, 3)
 
 
 def pretty(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from fc_callback.local.waiting_tasks import WaitingTask
 
 _MOST_INVOCATIONS = 20
+_LAST_EXECUTIONS = 10
 _CALL_EVENTS = frozenset({"TaskScheduled", "TaskSucceeded"})
 
 
@@ -90,6 +92,7 @@ class StepView:
         attempts: The newest attempts.
         attempt_count: How many attempts there are.
         task: The task that waits for a report; None if none does.
+        last_output: The last output of the step, in this execution or in one of the last ones of its flow.
     """
 
     page: PageAddress
@@ -110,6 +113,7 @@ class StepView:
     attempts: list[ShownAttempt] = attrs.field(factory=list)
     attempt_count: int = 0
     task: WaitingTask | None = None
+    last_output: dict[str, Any] = attrs.field(factory=dict)
 
 
 def step_of(
@@ -159,7 +163,20 @@ def step_of(
         attempts=_shown_attempts(components, row, chosen, attempts[-MOST_ATTEMPTS:], state=choice.state),
         attempt_count=len(attempts),
         task=next((task for task in waiting if task.event_id == attempts[-1].event_id), None),
+        last_output=_last_output(components, row, chosen.step) if waiting else {},
     )
+
+
+def _last_output(components: Components, row: Row, step: str) -> dict[str, Any]:
+    """Return the last output of a step with this name, in the last executions of the flow; empty if there is none."""
+    found = components.store.one(
+        "SELECT e.detail FROM (SELECT id FROM executions WHERE flow = ? AND id <= ? ORDER BY id DESC LIMIT ?) x"
+        " JOIN events e ON e.execution = x.id WHERE e.type = 'StepSucceeded' AND e.step = ?"
+        " ORDER BY e.execution DESC, e.id DESC LIMIT 1",
+        *(row["flow"], row["id"], _LAST_EXECUTIONS, step),
+    )
+    output = {} if found is None else json.loads(components.store.masked(found["detail"])).get("output")
+    return output if isinstance(output, dict) else {}
 
 
 def _choices(runs: Sequence[StepRun], waits: frozenset[int], *, is_ended: bool) -> list[RunChoice]:

@@ -169,8 +169,8 @@ def waiting_tasks(
     """
     store, now = components.store, components.clock.now()
     rows = store.all(
-        "SELECT t.*, e.flow_name, e.name, (SELECT state FROM frames WHERE id = t.frame) AS state, (SELECT due FROM timers"
-        f" WHERE execution = t.execution AND task = t.id AND kind = 'task') AS due{_WAITING}"  # noqa: S608
+        "SELECT t.*, e.flow_name, e.name, (SELECT state FROM frames WHERE id = t.frame) AS state, (SELECT due FROM timers"  # noqa: S608
+        f" WHERE execution = t.execution AND task = t.id AND kind = 'task') AS due{_WAITING}"
         " AND (?2 IS NULL OR e.flow_name = ?2) AND (?3 IS NULL OR e.name = ?3) AND (?4 IS NULL OR t.step = ?4)"
         " ORDER BY t.id LIMIT ?5",
         *(components.options.account_id, flow, execution, step, limit),
