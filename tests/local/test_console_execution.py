@@ -344,7 +344,38 @@ def test_the_page_opens_with_the_step_that_failed_and_not_with_what_its_failure_
     assert "Bad ✕ failed Broken: no power" in Reader(page(flows, "f", "e", "step")).text
 
 
+def test_the_form_begins_with_the_last_output_of_the_step(flows: LocalCloudFlow) -> None:
+    start(flows, machine(ask("Other", Next="Ask"), ask()))
+    assert ">{}</textarea>" in page(flows, "f", "e", "step")
+    flows.waiting()[0].succeed({"other": True})
+    flows.run_until_waiting("f", "e", step="Ask").succeed({"approved": "</textarea>"})
+    flows.wait("f", "e")
+    flows.start("f", {}, execution_name="next")
+    flows.run_until_waiting("f", "next").succeed({})
+    flows.run_until_waiting("f", "next", step="Ask")
+
+    form = page(flows, "f", "next", "step").partition("<textarea")[2].partition("</textarea>")[0]
+
+    assert "&#34;approved&#34;: &#34;&lt;/textarea&gt;&#34;" in form
+    assert "other" not in form
+
+
 # The timeline
+
+
+def test_the_bars_of_running_steps_grow_while_nothing_new_happens(flows: LocalCloudFlow) -> None:
+    start(flows, machine(ask(Timeout=6000)))
+    address = re.findall(r'id="live" data-after="\d+" hx-get="([^"]+)', page(flows, "f", "e"))[0].replace("&amp;", "&")
+    assert requests.get(flows.endpoint + address, timeout=10).status_code == 204
+    flows.advance(300)
+
+    grown = requests.get(flows.endpoint + address, timeout=10)
+
+    assert grown.status_code == 200
+    assert "5 min" in Reader(grown.text.partition('<section id="tab"')[2]).text
+    assert 'id="head"' not in grown.text
+    again = re.findall(r'hx-get="([^"]+)" hx-trigger="every', grown.text)[0].replace("&amp;", "&")
+    assert requests.get(flows.endpoint + again, timeout=10).status_code == 204
 
 
 def test_a_timeline_names_every_attempt_branch_and_iteration(flows: LocalCloudFlow) -> None:

@@ -180,8 +180,9 @@ def test_no_template_has_a_script_or_a_style_of_its_own() -> None:
 
 
 def test_the_assets_are_small_and_come_from_here() -> None:
-    assets = [path for path in (FOLDER / "assets").iterdir() if "LICENSE" not in path.name]
+    assets = [path for path in (FOLDER / "assets").iterdir() if "LEGAL" not in path.name]
     assert sum(path.stat().st_size for path in assets) <= 150 * 1024
+    assert all(path.with_name(f"{path.name}.LEGAL.txt").is_file() for path in assets if ".min." in path.name)
     own = [path for path in assets if ".min." not in path.name]
     for path in own:
         assert re.findall(r"https?://(?!www\.w3\.org/)", path.read_text("utf-8")) == [], path.name
