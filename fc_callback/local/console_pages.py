@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_execution_page import EXECUTION_PAGES
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_graph import flow_graph_json
 from fc_callback.local.console_rendering import as_json, render
 from fc_callback.local.execution_list import STATUSES, count_executions, find_executions
@@ -17,7 +18,7 @@ from fc_callback.local.faults import KINDS, RandomFaults
 from fc_callback.local.flow_list import flow_names, list_flows
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.listed_executions import listed
-from fc_callback.local.waiting_tasks import output_limit_bytes, waiting_tasks
+from fc_callback.local.waiting_tasks import count_waiting_tasks, output_limit_bytes, waiting_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,23 +62,22 @@ def _home(components: Components, request: Request) -> str | Response:
         for status in ("Failed", "TimedOut")
         for row in find_executions(store, account, status=status, limit=_FAILED_ROWS)
     ]
-    waiting = waiting_tasks(components)
-    is_running = count_executions(store, account, status="Running") > 0
-    live = "/console/?" + urlencode({**dict(request.query_params), "seen": changes})
+    waiting = waiting_tasks(components, limit=_WAITING_ROWS)
     next_page = {**chosen, "before": rows[PAGE_ROWS - 1]["id"]} if len(rows) > PAGE_ROWS else None
     return render(
         "home.html" if seen is None else "lists.html",
         section="/console/",
         now=now,
-        waiting=waiting[:_WAITING_ROWS],
-        waiting_count=len(waiting),
-        limits={task.id: output_limit_bytes(components, task) for task in waiting[:_WAITING_ROWS]},
+        waiting=waiting,
+        waiting_count=count_waiting_tasks(components),
+        limits={task.id: output_limit_bytes(components, task) for task in waiting},
         failed=listed(components, sorted(failed, key=lambda row: -row["id"])[:_FAILED_ROWS]),
         executions=listed(components, rows[:PAGE_ROWS]),
         count=count_executions(store, account),
         next_page=next_page and "/console/?" + urlencode({name: text for name, text in next_page.items() if text}),
         is_first=not request.query_params.get("before"),
-        live=live if is_running else "",
+        is_running=count_executions(store, account, status="Running") > 0,
+        news="/console/?" + urlencode({**dict(request.query_params), "seen": changes}),
         chosen=chosen,
         statuses=STATUSES[1:],
         periods=list(_PERIODS),
@@ -96,11 +96,10 @@ def _filters(request: Request) -> dict[str, str]:
 
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004 - what SQLite's integers hold
+    number = read_number(text) if text else default
+    if number is None:
         raise ValueError(f"{name} must be a number.")
-    return int(text)
+    return number
 
 
 def _flows(components: Components, request: Request) -> str:
