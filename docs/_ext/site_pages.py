@@ -93,7 +93,7 @@ def _link(link: re.Match[str], page: Path, base: Path) -> str:
     page_of_file = _pages_of_files().get(target, target)
     if page_of_file.is_relative_to(DOCS):
         path = Path(os.path.relpath(page_of_file, page.parent)).as_posix()
-    elif target.exists():
+    elif target.exists() and target.is_relative_to(ROOT):
         path = f"{_repository()}/blob/main/{target.relative_to(ROOT).as_posix()}"
     else:
         return link[0]  # MyST reports the link
