@@ -45,8 +45,8 @@ PAGES_OF_DOORS = {
 
 def sphinx(source: Path, output: Path) -> subprocess.CompletedProcess[str]:
     """Build a site with the configuration of this one."""
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-c", ROOT / "docs"]
-    return subprocess.run([*command, source, output], capture_output=True, text=True, timeout=110, check=False)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-c", str(ROOT / "docs")]
+    return subprocess.run([*command, str(source), str(output)], capture_output=True, text=True, timeout=110, check=False)
 
 
 @pytest.fixture(scope="session")

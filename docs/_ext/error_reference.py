@@ -45,7 +45,7 @@ def _subclasses(cls: type) -> Iterator[type]:
 
 def _in_the_tree() -> set[type[FcCallbackError]]:
     for module in pkgutil.walk_packages(fc_callback.__path__, "fc_callback."):
-        if not module.name.endswith("__main__") and "._templates" not in module.name:
+        if not module.name.endswith(("__main__", "testing.plugin")) and "._templates" not in module.name:
             importlib.import_module(module.name)
     found = {FcCallbackError, *_subclasses(FcCallbackError)}
     return {cls for cls in found if _position(cls) >= 0}
