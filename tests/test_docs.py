@@ -142,11 +142,6 @@ def test_every_link_to_a_page_leads_to_a_file_and_a_heading_that_exist(page: Pat
     assert broken == []
 
 
-def test_every_page_can_be_reached_from_the_readme() -> None:
-    linked = {target for target, _ in LINK.findall(PAGES[0].read_text("utf-8"))}
-    assert {f"docs/{page.name}" for page in PAGES[1:]} <= linked
-
-
 def test_the_readme_is_short_and_shows_its_two_commands_at_once() -> None:
     lines = PAGES[0].read_text("utf-8").splitlines()
     assert len(lines) <= 110
