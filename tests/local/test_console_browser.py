@@ -359,3 +359,44 @@ def test_axe_finds_nothing_on_any_page(chromium: Browser, service: LocalCloudFlo
     window.context.close()
     assert {path: violations for path, violations in found.items() if violations} == {}
     assert list(found) == AXE_PAGES
+
+
+HOSTILE = "</script><img src=x onerror=alert(1)>{{ 7 * 7 }}\u202e"
+
+
+def test_hostile_names_and_a_history_of_5000_events_are_drawn_as_text(window: Window, service: LocalCloudFlow) -> None:
+    def evil(_event: bytes) -> None:
+        print(HOSTILE)
+        raise TaskFailed("Evil", cause=HOSTILE + "w" * 3_000)
+
+    service.add_function(evil)
+    step = task(f"{HOSTILE} a/../b%2F", "evil", Catch=[{"Errors": ["TaskFailed"], "Next": "Loop"}], Next="Loop")
+    again = {"Branches": [{"Condition": "$Input.item < 1", "Next": "P"}], "Default": "P"}
+    service.create_flow(
+        "evil",
+        flow(
+            "evil",
+            {name: value for name, value in step.items() if name != "End"},
+            {"Type": "Choice", "Name": "Loop", **again},
+            {"Type": "Pass", "Name": "P", "OutputConstructor": {"item": 1}, "Next": "Loop"},
+        ),
+    )
+    service.start("evil", {"item": HOSTILE}, execution_name="e")
+    service.wait("evil", "e", timeout=60)
+    page = window.page
+    page.on("dialog", lambda dialog: window.problems.append(f"alert: {dialog.message}"))
+    page.goto(f"{service.endpoint}/console/executions/evil/e")
+    page.locator(".picture .node.caught").wait_for()
+    assert page.locator(".picture .node.caught .name", has_text="</script><img").count() == 1
+    assert page.locator("#graph a[data-node] .name").first.text_content() == f"{HOSTILE} a/../b%2F"
+    page.locator(".picture .node.caught").click()
+    page.locator("#step", has_text="Called the function evil").wait_for()
+    assert page.locator("#step .crumbs").count() == 0  # the name is one element of the path
+    assert "5,000 events" in page.inner_text("#head")
+    page.locator("#tabs").get_by_role("link", name="History").click()
+    page.get_by_text("Events 1 to 200 of").first.wait_for()
+    page.get_by_role("link", name="Last", exact=True).first.click()
+    page.locator("#event-5000").wait_for()
+    page.goto(f"{service.endpoint}/console/invocations")
+    page.locator("main", has_text="{{ 7 * 7 }}").wait_for()
+    assert page.locator("img").count() == 0
