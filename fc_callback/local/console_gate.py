@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fc_callback.local.control import is_from_this_machine
+
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_HOSTS = frozenset({"127.0.0.1", "localhost"})
 _MOST_DIGITS = 19  # of SQLite's integers
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -31,11 +32,10 @@ def read_number(text: str) -> int | None:
 def why_refused(request: Request) -> str:
     """Return why a request is refused; empty if it is not.
 
-    The Host header is checked because a site's own domain may resolve to 127.0.0.1 (DNS rebinding). Browsers send
-    Sec-Fetch-Site with every request to loopback, and Origin with every POST.
+    Browsers send Sec-Fetch-Site with every request to loopback, and Origin with every POST.
     """
     host = request.headers.get("host", "")
-    if request.client is None or request.client.host != "127.0.0.1" or host.partition(":")[0] not in _HOSTS:
+    if not is_from_this_machine(request):
         return "The console answers requests from this machine only. Open it as http://127.0.0.1 with its port."
     site = request.headers.get("sec-fetch-site", "same-origin")
     is_opening = (

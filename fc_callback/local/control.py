@@ -149,10 +149,14 @@ def _loopback_only(endpoint: Callable[[Request], Awaitable[Response]]) -> Callab
 
 
 def is_local(request: Request) -> bool:
-    """Return whether a request comes from this machine, and not from a page in a browser.
+    """Return whether a request comes from this machine, and not from a page in a browser."""
+    return is_from_this_machine(request) and "origin" not in request.headers
 
-    The Host header is checked because a page's own domain may resolve to 127.0.0.1 (DNS rebinding).
+
+def is_from_this_machine(request: Request) -> bool:
+    """Return whether a request comes from this machine, and means it.
+
+    The Host header is checked because a site's own domain may resolve to 127.0.0.1 (DNS rebinding).
     """
     host = request.headers.get("host", "").partition(":")[0]
-    from_here = request.client is not None and request.client.host == "127.0.0.1"
-    return from_here and host in {"127.0.0.1", "localhost"} and "origin" not in request.headers
+    return request.client is not None and request.client.host == "127.0.0.1" and host in {"127.0.0.1", "localhost"}
