@@ -80,10 +80,8 @@ class Reader:
         if words[0] == "cd":
             self.folder = self.folder / words[1]
             return
-        if words == ["fc-callback", "local"]:
-            printed = self.start_service([*words, "--port", "0"])
-        else:
-            printed = self.run(words)
+        starts = words == ["fc-callback", "local"]
+        printed = self.start_service([*words, "--port", "0"]) if starts else self.run(words)
         until = time.monotonic() + _PATIENCE_SECONDS
         while not agrees(shown, printed) and set(words) & set(_REPEATED) and time.monotonic() < until:
             printed = self.run(words)
@@ -111,7 +109,8 @@ class Reader:
             )
         until = time.monotonic() + _PATIENCE_SECONDS
         while "Press Ctrl-C to stop.\n" not in (printed := log.read_text("utf-8")):
-            assert self.service.poll() is None and time.monotonic() < until, printed
+            assert self.service.poll() is None, printed
+            assert time.monotonic() < until, printed
             time.sleep(0.05)
         self.environment.update(re.findall(r"^ *export (\w+)=(.+)$", printed, re.MULTILINE))
         self.address = re.findall(r"http://\S+/console/", printed)[0]
