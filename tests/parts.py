@@ -47,6 +47,11 @@ PARTS = {
     "uv": Part(
         _command("uv") or (Path(sys.executable).parent / "uv").is_file(), "`build` through uv", "pip install uv"
     ),
+    "Sphinx": Part(
+        all(_package(name) for name in ("sphinx", "myst_parser", "furo")),
+        "the documentation site",
+        "pip install '.[docs]'",
+    ),
     "mypy": Part(_package("mypy"), "the types that mypy sees", "pip install '.[dev]'"),
     "pyright": Part(_package("pyright"), "the types that pyright sees", "pip install '.[dev]'"),
 }

@@ -11,6 +11,7 @@ import attrs
 from packaging.utils import canonicalize_name
 
 from fc_callback.building.errors import BuildError
+from fc_callback.errors import FcCallbackError
 from fc_callback.project.requirements import OWN_NAME
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Installer(Protocol):
         ...
 
 
-class ToolFailed(Exception):
+class ToolFailed(FcCallbackError):
     """A tool ended with an error; its text is what the tool said."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -110,6 +111,13 @@ class _Installation:
     def run(self) -> dict[str, str]:
         self.lines, self.constraints = list(self.job.lines), list(self.job.constraints)
         self._install_with_sources()
+        blocked = self._blocked_packages()
+        # An older version of a package took the place of one that needs what has no wheel.
+        while self._build_all(blocked):
+            shutil.rmtree(self.job.staged)
+            self.job.staged.mkdir()
+            self._install_with_sources()
+            blocked = self._blocked_packages()
         newer = self._newer_versions()
         if not self.job.is_complete:
             self._install_what_the_target_needs()
@@ -128,11 +136,7 @@ class _Installation:
         for _round in range(_MAX_ROUNDS):
             failure = self._install(self.lines)
             if failure is None:
-                blocked = self._blocked_packages() - self.tried
-                # An older version of a package took its place, because what the newer one needs has no wheel.
-                if not blocked or not self._build_all(blocked):
-                    return
-                continue
+                return
             missing = _MISSING.search(failure)
             if missing is None:
                 raise install_error(self.pip.name, failure)
@@ -165,7 +169,7 @@ class _Installation:
     def _build_all(self, names: set[str]) -> bool:
         """Build packages as far as that is possible; whether there is a new wheel."""
         built = False
-        for name in sorted(names):
+        for name in sorted(names - self.tried):
             try:
                 self._build(name, "")
             except BuildError:  # the older version stays

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _INSTALLS_REQUIREMENTS = re.compile(
     r"fc-callback\s+build|(?:pip3?|uv)\s.*\binstall\b.*\s(?:-r|--requirement)|\bs\s+build|fc3(?:@\S+)?\s+build"
 )
+_INTO_PYTHON = re.compile(
+    r"fc-callback\s+build|\bs\s+build|fc3(?:@\S+)?\s+build|\binstall\b.*\s(?:-t|--target)[ =](?:\S*/)?python/?(?:\s|$)"
+)
 _HARMLESS = re.compile(r"fc3(?:@\S+)?\s+(?:info|version|alias|verify|plan)\b")
 
 
@@ -31,6 +34,11 @@ def built_before_deploy(function: Function) -> Built:
     if any(map(_INSTALLS_REQUIREMENTS.search, steps)):
         return Built.REQUIREMENTS
     return Built.UNKNOWN if any(map(_is_unknown, steps)) else Built.NOTHING
+
+
+def fills_python_dir(function: Function) -> bool:
+    """Whether an action before a deployment puts packages into the directory `python` of the code."""
+    return any(map(_INTO_PYTHON.search, _deploy_steps(function)))
 
 
 def may_make_code(function: Function) -> bool:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 from packaging.utils import canonicalize_name
 
-from fc_callback.checking.actions import Built, built_before_deploy
+from fc_callback.checking.actions import Built, built_before_deploy, fills_python_dir
 from fc_callback.checking.findings import Finding, finding_at
 from fc_callback.checking.handlers import handler_of, hooks_of
-from fc_callback.checking.sources import imports_of, is_in
+from fc_callback.checking.sources import imports_of, is_in, python_path
 from fc_callback.project.documents import relative_name
 from fc_callback.project.expressions import UNKNOWN
 from fc_callback.project.requirements import Requirements, read_requirements
@@ -68,7 +68,13 @@ def _dependencies(
     sources = imports_of(code_dir, handlers)
     requirements = read_requirements(code_dir, project.root, target.marker_environment)
     built, dependencies = built_before_deploy(function), code_dir / DEPENDENCIES_DIR
-    absent = {name: place for name, place in sources.modules.items() if not is_in(dependencies, name)}
+    folders, others = python_path(function.environment, code_dir)
+    absent = {
+        name: place
+        for name, place in sources.modules.items()
+        if not any(is_in(folder, name) for folder in (dependencies, *folders))
+    }
+    anywhere = sources.changes_path or others
     unbuilt: dict[str, tuple[Path, int]] = {}
     unknown: dict[str, tuple[Path, int]] = {}
     for name, place in absent.items():
@@ -84,9 +90,9 @@ def _dependencies(
             "action of s.yaml builds it.",
             "Run `fc-callback build`, best as a pre-deploy action of s.yaml.",
         )  # fmt: skip
-    if unknown and not sources.changes_path and _is_whole(requirements, project.root, code_dir):
+    if unknown and not anywhere and _is_whole(requirements, project.root, code_dir):
         yield from _unknown(project, function, unknown, requirements, built)
-    if sources.modules and (built is Built.REQUIREMENTS or dependencies.is_dir()) and not sources.changes_path:
+    if sources.modules and (fills_python_dir(function) or dependencies.is_dir()) and not sources.changes_path:
         yield from ((finding, ()) for finding in _pythonpath(function))
 
 

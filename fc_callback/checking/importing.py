@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from fc_callback.checking.sources import python_path
+from fc_callback.project.wheels import DEPENDENCIES_DIR
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -76,6 +79,9 @@ def import_handlers(
         One for each handler, in order. If a handler ended the process or took too long, it is the last one.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_VARIABLES)}
+    # The packages for FC's own Python come last: `probe` adds them.
+    folders = [str(path) for path in python_path(environment, code_dir)[0] if path.name != DEPENDENCIES_DIR]
+    kept["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [kept.get("PYTHONPATH")])])
     function_own = {name: value for name, value in environment.items() if _can_be_passed(name, value)}
     # On Windows a process that is still running keeps its current directory from being deleted.
     with tempfile.TemporaryDirectory(prefix="fc-callback-check-", ignore_cleanup_errors=True) as folder:

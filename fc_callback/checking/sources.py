@@ -15,7 +15,7 @@ import attrs
 from fc_callback.project.documents import MAX_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 # Modules that Python 3.12 or 3.13 no longer has: the function's own Python may have them.
@@ -51,6 +51,13 @@ def is_standard(module: str) -> bool:
 def is_in(folder: Path, module: str) -> bool:
     """Whether a directory has a module or a package of that name."""
     return (folder / module).is_dir() or (folder / f"{module}.py").is_file() or any(folder.glob(f"{module}.*.so"))
+
+
+def python_path(environment: Mapping[str, str], code_dir: Path) -> tuple[list[Path], bool]:
+    """Return the directories of the code that PYTHONPATH names, and whether it names others, like one of a mount."""
+    parts = [part.rstrip("/") for part in environment.get("PYTHONPATH", "").replace("\0", "").split(":") if part]
+    own = [code_dir / part.removeprefix("/code").lstrip("/") for part in parts if f"{part}/".startswith("/code/")]
+    return own, not all(f"{part}/".startswith(("/code/", "/opt/python/")) for part in parts)
 
 
 def imports_of(code_dir: Path, handlers: Iterable[str]) -> SourceImports:

@@ -32,7 +32,7 @@ _DESCRIPTION = (
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM; return the exit code."""
-    parser = _parser()
+    parser = command_parser()
     given = parser.parse_args(list(arguments))
     try:
         import waitress  # noqa: F401 - checked before the function's module is imported
@@ -81,7 +81,8 @@ def _terminated_during_import(_number: int, _frame: object) -> None:
     os._exit(TIMEOUT_EXIT_CODE)  # the module could catch a SystemExit
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command's arguments; the reference of the command line lists them."""
     parser = argparse.ArgumentParser(prog="fc-callback serve", description=_DESCRIPTION)
     parser.add_argument("handler", help="the handler, as in s.yaml: module.function or dir/module.function")
     parser.add_argument(

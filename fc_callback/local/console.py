@@ -7,6 +7,7 @@ POST with a JSON body from a page of this service. There is no login: only this 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,11 +16,11 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from fc_callback.errors import FcCallbackError
-from fc_callback.local.api_errors import ApiError
+from fc_callback.local.api_errors import ApiError, NoWaitingTask
 from fc_callback.local.console_actions import ACTIONS
 from fc_callback.local.console_gate import HEADERS, why_refused
 from fc_callback.local.console_pages import PAGES
-from fc_callback.local.console_rendering import FOLDER, as_json, render
+from fc_callback.local.console_rendering import FOLDER, as_json, execution_path, render
 from fc_callback.local.request_body import json_object
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 _ASSETS = {path.name: path for path in (FOLDER / "assets").iterdir()}
 _ENTRANCE = "/console/"
+_DATABASE = "The service cannot use its database: {}. Is its disk full? Free some space and try again."
+_HALF_CHARACTER = (
+    "The text has half of a character, like \\ud800 without the other half. UTF-8 cannot hold it; remove it."
+)
 
 
 def console_routes(components: Components) -> list[Route]:
@@ -80,6 +85,8 @@ def _page_endpoint(
             return _error_page(404 if error.status == 404 else 400, error.message)  # noqa: PLR2004
         except (FcCallbackError, LookupError, ValueError) as error:
             return _error_page(400, str(error))
+        except sqlite3.Error as error:
+            return _error_page(503, _DATABASE.format(error))
         return shown if isinstance(shown, Response) else Response(shown, media_type="text/html")
 
     async def respond(request: Request) -> Response:
@@ -100,7 +107,16 @@ def _action_endpoint(
             return Response()
         except ApiError as error:
             return _json({"error": error.message, "code": error.code}, error.status)
-        except (FcCallbackError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except NoWaitingTask as error:
+            shown = execution_path(request.path_params["flow"], request.path_params["name"])
+            return _json({"error": str(error), "location": shown}, 409)  # the page shows how the task ended
+        except UnicodeEncodeError:
+            return _json({"error": _HALF_CHARACTER}, 400)
+        except RecursionError:
+            return _json({"error": "The JSON text is nested too deeply. Send a flatter one."}, 400)
+        except sqlite3.Error as error:
+            return _json({"error": _DATABASE.format(error)}, 503)
+        except (FcCallbackError, LookupError, TypeError, ValueError) as error:
             return _json({"error": str(error)}, 400)
         return _json(result, 200)
 

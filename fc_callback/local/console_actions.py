@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fc_callback.local.api_errors import NoWaitingTask
+from fc_callback.local.api_errors import ApiError, NoWaitingTask
 from fc_callback.local.clock import iso_milliseconds
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_rendering import execution_path
 from fc_callback.local.control import read_fault
 from fc_callback.local.replay import replay_invocation
@@ -18,14 +19,21 @@ if TYPE_CHECKING:
 
     Action = Callable[[Components, Mapping[str, str], dict[str, Any]], dict[str, Any]]
 
+_ENDED = "This task does not wait any more: it was completed, timed out or stopped meanwhile."
+
 
 def _complete(components: Components, path: Mapping[str, str], content: dict[str, Any]) -> dict[str, Any]:
-    flow, name, event = path["flow"], path["name"], int(path["event"])
+    flow, name, event = path["flow"], path["name"], read_number(path["event"])
     tasks = waiting_tasks(components, flow=flow, execution=name)
     task = next((task for task in tasks if task.event_id == event), None)
     if task is None:
-        raise NoWaitingTask("This task does not wait any more: it was completed, timed out or stopped meanwhile.")
-    report_task(components, task.id, content)
+        raise NoWaitingTask(_ENDED)
+    try:
+        report_task(components, task.id, content)
+    except ApiError as error:
+        if error.code != "TaskAlreadyCompleted":
+            raise
+        raise NoWaitingTask(_ENDED) from None  # another window was faster
     return {"location": execution_path(flow, name)}
 
 
@@ -80,17 +88,20 @@ def _clear_faults(components: Components, path: Mapping[str, str], content: dict
 
 def _replay(components: Components, path: Mapping[str, str], content: dict[str, Any]) -> dict[str, Any]:
     del content
-    replay_invocation(components.store, components.invoker, int(path["id"]))
+    number = read_number(path["id"])
+    if number is None:
+        raise LookupError("There is no such invocation.")
+    replay_invocation(components.store, components.invoker, number)
     return {"location": "/console/invocations"}
 
 
 ACTIONS: dict[str, Action] = {
-    "/console/executions/{flow}/{name}/tasks/{event:int}": _complete,
+    "/console/executions/{flow}/{name}/tasks/{event}": _complete,
     "/console/executions/{flow}/{name}/rerun": _rerun,
     "/console/executions/{flow}/{name}/stop": _stop,
     "/console/flows/{flow}/start": _start,
     "/console/clock": _move_clock,
     "/console/faults": _inject,
     "/console/faults/clear": _clear_faults,
-    "/console/invocations/{id:int}/replay": _replay,
+    "/console/invocations/{id}/replay": _replay,
 }

@@ -8,19 +8,18 @@ from urllib.parse import unquote, urlencode
 import attrs
 
 from fc_callback.local.clock import iso_milliseconds
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_rendering import execution_path, pretty, size_of
-from fc_callback.local.history import read_history
-from fc_callback.local.progress import seconds_between, step_runs
+from fc_callback.local.progress import seconds_between
 from fc_callback.local.timeline import read_timeline
 from fc_callback.local.timeline_drawing import axis_marks, label_place, percent
 from fc_callback.local.timeline_folds import Folds
-from fc_callback.local.waiting_tasks import attempts_that_wait
 from fc_callback.redaction import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fc_callback.local.components import Components
+    from fc_callback.local.console_reading import ExecutionReading
     from fc_callback.local.history import HistoryEvent
     from fc_callback.local.progress import StepRun
     from fc_callback.local.store import Row
@@ -87,13 +86,13 @@ class TimelineView:
         return label_place(row, self.timeline.seconds)
 
 
-def timeline_of(components: Components, row: Row, given: Mapping[str, str]) -> TimelineView:
+def timeline_of(reading: ExecutionReading, given: Mapping[str, str]) -> TimelineView:
     """Return what timeline.html shows; `given` are the parameters of the request."""
-    page = PageAddress.read(row, given)
+    page = PageAddress.read(reading.row, given)
     timeline = read_timeline(
-        read_history(components.store, row["id"]),
-        now=components.clock.now(),
-        waits=attempts_that_wait(components.store, row["id"]),
+        reading.history,
+        now=reading.components.clock.now(),
+        waits=reading.waits,
         folds=Folds.read(page.chosen.get("open", "")),
     )
     return TimelineView(page=page, timeline=timeline, marks=axis_marks(timeline.seconds))
@@ -166,11 +165,10 @@ class HistoryView:
         return " / ".join(names_of(path))
 
 
-def history_of(components: Components, row: Row, given: Mapping[str, str]) -> HistoryView:
+def history_of(reading: ExecutionReading, given: Mapping[str, str]) -> HistoryView:
     """Return what history.html shows; `given` are the parameters of the request."""
-    page = PageAddress.read(row, given)
-    history = read_history(components.store, row["id"])
-    runs = step_runs(history)
+    page = PageAddress.read(reading.row, given)
+    history, runs = reading.history, reading.runs
     owners = {event.id: run for run in runs for event in run.events}
     only = page.chosen.get("of")
     events = [each for each in history if not only or (each.id in owners and owners[each.id].path == only)]
@@ -191,8 +189,7 @@ def history_of(components: Components, row: Row, given: Mapping[str, str]) -> Hi
 
 
 def _number_of(page: PageAddress, name: str) -> int:
-    text = page.chosen.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0  # noqa: PLR2004 - 5,000 events
+    return read_number(page.chosen.get(name, "")) or 0
 
 
 class _RowReader:

@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from fc_callback.local.console_execution import history_of, timeline_of
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_graph import execution_graph_json
+from fc_callback.local.console_reading import ExecutionReading
 from fc_callback.local.console_rendering import as_json, execution_path, render
 from fc_callback.local.console_step import parent_of, step_of
 from fc_callback.local.execution_record import parsed_flow
-from fc_callback.local.history import read_history
 from fc_callback.local.listed_executions import listed
-from fc_callback.local.progress import has_ended, step_runs
 from fc_callback.local.task_attempts import run_state
-from fc_callback.local.waiting_tasks import attempts_that_wait, output_limit_bytes
+from fc_callback.local.waiting_tasks import output_limit_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,14 +36,15 @@ _TABS = ("timeline", "history")
 def execution_page(components: Components, request: Request) -> str | Response:
     """Show an execution. With `after`, an event's number, only its changing parts are sent, and only if they changed."""
     row, after = _row(components, request), request.query_params.get("after")
-    if after == str(row["events"]):
-        return Response(status_code=204)
     given = dict(request.query_params)
     tab = given.setdefault("tab", _TABS[0])
     if tab not in _TABS:
         raise ValueError(f"The tab is one of {', '.join(_TABS)}.")
-    path = given.get("step") or _urgent_step(components, row)
-    step = _step(components, row, path, given) if path else None
+    if after == str(row["events"]):
+        return _grown_timeline(components, row, given) if tab == "timeline" else Response(status_code=204)
+    reading = ExecutionReading(components, row)
+    path = given.get("step") or _urgent_step(reading)
+    step = _step(reading, path, given) if path else None
     return render(
         "execution.html" if after is None else "execution_news.html",
         section="/console/",
@@ -54,20 +55,42 @@ def execution_page(components: Components, request: Request) -> str | Response:
         is_running=row["status"] == "Running",
         parent=parent_of(components, row),
         tab=tab,
-        news="?" + urlencode({**given, "after": row["events"]}),
+        news=_news(components, row, given),
         is_news=after is not None,
         step=step,
         limits=_limits(components, step),
-        graph=_graph(components, row) if after is None else None,
-        timeline=timeline_of(components, row, given) if tab == "timeline" else None,
-        history=history_of(components, row, given) if tab == "history" else None,
+        graph=_graph(reading) if after is None else None,
+        timeline=timeline_of(reading, given) if tab == "timeline" else None,
+        history=history_of(reading, given) if tab == "history" else None,
+    )
+
+
+def _news(components: Components, row: Row, given: Mapping[str, str]) -> str:
+    """Return the query of the address that has what is newer: than the last event, and than the bars of running steps."""
+    return "?" + urlencode({**given, "after": row["events"], "drawn": f"{components.clock.now():.0f}"})
+
+
+def _grown_timeline(components: Components, row: Row, given: Mapping[str, str]) -> str | Response:
+    """Return the timeline alone if its running bars are a twentieth too short; nothing else has changed."""
+    now, drawn = components.clock.now(), read_number(given.get("drawn", ""))
+    if row["status"] != "Running" or drawn is None or now - drawn < max(2.0, (now - row["started"]) / 20):
+        return Response(status_code=204)
+    return render(
+        "timeline_news.html",
+        now=now,
+        path=execution_path(row["flow_name"], row["name"]),
+        events=row["events"],
+        is_running=True,
+        is_news=True,
+        news=_news(components, row, given),
+        timeline=timeline_of(ExecutionReading(components, row), given),
     )
 
 
 def step_panel(components: Components, request: Request) -> str:
     """Show a step alone."""
     row, given = _row(components, request), dict(request.query_params)
-    step = _step(components, row, given.get("path", ""), given)
+    step = _step(ExecutionReading(components, row), given.get("path", ""), given)
     return render("step.html", now=components.clock.now(), step=step, limits=_limits(components, step), is_news=False)
 
 
@@ -76,21 +99,20 @@ def graph_of_execution(components: Components, request: Request) -> Response:
     row = _row(components, request)
     if request.query_params.get("after") == str(row["events"]):
         return Response(status_code=204)
-    return Response(as_json(_graph(components, row)), media_type="application/json")
+    return Response(as_json(_graph(ExecutionReading(components, row))), media_type="application/json")
 
 
-def _graph(components: Components, row: Row) -> dict[str, Any]:
-    history = read_history(components.store, row["id"])
-    return execution_graph_json(parsed_flow(row["definition"]), history, components.clock.now())
+def _graph(reading: ExecutionReading) -> dict[str, Any]:
+    flow = parsed_flow(reading.row["definition"])
+    return execution_graph_json(flow, reading.history, reading.components.clock.now())
 
 
 def _row(components: Components, request: Request) -> Row:
     return components.execution_row(request.path_params["flow"], request.path_params["name"])
 
 
-def _step(components: Components, row: Row, path: str, given: Mapping[str, str]) -> StepView:
-    run = given.get("run", "")
-    return step_of(components, row, path, int(run) if run.isdecimal() and len(run) < 9 else None, given)  # noqa: PLR2004
+def _step(reading: ExecutionReading, path: str, given: Mapping[str, str]) -> StepView:
+    return step_of(reading, path, read_number(given.get("run", "")), given)
 
 
 def _limits(components: Components, step: StepView | None) -> dict[int, int]:
@@ -98,12 +120,10 @@ def _limits(components: Components, step: StepView | None) -> dict[int, int]:
     return {} if task is None else {task.id: output_limit_bytes(components, task)}
 
 
-def _urgent_step(components: Components, row: Row) -> str:
+def _urgent_step(reading: ExecutionReading) -> str:
     """Return the path of the step that a person looks for first: one that waits, or the first one that failed."""
-    history = read_history(components.store, row["id"])
-    runs, is_ended = step_runs(history), has_ended(history)
-    waits = attempts_that_wait(components.store, row["id"])
-    waiting = (run.path for run in runs if run_state(run, waits, is_ended=is_ended) == "waiting")
+    runs, waits = reading.runs, reading.waits
+    waiting = (run.path for run in runs if run_state(run, waits, is_ended=reading.is_ended) == "waiting")
     failed = (
         run.path for run in runs if run.has("StepFailed") and not any(each.has("StepFailed") for each in run.inside)
     )

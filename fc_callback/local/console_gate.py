@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _HOSTS = frozenset({"127.0.0.1", "localhost"})
+_MOST_DIGITS = 19  # of SQLite's integers
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -20,6 +21,11 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+
+def read_number(text: str) -> int | None:
+    """Return the number that a part of an address says; None if it is none, or larger than what the store holds."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS else None
 
 
 def why_refused(request: Request) -> str:

@@ -9,14 +9,16 @@ from starlette.responses import Response
 
 from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_execution_page import EXECUTION_PAGES
+from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_graph import flow_graph_json
 from fc_callback.local.console_rendering import as_json, render
-from fc_callback.local.execution_list import STATUSES, find_executions
+from fc_callback.local.execution_list import STATUSES, count_executions, find_executions
 from fc_callback.local.execution_record import parsed_flow
 from fc_callback.local.faults import KINDS, RandomFaults
+from fc_callback.local.flow_list import flow_names, list_flows
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.listed_executions import listed
-from fc_callback.local.waiting_tasks import output_limit_bytes, waiting_tasks
+from fc_callback.local.waiting_tasks import count_waiting_tasks, output_limit_bytes, waiting_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,27 +62,26 @@ def _home(components: Components, request: Request) -> str | Response:
         for status in ("Failed", "TimedOut")
         for row in find_executions(store, account, status=status, limit=_FAILED_ROWS)
     ]
-    waiting = waiting_tasks(components)
-    count = store.one("SELECT COUNT(*) AS count FROM executions WHERE account = ?", account)
-    running = store.one("SELECT 1 FROM executions WHERE account = ? AND status = 'Running' LIMIT 1", account)
+    waiting = waiting_tasks(components, limit=_WAITING_ROWS)
     next_page = {**chosen, "before": rows[PAGE_ROWS - 1]["id"]} if len(rows) > PAGE_ROWS else None
     return render(
         "home.html" if seen is None else "lists.html",
         section="/console/",
         now=now,
-        waiting=waiting[:_WAITING_ROWS],
-        waiting_count=len(waiting),
-        limits={task.id: output_limit_bytes(components, task) for task in waiting[:_WAITING_ROWS]},
+        waiting=waiting,
+        waiting_count=count_waiting_tasks(components),
+        limits={task.id: output_limit_bytes(components, task) for task in waiting},
         failed=listed(components, sorted(failed, key=lambda row: -row["id"])[:_FAILED_ROWS]),
         executions=listed(components, rows[:PAGE_ROWS]),
-        count=count["count"] if count else 0,
+        count=count_executions(store, account),
         next_page=next_page and "/console/?" + urlencode({name: text for name, text in next_page.items() if text}),
         is_first=not request.query_params.get("before"),
-        live="/console/?" + urlencode({**dict(request.query_params), "seen": changes}) if running else "",
+        is_running=count_executions(store, account, status="Running") > 0,
+        news="/console/?" + urlencode({**dict(request.query_params), "seen": changes}),
         chosen=chosen,
         statuses=STATUSES[1:],
         periods=list(_PERIODS),
-        flows=_flow_names(components),
+        flows=flow_names(store, account),
     )
 
 
@@ -95,27 +96,15 @@ def _filters(request: Request) -> dict[str, str]:
 
 def _number(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):  # noqa: PLR2004 - what SQLite's integers hold
+    number = read_number(text) if text else default
+    if number is None:
         raise ValueError(f"{name} must be a number.")
-    return int(text)
-
-
-def _flow_names(components: Components) -> list[str]:
-    rows = components.store.all("SELECT name FROM flows WHERE account = ? ORDER BY name", components.options.account_id)
-    return [row["name"] for row in rows]
+    return number
 
 
 def _flows(components: Components, request: Request) -> str:
     del request
-    rows = components.store.all(
-        "SELECT f.name, f.mode, f.modified, COUNT(e.id) AS executions, SUM(e.status = 'Running') AS running,"
-        " SUM(e.status IN ('Failed', 'TimedOut')) AS failed"
-        " FROM flows f LEFT JOIN executions e ON e.flow = f.id WHERE f.account = ? GROUP BY f.id ORDER BY f.name",
-        components.options.account_id,
-    )
-    flows = [{**dict(row), "modified": iso_milliseconds(row["modified"])} for row in rows]
+    flows = list_flows(components.store, components.options.account_id)
     return render("flows.html", section="/console/flows", now=components.clock.now(), flows=flows)
 
 

@@ -30,12 +30,17 @@ def execution_path(flow: str, name: str) -> str:
 
 def render(template: str, **values: Any) -> str:
     """Return the HTML of a template. `now` is the service's time; it is this moment if it is not given."""
-    return _environment().get_template(template).render({"now": time.time(), **values})
+    return _whole(_environment().get_template(template).render({"now": time.time(), **values}))
 
 
 def as_json(content: Any) -> str:
     """Return a value as JSON text, with secrets masked, for what a script of the page reads."""
-    return mask_secrets(json.dumps(content, ensure_ascii=False))
+    return _whole(mask_secrets(json.dumps(content, ensure_ascii=False)))
+
+
+def _whole(text: str) -> str:
+    """Return a text with `?` for each half of a character, which JSON can hold and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
 
 
 @functools.cache
@@ -52,6 +57,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         relative=jinja2.pass_context(_relative),
+        age=jinja2.pass_context(_age),
         span=span,
         whole=int,
         pretty=pretty,
@@ -90,14 +96,20 @@ def span(seconds: float | None) -> str:
 
 
 def _relative(context: jinja2.runtime.Context, text: str) -> str:
-    """Return a time of the service as `12 s ago`."""
+    """Return a time of the service as `12 s ago`, in its largest unit."""
     then = parse_time(text)
     if then is None:
         return text
     seconds = int(float(context["now"]) - then)
-    if not seconds:
-        return "now"
-    return f"{span(seconds)} ago" if seconds > 0 else f"in {span(-seconds)}"
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), (1, ""))
+    number = f"{abs(seconds) // size} {unit}"
+    return "now" if not unit else f"{number} ago" if seconds > 0 else f"in {number}"
+
+
+def _age(context: jinja2.runtime.Context, text: str) -> float | str:
+    """Return how many seconds ago a time of the service was; empty if it cannot be read."""
+    then = parse_time(text)
+    return "" if then is None else round(float(context["now"]) - then, 3)
 
 
 def pretty(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,16 +13,17 @@ from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_execution import PageAddress, names_of
 from fc_callback.local.history import read_history
 from fc_callback.local.invocation_list import find_invocations
-from fc_callback.local.progress import has_ended, seconds_between, step_runs
+from fc_callback.local.progress import seconds_between, step_runs
 from fc_callback.local.task_attempts import attempts_of, run_state
 from fc_callback.local.timeline import MOST_ATTEMPTS, URGENCY
-from fc_callback.local.waiting_tasks import attempts_that_wait, waiting_tasks
+from fc_callback.local.waiting_tasks import waiting_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fc_callback.flows.picture import StepState
     from fc_callback.local.components import Components
+    from fc_callback.local.console_reading import ExecutionReading
     from fc_callback.local.invocation_list import ListedInvocation
     from fc_callback.local.progress import StepRun
     from fc_callback.local.store import Row
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from fc_callback.local.waiting_tasks import WaitingTask
 
 _MOST_INVOCATIONS = 20
+_LAST_EXECUTIONS = 10
 _CALL_EVENTS = frozenset({"TaskScheduled", "TaskSucceeded"})
 
 
@@ -89,6 +92,7 @@ class StepView:
         attempts: The newest attempts.
         attempt_count: How many attempts there are.
         task: The task that waits for a report; None if none does.
+        last_output: The last output of the step, in this execution or in one of the last ones of its flow.
     """
 
     page: PageAddress
@@ -109,27 +113,27 @@ class StepView:
     attempts: list[ShownAttempt] = attrs.field(factory=list)
     attempt_count: int = 0
     task: WaitingTask | None = None
+    last_output: dict[str, Any] = attrs.field(factory=dict)
 
 
 def step_of(
-    components: Components, row: Row, path: str, run: int | None = None, given: Mapping[str, str] | None = None
+    reading: ExecutionReading, path: str, run: int | None = None, given: Mapping[str, str] | None = None
 ) -> StepView:
     """Return what step.html shows.
 
     Args:
-        components: The service.
-        row: The row of the execution.
+        reading: The execution.
         path: The step's path.
         run: The id of one of its runs; without one, or if there is no such run, the failed or the waiting one is chosen.
         given: The parameters of the request.
     """
+    components, row, history = reading.components, reading.row, reading.history
     page = PageAddress.read(row, given or {})
     *around, name = names_of(path)
-    history = read_history(components.store, row["id"])
-    runs = [each for each in step_runs(history) if each.path == path]
+    runs = [each for each in reading.runs if each.path == path]
     if not runs:
         return StepView(page=page, path=path, name=name, around=around)
-    waits, is_ended = attempts_that_wait(components.store, row["id"]), has_ended(history)
+    waits, is_ended = reading.waits, reading.is_ended
     choices = _choices(runs, waits, is_ended=is_ended)
     chosen = next((each for each in runs if each.id == run), None)
     if chosen is None:
@@ -159,7 +163,20 @@ def step_of(
         attempts=_shown_attempts(components, row, chosen, attempts[-MOST_ATTEMPTS:], state=choice.state),
         attempt_count=len(attempts),
         task=next((task for task in waiting if task.event_id == attempts[-1].event_id), None),
+        last_output=_last_output(components, row, chosen.step) if waiting else {},
     )
+
+
+def _last_output(components: Components, row: Row, step: str) -> dict[str, Any]:
+    """Return the last output of a step with this name, in the last executions of the flow; empty if there is none."""
+    found = components.store.one(
+        "SELECT e.detail FROM (SELECT id FROM executions WHERE flow = ? AND id <= ? ORDER BY id DESC LIMIT ?) x"
+        " JOIN events e ON e.execution = x.id WHERE e.type = 'StepSucceeded' AND e.step = ?"
+        " ORDER BY e.execution DESC, e.id DESC LIMIT 1",
+        *(row["flow"], row["id"], _LAST_EXECUTIONS, step),
+    )
+    output = {} if found is None else json.loads(components.store.masked(found["detail"])).get("output")
+    return output if isinstance(output, dict) else {}
 
 
 def _choices(runs: Sequence[StepRun], waits: frozenset[int], *, is_ended: bool) -> list[RunChoice]:

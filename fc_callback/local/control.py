@@ -76,8 +76,9 @@ def control_routes(components: Components) -> list[Route]:
         return JSONResponse({"token": task.token.reveal(), "flow": task.flow, "execution": task.execution})
 
     async def waiting(request: Request) -> Response:
-        chosen = {name: request.query_params.get(name) for name in ("flow", "execution", "step")}
-        return JSONResponse([_shown_task(task) for task in waiting_tasks(components, **chosen)])
+        flow, execution, step = (request.query_params.get(name) for name in ("flow", "execution", "step"))
+        found = waiting_tasks(components, flow=flow, execution=execution, step=step)
+        return JSONResponse([_shown_task(task) for task in found])
 
     async def report(request: Request) -> Response:
         content = await json_object(request)

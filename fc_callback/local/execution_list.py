@@ -35,7 +35,9 @@ def find_executions(
         before: Their row ids are smaller: the id of the last row of the page before.
         limit: At most so many.
     """
-    conditions, values = ["account = ?", "id < ?", "started BETWEEN ? AND ?"], [account, before, begin, end]
+    # With a status the index has the rows in their order. Without one, "+" keeps SQLite from it: it would sort all rows.
+    of_account = "account = ?" if status else "+account = ?"
+    conditions, values = [of_account, "id < ?", "started BETWEEN ? AND ?"], [account, before, begin, end]
     if flow:
         conditions.append("flow = (SELECT id FROM flows WHERE account = ? AND name = ?)")
         values += account, flow
@@ -47,3 +49,11 @@ def find_executions(
         values += name_prefix, name_prefix
     where = " AND ".join(conditions)
     return store.all(f"SELECT * FROM executions WHERE {where} ORDER BY id DESC LIMIT ?", *values, limit)  # noqa: S608
+
+
+def count_executions(store: ServiceStore, account: str, *, status: str = "") -> int:
+    """Return how many executions an account has, in all or with a status."""
+    row = store.one(
+        "SELECT COUNT(*) AS count FROM executions WHERE account = ?1 AND (?2 = '' OR status = ?2)", account, status
+    )
+    return 0 if row is None else int(row["count"])

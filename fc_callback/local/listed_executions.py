@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -41,7 +42,11 @@ def listed(components: Components, rows: Sequence[Any]) -> list[ListedExecution]
     store, now = components.store, components.clock.now()
     waiting = {
         row["execution"]
-        for row in store.all("SELECT execution FROM tasks WHERE status != 'ended' AND waits_for = 'report'")
+        for row in store.all(
+            "SELECT execution FROM tasks WHERE execution IN (SELECT value FROM json_each(?)) AND status != 'ended'"
+            " AND waits_for = 'report'",
+            json.dumps([row["id"] for row in rows]),
+        )
     }
     return [
         ListedExecution(

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS tasks (
     step TEXT NOT NULL, opened REAL NOT NULL, attempt INTEGER NOT NULL, waits_for TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, status TEXT NOT NULL DEFAULT 'scheduled'
 );
 CREATE INDEX IF NOT EXISTS tasks_of_executions ON tasks (execution);
+CREATE INDEX IF NOT EXISTS open_tasks ON tasks (id) WHERE status != 'ended';
 CREATE TABLE IF NOT EXISTS timers (
     id INTEGER PRIMARY KEY AUTOINCREMENT, due REAL NOT NULL, kind TEXT NOT NULL, execution INTEGER, frame INTEGER,
     task INTEGER, invocation INTEGER, child INTEGER

@@ -143,17 +143,37 @@ class WaitingTask:
         self._report("ReportTaskFailed", Error=error, Cause=cause)
 
 
+_WAITING = (
+    " FROM tasks t JOIN executions e ON e.id = t.execution WHERE t.status != 'ended' AND t.waits_for = 'report'"
+    " AND e.account = ?1"
+)
+
+
+def count_waiting_tasks(components: Components) -> int:
+    """Return how many tasks of the default account wait for a report."""
+    row = components.store.one(f"SELECT COUNT(*) AS count{_WAITING}", components.options.account_id)
+    return 0 if row is None else int(row["count"])
+
+
 def waiting_tasks(
-    components: Components, *, flow: str | None = None, execution: str | None = None, step: str | None = None
+    components: Components,
+    *,
+    flow: str | None = None,
+    execution: str | None = None,
+    step: str | None = None,
+    limit: int = -1,
 ) -> list[WaitingTask]:
-    """Return the tasks of the default account that wait for a report, the oldest first; each argument selects."""
+    """Return the tasks of the default account that wait for a report, the oldest first; each argument selects.
+
+    At most `limit` of them; -1 for all.
+    """
     store, now = components.store, components.clock.now()
     rows = store.all(
-        "SELECT t.*, e.flow_name, e.name, f.state, (SELECT due FROM timers WHERE task = t.id AND kind = 'task') AS due"
-        " FROM tasks t JOIN executions e ON e.id = t.execution JOIN frames f ON f.id = t.frame"
-        " WHERE t.status != 'ended' AND t.waits_for = 'report' AND e.account = ?1 AND (?2 IS NULL OR e.flow_name = ?2)"
-        " AND (?3 IS NULL OR e.name = ?3) AND (?4 IS NULL OR t.step = ?4) ORDER BY t.id",
-        *(components.options.account_id, flow, execution, step),
+        "SELECT t.*, e.flow_name, e.name, (SELECT state FROM frames WHERE id = t.frame) AS state, (SELECT due FROM timers"  # noqa: S608
+        f" WHERE execution = t.execution AND task = t.id AND kind = 'task') AS due{_WAITING}"
+        " AND (?2 IS NULL OR e.flow_name = ?2) AND (?3 IS NULL OR e.name = ?3) AND (?4 IS NULL OR t.step = ?4)"
+        " ORDER BY t.id LIMIT ?5",
+        *(components.options.account_id, flow, execution, step, limit),
     )
     return [
         WaitingTask(

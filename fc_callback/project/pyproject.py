@@ -10,6 +10,7 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from fc_callback.errors import FcCallbackError
 from fc_callback.project.requirement_files import DependencyLines, applicable, holds
 
 if sys.version_info >= (3, 11):
@@ -25,7 +26,7 @@ PYPROJECT_FILE = "pyproject.toml"
 _CARET_OR_TILDE = re.compile(r"(?P<sign>[\^~])\s*(?P<version>\d[\w.]*)")
 
 
-class TomlUnreadable(ValueError):
+class TomlUnreadable(FcCallbackError, ValueError):
     """A TOML file cannot be read; its text says why."""
 
 
@@ -97,9 +98,10 @@ def poetry_dependencies(tables: Mapping[str, Any]) -> Iterator[tuple[str, dict[s
 def poetry_applies(constraint: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
     """Whether a dependency in Poetry's form is needed for a Python and platform."""
     marker, python, platform = (constraint.get(key) for key in ("markers", "python", "platform"))
-    if platform is not None and platform != environment["sys_platform"]:
+    version = environment.get("python_full_version")
+    if platform is not None and platform != environment.get("sys_platform", platform):
         return False
-    if isinstance(python, str) and not poetry_specifier(python).contains(environment["python_full_version"]):
+    if isinstance(python, str) and version is not None and not poetry_specifier(python).contains(version):
         return False
     try:
         return not marker or holds(Marker(str(marker)), {**environment, "extra": ""})

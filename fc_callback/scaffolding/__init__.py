@@ -9,11 +9,11 @@ files, `hook/files.json` with the names of the files that hold placeholders. s.y
 
 from __future__ import annotations
 
+from fc_callback.checking.leftovers import SAMPLE_ACCOUNT
 from fc_callback.scaffolding.adding import Addition, plan_addition, task_candidates
 from fc_callback.scaffolding.errors import AddError, TemplateError
 from fc_callback.scaffolding.rendering import render_template
 from fc_callback.scaffolding.template import (
-    SAMPLE_ACCOUNT,
     Parameter,
     ProjectTemplate,
     find_template,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from fc_callback.checking.handlers import handler_of
+from fc_callback.checking.leftovers import SAMPLE_ACCOUNT
 from fc_callback.project.policies import role_problem
 from fc_callback.project.reader import read_project
 from fc_callback.scaffolding.add_plan import CONTAINER, AddPlan, ManualStep
@@ -25,7 +26,6 @@ from fc_callback.scaffolding.manifest_additions import add_to_manifest
 from fc_callback.scaffolding.requirement_addition import add_requirement
 from fc_callback.scaffolding.service_additions import add_flow, add_policies
 from fc_callback.scaffolding.task_texts import TaskTexts
-from fc_callback.scaffolding.template import SAMPLE_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # `s init` itself renders this file; the template's hook renders the others.
 ALWAYS_RENDERED = "s.yaml"
 _LEFTOVERS = frozenset({"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".s", ".DS_Store"})
-# The default account of our templates. It does not exist.
-SAMPLE_ACCOUNT = "1000000000000001"
 
 
 @attrs.frozen(kw_only=True)

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 
 OTHER = "cp39-cp39-linux_x86_64"  # neither this Python nor FC's
 
-pytestmark = [
-    pytest.mark.usefixtures("installer"),
-    pytest.mark.parametrize("installer", ["uv", "pip"], indirect=True),
-]
+pytestmark = pytest.mark.usefixtures("installer")
+both = pytest.mark.parametrize("installer", ["uv", "pip"], indirect=True)
 
 
+@both
 def test_a_package_that_has_only_a_source_is_built(index: Path, tmp_path: Path) -> None:
     make_sdist(index, "only", version="1.0")
     make_sdist(index, "only", version="2.0", requires=("deep",))
@@ -38,6 +37,7 @@ def test_a_package_that_has_only_a_source_is_built(index: Path, tmp_path: Path) 
     assert installed(project) == {"only": "2.0", "deep": "1.0"}
 
 
+@both
 def test_a_source_that_a_dependency_needs_is_built_in_the_version_that_it_needs(index: Path, tmp_path: Path) -> None:
     make_sdist(index, "only", version="1.0")
     make_sdist(index, "only", version="2.0")
@@ -49,6 +49,7 @@ def test_a_source_that_a_dependency_needs_is_built_in_the_version_that_it_needs(
     assert installed(project) == {"only": "1.0", "top": "1.0"}
 
 
+@both
 def test_an_older_version_is_not_taken_because_of_what_the_newest_needs(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "top", version="1.0")
     make_wheel(index, "top", version="2.0", requires=("only",))
@@ -60,6 +61,7 @@ def test_an_older_version_is_not_taken_because_of_what_the_newest_needs(index: P
     assert installed(project) == {"only": "1.0", "top": "2.0"}
 
 
+@both
 def test_an_older_version_with_a_wheel_is_taken_before_a_source_and_that_is_said(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "mixed", version="1.0")
     make_sdist(index, "mixed", version="2.0")
@@ -73,6 +75,7 @@ def test_an_older_version_with_a_wheel_is_taken_before_a_source_and_that_is_said
     assert [line for line in said if line.startswith("mixed is 1.0: 2.0 has no wheel")]
 
 
+@both
 def test_a_newer_version_that_the_requirements_exclude_is_not_told(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "mixed", version="1.0")
     make_sdist(index, "mixed", version="2.0")
@@ -94,6 +97,7 @@ def test_a_source_is_built_where_the_requirements_name_its_very_version(index: P
     assert installed(project) == {"mixed": "2.0"}
 
 
+@both
 def test_a_source_with_code_for_another_machine_is_refused_with_its_name(index: Path, tmp_path: Path) -> None:
     make_sdist(index, "native", tag=OTHER)
     project = make_project(tmp_path / "project", "native\n")
@@ -104,6 +108,7 @@ def test_a_source_with_code_for_another_machine_is_refused_with_its_name(index: 
     assert sorted(path.name for path in project.iterdir()) == ["code", "s.yaml"]
 
 
+@both
 def test_a_source_that_cannot_be_built_is_told_with_the_installers_words_apart(
     index: Path, tmp_path: Path, installer: str
 ) -> None:
@@ -120,6 +125,7 @@ def test_a_source_that_cannot_be_built_is_told_with_the_installers_words_apart(
     assert f"{installer} says:\n  | " in str(caught.value)
 
 
+@both
 @pytest.mark.parametrize("line", ["-e ../lib[more]", "mylib @ {tree}"])
 def test_a_local_package_is_installed_whole_not_as_a_link(index: Path, tmp_path: Path, line: str) -> None:
     make_wheel(index, "deep")
@@ -155,6 +161,7 @@ def test_a_source_tree_for_another_python_is_refused(index: Path, tmp_path: Path
     assert index.is_dir()
 
 
+@both
 def test_a_package_of_a_repository_is_built(
     index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, git: str
 ) -> None:
@@ -171,6 +178,7 @@ def test_a_package_of_a_repository_is_built(
     assert installed(project) == {"mylib": "1.0"}
 
 
+@both
 def test_hashes_are_checked_also_of_a_source_that_is_built(index: Path, tmp_path: Path) -> None:
     lines = ""
     for file in (make_wheel(index, "one"), make_sdist(index, "only")):
@@ -183,6 +191,7 @@ def test_hashes_are_checked_also_of_a_source_that_is_built(index: Path, tmp_path
     assert installed(project) == {"one": "1.0", "only": "1.0"}
 
 
+@both
 @pytest.mark.parametrize("name", ["one", "only"])
 def test_a_package_with_another_hash_is_refused(index: Path, tmp_path: Path, name: str) -> None:
     make_wheel(index, "one")
@@ -240,6 +249,7 @@ def test_a_project_with_a_lock_of_uv_gets_what_it_says(index: Path, tmp_path: Pa
     assert installed(project) == {"one": "1.0", "mylib": "1.0", "only": "1.0"}
 
 
+@both
 def test_options_of_a_requirements_file_mean_the_same_to_both(index: Path, tmp_path: Path) -> None:
     make_wheel(index, "one", version="1.0")
     make_wheel(index, "one", version="2.0rc1")
@@ -254,6 +264,7 @@ def test_options_of_a_requirements_file_mean_the_same_to_both(index: Path, tmp_p
     assert (project / "code" / "python" / "two" / "__init__.py").read_text() == "VERSION = '1.0'\n"
 
 
+@both
 def test_the_hashes_of_a_lock_are_checked_beside_a_local_package(index: Path, tmp_path: Path) -> None:
     one = hashlib.sha256(make_wheel(index, "one").read_bytes()).hexdigest()
     project = make_project(tmp_path / "project", None)
@@ -283,6 +294,7 @@ def test_a_custom_runtime_gets_the_packages_of_its_python(index: Path, tmp_path:
     assert "cp311" in (project / "code" / "python" / "native" / "__init__.py").read_text()
 
 
+@both
 def test_what_was_compiled_here_for_a_newer_system_is_refused(index: Path, tmp_path: Path) -> None:
     tag = "cp310-cp310-linux_x86_64"
     make_wheel(index, "native", tag=tag, files={"native/_fast.cpython-310-x86_64-linux-gnu.so": "\x7fELF GLIBC_2.38"})

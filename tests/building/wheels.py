@@ -110,7 +110,9 @@ def make_sdist(index: Path, name: str, *, version: str = "1.0", **how: Any) -> P
 def installed(project: Path) -> dict[str, str]:
     """Return the versions in a package, by distribution."""
     found = sorted((project / "code" / "python").glob("*.dist-info"))
-    return dict(path.name.removesuffix(".dist-info").split("-") for path in found)
+    versions = dict(path.name.removesuffix(".dist-info").split("-") for path in found)
+    assert len(versions) == len(found), found
+    return versions
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -398,6 +398,49 @@ PACKAGES = (
         },
     ),
     PublicProject(
+        name="pip-into-the-code",
+        files={
+            "s.yaml": manifest(
+                PYTHON,
+                actions="actions:\n  pre-deploy:\n    - run: pip3 install -r requirements.txt -t .\n      path: ./code",
+            ),
+            "code/requirements.txt": "requests\n",
+            "code/index.py": "import requests\n" + HANDLER,
+        },
+    ),
+    PublicProject(
+        name="pip-into-a-directory",
+        files={
+            "s.yaml": manifest(
+                PYTHON + "    environmentVariables: {PYTHONPATH: '/code/lib:/code/shared'}\n",
+                actions="actions:\n  pre-deploy:\n    - run: pip install -r requirements.txt --target lib\n      path: ./code",
+            ),
+            "code/requirements.txt": "requests\n",
+            "code/shared/money.py": "",
+            "code/index.py": "import money\nimport requests\n" + HANDLER,
+        },
+    ),
+    PublicProject(
+        name="pip-into-python-without-a-path",
+        files={
+            "s.yaml": manifest(
+                PYTHON + "    environmentVariables: {LANG: C}  # finds pythonpath\n",
+                actions="actions:\n  pre-deploy:\n    - run: pip install -r requirements.txt -t ./python\n      path: ./code",
+            ),
+            "code/requirements.txt": "requests\n",
+            "code/index.py": "import requests\n" + HANDLER,
+        },
+    ),
+    PublicProject(
+        name="packages-of-a-mount",
+        files={
+            "s.yaml": manifest(
+                PYTHON + "    environmentVariables: {PYTHONPATH: /mnt/auto/python}\n    nasConfig: auto\n"
+            ),
+            "code/index.py": "import pandas_of_nobody  # finds handler-unchecked\n" + HANDLER,
+        },
+    ),
+    PublicProject(
         name="code-of-a-bucket",
         files={
             "s.yaml": manifest(

@@ -12,6 +12,7 @@ import pytest
 from tests.cli.commands import run_command, run_process
 from tests.cli.flow_samples import flow_service
 from tests.cli.terminal import run_at_terminal, without_styles
+from tests.local.raw_client import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -257,6 +258,24 @@ def test_a_graph_is_drawn_of_a_file_a_flow_and_an_execution(service: LocalCloudF
     assert "  class s2,s3 unreached\n" in of_execution
     assert flow("graph", "one") == of_execution
     assert "no file, flow or execution named 'none'" in flow("graph", "none", code=1)
+
+
+def test_a_graph_gives_steps_of_one_name_in_different_lists_their_own_states(service: LocalCloudFlow) -> None:
+    step = {"Type": "Wait", "Name": "Same", "Seconds": 300, "End": True}
+    quick = {"Type": "Pass", "Name": "Same", "End": True}
+    branches = [{"StartAt": "Same", "States": [each]} for each in (step, quick)]
+    both = {"Type": "Parallel", "Name": "Both", "Branches": branches, "End": True}
+    machine = {"Type": "StateMachine", "SpecVersion": "v1", "Name": "both", "StartAt": "Both", "States": [both]}
+    service.create_flow("both", machine)
+    service.start("both", {}, execution_name="two")
+    until(lambda: any(event.type == "StepSucceeded" for event in service.history("both", "two")))
+
+    drawn = flow("graph", "both/two")
+
+    ids = re.findall(r"(s\d+)\W+Same", drawn)
+    assert len(ids) == 2
+    assert re.search(rf"class (.*,)?{ids[0]}(,.*)? running", drawn)
+    assert re.search(rf"class (.*,)?{ids[1]}(,.*)? done", drawn)
 
 
 def test_a_name_that_two_flows_have_needs_the_flow(service: LocalCloudFlow) -> None:

@@ -161,6 +161,38 @@ def test_a_page_follows_an_execution_while_it_runs(window: Window, approve: Loca
     page.wait_for_selector("#live:not([hx-get])", state="attached")  # nothing more is asked for
 
 
+def test_a_task_that_has_ended_meanwhile_shows_how_it_ended(window: Window, approve: LocalCloudFlow) -> None:
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page, other = window.page, window.context.new_page()
+    for each in (page, other):
+        each.goto(f"{approve.endpoint}/console/flows")
+        each.goto(f"{approve.endpoint}/console/executions/approve/ask")
+        each.evaluate("htmx.remove(document.getElementById('live'))")  # the news may not come first
+    for each, output in ((other, '{"by": "other"}'), (page, '{"by": "me"}')):
+        each.get_by_label("Output, a JSON object").fill(output)
+        each.get_by_role("button", name="Complete the task").click()
+        each.locator("#head .state.done").wait_for()
+    assert "does not wait any more" in page.inner_text("#message")
+    assert '"by": "other"' in page.inner_text("#head")
+    assert other.locator("#message").is_hidden()
+    window.problems.clear()  # Chromium logs each refusal
+
+
+def test_the_list_shows_what_began_while_nothing_ran_when_a_person_comes_back(
+    window: Window, approve: LocalCloudFlow
+) -> None:
+    page = window.page
+    page.goto(f"{approve.endpoint}/console/")
+    page.get_by_text("No execution has been started yet").wait_for()
+    approve.start("approve", {}, execution_name="ask")
+    approve.run_until_waiting("approve", "ask")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.get_by_text("1 task waits for a report").wait_for()
+    approve.waiting()[0].succeed({})
+    page.locator("#all ~ .table-frame .state.done").wait_for()
+
+
 def test_a_text_that_a_person_types_survives_the_news(window: Window, approve: LocalCloudFlow) -> None:
     approve.start("approve", {}, execution_name="ask")
     approve.run_until_waiting("approve", "ask")

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from fc_callback.local.console_execution import history_of, timeline_of
+from fc_callback.local.console_reading import ExecutionReading
 from fc_callback.local.console_rendering import render
 from fc_callback.local.invocation_list import find_invocations
 from fc_callback.local.starts import insert_execution
@@ -343,7 +344,38 @@ def test_the_page_opens_with_the_step_that_failed_and_not_with_what_its_failure_
     assert "Bad ✕ failed Broken: no power" in Reader(page(flows, "f", "e", "step")).text
 
 
+def test_the_form_begins_with_the_last_output_of_the_step(flows: LocalCloudFlow) -> None:
+    start(flows, machine(ask("Other", Next="Ask"), ask()))
+    assert ">{}</textarea>" in page(flows, "f", "e", "step")
+    flows.waiting()[0].succeed({"other": True})
+    flows.run_until_waiting("f", "e", step="Ask").succeed({"approved": "</textarea>"})
+    flows.wait("f", "e")
+    flows.start("f", {}, execution_name="next")
+    flows.run_until_waiting("f", "next").succeed({})
+    flows.run_until_waiting("f", "next", step="Ask")
+
+    form = page(flows, "f", "next", "step").partition("<textarea")[2].partition("</textarea>")[0]
+
+    assert "&#34;approved&#34;: &#34;&lt;/textarea&gt;&#34;" in form
+    assert "other" not in form
+
+
 # The timeline
+
+
+def test_the_bars_of_running_steps_grow_while_nothing_new_happens(flows: LocalCloudFlow) -> None:
+    start(flows, machine(ask(Timeout=6000)))
+    address = re.findall(r'id="live" data-after="\d+" hx-get="([^"]+)', page(flows, "f", "e"))[0].replace("&amp;", "&")
+    assert requests.get(flows.endpoint + address, timeout=10).status_code == 204
+    flows.advance(300)
+
+    grown = requests.get(flows.endpoint + address, timeout=10)
+
+    assert grown.status_code == 200
+    assert "5 min" in Reader(grown.text.partition('<section id="tab"')[2]).text
+    assert 'id="head"' not in grown.text
+    again = re.findall(r'hx-get="([^"]+)" hx-trigger="every', grown.text)[0].replace("&amp;", "&")
+    assert requests.get(flows.endpoint + again, timeout=10).status_code == 204
 
 
 def test_a_timeline_names_every_attempt_branch_and_iteration(flows: LocalCloudFlow) -> None:
@@ -383,7 +415,8 @@ def test_a_map_of_200_is_a_short_table_that_opens(flows: LocalCloudFlow) -> None
     assert "40 waiting, 120 done" in shown.text
     more = Reader(requests.get(flows.endpoint + shown.links["148 more"], timeout=10).text)
     assert more.text.count("iteration ") >= 62
-    opened = Reader(requests.get(flows.endpoint + shown.links["iteration 121"], timeout=10).text)
+    text = requests.get(flows.endpoint + shown.links["iteration 121"], timeout=10).text
+    opened = Reader(text.partition('<section id="tab"')[2])
     assert "iteration 121 ‖ waiting" in opened.text
     assert "step=Each%2FAsk&run=" in opened.links["Ask"]
 
@@ -458,8 +491,20 @@ def test_an_execution_that_has_not_begun_says_so(flows: LocalCloudFlow, tab: str
         assert flow is not None
         insert_execution(components.store, components.clock, flow, name="e")
         row = components.execution_row("f", "e")
-        view = {"timeline": timeline_of, "history": history_of}[tab](components, row, {})
+        view = {"timeline": timeline_of, "history": history_of}[tab](ExecutionReading(components, row), {})
     assert said in render(f"{tab}.html", is_news=False, **{tab: view})
+
+
+@pytest.mark.parametrize("tab", ["timeline", "history"])
+def test_the_page_reads_the_history_once(flows: LocalCloudFlow, tab: str) -> None:
+    start(flows, machine(ask()))
+    store = flows._components.store
+    statements: list[str] = []
+    store._connection.set_trace_callback(statements.append)
+    page(flows, "f", "e", tab=tab)
+    store._connection.set_trace_callback(None)
+
+    assert len([sql for sql in statements if "FROM events" in sql]) == 1
 
 
 # Secrets and hostile text

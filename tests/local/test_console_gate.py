@@ -98,8 +98,9 @@ def test_a_task_that_has_ended_meanwhile_says_so(waits: LocalCloudFlow) -> None:
     address = completion(waits)
     waits.waiting()[0].succeed({"by": "another"})
     answer = requests.post(address, json={"output": {}}, timeout=10)
-    assert answer.status_code == 400
+    assert answer.status_code == 409
     assert "does not wait any more" in answer.json()["error"]
+    assert answer.json()["location"] == "/console/executions/approve/ask"
     assert waits.wait("approve", "ask").output == {"by": "another"}
 
 
@@ -120,6 +121,50 @@ def test_an_address_that_leads_nowhere_says_what_is_wrong(service: LocalCloudFlo
     assert "<script>" not in answer.text.replace('<script src="', "").replace("<script defer", "")
 
 
+@pytest.mark.parametrize("number", ["-1", "9" * 18, "9" * 19, "1" + "0" * 30, "9" * 5000, "x", "%2F", ".."])
+def test_a_number_that_names_nothing_changes_nothing(waits: LocalCloudFlow, number: str) -> None:
+    for path in (f"/console/executions/approve/ask/tasks/{number}", f"/console/invocations/{number}/replay"):
+        answer = requests.post(waits.endpoint + path, json={"output": {}}, timeout=10)
+        assert answer.status_code in {400, 404, 409}
+    assert [event.type for event in waits.history("approve", "ask")].count("TaskScheduled") == 1
+    assert len(waits.invocations("notify")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/console/flows/approve/start", b'{"input": {"half": "\\ud800"}}', "half of a character"),
+        ("/console/flows/approve/start", b'{"name": "\\ud800"}', "half of a character"),
+        ("/console/clock", b"[" * 100_000, "nested too deeply"),
+        ("/console/clock", b"\xff", "decode"),
+        ("/console/clock", b'{"seconds": NaN}', "0 seconds or more"),
+        ("/console/clock", b'{"seconds": 1e308}', "year"),
+    ],
+    ids=["half a character", "half a name", "deep", "no UTF-8", "no number", "too far"],
+)
+def test_a_body_that_cannot_be_used_says_why(waits: LocalCloudFlow, path: str, body: bytes, words: str) -> None:
+    answer = requests.post(waits.endpoint + path, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+def test_half_a_character_in_a_fault_does_not_hide_the_page_that_removes_it(service: LocalCloudFlow) -> None:
+    fault = {"kind": "garbage", "action": "\ud800</script>"}
+    assert requests.post(f"{service.endpoint}/console/faults", json=fault, timeout=10).status_code == 200
+    answer = requests.get(f"{service.endpoint}/console/clock", timeout=10)
+    assert "garbage for ?&lt;/script&gt;" in answer.text
+
+
+def test_a_database_that_is_full_is_said(waits: LocalCloudFlow) -> None:
+    waits._components.store.all("PRAGMA max_page_count = 1")
+    answer = requests.post(
+        f"{waits.endpoint}/console/flows/approve/start", json={"input": {"text": "x" * 30_000}}, timeout=10
+    )
+    assert answer.status_code == 503
+    assert "Is its disk full?" in answer.json()["error"]
+    assert requests.get(f"{waits.endpoint}/console/", timeout=10).status_code == 200
+
+
 def test_a_client_of_the_http_api_gets_no_page(service: LocalCloudFlow) -> None:
     answer = requests.get(service.endpoint, headers={"Accept": "*/*"}, timeout=10)
     assert answer.json()["Code"] == "MissingRequiredParams"
@@ -135,8 +180,9 @@ def test_no_template_has_a_script_or_a_style_of_its_own() -> None:
 
 
 def test_the_assets_are_small_and_come_from_here() -> None:
-    assets = [path for path in (FOLDER / "assets").iterdir() if "LICENSE" not in path.name]
+    assets = [path for path in (FOLDER / "assets").iterdir() if "LEGAL" not in path.name]
     assert sum(path.stat().st_size for path in assets) <= 150 * 1024
+    assert all(path.with_name(f"{path.name}.LEGAL.txt").is_file() for path in assets if ".min." in path.name)
     own = [path for path in assets if ".min." not in path.name]
     for path in own:
         assert re.findall(r"https?://(?!www\.w3\.org/)", path.read_text("utf-8")) == [], path.name

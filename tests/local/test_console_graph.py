@@ -71,3 +71,75 @@ def test_a_caught_error_takes_the_dashed_edge(flows: LocalCloudFlow) -> None:
 
     assert [(node["state"], node["error"]) for node in graph["nodes"]] == [("caught", "Bad"), ("waiting", "")]
     assert [edge["kind"] for edge in graph["edges"] if edge["state"]] == ["next", "catch"]
+
+
+def test_the_items_of_a_map_that_failed_are_first_and_what_its_failure_stopped_is_told(flows: LocalCloudFlow) -> None:
+    definition = machine(each(ask()))
+    start(flows, definition, items=[{}, {}, {}])
+    flows.waiting("f")[0].succeed({})
+    flows.waiting("f")[1].fail("Bad", "so")
+    flows.wait("f", "one")
+
+    node = shown(flows, definition)["nodes"][0]
+
+    assert node["summary"] == "1 of 3 done, 1 failed, 1 stopped"
+    assert [(item["number"], item["state"]) for item in node["items"]] == [
+        ("3", "failed"), ("2", "stopped"), ("1", "done"),
+    ]  # fmt: skip
+
+
+def test_a_map_that_is_retried_shows_the_items_of_its_last_attempt(flows: LocalCloudFlow) -> None:
+    retry = [{"Errors": ["Bad"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    definition = machine(each(ask(), Retry=retry))
+    start(flows, definition, items=[{}, {}])
+    flows.waiting("f")[0].fail("Bad", "so")
+    flows.advance(1)
+    flows.run_until_waiting("f", "one")
+
+    node = shown(flows, definition)["nodes"][0]
+
+    assert (node["state"], node["summary"]) == ("running", "0 of 2 done, 2 waiting")
+
+
+def test_a_loop_counts_its_runs_and_shows_the_state_of_the_last_one(flows: LocalCloudFlow) -> None:
+    again = {
+        "Type": "Choice",
+        "Name": "Again",
+        "Branches": [{"Condition": "$Input.again", "Next": "Ask"}],
+        "Default": "Last",
+    }
+    definition = machine(ask(End=False, Next="Again"), again, ask("Last"))
+    start(flows, definition)
+    flows.waiting("f")[0].succeed({"again": True})
+    flows.run_until_waiting("f", "one", step="Ask")
+
+    nodes = {node["name"]: node for node in shown(flows, definition)["nodes"]}
+
+    assert (nodes["Ask"]["state"], nodes["Ask"]["runs"]) == ("waiting", 2)
+    assert (nodes["Again"]["state"], nodes["Last"]["state"]) == ("done", "not reached")
+
+
+def test_legacy_alternatives_that_share_step_names_have_their_own_states(flows: LocalCloudFlow) -> None:
+    def alternative(condition: str) -> dict[str, Any]:
+        return {"condition": condition, "steps": [{"type": "pass", "name": "same"}]}
+
+    choices = [alternative("$.n == 1"), alternative("$.n == 2")]
+    definition = {
+        "version": "v1",
+        "type": "flow",
+        "steps": [
+            {
+                "type": "choice",
+                "name": "pick",
+                "inputMappings": [{"target": "n", "source": "$input.n"}],
+                "choices": choices,
+            }
+        ],
+    }
+    flows.create_flow("f", definition)
+    flows.start("f", {"n": 2}, execution_name="one")
+    flows.wait("f", "one")
+
+    graph = shown(flows, definition)
+
+    assert [node["state"] for node in graph["nodes"] if node["name"] == "same"] == ["not reached", "done"]

@@ -66,6 +66,15 @@ def test_poetrys_own_table_names_what_is_required(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("environment", [{}, {"python_version": "3.10"}])
+def test_where_little_is_known_of_the_python_nothing_is_left_out(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.poetry.dependencies]\none = {version = '1', python = '>=3.10', platform = 'linux'}\n"
+    )
+
+    assert read_pyproject(tmp_path / "pyproject.toml", environment).lines == ("one==1",)
+
+
 @pytest.mark.parametrize(
     ("constraint", "taken", "refused"),
     [

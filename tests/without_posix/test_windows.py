@@ -132,6 +132,36 @@ def test_a_new_project_has_the_bytes_that_it_has_elsewhere(project: Path, tmp_pa
     assert [name for name, path in made.items() if (project / name).read_bytes() != path.read_bytes()] == []
 
 
+def test_a_function_of_an_existing_project_becomes_a_task(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "index.py").write_bytes(b"def handler(event, context):\r\n    return {}\r\n")
+    (tmp_path / "code" / "requirements.txt").touch()
+    (tmp_path / "s.yaml").write_text(
+        textwrap.dedent("""
+            edition: 3.0.0
+            name: hello
+            resources:
+              hello:
+                component: fc3
+                props:
+                  region: cn-hangzhou
+                  functionName: hello
+                  runtime: python3.10
+                  code: ./code
+                  handler: index.handler
+        """),
+        "utf-8",
+    )
+    added = on_windows("-m", "fc_callback", "add", "--yes", folder=tmp_path)
+    assert (added.returncode, added.stderr) == (0, "")
+    module = (tmp_path / "code" / "index.py").read_bytes()
+    assert b'@task_callback(on_failure="report")\r\ndef handler' in module
+    assert b"\n" not in module.replace(b"\r\n", b"")
+    assert (tmp_path / "s.yaml.orig").is_file()
+    checked = on_windows("-m", "fc_callback", "check", folder=tmp_path)
+    assert checked.stdout.endswith("\n0 errors, 1 warning\n")
+
+
 def test_a_project_is_checked_and_a_text_that_the_terminal_cannot_show_is_escaped(
     project: Path, tmp_path: Path
 ) -> None:

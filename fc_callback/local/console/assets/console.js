@@ -77,10 +77,11 @@ async function send(form) {
       body: JSON.stringify(body),
     });
     const result = await answer.json();
-    if (!answer.ok) {
+    if (!answer.ok && !result.location) {
       say(result.error);
       return;
     }
+    if (!answer.ok) sessionStorage.setItem("said", result.error);  // the next page says it: the task has ended meanwhile
     if (new URL(result.location, location.href).pathname === location.pathname) location.reload();
     else location.assign(result.location);
   } catch {
@@ -107,26 +108,33 @@ document.addEventListener("toggle", (event) => {
 
 // Live: ages grow by themselves; the page asks for news only while it can be seen.
 
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
 function span(seconds) {
-  const units = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const parts = [];
   let rest = Math.max(0, Math.floor(seconds));
-  for (const [size, unit] of units) {
+  for (const [size, unit] of UNITS) {
     if (rest >= size) parts.push(`${Math.floor(rest / size)} ${unit}`);
     rest %= size;
   }
   return parts.slice(0, 2).join(" ") || "0 s";
 }
 
+function relative(seconds) {
+  const [size, unit] = UNITS.find(([size]) => seconds >= size) ?? [];
+  return unit ? `${Math.floor(seconds / size)} ${unit} ago` : "now";
+}
+
 const began = new WeakMap();  // when an element's number of seconds was true, by this machine's clock
 
 function tick() {
   const now = Date.now() / 1000;
-  for (const element of document.querySelectorAll("[data-since], [data-left]")) {
+  for (const element of document.querySelectorAll("[data-since], [data-left], [data-ago]")) {
     if (!began.has(element)) began.set(element, now);
     const passed = now - began.get(element);
-    const { since, left } = element.dataset;
-    element.textContent = span(since !== undefined ? Number(since) + passed : Number(left) - passed);
+    const { since, left, ago } = element.dataset;
+    if (ago === undefined) element.textContent = span(since !== undefined ? Number(since) + passed : Number(left) - passed);
+    else if (ago && Number(ago) >= 0) element.textContent = relative(Number(ago) + passed);
   }
   for (const bar of document.querySelectorAll("progress[max]")) {
     if (!began.has(bar)) began.set(bar, now - bar.value);
@@ -137,10 +145,6 @@ function tick() {
 setInterval(() => document.hidden || tick(), 1000);
 document.addEventListener("htmx:confirm", (event) => document.hidden && event.preventDefault());
 document.addEventListener("htmx:sendError", () => say("The local CloudFlow does not answer. Start it again with `fc-callback local`."));
-document.addEventListener("visibilitychange", () => {
-  // What began while the page was hidden, when nothing ran, is not asked for by itself.
-  if (!document.hidden && !document.querySelector("[hx-trigger]") && document.body.dataset.reload !== undefined) location.reload();
-});
 
 // The theme: the system's, until a person chooses.
 
@@ -155,6 +159,8 @@ theme.addEventListener("click", () => {
   showTheme();
 });
 showTheme();
+if (sessionStorage.getItem("said")) say(sessionStorage.getItem("said"));
+sessionStorage.removeItem("said");
 document.querySelectorAll("form[data-send] [data-limit]").forEach(check);
 
 // The page of an execution: the picture asks for its states when something is newer.

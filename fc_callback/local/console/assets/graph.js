@@ -6,6 +6,7 @@
   const NS = "http://www.w3.org/2000/svg";
   const SIGNS = { done: "✓", running: "▸", waiting: "‖", failed: "✕", caught: "↷", stopped: "■", "not reached": "○" };
   const MOST_NODES = 600;  // more take too long to lay out, and no picture of them can be read
+  const LEAST_SCALE = 0.85; // texts of 10 pixels can be read; a wider picture scrolls
   const ROW = 1400;        // branches that are wider than this together go into rows
   const LINE = 16, PADDING = 10, GAP = 16, HEADER = 44;
   const pen = document.createElement("canvas").getContext("2d");
@@ -208,6 +209,20 @@
       if (focused) details.querySelector(`[data-run="${focused}"]`)?.focus();
     }
 
+    // The step that the page shows beside the picture.
+    chosen() {
+      return this.graph.nodes.find((node) => this.links.get(node.id)?.hasAttribute("aria-current"))?.path;
+    }
+
+    // Bring the chosen step, or else the start, into the middle of what can be seen of the picture.
+    reveal(frame) {
+      const node = this.graph.nodes.find((one) => one.path === this.selected);
+      const shape = node ? this.shapes.get(node.id).place : this.svg.querySelector(".terminal");
+      const [seen, whole] = [shape.getBoundingClientRect(), frame.getBoundingClientRect()];
+      frame.scrollLeft += seen.left + seen.width / 2 - whole.left - whole.width / 2;
+      if (node) frame.scrollTop += seen.top + seen.height / 2 - whole.top - whole.height / 2;
+    }
+
     select(path) {
       this.selected = path;
       for (const node of this.graph.nodes) {
@@ -255,7 +270,7 @@
   function addTools(section, frame, picture) {
     let scale = 0;  // 0 fits the picture into the width
     const resize = () => {
-      const fit = Math.min(1, Math.max(0.6, (frame.clientWidth - 2) / picture.size.width));
+      const fit = Math.min(1, Math.max(LEAST_SCALE, (frame.clientWidth - 2) / picture.size.width));
       picture.svg.setAttribute("width", picture.size.width * (scale || fit));
       picture.svg.setAttribute("height", picture.size.height * (scale || fit));
       return scale || fit;
@@ -332,7 +347,7 @@
         return;
       }
       const picture = new Picture(section, graph);
-      picture.selected = new URLSearchParams(location.search).get("step");
+      picture.selected = new URLSearchParams(location.search).get("step") ?? picture.chosen();
       frame.append(picture.draw());
       frame.tabIndex = 0;
       frame.setAttribute("role", "group");
@@ -341,6 +356,7 @@
       section.classList.add("drawn");
       addTools(section, frame, picture);
       listen(section, frame, picture);
+      picture.reveal(frame);
     } catch (error) {
       console.error(error);  // the list is there
     }
