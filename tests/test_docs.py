@@ -16,7 +16,7 @@ import attrs
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 FENCE = re.compile(r"^(`{3,})(\w*)\s*$")
 SKIP = re.compile(r"^<!-- skip:(.*)-->$")
 
@@ -83,7 +83,9 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks_of(page.read_text("utf-8"))], ids=lambda page: page.name
+    "page",
+    [page for page in PAGES if blocks_of(page.read_text("utf-8"))],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     ran = run(page.read_text("utf-8"), tmp_path)
@@ -144,10 +146,37 @@ def test_every_link_to_a_page_leads_to_a_file_and_a_heading_that_exist(page: Pat
 
 def test_the_readme_is_short_and_shows_its_two_commands_at_once() -> None:
     lines = PAGES[0].read_text("utf-8").splitlines()
-    assert len(lines) <= 110
+    assert len(lines) <= 75
     first = "\n".join(lines[:25])
     assert "pip install '.[local]' && fc-callback demo" in first
     assert "pip install '.[test]' && pytest" in first
+
+
+BENCHMARK = re.compile(r"benchmarks[./](\w+)(?:\.py)?\b")
+
+
+def test_every_benchmark_has_its_command_on_one_page() -> None:
+    named = set(BENCHMARK.findall((ROOT / "docs" / "benchmarks.md").read_text("utf-8")))
+    helpers = {"chaos_worker", "server", "tls_front"}  # they run in processes of a benchmark
+    files = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if "__main__" in path.read_text("utf-8")}
+    assert len(files) > 8
+    assert files - helpers - named == set()
+
+
+def test_measured_figures_stand_on_the_page_of_benchmarks_only() -> None:
+    others = [page for page in PAGES if page.name not in {"benchmarks.md", "compared.md"}]
+    telling = {
+        page.name: re.findall(r"python -m benchmarks\.\w+|benchmarks/\w+\.py", page.read_text("utf-8"))
+        for page in others
+    }
+    assert {name: commands for name, commands in telling.items() if commands} == {}
+    assert re.findall(r"\d(?:\.\d+)? ?(?:ms|µs|MiB|MB|%)", (ROOT / "docs" / "compared.md").read_text("utf-8")) == []
+
+
+def test_the_page_that_compares_names_benchmarks_that_exist() -> None:
+    named = set(BENCHMARK.findall((ROOT / "docs" / "compared.md").read_text("utf-8"))) - {"md"}
+    assert len(named) > 4
+    assert {name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()} == set()
 
 
 def test_the_page_on_architecture_names_every_room_and_every_public_module() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("fc_callback", "templates", "tests", "benchmarks", "docs", ".ci")
-PAGES = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+PAGES = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 FILES = (*PAGES, "LICENSE", "pyproject.toml", "s.yaml")
 MADE_BY_TOOLS = {"__pycache__", ".pytest_cache", ".hypothesis", ".s", "python", "node_modules"}
 HOME = re.findall(r'^Homepage = "(.+)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE)[0]
@@ -94,13 +94,19 @@ def test_the_wheel_holds_the_package_with_its_templates_and_no_tests(built: zipf
 
 def test_every_link_on_the_page_of_an_index_leads_to_a_file_of_this_version(page: Message) -> None:
     text = str(page.get_payload())
-    files = f"{HOME}/blob/v{fc_callback.__version__}/"
+    files = re.compile(rf"{re.escape(HOME)}/(?:blob|raw)/v{re.escape(fc_callback.__version__)}/")
     links = [(target, anchor) for target, anchor in LINK.findall(text) if target]
-    assert len(links) > 20
+    assert len(links) > 5
     assert [target for target, _ in links if not target.startswith("https://")] == []
-    ours = [(ROOT / target.removeprefix(files), anchor) for target, anchor in links if target.startswith(HOME)]
-    assert len(ours) > 20
+    ours = [(ROOT / files.sub("", target), anchor) for target, anchor in links if target.startswith(HOME)]
+    assert len(ours) > 5
     assert [file for file, anchor in ours if not file.is_file() or (anchor and anchor not in headings_of(file))] == []
+
+
+def test_a_picture_on_the_page_of_an_index_has_the_address_of_its_file(page: Message) -> None:
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", str(page.get_payload()))
+    assert pictures
+    assert [address for address in pictures if not address.startswith(f"{HOME}/raw/v{fc_callback.__version__}/")] == []
 
 
 def test_the_page_of_an_index_says_where_the_package_runs(page: Message) -> None:

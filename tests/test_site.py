@@ -46,7 +46,9 @@ PAGES_OF_DOORS = {
 def sphinx(source: Path, output: Path) -> subprocess.CompletedProcess[str]:
     """Build a site with the configuration of this one."""
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-c", str(ROOT / "docs")]
-    return subprocess.run([*command, str(source), str(output)], capture_output=True, text=True, timeout=110, check=False)
+    return subprocess.run(
+        [*command, str(source), str(output)], capture_output=True, text=True, timeout=110, check=False
+    )
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,9 @@ SUFFIXES = {".py", ".md", ".html", ".yaml", ".json", ".txt", ".example", ".toml"
 
 
 def files() -> Iterator[Path]:
-    yield from (ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))
+    yield from (
+        ROOT / name for name in ("README.md", "README.zh-CN.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+    )
     yield from (ROOT / name for name in ("s.yaml", "pyproject.toml"))
     for folder in ("fc_callback", "docs", "templates", "benchmarks"):
         for path in sorted((ROOT / folder).rglob("*")):
