@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import os
@@ -240,3 +241,15 @@ def test_a_link_or_an_anchor_that_leads_nowhere_and_a_page_without_a_place_fail_
 
 def test_the_version_of_the_site_is_that_of_the_package(site: Path) -> None:
     assert f"<title>fc_callback {fc_callback.__version__}" in (site / "index.html").read_text("utf-8")
+
+
+def test_each_diagram_is_drawn_and_shown_on_a_page() -> None:
+    sources = list((ROOT / "docs" / "diagrams").glob("*.mmd"))
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+
+    assert len(sources) > 3
+    assert [one.name for one in sources if f"diagrams/{one.stem}.svg)" not in text] == []
+    for source in sources:
+        drawn = source.with_suffix(".svg").read_text("utf-8")
+        assert hashlib.sha256(source.read_bytes()).hexdigest() in drawn, f"Draw {source.name}: python docs/diagrams.py"
+        assert "foreignObject" not in drawn  # an <img> does not show it
