@@ -11,6 +11,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import fc_callback
+from fc_callback.building.package import NOT_IN_THE_CLOUD
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "fc_callback"
@@ -130,6 +131,10 @@ def test_the_signer_and_the_checker_of_signatures_are_one_code() -> None:
 
 
 # What runs in the cloud, and what may be imported where
+
+
+def test_a_build_leaves_out_every_room_that_stays_on_people_s_machines() -> None:
+    assert set(NOT_IN_THE_CLOUD) == {*ON_PEOPLES_MACHINES, "_templates"} - {"__main__"}
 
 
 def test_what_runs_in_the_cloud_imports_nothing_that_stays_on_people_s_machines() -> None:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 STAMP_FILE = ".fc-callback-build.json"
 # Folders of this package that are not needed in the cloud.
-_OWN_ROOMS = ("_templates", "building", "checking", "cli", "flows", "local", "project", "scaffolding", "testing")
+NOT_IN_THE_CLOUD = (
+    "_templates", "building", "checking", "cli", "flows", "local", "project", "scaffolding", "testing", "workspace",
+)  # fmt: skip
 # Files that Python never reads when it runs a program; licences and METADATA stay.
 _NEEDLESS_FILES = ("*.pyi", "*.pyx", "*.pxd", "py.typed")
 # What installers note about an installation: it names paths and tools of this machine.
@@ -46,7 +48,7 @@ def trim(staged: Path) -> None:
     if not (staged / "bin" / "__init__.py").exists():
         shutil.rmtree(staged / "bin", ignore_errors=True)
     (staged / ".lock").unlink(missing_ok=True)  # uv's
-    for room in _OWN_ROOMS:
+    for room in NOT_IN_THE_CLOUD:
         shutil.rmtree(staged / "fc_callback" / room, ignore_errors=True)
     for pattern in _NEEDLESS_FILES:
         for path in staged.rglob(pattern):
