@@ -109,7 +109,7 @@ class ProjectFiles:
     def _read(self, own: Path, path: Path) -> bytes | None:
         if own not in self._before:
             try:
-                exists, is_file = own.exists(), own.is_file()
+                exists, is_file = os.path.lexists(own), own.is_file()  # a circle of links exists, and leads nowhere
                 self._before[own] = own.read_bytes() if is_file else None  # a pipe would block
             except OSError as error:
                 problem = f"{self.name(path)} cannot be read: {error.strerror}."
