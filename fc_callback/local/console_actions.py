@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fc_callback.local.api_errors import ApiError, NoWaitingTask
-from fc_callback.local.clock import iso_milliseconds
 from fc_callback.local.console_gate import read_number
 from fc_callback.local.console_rendering import execution_path
 from fc_callback.local.control import read_fault
@@ -46,7 +45,7 @@ def _start(components: Components, path: Mapping[str, str], content: dict[str, A
 
 
 def _rerun(components: Components, path: Mapping[str, str], content: dict[str, Any]) -> dict[str, Any]:
-    """Start an execution with the input of another; without `input` it is the same, with what the page has masked."""
+    """Start an execution with the input of another. Without `input` it is the stored one, with the tokens that pages mask."""
     row = components.execution_row(path["flow"], path["name"])
     if "input" in content:
         return _start(components, path, content)
@@ -62,7 +61,7 @@ def _stop(components: Components, path: Mapping[str, str], content: dict[str, An
 
 
 def _move_clock(components: Components, path: Mapping[str, str], content: dict[str, Any]) -> dict[str, Any]:
-    """Move the clock by `seconds`, or to the next timer with `skip`. The callers' clocks move along unless `skew` says no."""
+    """Move the clock by `seconds`, or to the next timer with `skip`. With `skew` the callers' clocks stay behind."""
     del path
     seconds = content.get("seconds")
     if content.get("skip"):
@@ -71,7 +70,7 @@ def _move_clock(components: Components, path: Mapping[str, str], content: dict[s
             raise LookupError("Nothing waits for the time, so there is nothing to skip to.")
         seconds = max(0.0, due - components.clock.now())
     components.engine.advance(seconds, skew=bool(content.get("skew", False)))
-    return {"location": "/console/clock", "now": iso_milliseconds(components.clock.now())}
+    return {"location": "/console/clock"}
 
 
 def _inject(components: Components, path: Mapping[str, str], content: dict[str, Any]) -> dict[str, Any]:

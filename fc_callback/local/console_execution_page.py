@@ -87,13 +87,6 @@ def _grown_timeline(components: Components, row: Row, given: Mapping[str, str]) 
     )
 
 
-def step_panel(components: Components, request: Request) -> str:
-    """Show a step alone."""
-    row, given = _row(components, request), dict(request.query_params)
-    step = _step(ExecutionReading(components, row), given.get("path", ""), given)
-    return render("step.html", now=components.clock.now(), step=step, limits=_limits(components, step), is_news=False)
-
-
 def graph_of_execution(components: Components, request: Request) -> Response:
     """Return the graph of an execution's flow with the states of its steps, as JSON; nothing if no event is newer."""
     row = _row(components, request)
@@ -132,6 +125,5 @@ def _urgent_step(reading: ExecutionReading) -> str:
 
 EXECUTION_PAGES = {
     "/console/executions/{flow}/{name}": execution_page,
-    "/console/executions/{flow}/{name}/step": step_panel,
     "/console/executions/{flow}/{name}/graph": graph_of_execution,
 }

@@ -23,14 +23,12 @@ class ListedExecution:
         row: The id of its row, by which the list is paged.
         execution: The execution.
         state: The state as the page draws it.
-        waits: Whether a task of it waits for a report.
         seconds: How long it ran, or has run until now.
     """
 
     row: int
     execution: Execution
     state: str
-    waits: bool
     seconds: float
 
 
@@ -53,7 +51,6 @@ def listed(components: Components, rows: Sequence[Any]) -> list[ListedExecution]
             row=row["id"],
             execution=Execution.read(row, store),
             state=_STATES.get(row["status"], "waiting" if row["id"] in waiting else "running"),
-            waits=row["id"] in waiting,
             seconds=(now if row["stopped"] is None else row["stopped"]) - row["started"],
         )
         for row in rows

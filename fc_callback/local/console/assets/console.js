@@ -3,11 +3,10 @@
 
 const message = document.getElementById("message");
 
-function say(text, isGood = false) {
+function say(text) {
   message.textContent = text;
-  message.hidden = !text;
-  message.classList.toggle("good", isGood);
-  if (text && !isGood) message.scrollIntoView({ block: "nearest" });
+  message.hidden = false;
+  message.scrollIntoView({ block: "nearest" });
 }
 
 // Forms: each kind makes its JSON body from its fields. What cannot be sent throws an Error with the text for the person.
