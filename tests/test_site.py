@@ -253,3 +253,11 @@ def test_each_diagram_is_drawn_and_shown_on_a_page() -> None:
         drawn = source.with_suffix(".svg").read_text("utf-8")
         assert hashlib.sha256(source.read_bytes()).hexdigest() in drawn, f"Draw {source.name}: python docs/diagrams.py"
         assert "foreignObject" not in drawn  # an <img> does not show it
+
+
+def test_each_picture_is_shown_on_a_page() -> None:
+    pictures = [path.name for path in (ROOT / "docs" / "pictures").iterdir()]
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+
+    assert len(pictures) > 3
+    assert [name for name in pictures if f"pictures/{name})" not in text] == []
