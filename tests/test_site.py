@@ -22,6 +22,8 @@ from fc_callback.callback.decorator import TaskOptions
 from fc_callback.cli.app import app
 from fc_callback.cli.serve import command_parser
 from fc_callback.cloudflow import errors as service_errors
+from fc_callback.flows.builtins import BUILTINS
+from fc_callback.flows.layout import CLOUDFLOW, LEGACY
 from fc_callback.local.control import control_routes
 from fc_callback.local.faults import KINDS
 from tests.parts import need
@@ -176,6 +178,17 @@ def test_the_reference_has_every_history_event_that_the_local_cloudflow_writes(s
     assert len(written) > 10
     assert len(ends) > 2
     assert [name for name in sorted(written | ends) if f"`{name}`" not in text] == []
+
+
+def test_the_reference_has_every_kind_of_step_with_its_fields_and_every_function_of_expressions(site: Path) -> None:
+    text = reference(site)["flow-languages"]
+    fields = {name for layout in (CLOUDFLOW, LEGACY) for names in layout.kinds.values() for name in names}
+    kinds = {kind for layout in (CLOUDFLOW, LEGACY) for kind in layout.kinds}
+
+    assert len(fields) > 30
+    assert [name for name in sorted(fields - {"MaxConcuccency"}) if f"`{name}`" not in text] == []
+    assert [kind for kind in sorted(kinds) if f"| `{kind}` |" not in text] == []
+    assert [name for name in BUILTINS if not re.search(rf"`{name}[(`]", text)] == []
 
 
 def test_a_page_loads_nothing_from_another_site(site: Path) -> None:

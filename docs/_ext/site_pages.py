@@ -17,6 +17,7 @@ from api_reference import api_reference
 from command_reference import command_reference
 from control_reference import control_reference, fault_reference
 from error_reference import code_reference, error_reference, error_tree
+from flow_reference import flow_fields
 from sphinx.addnodes import toctree
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _TEXTS = {
     "errors": error_reference,
     "error-tree": error_tree,
     "faults": fault_reference,
+    "flow-fields": flow_fields,
     "file": lambda name: (ROOT / name).read_text("utf-8"),
 }
 
