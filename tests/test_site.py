@@ -268,6 +268,25 @@ def test_each_diagram_is_drawn_and_shown_on_a_page() -> None:
         assert "foreignObject" not in drawn  # an <img> does not show it
 
 
+def test_the_diagram_of_the_tutorials_flow_is_what_the_command_prints(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    flow = tmp_path / "orders.yaml"
+    flow.write_text(
+        page.partition("<!-- file: flows/orders.yaml -->")[2].split("```")[1].removeprefix("yaml\n"), "utf-8"
+    )
+
+    printed = subprocess.run(
+        [sys.executable, "-m", "fc_callback", "flow", "graph", str(flow)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+    assert "catch CardRefused" in printed
+    assert (ROOT / "docs" / "diagrams" / "orders.mmd").read_text("utf-8") == printed, "Draw it: python docs/diagrams.py"
+
+
 def test_each_picture_is_shown_on_a_page() -> None:
     pictures = [path.name for path in (ROOT / "docs" / "pictures").iterdir()]
     text = "\n".join(page.read_text("utf-8") for page in PAGES)
