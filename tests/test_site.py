@@ -24,8 +24,9 @@ from fc_callback.cli.serve import command_parser
 from fc_callback.cloudflow import errors as service_errors
 from fc_callback.local.control import control_routes
 from fc_callback.local.faults import KINDS
+from tests.pages import PAGES
 from tests.parts import need
-from tests.test_docs import PAGES, program_of
+from tests.test_docs import program_of
 from tests.wheel import locked
 
 if TYPE_CHECKING:
