@@ -16,7 +16,6 @@ would repeat them.
 from __future__ import annotations
 
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -26,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from tests.pages import Block, blocks_of
+from tests.pages import Block, Command, blocks_of, commands_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,40 +43,9 @@ _REPEATED = re.compile(r"fc-callback flow (?:list|waiting|describe|history)\b")
 _PATIENCE_SECONDS = 60
 
 
-@attrs.frozen
-class Command:
-    """A command of a session, and what the page shows below it."""
-
-    text: str
-    shown: str
-
-
-def commands_of(block: Block) -> list[Command]:
-    """Return the commands of a session."""
-    commands: list[Command] = []
-    for line in block.lines:
-        if commands and _goes_on(commands[-1].text):
-            commands[-1] = Command(f"{commands[-1].text}\n{line}", "")
-        elif line.startswith("$ "):
-            commands.append(Command(line[2:], ""))
-        elif commands:
-            commands[-1] = Command(commands[-1].text, f"{commands[-1].shown}{line}\n")
-    return commands
-
-
-def _goes_on(command: str) -> bool:
-    """Say whether the command goes on in the next line: it ends with a backslash, or a quotation is open."""
-    try:
-        shlex.split(command, comments=True)
-    except ValueError:
-        return True
-    return False
-
-
 def sessions_of(text: str) -> list[Block]:
     """Return the sessions of a page that are run."""
-    blocks = [block for block in blocks_of(text) if block.language == "console" and "not run" not in block.notes]
-    return [block for block in blocks if commands_of(block)]
+    return [block for block in blocks_of(text) if block.is_session and "not run" not in block.notes]
 
 
 def agrees(shown: str, printed: str) -> bool:
@@ -119,7 +87,7 @@ class Reader:
         for block in blocks_of(text):
             if "file" in block.notes:
                 self.save(block.notes["file"], block.text)
-            elif block.language == "console" and "not run" not in block.notes:
+            elif block.is_session and "not run" not in block.notes:
                 commands = commands_of(block)
                 for command, later in zip(commands, [*commands[1:], None], strict=True):
                     self.type(command, may_fail=later is not None and later.text == "echo $?")

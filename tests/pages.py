@@ -7,6 +7,7 @@ check, `<!-- not run: REASON -->` commands that need an account or an installati
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,19 @@ class Block:
         """What the block holds, as a file."""
         return "".join(f"{line}\n" for line in self.lines)
 
+    @property
+    def is_session(self) -> bool:
+        """Whether it shows commands, behind `$ `, with what they print."""
+        return self.language == "console" and any(line.startswith("$ ") for line in self.lines)
+
+
+@attrs.frozen
+class Command:
+    """A command, and what the page shows below it."""
+
+    text: str
+    shown: str
+
 
 def blocks_of(text: str) -> list[Block]:
     """Return the blocks of a page.
@@ -72,6 +86,29 @@ def _notes_before(lines: list[str], number: int) -> dict[str, str]:
         elif line.strip():
             break
     return notes
+
+
+def commands_of(block: Block) -> list[Command]:
+    """Return the commands of a session, or of a list of commands, which shows nothing that they print."""
+    commands: list[Command] = []
+    prompt = "$ " if block.is_session else ""
+    for line in block.lines:
+        if commands and goes_on(commands[-1].text):
+            commands[-1] = Command(f"{commands[-1].text}\n{line}", "")
+        elif line.startswith(prompt):
+            commands.append(Command(line[len(prompt) :], ""))
+        elif commands:
+            commands[-1] = Command(commands[-1].text, f"{commands[-1].shown}{line}\n")
+    return commands
+
+
+def goes_on(command: str) -> bool:
+    """Say whether a shell's command goes on in the next line: it ends with a backslash, or a quotation is open."""
+    try:
+        shlex.split(command, comments=True)
+    except ValueError:
+        return True
+    return False
 
 
 def prose_of(text: str) -> str:

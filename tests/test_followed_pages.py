@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.followed_page import Command, Reader, agrees, commands_of, reader_in, sessions_of
-from tests.pages import DOCS, PAGES, ROOT, blocks_of, page_name
+from tests.followed_page import Reader, agrees, reader_in, sessions_of
+from tests.pages import DOCS, PAGES, ROOT, Command, blocks_of, commands_of, page_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
