@@ -67,7 +67,7 @@ def problem_of(words: list[str], *, whole: bool, files: Iterable[str] = ()) -> s
     if words[0] in ("python", "python3"):
         if words[1:2] == ["-m"]:
             return _module_problem(words[2], words[3:], whole=whole, files=files)
-        if words[1:] and words[1].endswith(".py") and not (ROOT / words[1]).is_file():
+        if words[1:] and words[1].endswith(".py") and words[1] not in files and not (ROOT / words[1]).is_file():
             return f"There is no {words[1]}."
     if words[0] in ("fc-callback", "pip", "pytest"):
         return _module_problem(words[0].replace("-", "_"), words[1:], whole=whole, files=files)
