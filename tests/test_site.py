@@ -26,8 +26,9 @@ from fc_callback.flows.builtins import BUILTINS
 from fc_callback.flows.layout import CLOUDFLOW, LEGACY
 from fc_callback.local.control import control_routes
 from fc_callback.local.faults import KINDS
+from tests.pages import PAGES
 from tests.parts import need
-from tests.test_docs import PAGES, program_of
+from tests.test_docs import program_of
 from tests.wheel import locked
 
 if TYPE_CHECKING:
