@@ -1,4 +1,4 @@
-"""The documentation site: `sphinx-build -W -b html docs build/site`."""
+"""The documentation site: `python docs/build_site.py` builds it."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ author = "The fc_callback authors"
 version = release = fc_callback.__version__
 html_title = f"{project} {release}"
 
-extensions = ["myst_parser", "site_pages"]
+extensions = ["myst_parser", "site_pages", "search_words"]
 exclude_patterns = ["_ext"]
 smartquotes = False  # they would change `--options` in texts
 myst_heading_anchors = 4
@@ -21,6 +21,21 @@ myst_links_external_new_tab = False
 html_theme = "furo"
 html_copy_source = False  # each page has its Markdown beside it
 html_show_sphinx = False
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["versions.css"]
+html_js_files = [("versions.js", {"defer": "defer"})]
+html_search_language = "en-zh"  # docs/_ext/search_words.py
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/versions.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
 
 linkcheck_timeout = 20
 linkcheck_retries = 2
