@@ -8,7 +8,7 @@ import fc_callback
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "fc_callback"
-author = "The fc_callback authors"
+author = project_copyright = "The fc_callback authors"
 version = release = fc_callback.__version__
 html_title = f"{project} {release}"
 
@@ -39,5 +39,14 @@ html_sidebars = {
 
 linkcheck_timeout = 20
 linkcheck_retries = 2
-# Addresses of examples, and pages of a release that is not published yet.
-linkcheck_ignore = [r"http://127\.0\.0\.1.*", r"http://localhost.*", r"https://github\.com/fc-callback/.*"]
+linkcheck_ignore = [
+    r"https?://(127\.0\.0\.1|localhost)\b.*",
+    r"https?://([\w-]+\.)*example\.(com|org)\b.*",
+    r"https://github\.com/fc-callback/.*",  # pages of a release that is not published yet
+]
+# JavaScript makes the anchors of these pages.
+linkcheck_anchors_ignore_for_url = [
+    r"https://github\.com/.*",
+    r"https://www\.alibabacloud\.com/help/.*",
+    r"https://help\.aliyun\.com/.*",
+]
