@@ -17,6 +17,7 @@ from api_reference import api_reference
 from command_reference import command_reference
 from control_reference import control_reference, fault_reference
 from error_reference import code_reference, error_reference, error_tree
+from figures import with_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def _text_of(page: Path, source: str) -> str:
 
     if page == _FRONT:
         source = _PART.sub(_with_toctree, source)
-    return _MADE.sub(made, _with_links(source, page, page.parent))
+    return _MADE.sub(made, _with_links(with_figures(source), page, page.parent))
 
 
 def _with_toctree(part: re.Match[str]) -> str:
