@@ -35,7 +35,9 @@ CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 PARTS = {
-    "Chromium": Part(CHROMIUM is not None, "the console page in a browser", "apt-get install chromium"),
+    "Chromium": Part(
+        CHROMIUM is not None, "the console page and the documentation site in a browser", "apt-get install chromium"
+    ),
     "redis-server": Part(_command("redis-server"), "the Redis store of `once`", "apt-get install redis-server"),
     "Node and npm": Part(_command("node", "npm"), "templates through the real `s`", "apt-get install nodejs npm"),
     "uWSGI": Part(UWSGI is not None, "serving under uWSGI", "pip install uwsgi, which takes a C compiler"),

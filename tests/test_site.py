@@ -224,13 +224,30 @@ def test_every_link_inside_the_site_leads_to_a_page_and_a_place_that_exist(site:
 
 
 def test_each_page_has_its_markdown_beside_it_and_stands_in_the_list_for_language_models(site: Path) -> None:
-    listed = set(re.findall(r"^- \[.+\]\((.+)\.md\)$", (site / "llms.txt").read_text("utf-8"), re.MULTILINE))
+    listed = set(re.findall(r"^- \[.+\]\((.+)\.md\): .+$", (site / "llms.txt").read_text("utf-8"), re.MULTILINE))
     sources = {path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md")}
     pages = {name for name in sources if not name.startswith("_")}
 
     assert listed == pages - {"index"}
     assert [name for name in pages if not (site / f"{name}.md").read_text("utf-8").strip()] == []
     assert "<!-- made:" not in "".join(path.read_text("utf-8") for path in site.rglob("*.md"))
+
+
+def test_the_list_of_all_pages_names_every_page_with_a_line_about_it() -> None:
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"index.md"}
+    listed = re.findall(r"^- \[.+\]\((.+\.md)\)(?:: |：).+$", (docs / "index.md").read_text("utf-8"), re.MULTILINE)
+
+    assert sorted(pages - set(listed)) == [], "docs/index.md needs a line for each of these pages"
+    assert len(listed) == len(set(listed))
+
+
+def test_the_sidebar_has_every_page_of_the_list(site: Path) -> None:
+    front = (site / "index.html").read_text("utf-8")
+    sidebar = set(re.findall(r'<li class="toctree-l1"><a class="reference internal" href="([^"]+)"', front))
+    pages = {path.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+
+    assert pages - sidebar == {"index.html"}
 
 
 def test_a_name_can_be_found_by_the_search(site: Path) -> None:
