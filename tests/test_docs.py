@@ -15,8 +15,11 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tests.parts import need
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+NEEDS = {"web-framework": "web frameworks"}  # what the examples of a page need beside the package
 FENCE = re.compile(r"^(`{3,})(\w*)\s*$")
 SKIP = re.compile(r"^<!-- skip:(.*)-->$")
 
@@ -88,6 +91,8 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
     ids=lambda page: page.relative_to(ROOT).as_posix(),
 )
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    if page.stem in NEEDS:
+        need(NEEDS[page.stem])
     ran = run(page.read_text("utf-8"), tmp_path)
 
     assert ran.returncode == 0, f"{page.relative_to(ROOT)}:\n{ran.stdout}\n{ran.stderr}"
