@@ -13,9 +13,12 @@ from typing import Any
 
 import attrs
 
+from tests.parts import need
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted(DOCS.glob("**/*.md"))]
+_NEEDS = {"web-framework": "web frameworks"}  # what the examples of a page need beside the package
 _FENCE = re.compile(r"^( *)(`{3,})([^`]*)$")
 _NOTE = re.compile(r"^ *<!-- (file|skip|not run):(.*)-->$")
 
@@ -131,3 +134,9 @@ def run_page(name: str) -> dict[str, Any]:
         if block.language == "python":
             exec(compile("\n" * block.line + block.text, name, "exec"), namespace)
     return namespace
+
+
+def need_for(page: Path) -> None:
+    """Skip the test of a page whose examples need what this machine lacks; in the gate, fail."""
+    if page.stem in _NEEDS:
+        need(_NEEDS[page.stem])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import PAGES, ROOT, Block, blocks_of, page_name
+from tests.pages import PAGES, ROOT, Block, blocks_of, need_for, page_name
 
 
 def python_blocks_of(text: str) -> list[Block]:
@@ -53,6 +53,7 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
     ids=page_name,
 )
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    need_for(page)
     ran = run(page.read_text("utf-8"), tmp_path)
 
     assert ran.returncode == 0, f"{page.relative_to(ROOT)}:\n{ran.stdout}\n{ran.stderr}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.followed_page import Reader, agrees, reader_in, sessions_of
-from tests.pages import DOCS, PAGES, ROOT, Command, blocks_of, commands_of, page_name
+from tests.pages import DOCS, PAGES, ROOT, Command, blocks_of, commands_of, need_for, page_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 @pytest.mark.parametrize("page", FOLLOWED, ids=page_name)
 def test_a_reader_who_follows_a_page_sees_what_it_shows(reader: Reader, page: Path) -> None:
+    need_for(page)
+
     reader.follow(page.read_text("utf-8"))
 
     console = re.search(r"http://\S+/console/", reader.printed)
