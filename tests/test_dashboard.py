@@ -33,9 +33,9 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "how-to" / "watch.md").read_text("utf-8")
 MAKER = runpy.run_path(str(ROOT / "docs" / "dashboard.py"))
 QUERIES: dict[str, str] = MAKER["queries_of"](PAGE)
-ALARM = " ".join(PAGE.partition("## Alarms")[2].partition("```sql\n")[2].partition("```")[0].split())
-# The characters of the page's index that separate words.
-_WORD = re.compile(r"[^, '\";=()\[\]{}?@&<>/:\n\t\r]+")
+ALARMS = (ROOT / "docs" / "how-to" / "alarm.md").read_text("utf-8")
+ALARM = " ".join(ALARMS.partition("```sql\n")[2].partition("```")[0].split())
+INDEX = next(json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL) if '"keys"' in block)
 
 # The record of an invocation as FC's documentation shows it.
 KILLED = {
@@ -95,13 +95,15 @@ class Logstore:
     def rows(self, query: str) -> list[dict[str, Any]]:
         search, _bar, statement = query.partition(" | ")
         field, _colon, word = search.partition(": ")
-        found = [log for log in self.logs if word.lower() in map(str.lower, _WORD.findall(log.get(field, "")))]
+        separators = re.escape("".join(INDEX["keys"][field]["token"]))
+        found = [log for log in self.logs if word.lower() in re.split(f"[{separators}]+", log.get(field, "").lower())]
         database = sqlite3.connect(":memory:")
         database.row_factory = sqlite3.Row
-        database.execute("CREATE TABLE log (__time__, message, functionName, hasFunctionError, errorType)")
+        columns = [name for name, index in INDEX["keys"].items() if index["doc_value"]]  # SQL sees no other field
+        database.execute(f"CREATE TABLE log (__time__, {', '.join(columns)})")
         for log in found:
-            named = [log.get(name) for name in ("message", "functionName", "hasFunctionError", "errorType")]
-            database.execute("INSERT INTO log VALUES (1764315819, ?, ?, ?, ?)", named)
+            row = [1764315819, *map(log.get, columns)]
+            database.execute(f"INSERT INTO log VALUES ({', '.join('?' * len(row))})", row)
         database.create_function("try", 1, lambda value: value)
         database.create_function("json_parse", 1, json_parse)
         database.create_function("json_extract_scalar", 2, json_extract_scalar)
@@ -216,7 +218,7 @@ def test_every_query_and_the_alarm_find_the_lines_that_a_function_writes(logstor
 
 
 def test_the_conditions_of_the_alarms_name_columns_of_their_query() -> None:
-    conditions = re.findall(r"^\| [^`]+ \| `(\w+) [<>] \d+`", PAGE, re.MULTILINE)
+    conditions = re.findall(r"^\| [^`]+ \| `(\w+) [<>] \d+`", ALARMS, re.MULTILINE)
     assert conditions == MAKER["columns_of"](ALARM)
 
 
