@@ -35,7 +35,9 @@ CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 PARTS = {
-    "Chromium": Part(CHROMIUM is not None, "the console page in a browser", "apt-get install chromium"),
+    "Chromium": Part(
+        CHROMIUM is not None, "the console page and the documentation site in a browser", "apt-get install chromium"
+    ),
     "redis-server": Part(_command("redis-server"), "the Redis store of `once`", "apt-get install redis-server"),
     "Node and npm": Part(_command("node", "npm"), "templates through the real `s`", "apt-get install nodejs npm"),
     "uWSGI": Part(UWSGI is not None, "serving under uWSGI", "pip install uwsgi, which takes a C compiler"),
@@ -51,6 +53,11 @@ PARTS = {
         all(_package(name) for name in ("sphinx", "myst_parser", "furo")),
         "the documentation site",
         "pip install '.[docs]'",
+    ),
+    "web frameworks": Part(
+        all(_package(name) for name in ("a2wsgi", "fastapi", "flask")),
+        "the page on web frameworks",
+        "pip install '.[test]'",
     ),
     "mypy": Part(_package("mypy"), "the types that mypy sees", "pip install '.[dev]'"),
     "pyright": Part(_package("pyright"), "the types that pyright sees", "pip install '.[dev]'"),

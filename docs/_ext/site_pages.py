@@ -17,7 +17,8 @@ from api_reference import api_reference
 from command_reference import command_reference
 from control_reference import control_reference, fault_reference
 from error_reference import code_reference, error_reference, error_tree
-from sphinx.addnodes import toctree
+from figures import with_figures
+from flow_reference import flow_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[1]
 ROOT = DOCS.parent
+_FRONT = DOCS / "index.md"
 _MADE = re.compile(r"^<!-- made: (\S+)(.*) -->$", re.MULTILINE)
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 _FENCE = re.compile(r"^(`{3,})[^`]*\n.*?^\1$", re.MULTILINE | re.DOTALL)
-_GLOB = re.compile(r"^[\w/-]*\*\n", re.MULTILINE)
+# A part of the front page: a heading, and a list of pages with a line for each.
+_PART = re.compile(r"^### (.+)\n\n((?:- .+\n(?:  .+\n)*)+)", re.MULTILINE)
+_LISTED = re.compile(r"^- \[(.+)\]\((.+)\.md\)(?:: |\uff1a)(.+(?:\n  .+)*)", re.MULTILINE)
 _TEXTS = {
     "api": api_reference,
     "codes": code_reference,
@@ -38,6 +42,7 @@ _TEXTS = {
     "errors": error_reference,
     "error-tree": error_tree,
     "faults": fault_reference,
+    "flow-fields": flow_fields,
     "file": lambda name: (ROOT / name).read_text("utf-8"),
 }
 
@@ -68,12 +73,15 @@ def _text_of(page: Path, source: str) -> str:
         # The links of another file are relative to that file.
         return _with_links(text, page, (ROOT / found[2].strip()).parent) if found[1] == "file" else text
 
-    return _MADE.sub(made, _with_links(_GLOB.sub(_matching_pages, source), page, page.parent))
+    if page == _FRONT:
+        source = _PART.sub(_with_toctree, source)
+    return _MADE.sub(made, _with_links(with_figures(source), page, page.parent))
 
 
-def _matching_pages(glob: re.Match[str]) -> str:
-    """Return a line of a toctree, or nothing if no page matches it: Sphinx has a warning for that."""
-    return glob[0] if any(DOCS.glob(f"{glob[0].strip()}.md")) else ""
+def _with_toctree(part: re.Match[str]) -> str:
+    """Return a part of the front page with its pages in the sidebar too: the same names in the same order."""
+    pages = "\n".join(f"{name.replace('`', '')} <{page}>" for name, page, _ in _LISTED.findall(part[2]))
+    return f"{part[0]}\n```{{toctree}}\n:caption: {part[1]}\n:hidden:\n\n{pages}\n```\n"
 
 
 def _with_links(text: str, page: Path, base: Path) -> str:
@@ -128,10 +136,9 @@ def _write_texts(app: Sphinx, exception: Exception | None) -> None:
 
 
 def _llms_txt(app: Sphinx) -> Iterator[str]:
-    """Yield the lines of llms.txt (https://llmstxt.org): the parts of the documentation with their pages."""
+    """Yield the lines of llms.txt (https://llmstxt.org): the parts of the front page with their pages."""
     yield from (f"# {app.config.project}", "", f"> {metadata('fc-callback')['Summary']}")
-    for part in app.env.get_doctree("index").findall(toctree):
-        if part["includefiles"]:
-            yield from ("", f"## {part['caption']}", "")
-        for name in part["includefiles"]:
-            yield f"- [{app.env.titles[name].astext()}]({name}.md)"
+    for title, pages in _PART.findall(_FRONT.read_text("utf-8")):
+        yield from ("", f"## {title}", "")
+        for name, page, told in _LISTED.findall(pages):
+            yield f"- [{name}]({page}.md): {' '.join(told.split())}"
