@@ -17,6 +17,7 @@ from tests.pages import ROOT, goes_on, prose_of
 
 _UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Click in newer versions of Typer
 _OPERATOR = re.compile(r"[();<>|&]+")
+_BEFORE_COMMAND = re.compile(r"\w+=|(?:if|then|elif|else|while|do|!|exec)$")
 _PLACEHOLDER = re.compile(r"[A-Z_]{2,}|<.*>|\.\.\.")
 _EXTRAS = re.compile(r"(?:\bfc-callback|(?<!\S)\.)\[([\w,]+)\]")
 
@@ -52,7 +53,7 @@ def _separated(command: str) -> Iterator[list[str]]:
                 words = []
         elif redirected:
             redirected = False
-        elif words or not re.match(r"\w+=", word):
+        elif words or not _BEFORE_COMMAND.match(word):
             words.append(word)
 
 
