@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import urllib.request
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from tests.followed_page import Reader, agrees, reader_in, sessions_of
 from tests.pages import DOCS, PAGES, ROOT, Command, blocks_of, commands_of, need_for, page_name
+from tests.profiles import THOROUGH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +53,22 @@ def test_a_reader_who_follows_a_page_sees_what_it_shows(reader: Reader, page: Pa
         assert [
             name for name in re.findall(r"^Started (\S+)\.$", reader.printed, re.MULTILINE) if name not in executions
         ] == []
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(not THOROUGH, reason="This makes an environment; HYPOTHESIS_PROFILE=thorough runs it.")
+@pytest.mark.timeout(500)
+def test_the_tutorial_can_be_followed_in_a_new_environment(reader: Reader, tmp_path: Path) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=100)
+    install = [str(python), "-m", "pip", "install", "--quiet", f"{ROOT}[test]"]  # the command of the page, in a checkout
+    subprocess.run(install, check=True, timeout=300)
+    reader.environment["PATH"] = os.pathsep.join((str(python.parent), os.environ["PATH"]))
+
+    reader.follow((DOCS / "tutorial.md").read_text("utf-8"))
+
+    assert "it has succeeded with" in reader.printed  # the first callback
+    assert "ExecutionSucceeded" in reader.printed
 
 
 def test_the_pages_that_a_newcomer_follows_are_among_them() -> None:

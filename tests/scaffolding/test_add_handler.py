@@ -11,7 +11,6 @@ import pytest
 from fc_callback.scaffolding import AddError, plan_addition
 from tests.scaffolding.projects import ARN, HELLO_WORLD, make_project
 
-
 IMPORTS = "from fc_callback import initializer, task_callback\n"
 DECORATOR = '@task_callback(on_failure="report")\n'
 PLAIN = "def handler(event, context):\n    return {}\n"
