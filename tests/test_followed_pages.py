@@ -61,7 +61,14 @@ def test_a_reader_who_follows_a_page_sees_what_it_shows(reader: Reader, page: Pa
 def test_the_tutorial_can_be_followed_in_a_new_environment(reader: Reader, tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=100)
-    install = [str(python), "-m", "pip", "install", "--quiet", f"{ROOT}[test]"]  # the command of the page, in a checkout
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        f"{ROOT}[test]",
+    ]  # the command of the page, in a checkout
     subprocess.run(install, check=True, timeout=300)
     reader.environment["PATH"] = os.pathsep.join((str(python.parent), os.environ["PATH"]))
 
@@ -160,6 +167,8 @@ def test_a_server_runs_in_the_background_until_it_is_started_again(reader: Reade
 def test_a_server_that_does_not_start_is_told(reader: Reader) -> None:
     with pytest.raises(AssertionError, match="Could not import module"):
         reader.follow(session(*SERVER))
+    with pytest.raises(AssertionError, match="ready"):
+        reader.follow(session(SERVER[0]))
 
 
 def test_blocks_that_are_not_run_are_not_run(reader: Reader) -> None:
