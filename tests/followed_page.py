@@ -8,8 +8,8 @@ What a command prints must be what the page shows. Only this may differ: times, 
 and the lines that a line `...` of the page stands for. A command must end with 0, or the page asks for its code next: `$ echo $?`.
 
 The directory and the variables that a command leaves (`cd`, `export`) are those of the next. A server (`_SERVERS`) runs in the
-background, on a free port that stands for the port of the page in all later commands, until it is started again or the page ends;
-the `export` lines that it prints are set. Commands that only look at an execution are repeated until the page agrees, as a person
+background, on a free port that stands for the port of the page in all later commands, until it is started again or the page ends.
+It is ready when it has printed what the page shows, and the `export` lines that it prints are set. Commands that only look at an execution are repeated until the page agrees, as a person
 would repeat them.
 """
 
@@ -40,7 +40,7 @@ _VARYING = (
 )
 _SERVERS = {"fc-callback local": "8089", "fc-callback serve": "9000", "uvicorn": "8000"}
 _REPEATED = re.compile(r"fc-callback flow (?:list|waiting|describe|history)\b")
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 100
 
 
 def sessions_of(text: str) -> list[Block]:
@@ -69,14 +69,12 @@ class Reader:
         root: The directory, which is empty at first. Nothing is written outside of it.
         environment: The variables of the next command.
         folder: The directory of the next command.
-        typed: The commands so far.
-        printed: What they printed, and what the servers printed at their start.
+        printed: What the commands printed so far.
     """
 
     root: Path
     environment: dict[str, str]
     folder: Path = attrs.field(default=attrs.Factory(lambda reader: reader.root, takes_self=True))
-    typed: list[str] = attrs.field(factory=list)
     printed: str = ""
     _code: int = 0
     _ports: dict[str, str] = attrs.field(factory=dict)
@@ -101,7 +99,6 @@ class Reader:
 
     def type(self, command: Command, *, may_fail: bool = False) -> None:
         """Run a command, and compare what it prints with the page."""
-        self.typed.append(command.text)
         server = next((name for name in _SERVERS if f"{command.text} ".startswith(f"{name} ")), None)
         self.printed += self._start(server, command) if server else self._run(command, may_fail=may_fail)
 
@@ -146,6 +143,7 @@ class Reader:
         return ran.returncode, ran.stdout.decode()
 
     def _start(self, name: str, command: Command) -> str:
+        assert command.shown, f"The page does not show what {command.text} prints when it is ready."
         self._end(name)
         given = re.search(r" --port[ =](\d+)", command.text)
         shown, actual = given[1] if given else _SERVERS[name], str(_free_port())

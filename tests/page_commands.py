@@ -17,6 +17,7 @@ from tests.pages import ROOT, goes_on, prose_of
 
 _UsageError: Any = typer.BadParameter.__base__  # of Click, or of the copy of Click in newer versions of Typer
 _OPERATOR = re.compile(r"[();<>|&]+")
+_BEFORE_COMMAND = re.compile(r"\w+=|(?:if|then|elif|else|while|do|!|exec)$")
 _PLACEHOLDER = re.compile(r"[A-Z_]{2,}|<.*>|\.\.\.")
 _EXTRAS = re.compile(r"(?:\bfc-callback|(?<!\S)\.)\[([\w,]+)\]")
 
@@ -52,7 +53,7 @@ def _separated(command: str) -> Iterator[list[str]]:
                 words = []
         elif redirected:
             redirected = False
-        elif words or not re.match(r"\w+=", word):
+        elif words or not _BEFORE_COMMAND.match(word):
             words.append(word)
 
 
@@ -105,13 +106,13 @@ def _own_problem(words: list[str], *, whole: bool) -> str | None:
         spelled = command_parser().format_usage()
         return next((f"{path} has no {one}." for one in words if one[:2] == "--" and f"{one} " not in spelled), None)
     context: Any = typer.Context(command, info_name=path, **command.context_settings)
-    try:
+    try:  # the values too
         if whole and not hasattr(command, "commands"):
             command.make_context(path, list(words))
     except _UsageError as error:
         if "does not exist" not in error.format_message():  # a directory of the reader
             return f"{path}: {error.format_message()}"
-    try:
+    try:  # the names of options, and how many arguments there are
         _, rest, _ = command.make_parser(context).parse_args(list(words))
     except _UsageError as error:
         return f"{path}: {error.format_message()}"

@@ -167,6 +167,8 @@ def test_a_server_runs_in_the_background_until_it_is_started_again(reader: Reade
 def test_a_server_that_does_not_start_is_told(reader: Reader) -> None:
     with pytest.raises(AssertionError, match="Could not import module"):
         reader.follow(session(*SERVER))
+    with pytest.raises(AssertionError, match="ready"):
+        reader.follow(session(SERVER[0]))
 
 
 def test_blocks_that_are_not_run_are_not_run(reader: Reader) -> None:

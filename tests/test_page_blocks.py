@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import tomlkit
+from alibabacloud_fnf20190315.client import Client as CloudFlowApi
 
 from fc_callback.checking import check_project
 from fc_callback.checking.properties import fc3_schema
@@ -24,15 +25,16 @@ from tests.page_commands import problem_of, simple_commands
 from tests.pages import PAGES, ROOT, Block, blocks_of, commands_of, page_name
 
 CHECKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
-# Source: the RAM authorization of each API. Those of the templates' policies are known too.
+# Source: the RAM authorization of each API. Those of the templates' policies and the calls of CloudFlow's API are known too.
 ACTIONS = {
-    *("kms:Decrypt", "kms:GetSecretValue", "log:PostLogStoreLogs", "oos:GetSecretParameter"),
-    *("fc:*", "fnf:CreateFlow", "fnf:UpdateFlow", "fnf:DescribeFlow", "ram:PassRole", "sts:AssumeRoleWithOIDC"),
-    *("fnf:StartExecution", "fnf:DescribeExecution", "fnf:GetExecutionHistory", "fnf:StopExecution"),
-} | {
-    action
-    for policy in (ROOT / "templates").glob("*/src/policies/*.json")
-    for action in re.findall(r'"(\w+:[A-Z]\w+)"', policy.read_text("utf-8"))
+    *("fc:*", "kms:Decrypt", "kms:GetSecretValue", "log:PostLogStoreLogs", "oos:GetSecretParameter", "ram:PassRole"),
+    "sts:AssumeRoleWithOIDC",
+    *(f"fnf:{name.title().replace('_', '')}" for name in vars(CloudFlowApi) if not name.startswith("_")),
+    *(
+        action
+        for policy in (ROOT / "templates").glob("*/src/policies/*.json")
+        for action in re.findall(r'"(\w+:[A-Z]\w+)"', policy.read_text("utf-8"))
+    ),
 }
 SERVICES = {"fc.aliyuncs.com", "fnf.aliyuncs.com", "mns.aliyuncs.com"}
 INSTRUCTIONS = (
@@ -54,8 +56,8 @@ def problems_of_block(block: Block, folder: Path) -> list[str]:
         return []
     readers: dict[str, Any] = {
         "console": lambda: _problems_of_words(block),
-        "sh": lambda: filter(None, (problem_of(words, whole=True) for words in simple_commands(block.text))),
         "dockerfile": lambda: _problems_of_dockerfile(block.text),
+        "sh": lambda: filter(None, (problem_of(words, whole=True) for words in simple_commands(block.text))),
         "json": lambda: _problems_of_data(json.loads(block.text), block.text, folder),
         "yaml": lambda: _problems_of_data(parse_yaml(block.text), block.text, folder),
         "toml": lambda: _problems_of_data(tomlkit.parse(block.text).unwrap(), block.text, folder),
@@ -164,7 +166,9 @@ POLICY = '{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "fc:Invok
             "instanceConcurrency: 16\ncustomRuntimeConfig: {command: [python3, -m, fc_callback, serve, index.handler]}",
         ),
         ("yaml", "jobs: {check: {steps: [{run: fc-callback check . --format github}]}}"),
+        ("sh", '#!/bin/sh\nset -eu\nif [ -f s.yaml ]; then fc-callback check; fi\nexport A="a\\\nb"'),
         ("json", POLICY),
+        ("json", POLICY.replace("fc:InvokeFunction", "fnf:StartExecution")),
         ("toml", "[tool.pytest]\naddopts = '-q'"),
         (
             "dockerfile",
@@ -205,7 +209,8 @@ def test_a_block_that_is_right_is_no_problem(language: str, text: str, tmp_path:
         ("console", "fc-callback flow start a --input '{id: 1}'", "double quotes"),
         ("console", f"aliyun ram CreatePolicy --PolicyDocument '{POLICY.replace('fc:', 'fcs:')}'", "fcs:"),
         ("text", "a", "skip"),
-        ("bash", "ls", "skip"),
+        ("sh", "if [ -f s.yaml ]; then fc-callback chek; fi", "chek"),
+        ("cobol", "ls", "skip"),
         ("", "a", "no language"),
     ],
 )
