@@ -128,7 +128,17 @@ def test_the_reference_has_every_error_with_what_to_do(site: Path) -> None:
 
     assert len(drawn) > 25
     assert len(codes) > 14
-    assert [name for name in sorted(drawn | codes) if "**What to do:** " not in known.get(name, "")] == []
+    fix = re.compile(r"\*\*What to do:\*\* \S+ \S+ \S+")
+    assert [name for name in sorted(drawn | codes) if not fix.search(known.get(name, ""))] == []
+
+
+def test_the_reference_has_the_fix_of_each_case_of_an_error(site: Path) -> None:
+    known = sections(reference(site)["errors"])
+
+    assert "| Port … cannot be used: …. | Choose another port, or 0 for a free one. |" in known["SettingsError"]
+    assert "| once= has no store. | Pass store=, or set CLOUDFLOW_ONCE_STORE, like redis://" in known["SettingsError"]
+    assert known["BuildError"].count("\n| ") > 10
+    assert known["TemplateError"].count("\n| ") > 10
 
 
 def commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -148,6 +158,17 @@ def test_the_reference_has_every_command_with_its_options(site: Path) -> None:
         missing += [f"{name} {one}" for one in spelled if one not in known[name]]
     assert len(known) > 20
     assert missing == []
+
+
+def test_every_option_in_the_reference_of_the_commands_has_its_meaning_and_its_default(site: Path) -> None:
+    rows = re.findall(r"^\| (`.+`) \| (.*) \| (.*) \|$", reference(site)["command-line"], re.MULTILINE)
+
+    assert len(rows) > 100
+    assert [name for name, meaning, default in rows if not meaning.strip() or not default.strip()] == []
+    assert {("`--threads THREADS`", "`32`"), ("`--json`", "off"), ("`--limit <int range>`", "`20`")} <= {
+        (name, default) for name, _, default in rows
+    }
+    assert [default for _, _, default in rows if re.search(r"[<>]=|env var", default)] == []
 
 
 def test_the_page_on_settings_has_every_setting(site: Path) -> None:
