@@ -19,6 +19,7 @@ import typer.main
 import fc_callback
 from fc_callback import errors, settings
 from fc_callback.callback.decorator import TaskOptions
+from fc_callback.checking import RULES
 from fc_callback.cli.app import app
 from fc_callback.cli.serve import command_parser
 from fc_callback.cloudflow import errors as service_errors
@@ -101,6 +102,16 @@ def test_the_reference_has_every_argument_of_a_public_function_or_class(site: Pa
     assert missing == []
 
 
+def test_the_reference_shows_types_and_defaults_as_one_writes_them(site: Path) -> None:
+    shown = {
+        name: re.findall(r"<[\w.]+ [^|]* at 0x|<class|PydanticUndefined|NOTHING", text)
+        for name, text in reference(site).items()
+    }
+
+    assert {name: found for name, found in shown.items() if found} == {}
+    assert "| `headers` | `headers` | `dict[str, str]` | `dict()` |" in reference(site)["events"]
+
+
 def test_the_reference_has_every_option_of_the_decorator_with_its_default_and_its_meaning(site: Path) -> None:
     text = sections(reference(site)["api"])["task_callback"]
     options = TaskOptions.__annotations__
@@ -175,6 +186,21 @@ def test_the_page_on_settings_has_every_setting(site: Path) -> None:
     text = (site / "settings.md").read_text("utf-8")
 
     assert [one.name for one in settings.VARIABLES if f"| `{one.name}` |" not in text] == []
+
+
+def test_the_page_on_check_has_every_rule_with_its_severity_its_reason_and_its_fix(site: Path) -> None:
+    text = (site / "check.md").read_text("utf-8")
+    errors_part, _, warnings_part = text.partition("\n## Errors\n")[2].partition("\n## Warnings\n")
+    known = sections(text)
+
+    assert len(RULES) > 40
+    for part, severity in ((errors_part, "error"), (warnings_part, "warning")):
+        assert set(re.findall(r"^### (.+)$", part, re.MULTILINE)) == {
+            name for name, rule in RULES.items() if rule.severity == severity
+        }
+    assert [
+        name for name in RULES if not re.search(r"\*\*Why\.\*\* \S.*\*\*Fix\.\*\* \S", known[name], re.DOTALL)
+    ] == []
 
 
 def test_the_reference_has_every_call_of_the_control_api_and_every_fault(site: Path) -> None:
