@@ -1,17 +1,25 @@
-"""Make the pictures of the console page anew: `python docs/pictures.py`.
+"""Make the pictures of the console page and of the terminal anew: `python docs/pictures.py`.
 
-It runs flows in a local CloudFlow, opens their pages in an installed Chromium, and writes docs/pictures/*.png.
-It needs the extra `test`.
+It runs flows in a local CloudFlow, opens their pages in an installed Chromium, runs commands in a real terminal, and writes
+docs/pictures/*.png. It needs the extra `test`.
 """
 
 from __future__ import annotations
 
+import io
+import os
+import pty
+import shlex
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import sync_playwright
+from rich.console import Console
+from rich.terminal_theme import DIMMED_MONOKAI
+from rich.text import Text
 
 from fc_callback import TaskFailed
 from fc_callback.local import LocalCloudFlow
@@ -24,6 +32,18 @@ CHROMIUM = next((path for name in ("chromium", "google-chrome") if (path := shut
 ARN = "acs:fc:cn-hangzhou:1000000000000001:functions/{}/LATEST"
 
 KEEP = {"order.$": "$Input.order"}
+
+WIDTH = 110
+TERMINAL = """<!doctype html><pre style="display: inline-block; margin: 0; padding: 1em; background: {background}; color: {foreground};
+font: 15px/1.35 'DejaVu Sans Mono', monospace">{code}</pre>"""
+FUNCTION = """
+from fc_callback import task_callback
+
+
+@task_callback
+def handler(order: dict, context):
+    return {"orderId": order["id"], "status": "paid"}
+"""
 
 
 def task(name: str, function: str, *, waits: bool = False, **more: Any) -> dict[str, Any]:
@@ -104,32 +124,57 @@ def run_flows(service: LocalCloudFlow) -> None:
         service.run_until_waiting("orders", name, step="Approve")
 
 
-def take(page: Page, service: LocalCloudFlow, suffix: str) -> None:
-    """Take the pictures of one theme and width."""
+def take(page: Page, service: LocalCloudFlow) -> None:
+    """Take the pictures of the console page."""
     for name, path in (
         ("executions", "/console/"),
         ("waiting", "/console/executions/orders/order-4"),
         ("failed", "/console/executions/orders/order-2"),
-        ("clock", "/console/clock"),
     ):
         page.goto(service.endpoint + path, wait_until="networkidle")
-        page.screenshot(path=FOLDER / f"console-{name}-{suffix}.png", full_page=name != "clock")
+        page.screenshot(path=FOLDER / f"console-{name}.png", full_page=True)
+
+
+def type_commands(commands: list[str]) -> str:
+    """Return what a terminal shows while these commands run."""
+    shown: list[bytes] = []
+
+    def keep(terminal: int) -> bytes:
+        data = os.read(terminal, 65_536)
+        shown.append(data)
+        return data
+
+    for command in commands:
+        shown.append(f"\x1b[1m$ {command}\x1b[0m\r\n".encode())
+        pty.spawn(shlex.split(command), keep)
+    return b"".join(shown).decode().replace("\r\n", "\n")
+
+
+def take_terminal(page: Page, name: str, commands: list[str]) -> None:
+    """Take a picture of a terminal."""
+    console = Console(record=True, width=WIDTH, file=io.StringIO(), color_system="truecolor", force_terminal=True)
+    console.print(Text.from_ansi(type_commands(commands).rstrip()))
+    html = console.export_html(theme=DIMMED_MONOKAI, code_format=TERMINAL, inline_styles=True)
+    page.set_content(html)
+    page.locator("pre").screenshot(path=FOLDER / f"terminal-{name}.png")
 
 
 def main() -> None:
     """Make all pictures."""
     if CHROMIUM is None:
         sys.exit("Chromium is missing: apt-get install chromium")
-    FOLDER.mkdir(exist_ok=True)
-    with LocalCloudFlow() as service, sync_playwright() as playwright:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    with LocalCloudFlow() as service, sync_playwright() as playwright, tempfile.TemporaryDirectory() as project:
         run_flows(service)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for theme, width in (("light", 1200), ("dark", 1200), ("light", 400)):
-            context = browser.new_context(
-                color_scheme=theme,  # type: ignore[arg-type]
-                viewport={"width": width, "height": 800},
-            )
-            take(context.new_page(), service, "narrow" if width < 700 else theme)
+        take(browser.new_page(viewport={"width": 1200, "height": 800}), service)
+        Path(project, "index.py").write_text(FUNCTION, "utf-8")
+        os.chdir(project)
+        os.environ.update(service.environment, COLUMNS=str(WIDTH))
+        page = browser.new_page()
+        take_terminal(page, "flow", ["fc-callback flow list", "fc-callback flow describe orders/order-2"])
+        take_terminal(page, "invoke", ['fc-callback invoke index.handler --payload \'{"id": "o-1"}\''])
         browser.close()
 
 

@@ -51,7 +51,8 @@ class TaskRecord:
         total_seconds: The time from the start of the task to its end.
         event_bytes: The size of the event. None if it is not bytes or text.
         output_bytes: The size of the Output. None without an Output.
-        report_attempts: The number of calls of the report. 0 without a report.
+        report_attempts: The number of calls of the report, also of an undelivered one. 0 without a report of the
+            function's outcome, and if CloudFlow refused it.
         throttled: The number of calls with the answer 429.
         already_completed: Whether the task had ended before the report.
     """

@@ -54,6 +54,11 @@ PARTS = {
         "the documentation site",
         "pip install '.[docs]'",
     ),
+    "web frameworks": Part(
+        all(_package(name) for name in ("a2wsgi", "fastapi", "flask")),
+        "the page on web frameworks",
+        "pip install '.[test]'",
+    ),
     "mypy": Part(_package("mypy"), "the types that mypy sees", "pip install '.[dev]'"),
     "pyright": Part(_package("pyright"), "the types that pyright sees", "pip install '.[dev]'"),
 }

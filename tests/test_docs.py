@@ -12,57 +12,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-import attrs
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-FENCE = re.compile(r"^(`{3,})(\w*)\s*$")
-SKIP = re.compile(r"^<!-- skip:(.*)-->$")
+from tests.pages import PAGES, ROOT, Block, blocks_of, need_for, page_name
 
 
-@attrs.frozen
-class Block:
-    """A fenced block of Python: the lines between its fences, and why it is not run, if it is not."""
-
-    first: int
-    lines: list[str]
-    skipped: str | None
-
-
-def blocks_of(text: str) -> list[Block]:
-    """Return the Python blocks of a page.
-
-    Raises:
-        ValueError: A block has no end, or is skipped without a reason.
-    """
-    found: list[Block] = []
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        fence = FENCE.match(lines[number])
-        if fence is None:
-            number += 1
-            continue
-        if fence[1] not in lines[number + 1 :]:
-            raise ValueError(f"The block at line {number + 1} has no end.")
-        end = lines.index(fence[1], number + 1)
-        if fence[2] == "python":
-            before = next((line for line in reversed(lines[:number]) if line.strip()), "")
-            skip = SKIP.match(before)
-            if skip is not None and not skip[1].strip():
-                raise ValueError(f"The block at line {number + 1} is skipped without a reason.")
-            found.append(Block(number + 1, lines[number + 1 : end], skip[1].strip() if skip else None))
-        number = end + 1
-    return found
+def python_blocks_of(text: str) -> list[Block]:
+    """Return the Python blocks of a page."""
+    return [block for block in blocks_of(text) if block.language == "python"]
 
 
 def program_of(text: str) -> str:
     """Return the page as a program: what is no Python block is an empty line."""
     program = [""] * len(text.splitlines())
-    for block in blocks_of(text):
-        if block.skipped is None:
-            program[block.first : block.first + len(block.lines)] = block.lines
+    for block in python_blocks_of(text):
+        if "skip" not in block.notes:
+            program[block.line : block.line + len(block.lines)] = block.lines
     return "\n".join(program) + "\n"
 
 
@@ -84,17 +49,18 @@ def run(text: str, directory: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if blocks_of(page.read_text("utf-8"))],
-    ids=lambda page: page.relative_to(ROOT).as_posix(),
+    [page for page in PAGES if python_blocks_of(page.read_text("utf-8"))],
+    ids=page_name,
 )
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    need_for(page)
     ran = run(page.read_text("utf-8"), tmp_path)
 
     assert ran.returncode == 0, f"{page.relative_to(ROOT)}:\n{ran.stdout}\n{ran.stderr}"
 
 
 def test_there_are_examples() -> None:
-    assert sum(len(blocks_of(page.read_text("utf-8"))) for page in PAGES) > 20
+    assert sum(len(python_blocks_of(page.read_text("utf-8"))) for page in PAGES) > 20
 
 
 def test_an_example_that_fails_is_told_with_its_line_in_the_page(tmp_path: Path) -> None:
@@ -114,7 +80,7 @@ def test_a_block_may_be_skipped_with_a_reason(tmp_path: Path) -> None:
     text = "<!-- skip: it needs a cloud -->\n\n```python\nraise SystemExit(3)\n```\n"
 
     assert run(text, tmp_path).returncode == 0
-    assert blocks_of(text)[0].skipped == "it needs a cloud"
+    assert blocks_of(text)[0].notes == {"skip": "it needs a cloud"}
 
 
 @pytest.mark.parametrize("text", ["<!-- skip: -->\n```python\npass\n```\n", "```python\npass\n"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fc_callback import TaskFailed, TaskTokenNotFound, metrics, task_callback
+from fc_callback import ReportUndelivered, TaskFailed, TaskTokenNotFound, metrics, task_callback
 from fc_callback.idempotency import once
 from fc_callback.idempotency.memory import MemoryStore
 from fc_callback.logs.logger import Logger
@@ -67,6 +67,18 @@ def test_attempts_and_throttling_are_counted(
     pay(local_cloudflow.new_task({"id": 1}).event, fc_context())
 
     assert (records[0].report_attempts, records[0].throttled) == (3, 1)
+
+
+def test_the_record_of_an_undelivered_report_counts_its_calls(
+    local_cloudflow: TaskCloudFlow, fc_context: Contexts, records: list[TaskRecord]
+) -> None:
+    local_cloudflow.inject(Fault("error-before", times=None))
+
+    with pytest.raises(ReportUndelivered) as raised:
+        pay(local_cloudflow.new_task({"id": 1}).event, fc_context(timeout_seconds=1))
+
+    assert (records[0].outcome, records[0].error) == ("raised", "ReportUndelivered")
+    assert records[0].report_attempts == raised.value.attempts > 0
 
 
 def test_a_task_that_fails_tells_its_error(

@@ -23,10 +23,13 @@ from fc_callback.checking import RULES
 from fc_callback.cli.app import app
 from fc_callback.cli.serve import command_parser
 from fc_callback.cloudflow import errors as service_errors
+from fc_callback.flows.builtins import BUILTINS
+from fc_callback.flows.layout import CLOUDFLOW, LEGACY
 from fc_callback.local.control import control_routes
 from fc_callback.local.faults import KINDS
+from tests.pages import PAGES
 from tests.parts import need
-from tests.test_docs import PAGES, program_of
+from tests.test_docs import program_of
 from tests.wheel import locked
 
 if TYPE_CHECKING:
@@ -225,6 +228,17 @@ def test_the_reference_has_every_history_event_that_the_local_cloudflow_writes(s
     assert [name for name in sorted(written | ends) if f"`{name}`" not in text] == []
 
 
+def test_the_reference_has_every_kind_of_step_with_its_fields_and_every_function_of_expressions(site: Path) -> None:
+    text = reference(site)["flow-languages"]
+    fields = {name for layout in (CLOUDFLOW, LEGACY) for names in layout.kinds.values() for name in names}
+    kinds = {kind for layout in (CLOUDFLOW, LEGACY) for kind in layout.kinds}
+
+    assert len(fields) > 30
+    assert [name for name in sorted(fields - {"MaxConcuccency"}) if f"`{name}`" not in text] == []
+    assert [kind for kind in sorted(kinds) if f"| `{kind}` |" not in text] == []
+    assert [name for name in BUILTINS if not re.search(rf"`{name}[(`]", text)] == []
+
+
 def test_a_page_loads_nothing_from_another_site(site: Path) -> None:
     loaded = re.compile(r"<(?:link|script|img|iframe|source)\b[^>]*?(?:href|src)=[\"']((?:https?:)?//[^\"']+)")
     pages = list(site.rglob("*.html"))
@@ -317,3 +331,30 @@ def test_each_diagram_is_drawn_and_shown_on_a_page() -> None:
         drawn = source.with_suffix(".svg").read_text("utf-8")
         assert hashlib.sha256(source.read_bytes()).hexdigest() in drawn, f"Draw {source.name}: python docs/diagrams.py"
         assert "foreignObject" not in drawn  # an <img> does not show it
+
+
+def test_the_diagram_of_the_tutorials_flow_is_what_the_command_prints(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    flow = tmp_path / "orders.yaml"
+    flow.write_text(
+        page.partition("<!-- file: flows/orders.yaml -->")[2].split("```")[1].removeprefix("yaml\n"), "utf-8"
+    )
+
+    printed = subprocess.run(
+        [sys.executable, "-m", "fc_callback", "flow", "graph", str(flow)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+    assert "catch CardRefused" in printed
+    assert (ROOT / "docs" / "diagrams" / "orders.mmd").read_text("utf-8") == printed, "Draw it: python docs/diagrams.py"
+
+
+def test_each_picture_is_shown_on_a_page() -> None:
+    pictures = [path.name for path in (ROOT / "docs" / "pictures").iterdir()]
+    text = "\n".join(page.read_text("utf-8") for page in PAGES)
+
+    assert len(pictures) > 3
+    assert [name for name in pictures if f"pictures/{name})" not in text] == []

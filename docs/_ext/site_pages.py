@@ -18,6 +18,7 @@ from command_reference import command_reference
 from control_reference import control_reference, fault_reference
 from error_reference import code_reference, error_reference, error_tree
 from figures import with_figures
+from flow_reference import flow_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,6 +42,7 @@ _TEXTS = {
     "errors": error_reference,
     "error-tree": error_tree,
     "faults": fault_reference,
+    "flow-fields": flow_fields,
     "file": lambda name: (ROOT / name).read_text("utf-8"),
 }
 

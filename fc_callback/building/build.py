@@ -69,7 +69,9 @@ def build_project(
     """
     project = read_project(root)
     if not project.manifests:
-        raise BuildError(f"There is no s.yaml in {root} that can be read.", hint="`fc-callback check` says why.")
+        raise BuildError(
+            f"There is no s.yaml in {root.absolute()} that can be read.", hint="`fc-callback check` says why."
+        )
     if not project.functions:
         raise BuildError(
             "s.yaml has no resource of the component fc3.",

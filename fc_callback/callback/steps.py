@@ -19,7 +19,7 @@ from fc_callback.callback.deadline import SoftDeadline
 from fc_callback.callback.outcome import DEFERRED, Failed, Unwritable
 from fc_callback.callback.run_and_record import Recording, Run, run_plain
 from fc_callback.callback.service import Service
-from fc_callback.errors import EventNotUtf8, TaskTokenNotFound, TokenAmbiguous
+from fc_callback.errors import EventNotUtf8, ReportUndelivered, TaskTokenNotFound, TokenAmbiguous
 from fc_callback.idempotency.unremembered import NO_WORK
 from fc_callback.metrics import task_record, timed_step
 from fc_callback.payload.arguments import Delivery
@@ -179,12 +179,16 @@ class Steps:
         if work.came_before:  # our earlier delivery may have ended the task
             client = client.evolve(already_completed="accept")
         with timed_step(record, "report"):
-            if isinstance(outcome, Failed):
-                result = client.report_task_failed(
-                    token, outcome.error, outcome.cause, deadline=until, credentials=credentials
-                )
-            else:
-                result = client.report_task_succeeded(token, outcome.text, deadline=until, credentials=credentials)
+            try:
+                if isinstance(outcome, Failed):
+                    result = client.report_task_failed(
+                        token, outcome.error, outcome.cause, deadline=until, credentials=credentials
+                    )
+                else:
+                    result = client.report_task_succeeded(token, outcome.text, deadline=until, credentials=credentials)
+            except ReportUndelivered as error:
+                record.report_attempts = error.attempts
+                raise
             record.reported(result)
         if result.already_completed:
             log_safely(logger, logging.WARNING, "Task %s had already ended: this report changed nothing.", token)

@@ -183,7 +183,9 @@ def _result(seen: _Attempts, document: dict[str, Any], *, already_completed: boo
 def _undelivered(
     action: str, seen: _Attempts, problem: CloudFlowError | ServiceUnreachable | None
 ) -> ReportUndelivered:
-    why = f" The last call: {problem.args[0]}" if problem is not None else ""
+    # What to do about a service that cannot be reached. The hint of a 429 or 500 is to retry, which was done.
+    advice = f" {problem.hint}" if isinstance(problem, ServiceUnreachable) else ""
+    why = f" The last call: {problem.args[0]}{advice}" if problem is not None else ""
     calls = "1 call" if seen.made == 1 else f"{seen.made} calls"
     return ReportUndelivered(
         f"{action} was not delivered before the deadline, after {calls}.{why}",

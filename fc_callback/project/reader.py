@@ -137,7 +137,10 @@ def read_project(root: Path, *, environ: Mapping[str, str] | None = None) -> Pro
 def _read_manifests(root: Path, problems: list[ProjectProblem]) -> list[Document]:
     main = next((root / name for name in MANIFEST_NAMES if (root / name).is_file()), None)
     if main is None:
-        message, hint = f"There is no s.yaml in {root}.", "Name a project's directory, or run `fc-callback new`."
+        message, hint = (
+            f"There is no s.yaml in {root.absolute()}.",
+            "Name a project's directory, or run `fc-callback new`.",
+        )
         problems.append(ProjectProblem(rule="manifest", file="s.yaml", line=1, message=message, hint=hint))
         return []
     paths = sorted(path for path in root.glob("s.*.y*ml") if path != main and path.is_file())

@@ -128,8 +128,8 @@ def plan_addition(
 
 def _candidates(project: Project) -> list[Function]:
     if not project.manifests:
-        problem = next((one.message for one in project.problems), f"There is no s.yaml in {project.root}.")
-        raise AddError(problem, hint="Name the directory of a project with a s.yaml that can be read.")
+        problem = next((one.message for one in project.problems), f"There is no s.yaml in {project.root.absolute()}.")
+        raise AddError(problem, hint="Name the directory of a project with an s.yaml that can be read.")
     found = [one for one in project.functions if _runs_python(project, one)]
     if found:
         return found

@@ -339,6 +339,16 @@ def test_a_refused_connection_is_retried_until_the_time_is_up_and_never_ambiguou
     assert "refused" in str(caught.value.last_error)
 
 
+def test_an_endpoint_out_of_reach_is_told_with_what_to_do_about_the_network() -> None:
+    with ScriptedService() as gone:
+        pass
+    with pytest.raises(ReportUndelivered) as caught:
+        client_of(gone.endpoint).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(2))
+    assert f"No answer from {gone.endpoint}: the connection was refused. Check that the function may reach" in str(
+        caught.value
+    )
+
+
 def test_the_error_says_how_often_and_why_and_carries_no_chain() -> None:
     with ScriptedService(error("ResourceThrottled", 429)) as service, pytest.raises(ReportUndelivered) as caught:
         client_of(service.endpoint).report_task_succeeded(TOKEN, {}, deadline=Deadline.after(1.02))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from fc_callback.scaffolding import AddError, plan_addition
 from tests.scaffolding.projects import ARN, HELLO_WORLD, make_project
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 IMPORTS = "from fc_callback import initializer, task_callback\n"
 DECORATOR = '@task_callback(on_failure="report")\n'
@@ -221,3 +219,12 @@ def test_a_handler_outside_of_the_project_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(AddError, match="outside of the project"):
         plan_addition(root)
+
+
+def test_a_folder_without_a_project_is_told_with_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(AddError, match=re.escape(f"There is no s.yaml in {tmp_path}.")):
+        plan_addition(Path())
