@@ -61,7 +61,14 @@ def test_a_reader_who_follows_a_page_sees_what_it_shows(reader: Reader, page: Pa
 def test_the_tutorial_can_be_followed_in_a_new_environment(reader: Reader, tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=100)
-    install = [str(python), "-m", "pip", "install", "--quiet", f"{ROOT}[test]"]  # the command of the page, in a checkout
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        f"{ROOT}[test]",
+    ]  # the command of the page, in a checkout
     subprocess.run(install, check=True, timeout=300)
     reader.environment["PATH"] = os.pathsep.join((str(python.parent), os.environ["PATH"]))
 
