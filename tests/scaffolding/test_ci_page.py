@@ -26,7 +26,7 @@ KEYS = {
 def run_script(script: str, folder: Path, commands: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a script with this Python's commands, and with those of a folder before them."""
     path = os.pathsep.join((str(commands), str(Path(sys.executable).parent), os.environ["PATH"]))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ALIBABA_CLOUD_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ALIBABA_CLOUD_", "PYTEST_"))}
     return subprocess.run(
         ["sh", "-c", script, "ci.sh"],
         cwd=folder,
