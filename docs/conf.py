@@ -47,6 +47,6 @@ linkcheck_ignore = [
 # JavaScript makes the anchors of these pages.
 linkcheck_anchors_ignore_for_url = [
     r"https://github\.com/.*",
-    r"https://www\.alibabacloud\.com/help/.*",
+    r"https://(www\.)?alibabacloud\.com/help/.*",
     r"https://help\.aliyun\.com/.*",
 ]

@@ -297,9 +297,13 @@ class SealError(FcCallbackError, ValueError):
 class SealInvalid(SealError):
     """Raised when the text was not sealed with any of the keys, or was changed."""
 
+    hint = "Use the whole text, and give TokenSeal every key that may have sealed it."
+
 
 class SealExpired(SealError):
     """Raised when the text was sealed longer ago than `max_age_seconds` allows."""
+
+    hint = "Start the step again, or accept older texts with a larger max_age_seconds=."
 
 
 class ReportUndelivered(FcCallbackError, ConnectionError):

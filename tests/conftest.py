@@ -17,6 +17,7 @@ from fc_callback.values.invocation import observers
 from tests import profiles  # noqa: F401 - it loads the profile
 from tests.framed_log import FramedLog
 from tests.parts import missing_parts
+from tests.site_build import site  # noqa: F401 - a fixture
 from tests.waiting import WaitingTasks
 from tests.wheel import shared_wheel
 

@@ -70,7 +70,7 @@ def test_keys_rotate(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_whatever_is_wrong_with_a_text_the_answer_is_the_same(text: str) -> None:
     with pytest.raises(SealInvalid) as caught:
         TokenSeal(KEY).open(text, max_age_seconds=60)
-    assert str(caught.value) == "This text is no sealed task token, or another key sealed it."
+    assert caught.value.args == ("This text is no sealed task token, or another key sealed it.",)
     assert caught.value.__cause__ is None
 
 

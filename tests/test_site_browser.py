@@ -16,7 +16,6 @@ import pytest
 
 from tests.local.browser import Window, chromium  # noqa: F401 - a fixture
 from tests.parts import need
-from tests.test_site import site  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +174,7 @@ def test_a_version_that_is_served_alone_shows_its_version(window: Window, versio
 )
 def test_a_search_in_chinese_and_in_english_finds_the_page(
     window: Window,
-    site: Path,  # noqa: F811
+    site: Path,
     searched: str,
     found: str,
 ) -> None:
@@ -190,7 +189,7 @@ def test_a_search_in_chinese_and_in_english_finds_the_page(
 
 def test_a_search_in_chinese_finds_no_page_that_has_only_some_of_the_characters(
     window: Window,
-    site: Path,  # noqa: F811
+    site: Path,
 ) -> None:
     page = window.page
     with served(site) as address:

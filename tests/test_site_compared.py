@@ -13,7 +13,7 @@ import typer.main
 from benchmarks.faults import FAULTS
 from fc_callback.cli.app import app
 from tests.parts import need
-from tests.test_site import site, sphinx  # noqa: F401 - a fixture
+from tests.site_build import sphinx
 
 ROOT = Path(__file__).parents[1]
 COMPARED = (ROOT / "docs" / "compared.md").read_text("utf-8")
@@ -52,7 +52,7 @@ def test_every_other_command_of_the_page_exists() -> None:
             assert (ROOT / f"{words[2].replace('.', '/')}.py").is_file()
 
 
-def test_each_row_with_a_benchmark_has_its_figure_on_the_site(site: Path) -> None:  # noqa: F811
+def test_each_row_with_a_benchmark_has_its_figure_on_the_site(site: Path) -> None:
     shown = (site / "compared.md").read_text("utf-8")
     measured = [row for row in ROWS if "benchmarks.md#" in row[3]]
 

@@ -6,8 +6,10 @@ import importlib
 import inspect
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_args
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+import attrs
 from docstrings import docstring, to_markdown
 from pydantic import BaseModel
 
@@ -98,16 +100,13 @@ def _called(name: str, function: Callable[..., Any]) -> Iterator[str]:
 
 
 def _model_fields(cls: type[BaseModel]) -> Iterator[str]:
-    annotations = {
-        each: text for base in reversed(cls.__mro__) for each, text in vars(base).get("__annotations__", {}).items()
-    }
     yield from ("| field | in the event | type | default |", "|---|---|---|---|")
     for name, field in cls.model_fields.items():
         alias = field.alias or name
         default = "required" if field.is_required() else f"`{_default(field.default)}`"
         if field.default_factory is not None:
             default = f"`{_default(field.default_factory)}()`"
-        kind = str(annotations.get(name, field.annotation)).replace("|", r"\|")
+        kind = _plain_type(field.annotation).replace("|", r"\|")
         yield f"| `{name}` | `{alias}` | `{kind}` | {default} |"
 
 
@@ -117,7 +116,7 @@ def _signature(name: str, value: Callable[..., Any]) -> Iterator[str]:
     except (TypeError, ValueError):
         return
     parameters = [each for each in signature.parameters.values() if each.name not in {"self", "cls"}]
-    parameters = [each for parameter in parameters for each in _unpacked(parameter)]
+    parameters = [_with_factory(each, value) for parameter in parameters for each in _unpacked(parameter)]
     shown = list(_with_marks(parameters))
     kind = signature.return_annotation
     returns = "" if kind is inspect.Signature.empty or isinstance(value, type) else f" -> {_type(kind)}"
@@ -134,6 +133,23 @@ def _unpacked(parameter: inspect.Parameter) -> list[inspect.Parameter]:
     if options is None:
         return [parameter]
     return list(inspect.signature(_OPTIONS[options[1]]).parameters.values())
+
+
+class _AsWritten(str):
+    """A text of code, as it is."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+def _with_factory(parameter: inspect.Parameter, value: Callable[..., Any]) -> inspect.Parameter:
+    """Return the parameter of an attrs class with the call that makes its default; `...` if that is not a public function."""
+    if parameter.default is not attrs.NOTHING:
+        return parameter
+    factory = attrs.fields_dict(value)[parameter.name].default
+    name = factory.factory.__name__
+    text = "..." if factory.takes_self or name.startswith("_") else f"{name}()"
+    return parameter.replace(default=_AsWritten(text))
 
 
 def _with_marks(parameters: list[inspect.Parameter]) -> Iterator[str]:
@@ -167,6 +183,22 @@ def _type(annotation: Any) -> str:
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__name__
     return annotation if isinstance(annotation, str) else str(annotation)
+
+
+def _plain_type(annotation: Any) -> str:
+    """Return the type of a model's field without what pydantic does to read it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _plain_type(arguments[0])
+    if origin in {Union, UnionType}:
+        return " | ".join(_plain_type(each) for each in arguments)
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    if origin is not None:
+        return f"{origin.__name__}[{', '.join(_plain_type(each) for each in arguments)}]"
+    if annotation in {None, NoneType}:
+        return "None"
+    return "..." if annotation is Ellipsis else getattr(annotation, "__name__", str(annotation))
 
 
 def _default(value: Any) -> str:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NAME = "fc-callback"
-_REMARKS = re.compile(r"\s*\[([^\[\]]+)\]$")  # [default: 60; required], at the end of a help text
+_REMARKS = re.compile(r"\s*\[([^\[\]]+)\]$")  # [default: 60; x>=1] or [required], at the end of a help text
+_DEFAULT = re.compile(r" \(default: ([^)]+)\)")
 
 
 def command_reference() -> str:
@@ -37,8 +38,8 @@ def _entries(command: Any, context: Any, heading: str) -> Iterator[str]:
         usage = " ".join(command.collect_usage_pieces(context))
         yield f"```console\n{context.command_path} {usage}\n```"
         yield escaped(inspect.cleandoc(command.help or ""))
-        records = [each.get_help_record(context) for each in command.get_params(context)]
-        yield _table([_row(*record) for record in records if record and "--help" not in record[0]])
+        records = [(each, each.get_help_record(context)) for each in command.get_params(context)]
+        yield _table([_row(each, *record) for each, record in records if record and "--help" not in record[0]])
         commands = getattr(command, "commands", {})
         for name, inner in commands.items():
             inner_context = typer.Context(inner, parent=context, info_name=name)
@@ -46,12 +47,20 @@ def _entries(command: Any, context: Any, heading: str) -> Iterator[str]:
             yield from _entries(inner, inner_context, f"{hashes} {inner_context.command_path}")
 
 
-def _row(names: str, text: str) -> tuple[str, str, str]:
-    remarks = _REMARKS.search(text)
-    if remarks is None:
-        return f"`{names}`", escaped(text), ""
-    shown = remarks[1].removeprefix("default: ")
-    return f"`{names}`", escaped(text[: remarks.start()]), shown if shown == "required" else f"`{shown}`"
+def _row(parameter: Any, names: str, text: str) -> tuple[str, str, str]:
+    """Return the cells of an option. Its help text ends with remarks: its default, its limits, whether it is required."""
+    found = _REMARKS.search(text)
+    remarks = found[1].split("; ") if found else []
+    meaning = text[: found.start()] if found else text
+    default = "off" if getattr(parameter, "is_flag", False) else "none"
+    for remark in remarks:
+        if remark == "required":
+            default = remark
+        elif remark.startswith("default: "):
+            default = f"`{remark.removeprefix('default: ').removeprefix('(').removesuffix(')')}`"
+        else:
+            meaning += f" ({remark})"
+    return f"`{names}`", escaped(meaning), default
 
 
 def _serve(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -61,14 +70,16 @@ def _serve(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:  # noqa: SLF001 - argparse has no public list of options
         if action.help == "==SUPPRESS==" or "--help" in action.option_strings:
             continue
-        names = ", ".join(action.option_strings)
-        default = "" if action.default in {None, "==SUPPRESS=="} else f"`{action.default}`"
-        text = (action.help or "").replace(f" (default: {action.default})", "")
-        text = text.replace("%(default)s", str(action.default))
-        rows.append(
-            (f"`{names} {action.dest.upper()}`" if names else f"`{action.dest.upper()}`", escaped(text), default)
-        )
+        text = (action.help or "").replace("%(default)s", str(action.default))
+        told = _DEFAULT.search(text)
+        default = told[1] if told else str(action.default).lower()
+        name = f"{action.option_strings[0]} {action.dest.upper()}" if action.option_strings else action.dest.upper()
+        rows.append((f"`{name}`", escaped(_DEFAULT.sub("", text)), _shown(default, is_required=action.required)))
     yield _table(rows)
+
+
+def _shown(default: str, *, is_required: bool) -> str:
+    return "required" if is_required else default if default == "none" else f"`{default}`"
 
 
 def _table(rows: list[tuple[str, str, str]]) -> str:

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from docstrings import docstring, escaped, to_markdown
+from error_cases import cases_with_a_fix
 
 import fc_callback
 from fc_callback import errors
@@ -17,7 +18,37 @@ from fc_callback.errors import FcCallbackError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_OWN_HINT = "The error's text ends with what to do in this case."
+# What to do about a class whose text names the fix of each case.
+_FIXES = {
+    "FcCallbackError": "Read the text of the error: it says what happened and what to do. `error.hint` is the second part.",
+    "SettingsError": "Correct the value that the text names. [Settings](../settings.md) has the variables, [the package](api.md) "
+    "the options of Python, and [the command line](command-line.md) those of the commands.",
+    "HandlerInvalid": "Change the parameters or the annotations of the function as the text says. "
+    "[Events](../events.md#the-annotation) has the forms that a function can have.",
+    "TaskTokenNotFound": "Let the step send the token to the function, and name its place with `token=` if it has another key: "
+    "[the place of the token](../events.md#the-place-of-the-token). `missing_token=` decides about events without a task.",
+    "TokenAmbiguous": "Name the place of the right token with `token=`, or run the function once for each task with `batch=`: "
+    "[batches](../batches.md).",
+    "PayloadInvalid": "Send the fields that `error.problems` names, or change the annotation or the model.",
+    "OutputError": "Return JSON types, or pydantic models, dataclasses or attrs classes made of them. `error.path` is the place.",
+    "TaskFailed": "The function itself raises it. [Catch its name in the flow](../how-to/catch-failures.md).",
+    "IdempotencyError": "See the entries of its classes. If `error.retryable` is true, let the error pass through: FC delivers the "
+    "event again.",
+    "IdempotencyKeyMissing": "Send the field that `key=` names with every event, or name another field.",
+    "StoreUnavailable": "Let the error pass through: FC delivers the event again. If it stays, check that the function reaches the "
+    "store, as the text says.",
+    "SealError": "See the entries of its two classes.",
+    "ServiceUnreachable": "Check what the text names: the endpoint, the network of the function, a proxy or a certificate. "
+    "A report is repeated by itself while `error.retryable` is true: [delivery](../delivery.md#what-happens-after-a-call).",
+    "CloudFlowError": "Look up `error.code` in [the codes](#the-codes-of-cloudflow). If it has no entry, read "
+    "`error.service_message`, and give `error.request_id` to the support of Alibaba Cloud.",
+    "ApiError": "Look up `error.code` in [the codes](#the-codes-of-cloudflow): the local CloudFlow refuses what the service refuses.",
+    "HandlerNotLoaded": "Correct the import, or the string that names the function. "
+    "[`fc-callback check`](../check.md#handler-import) finds this before a deployment.",
+    "BuildError": "Correct the requirement, the tool or the folder that the text names. [Packages](../packaging.md) says how a "
+    "package is built.",
+    "TemplateError": "Correct the template, the value or the folder that the text names. [Templates](../templates.md) has the values.",
+}
 
 
 def error_tree() -> str:
@@ -58,8 +89,22 @@ def _position(cls: type) -> int:
 
 def _entry(cls: type[FcCallbackError]) -> str:
     bases = " and ".join(f"`{base.__name__}`" for base in cls.__bases__)
-    fix = escaped(cls.hint) if cls.hint else _OWN_HINT
-    return f"### {cls.__name__}\n\n`from {_home(cls)} import {cls.__name__}`, a subclass of {bases}.\n\n{to_markdown(docstring(cls))}\n\n**What to do:** {fix}"
+    return "\n\n".join(
+        (
+            f"### {cls.__name__}",
+            f"`from {_home(cls)} import {cls.__name__}`, a subclass of {bases}.",
+            to_markdown(docstring(cls)),
+            f"**What to do:** {escaped(cls.hint) if cls.hint else _FIXES[cls.__name__]}",
+            _table(cls.__name__),
+        )
+    )
+
+
+def _table(name: str) -> str:
+    """Return the cases of an error that have a fix of their own; nothing if there are none."""
+    cases = cases_with_a_fix().get(name, ())
+    cells = [" | ".join(escaped(text).replace("|", r"\|") for text in case) for case in cases]
+    return "\n".join(("| the text says | what to do |", "|---|---|", *(f"| {row} |" for row in cells))) if cells else ""
 
 
 def _home(cls: type) -> str:
@@ -78,6 +123,6 @@ def _code_entry(cls: type[CloudFlowError]) -> str:
             f"`from {_home(cls)} import {cls.__name__}`. {to_markdown(docstring(cls))}",
             f"The service says: {escaped(cls.template)}" if cls.template else "",
             repeats,
-            f"**What to do:** {escaped(cls.hint) if cls.hint else _OWN_HINT}",
+            f"**What to do:** {escaped(cls.hint)}",
         )
     )

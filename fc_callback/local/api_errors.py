@@ -32,9 +32,13 @@ class ApiError(FcCallbackError):
 class StillRunning(FcCallbackError, TimeoutError):
     """An execution has not ended within the timeout of `wait`."""
 
+    hint = "Report the task that its step waits for, move the clock with advance(), or give a longer timeout=."
+
 
 class NoWaitingTask(FcCallbackError, LookupError):
     """An execution does not wait for a report."""
+
+    hint = "The history of the execution shows what its steps did: history(), or `fc-callback flow history`."
 
 
 def invalid_argument(detail: str) -> ApiError:
