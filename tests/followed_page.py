@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "<time>"),
-    (re.compile(r"\b1-[0-9a-f]{8}-[0-9a-f]+-[0-9a-f]+\b"), "<request>"),
+    (re.compile(r"\b(?:1-[0-9a-f]{8}-[0-9a-f]+-[0-9a-f]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b"), "<id>"),
     (re.compile(r"(?:^ *\+|\b)(?:\d+(?:\.\d+)? ?(?:ms|min|s|h|d)\b ?)+", re.MULTILINE), "<duration> "),
     (re.compile(r"(?:127\.0\.0\.1|localhost):\d+"), "<address>"),
     (re.compile(r"(?<=\S)[ \t]+"), " "),
@@ -174,7 +174,10 @@ class Reader:
         server = self._servers.pop(name, None)
         if server is not None:
             server.send_signal(signal.SIGINT)
-            server.wait(_PATIENCE_SECONDS)
+            try:
+                server.wait(_PATIENCE_SECONDS)
+            finally:
+                server.kill()
 
 
 def _free_port() -> int:

@@ -25,7 +25,11 @@ from tests.pages import PAGES, ROOT, Block, blocks_of, commands_of, page_name
 
 CHECKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 # Source: the RAM authorization of each API. Those of the templates' policies are known too.
-ACTIONS = {"kms:Decrypt", "kms:GetSecretValue", "log:PostLogStoreLogs", "oos:GetSecretParameter"} | {
+ACTIONS = {
+    *("kms:Decrypt", "kms:GetSecretValue", "log:PostLogStoreLogs", "oos:GetSecretParameter"),
+    *("fc:*", "fnf:CreateFlow", "fnf:UpdateFlow", "fnf:DescribeFlow", "ram:PassRole", "sts:AssumeRoleWithOIDC"),
+    *("fnf:StartExecution", "fnf:DescribeExecution", "fnf:GetExecutionHistory", "fnf:StopExecution"),
+} | {
     action
     for policy in (ROOT / "templates").glob("*/src/policies/*.json")
     for action in re.findall(r'"(\w+:[A-Z]\w+)"', policy.read_text("utf-8"))
@@ -50,6 +54,7 @@ def problems_of_block(block: Block, folder: Path) -> list[str]:
         return []
     readers: dict[str, Any] = {
         "console": lambda: _problems_of_words(block),
+        "sh": lambda: filter(None, (problem_of(words, whole=True) for words in simple_commands(block.text))),
         "dockerfile": lambda: _problems_of_dockerfile(block.text),
         "json": lambda: _problems_of_data(json.loads(block.text), block.text, folder),
         "yaml": lambda: _problems_of_data(parse_yaml(block.text), block.text, folder),

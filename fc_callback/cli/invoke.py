@@ -82,7 +82,11 @@ def command(  # noqa: PLR0917 - Typer passes them by name
     ] = False,
     environment: Annotated[
         list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="An environment variable of the function; may be repeated."),
+        typer.Option(
+            "--env",
+            metavar="NAME[=VALUE]",
+            help="An environment variable of the function; may be repeated. NAME alone takes the value of this shell.",
+        ),
     ] = None,
     python: Annotated[
         str, typer.Option(help="The Python interpreter that runs the function.", show_default="this one")
@@ -148,9 +152,17 @@ def command(  # noqa: PLR0917 - Typer passes them by name
 
 
 def _variables(texts: list[str]) -> dict[str, str]:
-    variables = dict(text.partition("=")[::2] for text in texts)
-    if any("=" not in text for text in texts) or "" in variables:
-        raise SettingsError("--env is not of the form NAME=VALUE.")
+    """Return the variables of --env. A value of the shell does not appear in a list of processes."""
+    variables = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise SettingsError("--env has no name of a variable.", hint="Write --env NAME=VALUE or --env NAME.")
+        if not equals and name not in os.environ:
+            raise SettingsError(
+                f"--env {name} has no value.", hint=f"Write --env {name}=VALUE, or export {name} before."
+            )
+        variables[name] = value if equals else os.environ[name]
     return variables
 
 

@@ -49,7 +49,7 @@ def payload_invalid(
     problems = tuple(
         (_path_of_location(detail["loc"]), message_without_values(detail)) for detail in error.errors(include_url=False)
     )
-    listed = "; ".join(f"{path}: {message}" for path, message in problems[:_PROBLEMS_SHOWN])
+    listed = "; ".join(f"{path}: {message.rstrip('.')}" for path, message in problems[:_PROBLEMS_SHOWN])
     more = f"; and {len(problems) - _PROBLEMS_SHOWN} more" if len(problems) > _PROBLEMS_SHOWN else ""
     return PayloadInvalid(
         f"{subject} does not fit {name or error.title}: {listed}{more}.", problems=problems, hint=hint

@@ -321,6 +321,12 @@ def test_variables_are_given_by_name(run: Run, code: Any) -> None:
     assert run("--env", "GREETING=a=b").stdout == b"a=b"
 
 
+def test_a_variable_without_a_value_has_that_of_the_shell(run: Run, code: Any) -> None:
+    code("import os\ndef handler(event, context): return os.environ['GREETING']")
+
+    assert run("--env", "GREETING", environment={"GREETING": "a=b"}).stdout == b"a=b"
+
+
 MANIFEST = """
 edition: 3.0.0
 name: app
@@ -455,7 +461,8 @@ def test_a_handler_that_fc_refuses_is_refused_with_its_error(run: Run, code: Any
         (["--code-dir", "missing"], "There is no directory missing"),
         (["--config", "none.yaml"], "There is no function in none.yaml"),
         (["--resource", "pay"], "Add --config s.yaml"),
-        (["--env", "X"], "NAME=VALUE"),
+        (["--env", "NOT_SET"], "Write --env NOT_SET=VALUE, or export NOT_SET before"),
+        (["--env", "=x"], "--env has no name"),
         (["--event", "oss", "--payload", "{}"], "have no payload"),
         (["--event-file", "x", "--payload", "{}"], "the whole event"),
         (["--memory", "0"], "memory_mb must be greater than 0"),

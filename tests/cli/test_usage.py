@@ -80,7 +80,7 @@ def test_the_completion_can_be_installed() -> None:
         ("invoke", "--event-file", "missing.bin"),
         ("invoke", "--code-dir", "missing"),
         ("invoke", "--config", "missing.yaml"),
-        ("invoke", "--env", "x"),
+        ("invoke", "--env", "=x"),
         ("redeliver",),
         ("redeliver", "nothing://there"),
         ("new", "nothing", "there"),

@@ -4,7 +4,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fc_callback.errors import PayloadInvalid
 from fc_callback.payload.problems import payload_invalid
@@ -48,6 +48,17 @@ def test_each_problem_has_its_path_and_words() -> None:
         "Input should be a valid integer, unable to parse string as an integer",
     )
     assert str(error).startswith("The payload does not fit Order: $.lines[1]: Input should be")
+
+
+def test_a_problem_that_is_a_sentence_ends_with_one_period() -> None:
+    class Reading(BaseModel):
+        model_config = ConfigDict(val_json_bytes="base64")
+        data: bytes
+
+    with pytest.raises(ValidationError) as caught:
+        Reading.model_validate_json('{"data": "no base64!"}')
+    assert caught.value.errors()[0]["msg"].endswith(".")
+    assert str(payload_invalid(caught.value, hint="Send base64.")).endswith("2. Send base64.")
 
 
 @pytest.mark.parametrize(

@@ -33,4 +33,12 @@ def notify(text: str) -> None:
         raise TaskFailed("NotConfigured", cause="NOTIFY_URL is not set: put the address of a webhook there.")
     import requests
 
-    requests.post(url, json={"msgtype": "text", "text": {"content": text}}, timeout=10).raise_for_status()
+    try:
+        answer = requests.post(url, json={"msgtype": "text", "text": {"content": text}}, timeout=10)
+    except requests.RequestException as error:
+        # The text of the error has the address of the webhook, which is a secret.
+        raise TaskFailed("NotSent", cause=f"The webhook did not answer: {type(error).__name__}.") from None
+    # DingTalk answers a message that it refuses with HTTP 200 and an errcode.
+    told = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
+    if not answer.ok or told.get("errcode"):
+        raise TaskFailed("NotSent", cause=f"The webhook answered {answer.status_code}: {answer.text[:200]}")

@@ -6,6 +6,7 @@ The fixtures `local_cloudflow` and `fc_context` come with fc-callback.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,14 +24,20 @@ PROJECT = Path(__file__).parent.parent
 
 @pytest.fixture
 def messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleQueue[str]]:
-    """Configure both functions and receive their messages; the result is the queue of received messages."""
+    """Configure both functions and receive their messages; the result is the queue of received messages.
+
+    The webhook answers like a robot of DingTalk, with the errcode of WEBHOOK_ERRCODE.
+    """
     texts: SimpleQueue[str] = SimpleQueue()
 
     class Receive(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             texts.put(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"]["content"])
+            answer = json.dumps({"errcode": int(os.environ.get("WEBHOOK_ERRCODE", "0"))}).encode()
             self.send_response(200)
+            self.send_header("Content-Type", "application/json")
             self.end_headers()
+            self.wfile.write(answer)
 
         def log_message(self, *_arguments: object) -> None:
             pass

@@ -39,6 +39,28 @@ def test_asking_leaves_the_task_waiting(task: WaitingTask, sealed: str) -> None:
     task.assert_waiting()
 
 
+def test_a_webhook_that_does_not_answer_fails_the_task_without_the_address(
+    task: WaitingTask, fc_context: Context, messages: SimpleQueue[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_URL", "http://127.0.0.1:1/send?access_token=secret-of-the-robot")
+
+    ask.handler(task.event, fc_context())
+
+    task.assert_failed_with("NotSent")
+    assert task.failure is not None
+    assert "secret-of-the-robot" not in task.failure[1]
+
+
+def test_a_message_that_the_webhook_refuses_fails_the_task(
+    task: WaitingTask, fc_context: Context, messages: SimpleQueue[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEBHOOK_ERRCODE", "310000")
+
+    ask.handler(task.event, fc_context())
+
+    task.assert_failed_with("NotSent")
+
+
 def test_a_look_at_the_link_shows_two_buttons_and_decides_nothing(
     task: WaitingTask, sealed: str, fc_context: Context
 ) -> None:
