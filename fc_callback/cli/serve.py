@@ -140,7 +140,12 @@ def _application(given: argparse.Namespace) -> FunctionApp:
     try:
         http = load_handler(given.http, "custom") if given.http else None
     except LoadError as error:
-        raise SettingsError(f"--http {given.http} cannot be loaded: {error}.") from error
+        searched = (
+            f"It was looked up in {given.code_dir!r}, the directory of --code-dir."
+            if error.kind == "ImportModuleError"
+            else None
+        )
+        raise SettingsError(f"--http {given.http} cannot be loaded: {error}.", hint=searched) from error
     application = wsgi_app(given.handler, initializer=given.initializer, pre_stop=given.pre_stop, http=http)
     try:
         application.load()  # in the main thread, before the first request
