@@ -140,7 +140,10 @@ def _application(given: argparse.Namespace) -> FunctionApp:
     try:
         http = load_handler(given.http, "custom") if given.http else None
     except LoadError as error:
-        raise SettingsError(f"--http {given.http} cannot be loaded: {error}.") from error
+        missing = error.__cause__.name if isinstance(error.__cause__, ModuleNotFoundError) else None
+        is_own = missing in given.http.replace("/", ".").split(".")  # and not a package that the module imports
+        hint = f"It was looked up in {given.code_dir!r}, the directory of --code-dir." if is_own else None
+        raise SettingsError(f"--http {given.http} cannot be loaded: {error}.", hint=hint) from error
     application = wsgi_app(given.handler, initializer=given.initializer, pre_stop=given.pre_stop, http=http)
     try:
         application.load()  # in the main thread, before the first request

@@ -248,8 +248,9 @@ def _refuse(environ: Mapping[str, Any], start_response: StartResponse, error: Ev
 def _not_served(environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     _discard_body(environ)
     asked = f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
+    trigger = " of an HTTP trigger" if environ.get("HTTP_X_FC_CONTROL_PATH") == _HTTP_TRIGGER else ""
     message = (
-        f"{asked} is not served: this function takes events at POST /invoke (and POST /initialize, GET /pre-stop). "
+        f"{asked}{trigger} is not served: this function takes events at POST /invoke (and POST /initialize, GET /pre-stop). "
         "To serve HTTP triggers too, pass a WSGI application: wsgi_app(handler, http=...) or serve --http."
     )
     body = json.dumps({"errorMessage": message, "errorType": "NotServed"}).encode()

@@ -147,6 +147,14 @@ def test_other_paths_are_refused_with_what_is_served(serve: Serve) -> None:
     assert "GET /orders/7 is not served" in json.loads(answer.body)["errorMessage"]
 
 
+def test_an_http_trigger_that_asks_for_the_path_of_events_is_told_why_it_is_refused(serve: Serve) -> None:
+    answer = serve("def handler(event, context): pass").call(
+        "POST", "/invoke", headers=headers_for(None, "r", path="/http-invoke")
+    )
+    assert answer.status == 404
+    assert "POST /invoke of an HTTP trigger is not served" in json.loads(answer.body)["errorMessage"]
+
+
 def test_http_triggers_go_to_the_wsgi_application_that_is_named(serve: Serve) -> None:
     served = serve(
         """
@@ -324,6 +332,11 @@ main()
         (["index.handler"], {"FC_CUSTOM_LISTEN_PORT": "many"}, "FC_CUSTOM_LISTEN_PORT is 'many'"),
         (["index.handler", "--threads", "0"], {}, "not a number above zero"),
         (["index.handler", "--port", "0", "--http", "index.site"], {}, "--http index.site cannot be loaded"),
+        (
+            ["index.handler", "--port", "0", "--http", "web.site"],
+            {},
+            "No module named 'web'. It was looked up in '.', the directory of --code-dir",
+        ),
         ([], {}, "handler"),
     ],
 )
