@@ -288,6 +288,19 @@ def test_a_payload_without_the_key_is_reported_like_bad_input(tasks: WaitingTask
     assert not list(store.pending())
 
 
+def test_a_payload_that_is_nested_too_deeply_to_compare_is_reported_like_bad_input(tasks: WaitingTasks) -> None:
+    def too_deep(payload: Any) -> Any:
+        raise RecursionError
+
+    @task_callback(once=once(too_deep, store=MemoryStore()), on_failure="report")
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        raise AssertionError
+
+    task = new(tasks)
+    handler(task.event, fc_context(tasks))
+    assert task.failure[0] == "PayloadInvalid"
+
+
 @pytest.mark.parametrize("options", [{}, {"on_failure": "report", "transient": (IdempotencyKeyMissing,)}])
 def test_a_payload_without_the_key_passes_through_where_such_failures_do(tasks: WaitingTasks, options: Any) -> None:
     task = tasks.new("cloudflow", {"id": None})
