@@ -109,6 +109,7 @@ def task_callback(function: Callable[..., Any] | None = None, /, **options: Unpa
         CloudFlowError: The service refuses the report, and a repeated report would be refused too.
         ServiceUnreachable: No report can reach the service: its certificate is not trusted, or a proxy refuses.
         ReportUndelivered: The service did not accept the report before the deadline.
+        IdempotencyKeyMissing: With `once`, the payload has no value for the key. The function did not run.
         StoreUnavailable: With `once`, the store does not answer before the work. The function did not run.
     """
     unknown = options.keys() - TaskOptions.__annotations__.keys()

@@ -89,7 +89,7 @@ class Run:
             # The function has run. With `once` it does not run again, so this error is the outcome of the work.
             if not recording.refuse(error):
                 raise
-            failure = self._failure_of(error, recording)
+            failure = self.failure_of(error, recording)
             return Unwritable(error=error) if failure is None else failure.evolve(technical=False)
 
     def _encoded(self, result: Any) -> str:
@@ -123,7 +123,7 @@ class Run:
             with recording:
                 outcome = self._outcome(recording)
         except BaseException as error:
-            failure = self._failure_of(error, recording)
+            failure = self.failure_of(error, recording)
             if watch is not None:
                 watch.claim()
             if failure is not None:
@@ -141,7 +141,7 @@ class Run:
         recording.keep(outcome)
         return outcome
 
-    def _failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
+    def failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
         """Return the failure for an exception. A failure that is reported is logged here, because FC does not see it."""
         failure = self._options.failure_of(problem, self._delivery.task)
         if failure is not None and recording.has_report:

@@ -73,11 +73,18 @@ def work_key(scope: str, key: Key, payload: Mapping[str, Any], token: TaskToken 
     """Return the SHA-256 of the scope and the key's values, in hex.
 
     Raises:
-        IdempotencyKeyMissing: A field is missing, None or empty; or the callable returned such a value.
+        IdempotencyKeyMissing: A field is missing, None or empty; or the callable returned such a value, or raised
+            KeyError or IndexError.
         SettingsError: The value holds the task token, or is not JSON.
     """
     if callable(key):
-        values = [key(drop_token(payload, token, names=_TOKEN_NAMES))]
+        try:
+            values = [key(drop_token(payload, token, names=_TOKEN_NAMES))]
+        except (KeyError, IndexError) as error:
+            raise IdempotencyKeyMissing(
+                f"The callable given as key= raised {type(error).__name__}.",
+                hint="Send the fields that it reads with every event.",
+            ) from error
         if _is_empty(values[0]):
             raise IdempotencyKeyMissing(
                 "The callable given as key= returned None or an empty value.",

@@ -12,7 +12,14 @@ import pytest
 
 from fc_callback import CloudFlowClient, FcContext, ReportUndelivered, Task, TaskFailed, TaskToken, once, task_callback
 from fc_callback.cloudflow.errors import TaskAlreadyCompleted
-from fc_callback.errors import OutputError, OutputTooLarge, StoreUnavailable, WorkInProgress
+from fc_callback.errors import (
+    IdempotencyKeyMissing,
+    OutputError,
+    OutputTooLarge,
+    PayloadChanged,
+    StoreUnavailable,
+    WorkInProgress,
+)
 from fc_callback.idempotency import Record
 from fc_callback.idempotency.key import scope_of
 from fc_callback.idempotency.memory import MemoryStore
@@ -262,6 +269,56 @@ def test_a_store_that_is_gone_from_the_start_lets_nothing_run(tasks: WaitingTask
         made(Gone(), ran)(task.event, fc_context(tasks))
     assert not ran
     assert task.status == "Running"
+
+
+@pytest.mark.parametrize("key", ["order.number", lambda payload: payload["order"]["number"], lambda payload: None])
+def test_a_payload_without_the_key_is_reported_like_bad_input(tasks: WaitingTasks, key: Any) -> None:
+    ran: list[Any] = []
+    store = MemoryStore()
+
+    @task_callback(once=once(key, store=store), on_failure="report")
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        ran.append(event)
+
+    task = new(tasks)
+    given = json.loads(handler(task.event, fc_context(tasks)))
+    assert given["error"] == "IdempotencyKeyMissing"
+    assert task.failure[0] == "IdempotencyKeyMissing"
+    assert not ran
+    assert not list(store.pending())
+
+
+def test_a_payload_that_is_nested_too_deeply_to_compare_is_reported_like_bad_input(tasks: WaitingTasks) -> None:
+    def too_deep(payload: Any) -> Any:
+        raise RecursionError
+
+    @task_callback(once=once(too_deep, store=MemoryStore()), on_failure="report")
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        raise AssertionError
+
+    task = new(tasks)
+    handler(task.event, fc_context(tasks))
+    assert task.failure[0] == "PayloadInvalid"
+
+
+@pytest.mark.parametrize("options", [{}, {"on_failure": "report", "transient": (IdempotencyKeyMissing,)}])
+def test_a_payload_without_the_key_passes_through_where_such_failures_do(tasks: WaitingTasks, options: Any) -> None:
+    task = tasks.new("cloudflow", {"id": None})
+    with pytest.raises(IdempotencyKeyMissing, match=r"'order\.id'"):
+        made(MemoryStore(), [], **options)(task.event, fc_context(tasks))
+    task.task.assert_waiting()
+
+
+def test_another_payload_under_a_known_key_is_not_reported_because_the_first_one_may_still_run(
+    tasks: WaitingTasks,
+) -> None:
+    store = MemoryStore()
+    handler = made(store, [], on_failure="report")
+    handler(new(tasks).event, fc_context(tasks))
+    task = tasks.new("cloudflow", {"id": 1, "amount": 2})
+    with pytest.raises(PayloadChanged):
+        handler(task.event, fc_context(tasks))
+    task.task.assert_waiting()
 
 
 def test_a_plain_call_is_done_once_as_well(tasks: WaitingTasks) -> None:

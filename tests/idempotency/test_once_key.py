@@ -86,6 +86,12 @@ def test_a_callable_that_finds_nothing_is_an_error(key: Callable[[Any], object])
         key_of(key, {"order": 7})
 
 
+def test_a_callable_that_reads_a_missing_field_finds_nothing() -> None:
+    with pytest.raises(IdempotencyKeyMissing, match="raised KeyError") as caught:
+        key_of(lambda payload: payload["order"], {})
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
 def test_a_callables_own_error_passes_through() -> None:
     with pytest.raises(ZeroDivisionError):
         key_of(lambda _: 1 // 0, {"order": 7})
