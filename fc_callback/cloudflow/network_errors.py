@@ -31,8 +31,8 @@ class _Failure(NamedTuple):
 
 
 _HINT_NETWORK = (
-    "Check that the function may reach the endpoint: internet access or a NAT gateway for the public one, "
-    "CLOUDFLOW_NETWORK=internal inside the region's network."
+    "Check that the function may reach the endpoint: internet access or a NAT gateway for the public one. "
+    "Inside the region's network, CLOUDFLOW_NETWORK=internal may reach it too."
 )
 _HINT_PROXY = "Check HTTPS_PROXY and NO_PROXY."
 _HINT_TLS = "Check that the endpoint speaks TLS 1.2 or later at this port, and HTTPS_PROXY if it is set."

@@ -217,7 +217,7 @@ def test_a_refused_connection_was_never_sent() -> None:
     assert not problem.ambiguous
     assert problem.endpoint == gone.endpoint
     assert "the connection was refused" in str(problem)
-    assert "CLOUDFLOW_NETWORK=internal" in str(problem)
+    assert "CLOUDFLOW_NETWORK=internal may reach it too" in str(problem)  # it is not documented that it does
 
 
 def test_a_name_that_is_not_known_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
