@@ -127,12 +127,11 @@ def page_name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-def run_page(name: str) -> dict[str, Any]:
-    """Run the Python blocks of a page of docs, in order and in one namespace; return what they have defined."""
-    namespace: dict[str, Any] = {"__name__": f"docs_{name.partition('.')[0]}"}
-    for block in blocks_of((DOCS / name).read_text("utf-8")):
-        if block.language == "python":
-            exec(compile("\n" * block.line + block.text, name, "exec"), namespace)
+def run_file(name: str, file: str) -> dict[str, Any]:
+    """Run a file that a page of docs shows; return what it has defined."""
+    namespace: dict[str, Any] = {"__name__": Path(file).stem}
+    [block] = [one for one in blocks_of((DOCS / name).read_text("utf-8")) if one.notes.get("file", "").strip() == file]
+    exec(compile("\n" * block.line + block.text, name, "exec"), namespace)
     return namespace
 
 

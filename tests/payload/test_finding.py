@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fc_callback.callback.batch import element_bytes
@@ -587,5 +587,7 @@ def test_hostile_events_give_a_token_or_a_typed_error_that_shows_none() -> None:
 @settings(max_examples=by_profile(100, 10_000))
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_bytes_of_any_kind_give_a_typed_error(event: Any) -> None:
+    assume(b"oken" not in event)  # hypothesis also tries the words of the code: an event with a token is found
+
     with pytest.raises(TaskTokenNotFound):
         found_in(event)
