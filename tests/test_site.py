@@ -62,6 +62,21 @@ def test_each_page_has_its_markdown_beside_it_and_stands_in_the_list_for_languag
     assert "<!-- made:" not in "".join(path.read_text("utf-8") for path in site.rglob("*.md"))
 
 
+def test_each_file_that_the_markdown_of_a_page_links_to_is_on_the_site(site: Path) -> None:
+    links, missing = set(), []
+    for page in site.rglob("*.md"):
+        text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s#]+)[^)\s]*\)", text):
+            if re.match(r"\w+:", target):
+                continue
+            links.add(target)
+            if not (page.parent / unquote(target)).is_file():
+                missing.append(f"{page.relative_to(site)}: {target}")
+
+    assert missing == []
+    assert {"watch/dashboard.json", "../diagrams/timeouts.svg"} <= links
+
+
 def test_the_list_of_all_pages_names_every_page_with_a_line_about_it() -> None:
     docs = ROOT / "docs"
     pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"index.md"}

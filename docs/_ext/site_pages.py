@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,8 +132,21 @@ def _write_texts(app: Sphinx, exception: Exception | None) -> None:
         page = Path(app.env.doc2path(name))
         copy = Path(app.outdir) / f"{name}.md"
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(_text_of(page, page.read_text("utf-8")), "utf-8")
+        text = _text_of(page, page.read_text("utf-8"))
+        copy.write_text(text, "utf-8")
+        _copy_linked_files(text, page, copy)
     (Path(app.outdir) / "llms.txt").write_text("\n".join(_llms_txt(app)) + "\n", "utf-8")
+
+
+def _copy_linked_files(text: str, page: Path, copy: Path) -> None:
+    """Copy the files that a page links to, such as a picture or a file to save, to the same place beside its Markdown."""
+    for _, link, _ in _LINK.findall(_FENCE.sub("", text)):
+        url = urlsplit(link)
+        source = Path(os.path.normpath(page.parent / url.path))
+        if not url.scheme and source.is_file() and source.suffix != ".md":
+            target = Path(os.path.normpath(copy.parent / url.path))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def _llms_txt(app: Sphinx) -> Iterator[str]:

@@ -60,6 +60,8 @@ def waiting_tasks(
 ) -> list[Task]:
     """Return the tasks that wait, the oldest first; each argument selects."""
     if calls.is_local:
+        if flow is not None:
+            calls.definition(flow)  # a flow that does not exist is an error here too, and not "no task waits"
         found = calls.control("GET", "/_local/waiting", flow=flow, execution=execution, step=step)
         return [Task(**each) for each in found]
     tasks = [

@@ -150,5 +150,5 @@ def number_between(what: str, value: object, *, low: float, high: float) -> floa
         except ValueError:
             value = None
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise DefinitionError(f"{what} must be a number from {low:g} to {high:g}.")
+        raise DefinitionError(f"{what} must be a number from {low:.15g} to {high:.15g}.")
     return value

@@ -117,6 +117,12 @@ def test_the_oldest_waiting_task_comes_first_and_an_alarm_exits_with_1(service: 
     assert flow("waiting", "each", "--older-than", "90s") == "No task waits for a report longer than 1 min 30 s.\n"
 
 
+def test_a_misspelt_flow_is_an_error_and_not_a_flow_in_which_no_task_waits(service: LocalCloudFlow) -> None:
+    start(service, "one")
+
+    assert "FlowNotExists" in flow("waiting", "aprove", "--older-than", "1h", code=1)
+
+
 def test_one_of_several_tasks_is_chosen_by_its_number(service: LocalCloudFlow) -> None:
     service.start("each", {"items": [1, 2, 3]}, execution_name="all")
     service.run_until_waiting("each", "all")

@@ -58,6 +58,7 @@ States:
         ("inputMappings: [{source: $input.a}]", ["'work'", "'target'"]),
         ("errorMappings: [{target: a, source: $input.a}]", ["'work'", "$local"]),
         ("timeoutSeconds: soon", ["'work'", "'timeoutSeconds'"]),
+        ("timeoutSeconds: 0", ["'timeoutSeconds' must be a number from 1 to 31536000."]),
         ("resourceArn: acs:mns:::/queues/q/messages", ["given twice"]),
     ],
 )
