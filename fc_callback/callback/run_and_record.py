@@ -89,7 +89,7 @@ class Run:
             # The function has run. With `once` it does not run again, so this error is the outcome of the work.
             if not recording.refuse(error):
                 raise
-            failure = self.failure_of(error, recording)
+            failure = self._failure_of(error, recording)
             return Unwritable(error=error) if failure is None else failure.evolve(technical=False)
 
     def _encoded(self, result: Any) -> str:
@@ -123,7 +123,7 @@ class Run:
             with recording:
                 outcome = self._outcome(recording)
         except BaseException as error:
-            failure = self.failure_of(error, recording)
+            failure = self._failure_of(error, recording)
             if watch is not None:
                 watch.claim()
             if failure is not None:
@@ -141,11 +141,11 @@ class Run:
         recording.keep(outcome)
         return outcome
 
-    def failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
+    def _failure_of(self, problem: BaseException, recording: Recording) -> Failed | None:
         """Return the failure for an exception. A failure that is reported is logged here, because FC does not see it."""
         failure = self._options.failure_of(problem, self._delivery.task)
         if failure is not None and recording.has_report:
-            _log_failure(failure, problem, self._delivery.task)
+            log_failure(failure, problem, self._delivery.task)
         return failure
 
 
@@ -331,7 +331,8 @@ class Recording:
         return Deadline.after(_LATE_SECONDS if left <= 0 else min(_STEP_SECONDS, left * _STEP_SHARE))
 
 
-def _log_failure(failure: Failed, problem: BaseException, task: Task | None) -> None:
+def log_failure(failure: Failed, problem: BaseException, task: Task | None) -> None:
+    """Log a failure that is reported."""
     token = None if task is None else task.token
     if not failure.technical:
         log_safely(logger, logging.INFO, "Task %s has failed, as the function said: %s.", token, failure.error)

@@ -17,7 +17,7 @@ from fc_callback import settings
 from fc_callback.callback.batch import TimeBudget, element_bytes, joined, run_all
 from fc_callback.callback.deadline import SoftDeadline
 from fc_callback.callback.outcome import DEFERRED, Failed, Unwritable
-from fc_callback.callback.run_and_record import Recording, Run, run_plain
+from fc_callback.callback.run_and_record import Recording, Run, log_failure, run_plain
 from fc_callback.callback.service import Service
 from fc_callback.errors import (
     EventNotUtf8,
@@ -113,13 +113,13 @@ class Steps:
                     credentials = context.credentials or context.require_credentials()
                     client.check_credentials(credentials)
                 # 4. Is the work done? The watch starts later, because waiting for another delivery is not running.
-                run = Run(self._binding, delivery, options=options, limit_bytes=limit_bytes, record=record)
-                work = self._work_or_failure(run, context, task)
+                work = NO_WORK if options.once is None else self._work_or_failure(options.once, context, task)
                 if isinstance(work, Failed):
                     self._report(client, credentials, task, work, context.deadline, NO_WORK, record)
                     return work.text
                 recording = Recording(work, context.deadline)
                 record.replayed = recording.stored is not None
+                run = Run(self._binding, delivery, options=options, limit_bytes=limit_bytes, record=record)
                 watch = None
                 if options.on_failure == "report" and deadline is not None:
                     watch = SoftDeadline(
@@ -161,16 +161,15 @@ class Steps:
             service = self._service = Service.made_for(self._options, context, key)
         return service.client, service.limit_bytes
 
-    def _work_or_failure(self, run: Run, context: FcContext, task: Task) -> Work | Unremembered | Failed:
+    def _work_or_failure(self, once: Once, context: FcContext, task: Task) -> Work | Failed:
         """Begin the work, or get its stored result. Return a failure if no delivery of this event can begin it."""
-        if self._options.once is None:
-            return NO_WORK
         try:
-            return self._enter_once(self._options.once, context, task)
+            return self._enter_once(once, context, task)
         except (IdempotencyKeyMissing, PayloadInvalid) as error:  # bad input, like a payload of another shape
-            failure = run.failure_of(error, Recording(NO_WORK, context.deadline))
+            failure = self._options.failure_of(error, task)
             if failure is None:
                 raise
+            log_failure(failure, error, task)
             return failure
 
     def _enter_once(self, once: Once, context: FcContext, task: Task | None, payload: Mapping[str, Any] = {}) -> Work:

@@ -55,4 +55,4 @@ __all__ = [
     "WaitingTask",
 ]
 
-__getattr__, __dir__ = attach(__name__, _MODULES)
+__getattr__, __dir__ = attach(__name__, _MODULES, extra="local")

@@ -54,4 +54,4 @@ __all__ = [
     "no_waiting",
 ]
 
-__getattr__, __dir__ = attach(__name__, _MODULES)
+__getattr__, __dir__ = attach(__name__, _MODULES, extra="local")

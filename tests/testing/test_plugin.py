@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,6 +37,16 @@ def test_without_the_extra_a_test_says_what_to_install(tmp_path: Path) -> None:
     ran = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 
     assert "pip install 'fc-callback[local]'" in ran.stdout, ran.stdout
+
+
+@pytest.mark.parametrize("name", ["fc_callback.local:LocalCloudFlow", "fc_callback.testing:TaskCloudFlow"])
+def test_without_the_extra_an_import_says_what_to_install(tmp_path: Path, name: str) -> None:
+    module, _, imported = name.partition(":")
+
+    ran = run(tmp_path, "-c", f"import sys; sys.modules['yaml'] = None; from {module} import {imported}")
+
+    said = f"ModuleNotFoundError: {module} needs yaml, which is not installed: pip install 'fc-callback[local]'."
+    assert ran.stderr.splitlines()[-1] == said
 
 
 def test_pytest_starts_with_the_plugin_and_nothing_else_of_the_package(tmp_path: Path) -> None:
