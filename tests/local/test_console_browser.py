@@ -14,7 +14,7 @@ from tests.local.raw_client import CALLBACK_FLOW
 from tests.local.raw_client import until as eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
     from tests.local.raw_client import Inbox
 
@@ -128,6 +128,21 @@ def test_a_task_is_completed_by_hand_in_three_clicks_from_nothing(window: Window
     page.get_by_role("button", name="Complete the task").click()
     page.locator("#head .state.done").wait_for()
     assert approve.describe("approve", page.url.rpartition("/")[2]).status == "Succeeded"
+
+
+def test_a_press_before_the_script_has_arrived_loads_no_page(window: Window, approve: LocalCloudFlow) -> None:
+    page = window.page
+    held: list[Route] = []
+    page.goto(approve.endpoint)
+    page.route("**/console.js", lambda route: held.append(route), times=1)  # noqa: PLW0108 - Playwright takes no built-in
+    with page.expect_request("**/console.js"):
+        page.locator("main").get_by_role("link", name="approve").click(no_wait_after=True)
+    start = page.get_by_role("button", name="Start")
+    assert start.evaluate("button => getComputedStyle(button).pointerEvents") == "none"
+
+    held[0].continue_()
+    start.click()
+    page.wait_for_url("**/console/executions/approve/*")
 
 
 def test_what_is_wrong_with_an_output_is_said_before_it_is_sent(window: Window, approve: LocalCloudFlow) -> None:

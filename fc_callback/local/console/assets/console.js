@@ -161,6 +161,7 @@ showTheme();
 if (sessionStorage.getItem("said")) say(sessionStorage.getItem("said"));
 sessionStorage.removeItem("said");
 document.querySelectorAll("form[data-send] [data-limit]").forEach(check);
+document.documentElement.classList.remove("loading");
 
 // The page of an execution: the picture asks for its states when something is newer.
 
