@@ -138,7 +138,10 @@ class Life(RuleBasedStateMachine):
     def reported(self, delivery: Delivery) -> None:
         delivery.work.reported()
         standing = self.expected.get(delivery.order)
-        if not delivery.is_over or delivery.nothing_to_report or standing is None or standing.state != "DONE":
+        if not delivery.is_over or delivery.nothing_to_report or standing is None:
+            return
+        if standing.state != "DONE":  # its record has expired: this delivery has seen the next one, and reports no more
+            delivery.nothing_to_report = True
             return
         if delivery.token is not None and delivery.token.fingerprint not in standing.waits:
             return
