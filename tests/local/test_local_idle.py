@@ -150,14 +150,22 @@ def test_a_wait_that_was_given_up_is_forgotten(service: LocalCloudFlow, raw: Raw
 
 def processes(parent: int) -> list[int]:
     """Return a process and all below it."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    children = text_of(Path(f"/proc/{parent}/task/{parent}/children")).split()
     return [parent, *(one for child in children for one in processes(int(child)))]
+
+
+def text_of(file: Path) -> str:
+    """Return a file of /proc; nothing if its thread or process has just ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def switches(parent: int) -> int:
     """Return how often any thread of the processes has woken up from a wait."""
     files = [file for process in processes(parent) for file in Path(f"/proc/{process}/task").glob("*/status")]
-    lines = [line for file in files for line in file.read_text().splitlines()]
+    lines = [line for file in files for line in text_of(file).splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
